@@ -1,0 +1,1 @@
+"""Real-time music emotion recognition."""

@@ -1,0 +1,46 @@
+"""What an audio source hands over: data, stream time and overflow flag travel together."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A piece of sound as the source delivered it.
+
+    Attributes:
+        samples: float32 ``(frames, channels)``, full scale 1.0; may hold no frame.
+        rate: sample rate in Hz; a device that was reopened may have changed it.
+        arrived_at: ``time.monotonic()`` when the last frame arrived; None without a real clock.
+        missing: frames, at ``rate``, that were lost just before this block.
+        xruns: input overflows that happened just before this block.
+        reconnecting: the device is gone and being reopened; such blocks hold no frame.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    arrived_at: float | None = None
+    missing: int = 0
+    xruns: int = 0
+    reconnecting: bool = False
+
+
+class Source(Protocol):
+    """Anything that delivers sound block by block. Used from one thread, apart from ``close``."""
+
+    @property
+    def name(self) -> str:
+        """What a person would call it: a device name or a path."""
+
+    @property
+    def real_time(self) -> bool:
+        """Whether a real clock drives it: such a source cannot wait for a slow reader."""
+
+    def read(self) -> Block | None:
+        """Block until sound is there and return it; None at the end. Raises AudioError."""
+
+    def close(self) -> None:
+        """Stop; a ``read`` in progress in another thread returns None soon. May be called twice."""

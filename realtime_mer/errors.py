@@ -1,0 +1,56 @@
+"""Every error this package raises on purpose.
+
+::
+
+    RealtimeMerError
+    ├── InputError          a setting or argument that cannot be used
+    ├── AudioError
+    │   ├── DeviceError     no such device, or it cannot be opened
+    │   └── AudioFileError  a file that is missing, broken or empty
+    ├── CheckpointError     a checkpoint that is missing or does not fit its card
+    ├── ProtocolError       a message that breaks the WebSocket protocol
+    └── ServiceError        the WebSocket service cannot start or be reached
+
+A message says what happened, with the value, and what to do about it. The command line prints it
+as one line and exits with status 1; a traceback is always a defect.
+"""
+
+
+class RealtimeMerError(Exception):
+    """The root of all errors of this package."""
+
+
+class InputError(RealtimeMerError):
+    """A setting or argument that cannot be used."""
+
+
+class AudioError(RealtimeMerError):
+    """Sound cannot be read."""
+
+
+class DeviceError(AudioError):
+    """An audio device is not there or cannot be opened."""
+
+
+class AudioFileError(AudioError):
+    """An audio file is missing, broken or empty."""
+
+
+class CheckpointError(RealtimeMerError):
+    """A checkpoint is missing, damaged or does not fit its card."""
+
+
+class ProtocolError(RealtimeMerError):
+    """A message breaks the WebSocket protocol.
+
+    Attributes:
+        code: short machine-readable reason, as sent in an ``error`` message.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ServiceError(RealtimeMerError):
+    """The WebSocket service cannot start or cannot be reached."""

@@ -1,0 +1,102 @@
+"""The values that come out: an estimate for every hop, a summary for every clip.
+
+One vocabulary everywhere: these attributes are the keys of the JSON lines and of the WebSocket
+``estimate`` message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What the sound of an estimate's window was."""
+
+    WARMING_UP = "warming_up"
+    """Less than a whole window of sound has come since the start or a reset."""
+    MUSIC = "music"
+    """The window holds sound and the estimate is of it."""
+    SILENCE = "silence"
+    """The input is silent: the last estimate is held and its uncertainty grows."""
+    NO_SIGNAL = "no_signal"
+    """Exact digital zeros: a denied permission or a paused player rather than a quiet room."""
+    GAP = "gap"
+    """Samples of this hop were lost and replaced by zeros."""
+    RECONNECTING = "reconnecting"
+    """The device is gone and is being reopened; the last estimate is held."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """The emotion of the music at one moment, with its uncertainty and the health of the stream.
+
+    Attributes:
+        seq: number of the estimate, from 0; skipped hops leave a hole.
+        t: seconds of sound, counted in samples, at the end of the window.
+        wall_time: ISO 8601 time with offset when the window's last sample was captured; None for a
+            file that is not played in real time.
+        valence, arousal: perceived rating in [-1, 1], neutral 0.
+        valence_sd, arousal_sd: predictive standard deviation of such a rating, > 0.
+        quadrants: probability of each of ``QUADRANTS``, summing to 1.
+        gems: expected share of listeners who tick each of ``GEMS``, each in [0, 1].
+        mood: nearest mood word.
+        status: what the sound was, a ``Status``.
+        level_dbfs: root mean square of the hop in dB relative to full scale, >= -120.
+        latency_ms: milliseconds from the capture of the window's last sample to this estimate; None
+            without a clock.
+        state_age_s: seconds of sound since the recurrent state was last reset.
+        xruns: input overflows since the start.
+        skipped: hops left out since the start because inference fell behind.
+        smoothing_s: time constant in seconds of the smoothing applied, 0 for none.
+        delay_s: seconds by which the estimate was held back on purpose, 0 for none.
+    """
+
+    seq: int
+    t: float
+    wall_time: str | None
+    valence: float
+    arousal: float
+    valence_sd: float
+    arousal_sd: float
+    quadrants: Mapping[str, float]
+    gems: Mapping[str, float]
+    mood: str
+    status: Status
+    level_dbfs: float
+    latency_ms: float | None
+    state_age_s: float
+    xruns: int = 0
+    skipped: int = 0
+    smoothing_s: float = 0.0
+    delay_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping with every attribute."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """The emotion of a whole clip.
+
+    Attributes:
+        path: the clip as the caller named it.
+        seconds: duration of its sound.
+        valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: as in ``Estimate``, for the
+            clip as a whole; None where the clip is too short for a single hop.
+    """
+
+    path: str
+    seconds: float
+    valence: float | None
+    arousal: float | None
+    valence_sd: float | None
+    arousal_sd: float | None
+    quadrants: Mapping[str, float | None]
+    gems: Mapping[str, float | None]
+    mood: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping with every attribute."""
+        return asdict(self)

@@ -1,0 +1,74 @@
+"""Streaming log-mel features on torchaudio.
+
+Every frame needs only samples that have already come: nothing is centred, padded or normalised by
+the clip, so a frame is the same number whether it is computed live or from the whole recording.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from realtime_mer.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig:
+    """How samples become log-mel frames; a checkpoint's card carries these numbers.
+
+    Attributes:
+        sample_rate: Hz.
+        n_fft: samples of a frame (Hann window of the same length).
+        hop_length: samples from one frame to the next.
+        n_mels: mel bands (Slaney scale and area normalisation, as librosa's default).
+        f_min, f_max: the bands' outer edges in Hz.
+        log_gain: the constant of ``log10(1 + log_gain * power)``; 10 000 as in MusiCNN
+            (Pons & Serra 2019), which maps digital silence to exactly 0.
+    """
+
+    sample_rate: int = 24_000
+    n_fft: int = 960
+    hop_length: int = 480
+    n_mels: int = 64
+    f_min: float = 20.0
+    f_max: float = 12_000.0
+    log_gain: float = 10_000.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_length <= self.n_fft:
+            raise InputError(
+                f"hop_length {self.hop_length} must lie between 1 and n_fft {self.n_fft}."
+            )
+        if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
+            raise InputError(
+                f"mel bands from {self.f_min} to {self.f_max} Hz do not fit a sample rate of "
+                f"{self.sample_rate} Hz; f_max may be half of it at most."
+            )
+
+
+class LogMel(nn.Module):
+    """Turn samples into log-mel frames, on whichever device the module lives.
+
+    Dimensions: B streams, n samples, T = 1 + (n - n_fft) // hop_length frames, M mel bands.
+    """
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            sample_rate=config.sample_rate,
+            n_fft=config.n_fft,
+            hop_length=config.hop_length,
+            f_min=config.f_min,
+            f_max=config.f_max,
+            n_mels=config.n_mels,
+            center=False,
+            norm="slaney",
+            mel_scale="slaney",
+        )
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Map samples ``(B, n)``, n >= n_fft, to frames ``(B, T, M)``, values >= 0, 0 for zeros."""
+        power: Tensor = self.mel(samples)
+        return torch.log10(1.0 + self.config.log_gain * power).transpose(1, 2)

@@ -1,0 +1,238 @@
+"""Checkpoints: weights as safetensors, everything else in a JSON card beside them.
+
+The card holds all the runtime needs to run the weights; no other place repeats a setting of it.
+Loading never unpickles.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.features import FeatureConfig
+from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+
+FORMAT_VERSION = 1
+
+
+class ClipCalibration(BaseModel):
+    """How the sd of a clip's rating follows from its hops: ``sqrt(floor^2 + (scale * rms)^2)``.
+
+    Attributes:
+        floor: part that no hop's own sd explains, >= 0.
+        scale: factor on the root mean square of the hops' calibrated sd, >= 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    floor: float = Field(ge=0, allow_inf_nan=False)
+    scale: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Calibration(BaseModel):
+    """What turns the network's raw sd into one that covers as often as it says.
+
+    Attributes:
+        hop_valence, hop_arousal: factors on the network's sd, > 0.
+        clip_valence, clip_arousal: for a clip's summary.
+        prior_valence_sd, prior_arousal_sd: spread of the ratings themselves, which is what is
+            known before any sound: the maximal uncertainty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    hop_valence: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    hop_arousal: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    clip_valence: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
+    clip_arousal: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
+    prior_valence_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    prior_arousal_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+
+
+class Card(BaseModel):
+    """A checkpoint's card.
+
+    Attributes:
+        format_version: of this file format.
+        name, description: for people.
+        architecture: the kind of network.
+        features, network: the settings to rebuild both with.
+        window_s, hop_s: seconds of sound an estimate looks at, and from one to the next.
+        labels: names and order of the quadrant and GEMS outputs.
+        scales: what valence, arousal and the GEMS shares mean.
+        calibration: see ``Calibration``.
+        weights_licence: terms of the weights, which may differ from the code's.
+        corpora: what it learnt from, each with its licence.
+        metrics: each with data, protocol, n and baseline.
+        training: configuration, seeds, versions, data hashes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str
+    description: str = ""
+    architecture: Literal["cnn-lstm"] = "cnn-lstm"
+    features: FeatureConfig = FeatureConfig()
+    network: NetworkConfig = NetworkConfig()
+    window_s: float = 3.0
+    hop_s: float = 0.1
+    labels: dict[str, tuple[str, ...]] = {"quadrants": QUADRANTS, "gems": GEMS}
+    scales: dict[str, str] = {
+        "valence": "perceived rating in [-1, 1], neutral 0, on Grekow's experts' scale over 10",
+        "arousal": "perceived rating in [-1, 1], neutral 0, on Grekow's experts' scale over 10",
+        "gems": "expected share of listeners who tick the item, in [0, 1]",
+    }
+    calibration: Calibration = Calibration()
+    weights_licence: str = ""
+    corpora: list[dict[str, Any]] = []
+    metrics: list[dict[str, Any]] = []
+    training: dict[str, Any] = {}
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+        return EmotionNetwork.hop_frames * self.features.hop_length
+
+    @property
+    def window_samples(self) -> int:
+        """Samples an estimate depends on."""
+        return (EmotionNetwork.window_frames - 1) * self.features.hop_length + self.features.n_fft
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A network in evaluation mode, and its card."""
+
+    network: EmotionNetwork
+    card: Card
+
+
+def save_checkpoint(stem: Path, network: EmotionNetwork, card: Card) -> None:
+    """Write ``stem.safetensors`` and ``stem.json``.
+
+    Raises:
+        CheckpointError: the network was not built with the card's settings.
+    """
+    if network.config != card.network:
+        raise CheckpointError(
+            f"network: the weights were built with {asdict(network.config)}, the card says "
+            f"{asdict(card.network)}. Write the network's own settings into the card."
+        )
+    _check_card(card, stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(tensors, stem.with_suffix(".safetensors"))
+    text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
+    stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+
+
+def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
+    """Load a checkpoint by the name of a shipped one, or by the path of either of its files.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or weights and card do not fit; the message
+            names the field.
+    """
+    stem = _find(name_or_path)
+    card = _load_card(stem.with_suffix(".json"))
+    network = EmotionNetwork(card.network)
+    weights = stem.with_suffix(".safetensors")
+    try:
+        tensors = load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{weights} cannot be read as safetensors ({error}). Fetch the checkpoint again."
+        ) from error
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors:
+            raise CheckpointError(f"{weights} lacks the tensor {name!r} that its card asks for.")
+        if name not in expected:
+            raise CheckpointError(f"{weights} has a tensor {name!r} that its card does not know.")
+        if expected[name].shape != tensors[name].shape:
+            raise CheckpointError(
+                f"{weights}: tensor {name!r} has shape {tuple(tensors[name].shape)}, its card's "
+                f"settings give {tuple(expected[name].shape)}. Use the card made with the weights."
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise CheckpointError(
+                f"{weights}: tensor {name!r} holds NaN or infinity. Fetch the checkpoint again."
+            )
+    network.load_state_dict(tensors)
+    return Checkpoint(network=network.eval(), card=card)
+
+
+def shipped_checkpoints() -> list[Path]:
+    """Return the stems of the checkpoints that come with the package."""
+    return sorted(
+        path.with_suffix("")
+        for path in _models_folder().glob("*.safetensors")
+        if path.with_suffix(".json").exists()
+    )
+
+
+def _models_folder() -> Path:
+    # A wheel carries them inside the package; a source checkout has them beside it.
+    package = Path(__file__).parents[1]
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    stem = path.with_suffix("") if path.suffix in {".safetensors", ".json"} else path
+    candidates = [stem]
+    if stem.name == str(stem):
+        candidates.append(_models_folder() / stem)
+    for candidate in candidates:
+        files = [candidate.with_suffix(suffix) for suffix in (".safetensors", ".json")]
+        missing = [file for file in files if not file.is_file()]
+        if not missing:
+            return candidate
+        if len(missing) == 1:
+            raise CheckpointError(
+                f"Checkpoint {name_or_path!s}: {missing[0]} is missing. A checkpoint is a "
+                ".safetensors file and the .json card beside it."
+            )
+    names = ", ".join(stem.name for stem in shipped_checkpoints()) or "none"
+    raise CheckpointError(
+        f"No checkpoint {str(name_or_path)!r}. Give the path of a .safetensors file, or one of "
+        f"those that ship: {names}."
+    )
+
+
+def _load_card(path: Path) -> Card:
+    try:
+        card = Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise CheckpointError(f"{path}: field {field}: {first['msg']}.") from error
+    except InputError as error:
+        raise CheckpointError(f"{path}: field features: {error}") from error
+    _check_card(card, path)
+    return card
+
+
+def _check_card(card: Card, path: Path) -> None:
+    """Refuse a card whose settings contradict one another or the network's fixed structure."""
+    seconds = card.features.sample_rate
+    wanted: dict[str, tuple[object, object]] = {
+        "network.n_mels": (card.network.n_mels, card.features.n_mels),
+        "window_s": (card.window_s, card.window_samples / seconds),
+        "hop_s": (card.hop_s, card.hop_samples / seconds),
+        "labels.quadrants": (tuple(card.labels.get("quadrants", ())), QUADRANTS),
+        "labels.gems": (tuple(card.labels.get("gems", ())), GEMS),
+    }
+    for field, (value, expected) in wanted.items():
+        if value != expected:
+            raise CheckpointError(
+                f"{path}: field {field} is {value!r}, but the other settings give {expected!r}."
+            )

@@ -1,0 +1,206 @@
+"""The stateful CNN-LSTM, whose receptive field is the window.
+
+Dimensions used below: B streams, T frames of 20 ms, M mel bands, H hops of 0.1 s (5 frames),
+C channels of a column, K = 25 columns pooled, D numbers of an embedding.
+
+The convolutions are unpadded along time and their strides multiply to one hop, so each column sees
+``receptive_field`` frames and a hop's embedding, pooled over K columns, sees exactly
+``window_frames`` frames: with 960-sample frames every 480 samples that is 72 000 samples, 3.0 s.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The sizes of the network; a checkpoint's card carries these numbers.
+
+    Attributes:
+        n_mels: mel bands of a frame, a multiple of 8.
+        channels: channels of the three two-dimensional convolutions.
+        column_channels: channels of a column, the fourth convolution's output.
+        embedding: size of a hop's embedding and of the recurrent state.
+        dropout: probability in training, on the embedding and on the recurrent output.
+    """
+
+    n_mels: int = 64
+    channels: tuple[int, int, int] = (24, 48, 96)
+    column_channels: int = 192
+    embedding: int = 128
+    dropout: float = 0.3
+
+
+class NetworkState(NamedTuple):
+    """Everything a stream carries from hop to hop; each tensor's first axis is the stream.
+
+    Attributes:
+        frames: the last 4 normalised frames, ``(B, 1, 4, M)``.
+        coarse: the last 2 outputs of the second convolution, ``(B, channels[1], 2, M/4)``.
+        fine: the last 2 inputs of the fourth convolution, ``(B, channels[2] * M/8, 2)``.
+        columns: the last K - 1 columns, ``(B, C, 24)``.
+        hidden, cell: of the LSTM, ``(B, D)``.
+    """
+
+    frames: Tensor
+    coarse: Tensor
+    fine: Tensor
+    columns: Tensor
+    hidden: Tensor
+    cell: Tensor
+
+
+class NetworkOutput(NamedTuple):
+    """What the heads say for each hop; all ``(B, H)`` unless noted.
+
+    Attributes:
+        valence, arousal: expected rating in (-1, 1).
+        valence_sd, arousal_sd: predictive standard deviation, > 0, before calibration.
+        quadrant_logits: ``(B, H, 4)``.
+        gems_logits: ``(B, H, 9)``; their sigmoid is the expected share of listeners.
+    """
+
+    valence: Tensor
+    arousal: Tensor
+    valence_sd: Tensor
+    arousal_sd: Tensor
+    quadrant_logits: Tensor
+    gems_logits: Tensor
+
+
+class EmotionNetwork(nn.Module):
+    """Map log-mel frames to emotion, whole recordings at once or hop by hop with carried state."""
+
+    hop_frames = 5
+    receptive_field = 29  # 5 + (5 - 1) + 2 * 5 + 2 * 5: kernels 5, 5, 3, 3 with strides 1, 5, 1, 1
+    columns = 25
+    window_frames = receptive_field + (columns - 1) * hop_frames
+    history_frames = window_frames - hop_frames  # what lies before the newest hop of a window
+
+    _MIN_SD = 0.03  # a floor under the predicted sd, far below what raters disagree by
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, second, third = config.channels
+        self.input_norm = nn.BatchNorm1d(config.n_mels)
+        self.conv1 = nn.Conv2d(1, first, (5, 5), stride=(1, 2), padding=(0, 2), bias=False)
+        self.norm1 = nn.BatchNorm2d(first)
+        self.conv2 = nn.Conv2d(first, second, (5, 3), stride=(5, 2), padding=(0, 1), bias=False)
+        self.norm2 = nn.BatchNorm2d(second)
+        self.conv3 = nn.Conv2d(second, third, (3, 3), stride=(1, 2), padding=(0, 1), bias=False)
+        self.norm3 = nn.BatchNorm2d(third)
+        self.conv4 = nn.Conv1d(
+            third * (config.n_mels // 8), config.column_channels, 3, bias=False
+        )
+        self.norm4 = nn.BatchNorm1d(config.column_channels)
+        self.embed = nn.Linear(2 * config.column_channels, config.embedding)
+        self.lstm = nn.LSTM(config.embedding, config.embedding, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        # The heads see the recurrent state and, beside it, the present embedding, so that a change
+        # of music can show at once.
+        self.affect_head = nn.Linear(2 * config.embedding, 4)
+        self.quadrant_head = nn.Linear(2 * config.embedding, 4)
+        self.gems_head = nn.Linear(2 * config.embedding, 9)
+
+    def forward(
+        self, frames: Tensor, lstm_state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[NetworkOutput, tuple[Tensor, Tensor]]:
+        """Run whole windows at once: a hop for every ``window_frames`` frames that lie whole in it.
+
+        Args:
+            frames: ``(B, T, M)``, T >= window_frames, float32. A stream that starts cold has
+                ``history_frames`` zero frames in front, and its next frame starts
+                n_fft - hop_length samples before the first sample.
+            lstm_state: hidden and cell, each ``(1, B, D)``; zeros if None.
+
+        Returns:
+            The heads' output for H = (T - window_frames) // 5 + 1 hops, and the LSTM state after.
+        """
+        columns = self._columns(self._normalise(frames), cache=None)[0]
+        embedding = self._embedding(columns)
+        recurrent, lstm_state = self.lstm(embedding, lstm_state)
+        return self._heads(embedding, recurrent), lstm_state
+
+    def advance(self, frames: Tensor, state: NetworkState) -> tuple[NetworkOutput, NetworkState]:
+        """Run the next hops of streams, computing nothing that the state holds already.
+
+        Args:
+            frames: ``(B, 5 * H, M)``, float32, H >= 1: the frames after those of the last call.
+            state: what the last call returned, or ``initial_state``.
+        """
+        columns, frame_cache, coarse, fine = self._columns(self._normalise(frames), cache=state)
+        window = torch.cat((state.columns, columns), dim=2)
+        embedding = self._embedding(window)
+        recurrent, (hidden, cell) = self.lstm(
+            embedding, (state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
+        )
+        after = NetworkState(
+            frames=frame_cache,
+            coarse=coarse,
+            fine=fine,
+            columns=window[:, :, -(self.columns - 1) :],
+            hidden=hidden.squeeze(0),
+            cell=cell.squeeze(0),
+        )
+        return self._heads(embedding, recurrent), after
+
+    def initial_state(self, batch: int) -> NetworkState:
+        """Return the state of ``batch`` streams before their first sample.
+
+        A stream is preceded by digital zeros, so the caches hold the network's true response to
+        them, which is not zero.
+        """
+        weight = self.conv1.weight
+        silence = weight.new_zeros(batch, self.history_frames, self.config.n_mels)
+        columns, frames, coarse, fine = self._columns(self._normalise(silence), cache=None)
+        zeros = weight.new_zeros(batch, self.config.embedding)
+        return NetworkState(frames, coarse, fine, columns, zeros, zeros.clone())
+
+    def _normalise(self, frames: Tensor) -> Tensor:
+        """Scale each band by training's statistics; return ``(B, 1, T, M)``."""
+        normal: Tensor = self.input_norm(frames.transpose(1, 2))
+        return normal.transpose(1, 2).unsqueeze(1)
+
+    def _columns(
+        self, frames: Tensor, *, cache: NetworkState | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Run the convolutions; return the columns ``(B, C, columns)`` and the three caches."""
+        if cache is not None:
+            frames = torch.cat((cache.frames, frames), dim=2)
+        x = functional.relu(self.norm1(self.conv1(frames)))
+        coarse = functional.relu(self.norm2(self.conv2(x)))
+        if cache is not None:
+            coarse = torch.cat((cache.coarse, coarse), dim=2)
+        x = functional.relu(self.norm3(self.conv3(coarse)))
+        fine = x.transpose(2, 3).flatten(1, 2)
+        if cache is not None:
+            fine = torch.cat((cache.fine, fine), dim=2)
+        columns = functional.relu(self.norm4(self.conv4(fine)))
+        return columns, frames[:, :, -4:], coarse[:, :, -2:], fine[:, :, -2:]
+
+    def _embedding(self, columns: Tensor) -> Tensor:
+        """Pool each run of K columns ``(B, C, H + K - 1)`` into an embedding ``(B, H, D)``."""
+        # Both pools walk every window afresh: a running sum would drift over hours.
+        mean = functional.avg_pool1d(columns, self.columns, stride=1)
+        peak = functional.max_pool1d(columns, self.columns, stride=1)
+        pooled = torch.cat((mean, peak), dim=1).transpose(1, 2)
+        return self.dropout(functional.relu(self.embed(pooled)))
+
+    def _heads(self, embedding: Tensor, recurrent: Tensor) -> NetworkOutput:
+        x = torch.cat((embedding, self.dropout(recurrent)), dim=2)
+        affect = self.affect_head(x)
+        mean = torch.tanh(affect[..., :2])
+        sd = functional.softplus(affect[..., 2:]) + self._MIN_SD
+        return NetworkOutput(
+            valence=mean[..., 0],
+            arousal=mean[..., 1],
+            valence_sd=sd[..., 0],
+            arousal_sd=sd[..., 1],
+            quadrant_logits=self.quadrant_head(x),
+            gems_logits=self.gems_head(x),
+        )

@@ -1,0 +1,353 @@
+"""Samples and state in, estimates and state out: no thread, no clock, no input or output.
+
+Three ways to run the same network give the same numbers (to 1e-4 in float32): ``run`` takes a whole
+recording at once, ``windowed`` computes one window afresh, ``step`` computes only what is new.
+
+Dimensions: B streams, n samples, H hops.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from realtime_mer.errors import InputError
+from realtime_mer.features import LogMel
+from realtime_mer.model.checkpoint import Card, Checkpoint, load_checkpoint
+from realtime_mer.model.network import NetworkOutput, NetworkState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimates:
+    """Estimates of H successive hops of B streams; detached tensors, time second.
+
+    Attributes:
+        valence, arousal: ``(B, H)``, perceived rating in [-1, 1], neutral 0.
+        valence_sd, arousal_sd: ``(B, H)``, calibrated predictive standard deviation, > 0.
+        quadrants: ``(B, H, 4)``, probabilities in the order of ``emotion.QUADRANTS``.
+        gems: ``(B, H, 9)``, shares in [0, 1] in the order of ``emotion.GEMS``.
+    """
+
+    valence: Tensor
+    arousal: Tensor
+    valence_sd: Tensor
+    arousal_sd: Tensor
+    quadrants: Tensor
+    gems: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of hops."""
+        return self.valence.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecognizerState:
+    """Everything B streams carry from one ``step`` to the next; a value that can be saved.
+
+    Attributes:
+        samples: ``(B, n_fft - hop_length + pending)``: the tail of sound that the next frames
+            need, and samples of a hop that is not complete.
+        network: the network's caches and LSTM state.
+        hops: int64 ``(B,)``, hops of each stream since its start or reset.
+    """
+
+    samples: Tensor
+    network: NetworkState
+    hops: Tensor
+
+    def to_dict(self) -> dict[str, Tensor]:
+        """Return named tensors, ready for ``safetensors.torch.save_file``."""
+        named = {f"network.{name}": value for name, value in self.network._asdict().items()}
+        named |= {"samples": self.samples, "hops": self.hops}
+        return {name: value.contiguous() for name, value in named.items()}
+
+    @classmethod
+    def from_dict(cls, tensors: dict[str, Tensor]) -> Self:
+        """Rebuild a state from ``to_dict``'s tensors.
+
+        Raises:
+            InputError: a tensor is missing.
+        """
+        try:
+            network = NetworkState(**{f: tensors[f"network.{f}"] for f in NetworkState._fields})
+            return cls(samples=tensors["samples"], network=network, hops=tensors["hops"])
+        except KeyError as error:
+            raise InputError(f"The saved state lacks the tensor {error}.") from error
+
+
+class Recognizer:
+    """Recognise the emotion of music in streams of sound.
+
+    A recogniser never changes after it is made: threads may share one, each with its own state.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu") -> None:
+        self.card: Card = checkpoint.card
+        self.device = torch.device(device)
+        features = LogMel(self.card.features)
+        self._path = _Path(features, checkpoint.network, self.card).to(self.device).eval()
+        self._path.requires_grad_(False)
+        self._overlap = self.card.features.n_fft - self.card.features.hop_length
+        with self._exact():
+            self._silent = self._path.network.initial_state(1)
+        # A hop is dozens of operations; as one compiled call it does not let go of the
+        # interpreter lock in between (docs/decisions/one-compiled-call.md).
+        self._hop = self._compile(self.initial_state(1))
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = "default", device: str = "auto") -> Self:
+        """Load a checkpoint by name or path.
+
+        Args:
+            name_or_path: a shipped checkpoint's name, or the path of its file.
+            device: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: CUDA where there is one.
+
+        Raises:
+            CheckpointError: there is no such checkpoint, or it does not fit its card.
+            InputError: the device is not there.
+        """
+        return cls(load_checkpoint(name_or_path), device=_pick_device(device))
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples it takes."""
+        return self.card.features.sample_rate
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+        return self.card.hop_samples
+
+    @property
+    def window_samples(self) -> int:
+        """Samples an estimate looks at, apart from what the LSTM remembers."""
+        return self.card.window_samples
+
+    def initial_state(self, batch: int = 1) -> RecognizerState:
+        """Return the state of streams before their first sample, preceded by digital zeros.
+
+        Raises:
+            InputError: batch is less than 1.
+        """
+        if batch < 1:
+            raise InputError(f"A batch of {batch} streams cannot be made; give 1 or more.")
+        return RecognizerState(
+            samples=torch.zeros(batch, self._overlap, device=self.device),
+            network=NetworkState(*(t.repeat_interleave(batch, dim=0) for t in self._silent)),
+            hops=torch.zeros(batch, dtype=torch.int64, device=self.device),
+        )
+
+    def step(self, samples: Tensor, state: RecognizerState) -> tuple[Estimates, RecognizerState]:
+        """Take the next samples of B streams and return the hops they complete.
+
+        After N samples in all, exactly ``N // hop_samples`` estimates have come, and they do not
+        depend on how the samples were cut.
+
+        Args:
+            samples: float32 ``(B, n)``, n >= 0, mono at ``sample_rate``, full scale 1, finite.
+            state: from ``initial_state`` or the last step; it is not changed.
+
+        Returns:
+            Estimates with H hops, ``(B, 0)`` where none was completed, and the new state.
+
+        Raises:
+            InputError: shape, type or batch do not fit.
+        """
+        samples = self._checked(samples, batch=state.samples.shape[0])
+        heard = torch.cat((state.samples, samples), dim=1)
+        hops = (heard.shape[1] - self._overlap) // self.hop_samples
+        if hops == 0:
+            return self._nothing(samples.shape[0]), replace(state, samples=heard)
+        used = hops * self.hop_samples
+        run = self._hop if hops == 1 else self._path
+        with self._exact():
+            *numbers, network = run(heard[:, : self._overlap + used], state.network)
+        return Estimates(**dict(zip(_FIELDS, numbers, strict=True))), RecognizerState(
+            samples=heard[:, used:].clone(), network=network, hops=state.hops + hops
+        )
+
+    def run(self, samples: Tensor) -> Estimates:
+        """Recognise whole recordings in one call, each preceded by digital zeros.
+
+        Takes about 2 MB of memory per second of sound; ``step`` in blocks has no such need.
+
+        Args:
+            samples: float32 ``(B, n)`` as for ``step``.
+        """
+        samples = self._checked(samples, batch=samples.shape[0])
+        hops = samples.shape[1] // self.hop_samples
+        if hops == 0:
+            return self._nothing(samples.shape[0])
+        before = self.window_samples - self.hop_samples
+        padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
+        with self._exact():
+            output, _ = self._path.network(self._path.features(padded))
+            return Estimates(
+                **dict(zip(_FIELDS, self._path.calibrated(output), strict=True))
+            )
+
+    def windowed(
+        self, window: Tensor, lstm_state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Estimates, tuple[Tensor, Tensor]]:
+        """Compute one hop from its whole window afresh: the definition of an estimate.
+
+        Args:
+            window: float32 ``(B, window_samples)``, the newest sample last.
+            lstm_state: hidden and cell ``(1, B, D)`` after the hop before; None at the start.
+
+        Raises:
+            InputError: the window has another length.
+        """
+        window = self._checked(window, batch=window.shape[0])
+        if window.shape[1] != self.window_samples:
+            raise InputError(
+                f"A window has {self.window_samples} samples; {window.shape[1]} were given."
+            )
+        with self._exact():
+            output, lstm_state = self._path.network(self._path.features(window), lstm_state)
+            numbers = self._path.calibrated(output)
+        return Estimates(**dict(zip(_FIELDS, numbers, strict=True))), lstm_state
+
+    def reset(
+        self, state: RecognizerState, streams: Sequence[int], *, keep_memory: bool = False
+    ) -> RecognizerState:
+        """Return a state in which the given streams start anew, the others going on unchanged.
+
+        All streams of a batch share one hop grid: a stream that is reset inside a hop has zeros
+        where that hop began.
+
+        Args:
+            state: the state to start from; it is not changed.
+            streams: indices into the batch.
+            keep_memory: carry on the LSTM's state, forgetting only the sound of the window.
+        """
+        batch = state.samples.shape[0]
+        if bad := [index for index in streams if not 0 <= index < batch]:
+            raise InputError(f"Streams {bad} are not in a batch of {batch}.")
+        rows = torch.zeros(batch, dtype=torch.bool, device=self.device)
+        rows[list(streams)] = True
+        fresh = self.initial_state(batch)
+
+        def mix(new: Tensor, old: Tensor) -> Tensor:
+            return torch.where(rows.view(-1, *([1] * (old.dim() - 1))), new, old)
+
+        network = NetworkState(*map(mix, fresh.network, state.network))
+        if keep_memory:
+            network = network._replace(hidden=state.network.hidden, cell=state.network.cell)
+        return RecognizerState(
+            samples=mix(torch.zeros_like(state.samples), state.samples),
+            network=network,
+            hops=state.hops if keep_memory else mix(fresh.hops, state.hops),
+        )
+
+    def _checked(self, samples: Tensor, *, batch: int) -> Tensor:
+        if samples.dim() != 2 or samples.shape[0] != batch:
+            raise InputError(
+                f"Samples have shape {tuple(samples.shape)}; give ({batch}, n): one row a stream."
+            )
+        if samples.dtype != torch.float32:
+            raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")
+        return samples.to(self.device)
+
+    def _nothing(self, batch: int) -> Estimates:
+        shapes = {"quadrants": (4,), "gems": (9,)}
+        return Estimates(
+            **{
+                name: torch.zeros(batch, 0, *shapes.get(name, ()), device=self.device)
+                for name in _FIELDS
+            }
+        )
+
+    def _exact(self) -> AbstractContextManager[Any]:
+        """No gradients; on CUDA no TF32 either, whose 10-bit mantissa would break equality."""
+        return _Exact() if self.device.type == "cuda" else torch.no_grad()
+
+    def _compile(self, state: RecognizerState) -> "_CompiledHop":
+        samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
+        with self._exact():
+            return _CompiledHop(self._path, samples, state.network)
+
+
+_FIELDS = tuple(field.name for field in fields(Estimates))
+
+
+class _Path(nn.Module):
+    """Features, network and calibration as one module: what a hop runs."""
+
+    def __init__(self, features: LogMel, network: nn.Module, card: Card) -> None:
+        super().__init__()
+        self.features = features
+        self.network = network
+        self.valence_scale = card.calibration.hop_valence
+        self.arousal_scale = card.calibration.hop_arousal
+
+    def forward(self, samples: Tensor, state: NetworkState) -> tuple[Any, ...]:
+        output, after = self.network.advance(self.features(samples), NetworkState(*state))
+        return (*self.calibrated(output), after)
+
+    def calibrated(self, output: NetworkOutput) -> tuple[Tensor, ...]:
+        """Turn the heads' output into numbers in the order of ``Estimates``."""
+        return (
+            output.valence,
+            output.arousal,
+            output.valence_sd * self.valence_scale,
+            output.arousal_sd * self.arousal_scale,
+            torch.softmax(output.quadrant_logits, dim=-1),
+            torch.sigmoid(output.gems_logits),
+        )
+
+
+class _CompiledHop:
+    """One hop as one call into a traced and frozen graph, called like ``_Path``."""
+
+    _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
+
+    def __init__(self, path: _Path, samples: Tensor, state: NetworkState) -> None:
+        traced = torch.jit.trace(path, (samples, state), check_trace=False)
+        self._graph = torch.jit.freeze(traced)
+        for _ in range(self._WARM_UP_CALLS):
+            self(samples, state)
+
+    def __call__(self, samples: Tensor, state: NetworkState) -> tuple[Any, ...]:
+        *numbers, after = self._graph(samples, state)
+        return (*numbers, NetworkState(*after))
+
+
+class _Exact:
+    """``no_grad`` with TF32 off inside, and as it was before outside."""
+
+    def __enter__(self) -> None:
+        self._flags = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=False, allow_tf32=False
+        )
+        self._flags.__enter__()
+        self._no_grad = torch.no_grad()
+        self._no_grad.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._no_grad.__exit__(*error)
+        self._flags.__exit__(*error)
+
+
+def _pick_device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"Unknown device {device!r}; use cpu, cuda or auto.") from error
+    if picked.type not in {"cpu", "cuda"}:
+        raise InputError(f"Device {device!r} is not supported; use cpu, cuda or auto.")
+    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"Device {device!r} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA "
+            "devices. Use cpu or auto."
+        )
+    return picked
+
+
+__all__ = ["Estimates", "Recognizer", "RecognizerState"]
