@@ -1,1 +1,41 @@
-"""Real-time music emotion recognition."""
+"""Real-time music emotion recognition: sound in; valence, arousal, quadrants and GEMS-9 out.
+
+    >>> from realtime_mer import Recognizer, analyze
+    >>> analyze("song.mp3").summary.mood
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from realtime_mer.analysis import Analysis, analyze
+    from realtime_mer.audio.files import load_audio
+    from realtime_mer.client import connect
+    from realtime_mer.errors import RealtimeMerError
+    from realtime_mer.estimate import Estimate, Status, Summary
+    from realtime_mer.recognizer import Estimates, Recognizer, RecognizerState
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Analysis": "analysis",
+    "Estimate": "estimate",
+    "Estimates": "recognizer",
+    "RealtimeMerError": "errors",
+    "Recognizer": "recognizer",
+    "RecognizerState": "recognizer",
+    "Status": "estimate",
+    "Summary": "estimate",
+    "analyze": "analysis",
+    "connect": "client",
+    "load_audio": "audio.files",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    # Torch takes a second to import; the capture process and --help have no use for it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

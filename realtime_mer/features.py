@@ -5,6 +5,7 @@ the clip, so a frame is the same number whether it is computed live or from the 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torchaudio
@@ -19,7 +20,9 @@ class FeatureConfig:
 
     Attributes:
         sample_rate: Hz.
-        n_fft: samples of a frame (Hann window of the same length).
+        n_fft: samples of a frame.
+        window: its taper. Hamming's ends are 0.08 where Hann's are 0, so that the oldest and the
+            newest sample of a 3 s window count too.
         hop_length: samples from one frame to the next.
         n_mels: mel bands (Slaney scale and area normalisation, as librosa's default).
         f_min, f_max: the bands' outer edges in Hz.
@@ -29,6 +32,7 @@ class FeatureConfig:
 
     sample_rate: int = 24_000
     n_fft: int = 960
+    window: Literal["hamming"] = "hamming"
     hop_length: int = 480
     n_mels: int = 64
     f_min: float = 20.0
@@ -63,6 +67,7 @@ class LogMel(nn.Module):
             f_min=config.f_min,
             f_max=config.f_max,
             n_mels=config.n_mels,
+            window_fn=torch.hamming_window,
             center=False,
             norm="slaney",
             mel_scale="slaney",

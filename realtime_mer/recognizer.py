@@ -6,6 +6,7 @@ recording at once, ``windowed`` computes one window afresh, ``step`` computes on
 Dimensions: B streams, n samples, H hops.
 """
 
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
@@ -307,8 +308,13 @@ class _CompiledHop:
     _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
 
     def __init__(self, path: _Path, samples: Tensor, state: NetworkState) -> None:
-        traced = torch.jit.trace(path, (samples, state), check_trace=False)
-        self._graph = torch.jit.freeze(traced)
+        with warnings.catch_warnings():
+            # TorchScript is deprecated and the pinned release has it; that the trace holds only
+            # for this shape is the very use of it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            traced = torch.jit.trace(path, (samples, state), check_trace=False)
+            self._graph = torch.jit.freeze(traced)
         for _ in range(self._WARM_UP_CALLS):
             self(samples, state)
 

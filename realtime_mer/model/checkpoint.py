@@ -7,7 +7,7 @@ Loading never unpickles.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +20,8 @@ from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
 
 FORMAT_VERSION = 1
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ClipCalibration(BaseModel):
@@ -43,6 +45,7 @@ class Calibration(BaseModel):
         clip_valence, clip_arousal: for a clip's summary.
         prior_valence_sd, prior_arousal_sd: spread of the ratings themselves, which is what is
             known before any sound: the maximal uncertainty.
+        prior_gems: mean shares of the training songs, likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +55,7 @@ class Calibration(BaseModel):
     clip_arousal: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
     prior_valence_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
     prior_arousal_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    prior_gems: tuple[Share, Share, Share, Share, Share, Share, Share, Share, Share] = (0.2,) * 9
 
 
 class Card(BaseModel):

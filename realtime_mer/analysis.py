@@ -1,0 +1,98 @@
+"""Whole files, as fast as they can be read, through the very stream that runs live."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from realtime_mer.audio.files import FileSource
+from realtime_mer.engine import Engine
+from realtime_mer.estimate import Estimate, Summary
+from realtime_mer.recognizer import Recognizer
+from realtime_mer.shaping import Shaper
+from realtime_mer.stream import EmotionStream
+from realtime_mer.summary import Summarizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What was found in a file.
+
+    Attributes:
+        path: as it was given.
+        seconds: duration of its sound.
+        estimates: one for every hop, in order.
+        summary: of the clip as a whole.
+    """
+
+    path: str
+    seconds: float
+    estimates: list[Estimate]
+    summary: Summary
+
+
+class FileAnalysis:
+    """The estimates of one file as they are made, and the summary of those made so far.
+
+    Args:
+        path: any file that ``load_audio`` reads.
+        recognizer: shared or not.
+        shaper: smoothing and delay; none if None.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        recognizer: Recognizer,
+        shaper: Shaper | None = None,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._summarizer = Summarizer(recognizer.card.calibration)
+        self._engine = Engine(
+            source=FileSource(path, paced=False),
+            stream=EmotionStream(recognizer),
+            shaper=shaper,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound taken so far."""
+        stream = self._engine.stream
+        return stream.position / stream.recognizer.sample_rate
+
+    def estimates(self) -> Iterator[Estimate]:
+        """Yield the file's estimates; may be iterated once.
+
+        Raises:
+            AudioFileError: the file is broken; what came before the break has been yielded.
+        """
+        for event in self._engine.events():
+            if isinstance(event, Estimate):
+                self._summarizer.add([event])
+                yield event
+
+    def summary(self) -> Summary:
+        """Return the summary of the estimates yielded so far."""
+        return self._summarizer.summary(path=self.path, seconds=self.seconds)
+
+
+def analyze(
+    path: str | os.PathLike[str], *, recognizer: Recognizer | None = None
+) -> Analysis:
+    """Recognise the emotion of a whole file.
+
+    Args:
+        path: any file that ``load_audio`` reads.
+        recognizer: the default checkpoint on the CPU if None.
+
+    Raises:
+        AudioFileError: the file is missing, broken or empty.
+    """
+    analysis = FileAnalysis(path, recognizer=recognizer or Recognizer.load(device="cpu"))
+    estimates = list(analysis.estimates())
+    return Analysis(
+        path=analysis.path,
+        seconds=analysis.seconds,
+        estimates=estimates,
+        summary=analysis.summary(),
+    )

@@ -1,0 +1,277 @@
+"""The live loop: source -> intake -> ring -> stream -> whoever listens.
+
+A source with a real clock cannot wait: a capture thread empties it into the ring and an inference
+thread wakes for every hop. One that can wait (a file at full speed, a pipe) is pulled along in the
+caller's thread and gives the very numbers of ``analyze``.
+"""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.audio.block import Source
+from realtime_mer.audio.intake import Intake, Piece
+from realtime_mer.audio.ring import Gap, RingBuffer
+from realtime_mer.errors import RealtimeMerError
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import LevelMessage, StatusMessage
+from realtime_mer.shaping import Shaper
+from realtime_mer.stream import SILENCE_FLOOR_DBFS, EmotionStream
+
+Event = Estimate | StatusMessage | LevelMessage
+
+_DETAILS = {
+    Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
+    Status.MUSIC: "Estimates are of the sound now playing.",
+    Status.SILENCE: "The input is silent; the last estimate is held.",
+    Status.NO_SIGNAL: (
+        "Only digital zeros arrive. A paused player sends them; so does macOS when the terminal "
+        "may not use the microphone (System Settings, Privacy & Security, Microphone)."
+    ),
+    Status.GAP: "Samples were lost; their place in time is kept and filled with zeros.",
+    Status.RECONNECTING: "The device is gone; it is being reopened by its name.",
+}
+
+
+class Engine:
+    """Run one source through one stream.
+
+    Args:
+        source: closed by ``stop`` and at the end.
+        stream: fresh.
+        shaper: smoothing and delay.
+        publish: called with every event, levels included, in the thread that made it and before
+            ``events`` yields it; must return at once.
+        seconds: stop after this much sound; None for no limit.
+        max_backlog_s: a real-time source that is further behind skips to its newest window.
+
+    Attributes:
+        lost_events: events that nobody fetched in time from ``events`` of a real-time source.
+        xruns: input overflows.
+    """
+
+    _RING_S = 30.0
+    _EVENTS = 4096  # nearly seven minutes of estimates that nobody fetches
+    _IDLE_S = 0.5  # how often the inference thread looks up when no sound comes at all
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        stream: EmotionStream,
+        shaper: Shaper | None = None,
+        publish: Callable[[Event], None] | None = None,
+        seconds: float | None = None,
+        max_backlog_s: float = 3.0,
+    ) -> None:
+        self.source = source
+        self.stream = stream
+        self.lost_events = 0
+        self.xruns = 0
+        self._shaper = shaper or Shaper()
+        self._publish = publish
+        self._rate = stream.recognizer.sample_rate
+        self._hop = stream.recognizer.hop_samples
+        self._limit = math.inf if seconds is None else seconds + 1e-6
+        self._backlog_hops = max(1, round(max_backlog_s * self._rate) // self._hop)
+        self.intake = Intake(target_rate=self._rate)
+        self.ring = RingBuffer(round(self._RING_S * self._rate))
+        self._status: Status | None = None
+        self._t = 0.0
+        self._reconnecting = False
+        self._captured_all = False
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._events: queue.Queue[Event | None] = queue.Queue(self._EVENTS)
+
+    def events(self) -> Iterator[Event]:
+        """Yield every estimate and status change until the sound ends or ``stop`` is called.
+
+        Raises:
+            AudioError: the source failed; everything estimated before has been yielded.
+        """
+        try:
+            yield from self._live() if self.source.real_time else self._pulled()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the session, from any thread; ``events`` ends soon."""
+        self._stopped.set()
+        self.source.close()
+        self._wake.set()
+
+    # -- a source that can wait -------------------------------------------------------------
+
+    def _pulled(self) -> Iterator[Event]:
+        failure: RealtimeMerError | None = None
+        try:
+            while not self._stopped.is_set() and (block := self.source.read()) is not None:
+                self.xruns += block.xruns
+                yield from self._pieces(self.intake.push(block))
+        except RealtimeMerError as error:
+            failure = error  # after all that came before it
+        if not self._stopped.is_set():
+            yield from self._pieces(self.intake.flush())
+        yield from self._announced(self._shaper.flush())
+        if failure is not None:
+            raise failure
+
+    def _pieces(self, pieces: Sequence[Piece]) -> Iterator[Event]:
+        for piece in pieces:
+            start = self.stream.position
+            lost = [Gap(start=start, length=piece.missing)] if piece.missing else []
+            zeros = np.zeros(piece.missing, dtype=np.float32)
+            samples = np.concatenate((zeros, piece.samples))
+            yield from self._estimated(samples, lost, stamped=False)
+
+    # -- a source with a real clock ---------------------------------------------------------
+
+    def _live(self) -> Iterator[Event]:
+        with ThreadPoolExecutor(2, thread_name_prefix="realtime-mer") as threads:
+            work = [threads.submit(self._capture), threads.submit(self._infer)]
+            try:
+                while (event := self._events.get()) is not None:
+                    yield event
+            finally:
+                self.stop()
+        for done in work:
+            done.result()  # raises what the thread raised
+
+    def _capture(self) -> None:
+        try:
+            while not self._stopped.is_set() and (block := self.source.read()) is not None:
+                self.xruns += block.xruns
+                self._reconnecting = block.reconnecting
+                self._store(self.intake.push(block), block.arrived_at)
+            self._store(self.intake.flush(), None)
+        finally:
+            self._captured_all = True
+            self._wake.set()
+
+    def _store(self, pieces: Sequence[Piece], arrived_at: float | None) -> None:
+        for piece in pieces:
+            self.ring.write_gap(piece.missing, arrived_at)
+            self.ring.write(piece.samples, arrived_at)
+        self._wake.set()
+
+    def _infer(self) -> None:
+        try:
+            last = False
+            while not (last or self._stopped.is_set()):
+                self._wake.wait(self._IDLE_S)
+                self._wake.clear()
+                last = self._captured_all  # before looking at the ring, so that nothing is missed
+                for event in self._newest():
+                    self._enqueue(event)
+            for event in self._announced(self._shaper.flush()):
+                self._enqueue(event)
+        finally:
+            self._finish()
+
+    def _newest(self) -> Iterator[Event]:
+        """Work through what the ring holds, leaving out what is behind the bound."""
+        if self._reconnecting:
+            yield from self._changed(Status.RECONNECTING)
+        position = self.stream.position
+        hops = (self.ring.written - position) // self._hop
+        if hops > self._backlog_hops:
+            self._leave_out(position, hops - self._backlog_hops)
+            position, hops = self.stream.position, self._backlog_hops
+        if hops == 0:
+            return
+        samples = self.ring.read(position, hops * self._hop)
+        if samples is not None:  # lapped meanwhile: the next look finds a longer backlog and skips
+            gaps = self.ring.gaps(position, hops * self._hop)
+            yield from self._estimated(samples, gaps, stamped=True)
+
+    def _leave_out(self, position: int, hops: int) -> None:
+        lost = sum(gap.length for gap in self.ring.gaps(position, hops * self._hop)) // self._hop
+        self.stream.skip(lost, lost=True)
+        self.stream.skip(hops - lost)
+
+    def _enqueue(self, event: Event) -> None:
+        try:
+            self._events.put_nowait(event)
+        except queue.Full:
+            self.lost_events += 1
+
+    def _finish(self) -> None:
+        # The end must arrive even if nobody fetched the events before it.
+        while True:
+            try:
+                self._events.put_nowait(None)
+            except queue.Full:
+                self._events.get_nowait()
+                self.lost_events += 1
+            else:
+                return
+
+    # -- both -------------------------------------------------------------------------------
+
+    def _estimated(
+        self, samples: NDArray[np.float32], gaps: Sequence[Gap], *, stamped: bool
+    ) -> Iterator[Event]:
+        estimates = self.stream.push(samples, gaps=gaps)
+        now, clock = time.monotonic(), datetime.now().astimezone()
+        for estimate in estimates:
+            if estimate.t > self._limit:
+                self._stopped.set()
+                break
+            self._t = estimate.t
+            if stamped:
+                arrived = self.ring.arrived_at(round(estimate.t * self._rate))
+                if arrived is not None:
+                    age = now - arrived
+                    estimate = replace(
+                        estimate,
+                        latency_ms=round(1000 * age, 3),
+                        wall_time=(clock - timedelta(seconds=age)).isoformat("T", "milliseconds"),
+                    )
+            estimate = replace(estimate, xruns=self.xruns)
+            yield from self._changed(estimate.status, estimate)
+            yield from self._announced(self._shaper.shape(estimate))
+        if self._publish is not None and len(samples):
+            self._publish(self._level(samples))
+
+    def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
+        if status is self._status:
+            return
+        self._status = status
+        message = StatusMessage(
+            status=status,
+            detail=_DETAILS[status],
+            t=self._t,
+            wall_time=estimate.wall_time if estimate else None,
+            source=self.source.name,
+            xruns=self.xruns,
+            skipped=estimate.skipped if estimate else 0,
+        )
+        yield from self._announced([message])
+
+    def _announced(self, events: Sequence[Event]) -> Iterator[Event]:
+        for event in events:
+            if self._publish is not None:
+                self._publish(event)
+            yield event
+
+    def _level(self, samples: NDArray[np.float32]) -> LevelMessage:
+        newest = samples[-self._hop :].astype(np.float64)
+
+        def decibels(amplitude: float) -> float:
+            floor = 10 ** (SILENCE_FLOOR_DBFS / 20)
+            return round(20 * math.log10(max(amplitude, floor)), 2)
+
+        return LevelMessage(
+            t=round(self.stream.position / self._rate, 6),
+            level_dbfs=decibels(float(np.sqrt(np.mean(newest**2)))),
+            peak_dbfs=decibels(float(np.abs(newest).max())),
+        )

@@ -1,0 +1,78 @@
+"""Smoothing and delay for what is shown and sent: lights and screens may want either.
+
+Both count time in the stream's own seconds, so they do the same at any speed, and both are told in
+every estimate they touch.
+"""
+
+import math
+from collections import deque
+from dataclasses import replace
+
+from realtime_mer.emotion import nearest_mood
+from realtime_mer.errors import InputError
+from realtime_mer.estimate import Estimate
+
+MAX_SECONDS = 60.0
+
+
+class Shaper:
+    """Smooth estimates exponentially and hold them back.
+
+    Args:
+        smoothing_s: time constant, 0 for none; the step response reaches 63 % after it.
+        delay_s: seconds an estimate is held back, 0 for none.
+
+    Raises:
+        InputError: a time is negative or over ``MAX_SECONDS``.
+    """
+
+    def __init__(self, *, smoothing_s: float = 0.0, delay_s: float = 0.0) -> None:
+        for name, value in (("--smoothing", smoothing_s), ("--delay", delay_s)):
+            if not 0 <= value <= MAX_SECONDS:
+                raise InputError(f"{name} {value} must lie between 0 and {MAX_SECONDS:g} seconds.")
+        self.smoothing_s = smoothing_s
+        self.delay_s = delay_s
+        self._last: Estimate | None = None
+        self._waiting: deque[Estimate] = deque()
+
+    def shape(self, estimate: Estimate) -> list[Estimate]:
+        """Take the next estimate and return those that are due, oldest first."""
+        if self.smoothing_s:
+            estimate = self._smoothed(estimate)
+        if not self.delay_s:
+            return [estimate]
+        now = estimate.t
+        self._waiting.append(replace(estimate, delay_s=self.delay_s))
+        due = []
+        # Half a microsecond: t is a rounded decimal, and equal times must count as equal.
+        while self._waiting and now - self._waiting[0].t >= self.delay_s - 5e-7:
+            due.append(self._waiting.popleft())
+        return due
+
+    def flush(self) -> list[Estimate]:
+        """Return what is still held back, at the end of a stream."""
+        rest = list(self._waiting)
+        self._waiting.clear()
+        return rest
+
+    def _smoothed(self, estimate: Estimate) -> Estimate:
+        last, self._last = self._last, estimate
+        if last is not None:
+            kept = math.exp(-(estimate.t - last.t) / self.smoothing_s)
+
+            def mix(old: float, new: float) -> float:
+                return new + kept * (old - new)
+
+            valence = mix(last.valence, estimate.valence)
+            arousal = mix(last.arousal, estimate.arousal)
+            self._last = replace(
+                estimate,
+                valence=valence,
+                arousal=arousal,
+                valence_sd=mix(last.valence_sd, estimate.valence_sd),
+                arousal_sd=mix(last.arousal_sd, estimate.arousal_sd),
+                quadrants={q: mix(last.quadrants[q], p) for q, p in estimate.quadrants.items()},
+                gems={name: mix(last.gems[name], p) for name, p in estimate.gems.items()},
+                mood=nearest_mood(valence, arousal),
+            )
+        return replace(self._last or estimate, smoothing_s=self.smoothing_s)

@@ -1,0 +1,86 @@
+"""A clip's emotion as a whole, from the estimates of its hops."""
+
+import math
+from collections.abc import Iterable
+
+from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
+from realtime_mer.estimate import Estimate, Status, Summary
+from realtime_mer.model.checkpoint import Calibration, ClipCalibration
+
+
+class Averager:
+    """Running means over estimates, in constant memory however long the stream."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.valence = 0.0
+        self.arousal = 0.0
+        self.valence_variance = 0.0
+        self.arousal_variance = 0.0
+        self.quadrants = dict.fromkeys(QUADRANTS, 0.0)
+        self.gems = dict.fromkeys(GEMS, 0.0)
+
+    def add(self, estimate: Estimate) -> None:
+        """Take one more estimate into the means."""
+        self.count += 1
+        self.valence += (estimate.valence - self.valence) / self.count
+        self.arousal += (estimate.arousal - self.arousal) / self.count
+        self.valence_variance += (estimate.valence_sd**2 - self.valence_variance) / self.count
+        self.arousal_variance += (estimate.arousal_sd**2 - self.arousal_variance) / self.count
+        for name, value in estimate.quadrants.items():
+            self.quadrants[name] += (value - self.quadrants[name]) / self.count
+        for name, value in estimate.gems.items():
+            self.gems[name] += (value - self.gems[name]) / self.count
+
+
+class Summarizer:
+    """Collect the estimates of a clip and summarise them.
+
+    A summary averages the hops that are ``music``, and all hops if there are none.
+
+    Args:
+        calibration: of the checkpoint that made the estimates; says how a clip's sd follows.
+    """
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._music = Averager()
+        self._all = Averager()
+
+    def add(self, estimates: Iterable[Estimate]) -> None:
+        """Take more estimates, in order."""
+        for estimate in estimates:
+            self._all.add(estimate)
+            if estimate.status is Status.MUSIC:
+                self._music.add(estimate)
+
+    def summary(self, *, path: str, seconds: float) -> Summary:
+        """Return the summary of what was added; its emotion is None if nothing was."""
+        mean = self._music if self._music.count else self._all
+        if mean.count == 0:
+            return Summary(
+                path=path,
+                seconds=seconds,
+                valence=None,
+                arousal=None,
+                valence_sd=None,
+                arousal_sd=None,
+                quadrants=dict.fromkeys(QUADRANTS),
+                gems=dict.fromkeys(GEMS),
+                mood=None,
+            )
+        return Summary(
+            path=path,
+            seconds=seconds,
+            valence=mean.valence,
+            arousal=mean.arousal,
+            valence_sd=_clip_sd(self._calibration.clip_valence, mean.valence_variance),
+            arousal_sd=_clip_sd(self._calibration.clip_arousal, mean.arousal_variance),
+            quadrants=dict(mean.quadrants),
+            gems=dict(mean.gems),
+            mood=nearest_mood(mean.valence, mean.arousal),
+        )
+
+
+def _clip_sd(calibration: ClipCalibration, mean_variance: float) -> float:
+    return math.hypot(calibration.floor, calibration.scale * math.sqrt(mean_variance))

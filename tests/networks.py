@@ -1,0 +1,27 @@
+"""Networks for tests: random weights, but statistics that make every output move."""
+
+import torch
+from torch import nn
+
+from realtime_mer.model.checkpoint import Card, Checkpoint
+from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.recognizer import Recognizer
+
+SMALL = NetworkConfig(channels=(4, 6, 8), column_channels=16, embedding=12)
+
+
+def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkpoint:
+    """Return an untrained network whose normalisations are not the identity."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = EmotionNetwork(config).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.3, generator=generator)
+            module.running_var.uniform_(0.3, 1.5, generator=generator)
+    return Checkpoint(network=network, card=Card(name="random", network=config))
+
+
+def random_recognizer(*, seed: int = 0) -> Recognizer:
+    return Recognizer(random_checkpoint(seed=seed))

@@ -1,0 +1,223 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime_mer.audio.ring import Gap
+from realtime_mer.emotion import QUADRANTS
+from realtime_mer.errors import InputError
+from realtime_mer.estimate import Status
+from realtime_mer.stream import EmotionStream, StreamPolicy
+from tests.networks import random_recognizer
+
+HOP = 2400
+SECOND = 24_000
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return random_recognizer()
+
+
+@pytest.fixture
+def stream(recognizer):
+    return EmotionStream(recognizer)
+
+
+def sound(seconds: float, *, dbfs: float = -20.0, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * SECOND))
+    return (10 ** (dbfs / 20) * noise).astype(np.float32)
+
+
+def zeros(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * SECOND), dtype=np.float32)
+
+
+def statuses(estimates) -> list[Status]:
+    return [estimate.status for estimate in estimates]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, 12 * SECOND), max_size=12),
+    parts=st.lists(
+        st.tuples(st.sampled_from(["loud", "quiet", "zeros"]), st.floats(0.1, 4.0)), max_size=5
+    ),
+    gap=st.tuples(st.integers(0, 5 * SECOND), st.integers(0, 4 * SECOND)),
+)
+def test_estimates_do_not_depend_on_how_the_samples_were_cut(recognizer, cuts, parts, gap):
+    make = {"loud": sound, "quiet": lambda s: sound(s, dbfs=-75), "zeros": zeros}
+    samples = np.concatenate([make[kind](seconds) for kind, seconds in parts] or [zeros(0)])
+    policy = StreamPolicy(reset_after_silence_s=2.0, reset_after_gap_s=1.0)
+    start, length = min(gap[0], len(samples)), min(gap[1], max(0, len(samples) - gap[0]))
+    samples[start : start + length] = 0
+
+    def inside(a: int, b: int) -> list[Gap]:
+        low, high = max(a, start), min(b, start + length)
+        return [Gap(start=low, length=high - low)] if low < high else []
+
+    whole = EmotionStream(recognizer, policy=policy).push(samples, gaps=inside(0, len(samples)))
+    stream, pieces = EmotionStream(recognizer, policy=policy), []
+    edges = sorted({0, len(samples), *(cut for cut in cuts if cut < len(samples))})
+    for a, b in zip(edges, edges[1:], strict=False):
+        pieces += stream.push(samples[a:b], gaps=inside(a, b))
+    assert len(pieces) == len(whole) == len(samples) // HOP
+    for one, other in zip(pieces, whole, strict=True):
+        assert one.valence == pytest.approx(other.valence, abs=1e-4)
+        assert one.valence_sd == pytest.approx(other.valence_sd, abs=1e-4)
+        assert replace(one, **_numbers(other)) == other
+
+
+def _numbers(estimate):
+    names = ("valence", "arousal", "valence_sd", "arousal_sd", "quadrants", "gems", "mood")
+    return {name: getattr(estimate, name) for name in names}
+
+
+def test_music_gives_the_recognisers_own_numbers(recognizer, stream):
+    import torch
+
+    samples = sound(5)
+    estimates = stream.push(samples)
+    offline = recognizer.run(torch.from_numpy(samples).unsqueeze(0))
+    assert [e.valence for e in estimates] == pytest.approx(offline.valence[0].tolist(), abs=1e-4)
+    assert list(estimates[-1].gems.values()) == pytest.approx(offline.gems[0, -1].tolist(), abs=1e-4)
+
+
+def test_time_is_counted_in_samples_to_the_end_of_each_window(stream):
+    estimates = stream.push(sound(0.25)) + stream.push(sound(0.3))
+    assert [e.seq for e in estimates] == [0, 1, 2, 3, 4]
+    assert [e.t for e in estimates] == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_the_first_three_seconds_are_marked(stream):
+    estimates = stream.push(sound(5))
+    assert statuses(estimates) == [Status.WARMING_UP] * 29 + [Status.MUSIC] * 21
+
+
+def test_before_any_sound_nothing_is_known(stream):
+    first = stream.push(zeros(0.5))[-1]
+    prior = stream.recognizer.card.calibration
+    assert (first.valence, first.arousal, first.mood) == (0.0, 0.0, "neutral")
+    assert first.valence_sd == pytest.approx(prior.prior_valence_sd)
+    assert set(first.quadrants.values()) == {0.25}
+    assert first.status is Status.WARMING_UP
+    assert first.level_dbfs == -120.0
+
+
+def test_silence_holds_the_last_estimate_and_its_confidence_decays(stream):
+    last = stream.push(sound(5))[-1]
+    quiet = stream.push(sound(20, dbfs=-80))
+    silent = [e for e in quiet if e.status is Status.SILENCE]
+    assert len(silent) == len(quiet) - 14
+    held = quiet[13]  # the last hop that was not yet called silence
+    assert {e.valence for e in silent} == {held.valence}
+    assert held.valence != pytest.approx(last.valence, abs=1e-9)
+    sds = [e.valence_sd for e in silent]
+    prior = stream.recognizer.card.calibration.prior_valence_sd
+    assert abs(sds[-1] - prior) < abs(sds[0] - prior)
+    assert all(p == pytest.approx(0.25, abs=0.1) for p in silent[-1].quadrants.values())
+
+
+def test_a_quiet_passage_is_not_silence(stream):
+    stream.push(sound(4))
+    assert Status.SILENCE not in statuses(stream.push(sound(10, dbfs=-58)))
+
+
+def test_the_gate_has_hysteresis(stream):
+    stream.push(sound(4))
+    stream.push(sound(3, dbfs=-80))
+    between = stream.push(sound(1, dbfs=-63))
+    assert set(statuses(between)) == {Status.SILENCE}
+    assert stream.push(sound(1, dbfs=-50))[-1].status is Status.MUSIC
+    assert Status.SILENCE not in statuses(stream.push(sound(5, dbfs=-63)))
+
+
+def test_sound_after_a_long_silence_starts_with_a_fresh_memory(stream):
+    stream.push(sound(5))
+    stream.push(sound(12, dbfs=-80))
+    first = stream.push(sound(1))[0]
+    assert first.state_age_s == pytest.approx(0.1)
+    assert first.status is Status.WARMING_UP
+
+
+def test_sound_after_a_short_silence_goes_on(stream):
+    stream.push(sound(5))
+    stream.push(sound(4, dbfs=-80))
+    first = stream.push(sound(1))[0]
+    assert first.state_age_s == pytest.approx(9.1)
+    assert first.status is Status.MUSIC
+
+
+def test_exact_zeros_are_reported_as_no_signal(stream):
+    stream.push(sound(5))
+    assert statuses(stream.push(zeros(3)))[-1] is Status.NO_SIGNAL
+    assert statuses(stream.push(sound(3, dbfs=-100)))[-1] is Status.SILENCE
+
+
+def test_a_short_gap_marks_its_hops_and_nothing_else(stream):
+    stream.push(sound(4))
+    samples = sound(1)
+    samples[3000:3500] = 0
+    estimates = stream.push(samples, gaps=[Gap(start=4 * SECOND + 3000, length=500)])
+    assert [e.seq for e in estimates if e.status is Status.GAP] == [41]
+    assert statuses(estimates)[2:] == [Status.MUSIC] * 8
+
+
+def test_after_a_gap_longer_than_a_hop_the_window_fills_anew(stream):
+    stream.push(sound(4))
+    position = stream.position
+    gap = stream.push(zeros(1), gaps=[Gap(start=position, length=SECOND)])
+    assert set(statuses(gap)) == {Status.GAP}
+    after = stream.push(sound(4))
+    assert statuses(after) == [Status.WARMING_UP] * 29 + [Status.MUSIC] * 11
+    assert after[-1].state_age_s == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize(("reset_after_gap_s", "age"), [(0.5, 0.1), (math.inf, 5.1)])
+def test_the_policy_decides_whether_a_gap_resets_the_memory(recognizer, reset_after_gap_s, age):
+    policy = StreamPolicy(reset_after_gap_s=reset_after_gap_s)
+    stream = EmotionStream(recognizer, policy=policy)
+    stream.push(sound(4))
+    stream.push(zeros(1), gaps=[Gap(start=4 * SECOND, length=SECOND)])
+    assert stream.push(sound(1))[0].state_age_s == pytest.approx(age)
+
+
+def test_skipped_hops_are_counted_and_time_stays_true(stream):
+    stream.push(sound(4))
+    stream.skip(7)
+    after = stream.push(sound(0.1))[0]
+    assert (after.seq, after.t, after.skipped) == (47, 4.8, 7)
+    assert after.status is Status.WARMING_UP
+    stream.skip(5, lost=True)
+    assert stream.push(sound(0.1))[0].skipped == 7
+
+
+def test_only_whole_hops_can_be_skipped(stream):
+    stream.push(sound(0.05))
+    with pytest.raises(InputError):
+        stream.skip(1)
+
+
+def test_reset_forgets_the_sound_and_keeps_the_time(stream):
+    stream.push(sound(4))
+    stream.reset()
+    after = stream.push(sound(0.1))[0]
+    assert (after.seq, after.status) == (40, Status.WARMING_UP)
+    assert after.state_age_s == pytest.approx(0.1)
+
+
+def test_estimates_are_ready_for_json(stream):
+    import json
+
+    for estimate in stream.push(np.concatenate((sound(4), zeros(2)))):
+        record = json.loads(json.dumps(estimate.to_dict(), allow_nan=False))
+        assert list(record["quadrants"]) == list(QUADRANTS)
+        assert sum(record["quadrants"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_thresholds_that_contradict_are_refused():
+    with pytest.raises(InputError):
+        StreamPolicy(silence_below_dbfs=-40, sound_above_dbfs=-50)
