@@ -58,7 +58,7 @@ class FileAnalysis:
     def seconds(self) -> float:
         """Seconds of sound taken so far."""
         stream = self._engine.stream
-        return stream.position / stream.recognizer.sample_rate
+        return round(stream.position / stream.recognizer.sample_rate, 6)
 
     def estimates(self) -> Iterator[Estimate]:
         """Yield the file's estimates; may be iterated once.

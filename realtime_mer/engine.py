@@ -95,6 +95,8 @@ class Engine:
     def events(self) -> Iterator[Event]:
         """Yield every estimate and status change until the sound ends or ``stop`` is called.
 
+        Ctrl-C ends it like ``stop``: what has been estimated is still yielded.
+
         Raises:
             AudioError: the source failed; everything estimated before has been yielded.
         """
@@ -118,7 +120,9 @@ class Engine:
                 self.xruns += block.xruns
                 yield from self._pieces(self.intake.push(block))
         except RealtimeMerError as error:
-            failure = error  # after all that came before it
+            failure = error  # raised after all that came before it
+        except KeyboardInterrupt:
+            self._stopped.set()
         if not self._stopped.is_set():
             yield from self._pieces(self.intake.flush())
         yield from self._announced(self._shaper.flush())
@@ -139,12 +143,22 @@ class Engine:
         with ThreadPoolExecutor(2, thread_name_prefix="realtime-mer") as threads:
             work = [threads.submit(self._capture), threads.submit(self._infer)]
             try:
-                while (event := self._events.get()) is not None:
+                while (event := self._fetch()) is not None:
                     yield event
             finally:
                 self.stop()
         for done in work:
             done.result()  # raises what the thread raised
+
+    def _fetch(self) -> Event | None:
+        while True:
+            try:
+                # Windows delivers Ctrl-C only between waits (not run on Windows).
+                return self._events.get(timeout=self._IDLE_S)
+            except queue.Empty:
+                continue
+            except KeyboardInterrupt:
+                self.stop()  # and fetch what was estimated until now
 
     def _capture(self) -> None:
         try:

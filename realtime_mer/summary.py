@@ -72,15 +72,15 @@ class Summarizer:
         return Summary(
             path=path,
             seconds=seconds,
-            valence=mean.valence,
-            arousal=mean.arousal,
+            valence=round(mean.valence, 6),
+            arousal=round(mean.arousal, 6),
             valence_sd=_clip_sd(self._calibration.clip_valence, mean.valence_variance),
             arousal_sd=_clip_sd(self._calibration.clip_arousal, mean.arousal_variance),
-            quadrants=dict(mean.quadrants),
-            gems=dict(mean.gems),
+            quadrants={name: round(value, 6) for name, value in mean.quadrants.items()},
+            gems={name: round(value, 6) for name, value in mean.gems.items()},
             mood=nearest_mood(mean.valence, mean.arousal),
         )
 
 
 def _clip_sd(calibration: ClipCalibration, mean_variance: float) -> float:
-    return math.hypot(calibration.floor, calibration.scale * math.sqrt(mean_variance))
+    return round(math.hypot(calibration.floor, calibration.scale * math.sqrt(mean_variance)), 6)

@@ -1,0 +1,1 @@
+"""Sound in: sources, devices, files, resampling and the ring buffer."""

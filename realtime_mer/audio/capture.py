@@ -1,0 +1,236 @@
+"""The capture process: opens one device and writes what it hears to standard output.
+
+Capture is a process of its own because the sound libraries cannot be relied on to return: a device
+that vanishes may block a read for ever, PortAudio never lists a device that came later, and
+SoundCard never connects to a sound server that was started again. A process can always be ended
+and started afresh, and no busy Python thread can make it lose sound.
+
+It watches itself: when the device delivers nothing for a while it ends with status ``STALLED``, and
+when nobody reads its output any more it ends too, so it cannot outlive the program that started it.
+
+Standard output is a sequence of messages: a ``Header`` and ``length`` bytes. ``OPENED`` carries the
+device as JSON, ``SOUND`` float32 samples, ``FAILED`` a sentence for the user.
+"""
+
+import argparse
+import json
+import os
+import queue
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.audio import backends
+from realtime_mer.audio.devices import Kind, select
+from realtime_mer.errors import DeviceError
+
+OPENED, SOUND, FAILED = 1, 2, 3
+STALLED = 75  # exit status, "temporary failure" in sysexits.h
+
+_OPEN_LIMIT_S = 10.0
+# A Bluetooth microphone takes seconds to start and an idle PulseAudio sink two; after that an
+# input delivers every few milliseconds, while a loopback may pause with what plays.
+_FIRST_LIMIT_S = 5.0
+_LIMIT_S: dict[Kind, float] = {"input": 2.0, "loopback": 10.0}
+_QUEUE_BLOCKS = 500  # 5 s of a reader that does not read
+
+
+class Header(NamedTuple):
+    """What stands before every message.
+
+    Attributes:
+        kind: ``OPENED``, ``SOUND`` or ``FAILED``.
+        channels: samples in a frame.
+        xruns: input overflows just before this sound.
+        rate: frames a second.
+        missing: frames lost just before this sound.
+        length: bytes that follow.
+        arrived: ``time.monotonic()`` when the last frame arrived. That clock is the same for all
+            processes on Linux, Windows and (since Python 3.10) macOS.
+    """
+
+    kind: int
+    channels: int = 0
+    xruns: int = 0
+    rate: int = 0
+    missing: int = 0
+    length: int = 0
+    arrived: float = 0.0
+
+
+_LAYOUT = struct.Struct("<BHHIIId")
+
+
+def write_message(stream: IO[bytes], header: Header, payload: bytes) -> None:
+    """Write one message and flush it."""
+    stream.write(_LAYOUT.pack(*header._replace(length=len(payload))) + payload)
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> tuple[Header, bytes] | None:
+    """Read one message; None where the stream ends, be it in the middle of one."""
+    head = stream.read(_LAYOUT.size)
+    if len(head) < _LAYOUT.size:
+        return None
+    header = Header(*_LAYOUT.unpack(head))
+    payload = stream.read(header.length)
+    return (header, payload) if len(payload) == header.length else None
+
+
+class LossMeter:
+    """Tells by the clock how many frames an overflow cost.
+
+    Lateness is the arrival time less the time that the frames delivered so far account for. Its
+    lower envelope, which may rise by 1 ms a second to follow the sound card's clock, is what is
+    normal; what an overflow adds to it for good is lost sound. A late reader is late only until it
+    has caught up, so the loss is measured at the first read that had to wait for the device.
+
+    Args:
+        rate: frames a second.
+    """
+
+    _TOLERANCE_S = 0.02  # jitter of the arrival, and of the 16 ms clock of Windows
+    _DRIFT = 1e-3
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._frames = 0
+        self._normal: float | None = None
+        self._at = 0.0
+        self._lossy = False
+
+    def add(self, frames: int, *, arrived: float, overflow: bool, waited: bool) -> int:
+        """Count a block and return the frames found to be lost before it.
+
+        Args:
+            frames: frames delivered.
+            arrived: monotonic time of their arrival, in seconds.
+            overflow: whether the device says that sound was lost.
+            waited: whether the read had to wait, so that no backlog is left.
+        """
+        self._frames += frames
+        late = arrived - self._frames / self._rate
+        normal = late
+        if self._normal is not None:
+            normal = min(late, self._normal + self._DRIFT * (arrived - self._at))
+        self._normal, self._at = normal, arrived
+        self._lossy |= overflow
+        if not (self._lossy and waited):
+            return 0
+        self._lossy = False
+        excess = late - normal
+        if excess < self._TOLERANCE_S:
+            return 0
+        missing = round(excess * self._rate)
+        self._frames += missing
+        return missing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Message:
+    header: Header
+    payload: bytes | NDArray[np.float32]
+    final: bool = False
+
+
+class _Capture:
+    """Reads the device in one thread, for the main thread to write and to watch."""
+
+    def __init__(self, kind: Kind, spec: str | None) -> None:
+        self._kind = kind
+        self._spec = spec
+        self._messages: queue.Queue[_Message] = queue.Queue(maxsize=_QUEUE_BLOCKS)
+
+    def run(self, output: IO[bytes]) -> int:
+        """Write messages until the device, or whoever reads them, is gone; return exit status."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        limit = _OPEN_LIMIT_S
+        while True:
+            try:
+                message = self._messages.get(timeout=limit)
+            except queue.Empty:
+                return STALLED
+            try:
+                write_message(output, message.header, bytes(message.payload))
+            except OSError:  # nobody reads any more
+                return 0
+            if message.final:
+                return 1
+            opened = message.header.kind == OPENED
+            limit = max(_FIRST_LIMIT_S if opened else 0.0, _LIMIT_S[self._kind])
+
+    def _listen(self) -> None:
+        text = "the sound library failed in an unforeseen way: try another device"
+        try:
+            found = backends.find_all(self._kind)
+            device = select([one.device for one in found], self._spec, kind=self._kind)
+            chosen = next(one for one in found if one.device == device)
+            with backends.open_device(chosen) as read:
+                opened = json.dumps(device.to_dict()).encode()
+                self._messages.put(_Message(header=Header(OPENED), payload=opened))
+                self._forward(read, device.rate)
+        except DeviceError as error:
+            text = str(error)
+        finally:
+            self._messages.put(_Message(header=Header(FAILED), payload=text.encode(), final=True))
+
+    def _forward(self, read: backends.Read, rate: int) -> None:
+        meter = LossMeter(rate)
+        missing = xruns = 0
+        while True:
+            asked = time.perf_counter()
+            samples, overflow = read()
+            waited = time.perf_counter() - asked > backends.BLOCK_S / 10
+            arrived = time.monotonic()
+            frames, channels = samples.shape
+            missing += meter.add(frames, arrived=arrived, overflow=overflow, waited=waited)
+            xruns += overflow
+            header = Header(SOUND, channels, xruns, rate, missing, 0, arrived)
+            try:
+                self._messages.put_nowait(_Message(header=header, payload=samples))
+                missing = xruns = 0
+            except queue.Full:
+                missing, xruns = missing + frames, xruns + 1
+
+
+def _list(kind: Kind, output: IO[bytes]) -> int:
+    answer: dict[str, Any]
+    try:
+        answer = {"devices": [one.device.to_dict() for one in backends.find_all(kind)]}
+    except DeviceError as error:
+        answer = {"error": str(error)}
+    output.write(json.dumps(answer).encode())
+    output.flush()
+    return 0
+
+
+def _take_standard_output() -> IO[bytes]:
+    """Keep standard output for messages: what a library prints goes to standard error."""
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(private, "wb")
+
+
+def main() -> None:
+    """Run the capture process."""
+    parser = argparse.ArgumentParser(prog="python -m realtime_mer.audio.capture")
+    parser.add_argument("--kind", choices=get_args(Kind), required=True)
+    parser.add_argument("--device", help="index, name or part of it; the default device if absent")
+    parser.add_argument("--list", action="store_true", help="print the devices as JSON and end")
+    arguments = parser.parse_args()
+    output = _take_standard_output()
+    if arguments.list:
+        status = _list(arguments.kind, output)
+    else:
+        status = _Capture(arguments.kind, arguments.device).run(output)
+    # Not sys.exit: the libraries' own clean-up waits for devices that no longer answer.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,379 @@
+"""The built-in demo: a piece of four sections, calm, joyful, tense and sad, played by `synth`.
+
+It needs no sound card, no file and no rights of anybody, and shows what the recogniser does to
+someone who has nothing playing. What makes a section sound as it does is what studies of music and
+emotion agree on (A. Gabrielsson and E. Lindström in Juslin and Sloboda, Handbook of Music and
+Emotion, 2010): tempo, mode, loudness, register, articulation, timbre and dissonance.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.audio import synth
+from realtime_mer.audio.block import Block
+from realtime_mer.audio.pacing import Pacer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A part of the piece and what it was written to express.
+
+    Attributes:
+        name: the intended emotion.
+        start_s, end_s: its place in the piece, in seconds.
+        quadrant: the intended quadrant of the valence-arousal plane.
+    """
+
+    name: str
+    start_s: float
+    end_s: float
+    quadrant: str
+
+
+SECTIONS = (
+    Section(name="calm", start_s=0.0, end_s=16.0, quadrant="Q4"),
+    Section(name="joyful", start_s=16.0, end_s=32.0, quadrant="Q1"),
+    Section(name="tense", start_s=32.0, end_s=48.0, quadrant="Q2"),
+    Section(name="sad", start_s=48.0, end_s=64.0, quadrant="Q3"),
+)
+
+_PEAK = 0.89  # -1 dBFS
+
+
+def compose(*, sample_rate: int = 24_000, seed: int = 4) -> NDArray[np.float32]:
+    """Return the whole piece as float32 ``(frames, 2)``, 64 s long with a peak of -1 dBFS.
+
+    Args:
+        sample_rate: in Hz, at least 16 000 for all the instruments to sound as meant.
+        seed: of the players' small liberties in time and touch and of all noise; the notes are
+            written down. The same seed gives the same samples.
+    """
+    stage = _Stage(seconds=SECTIONS[-1].end_s, rate=sample_rate, seed=seed)
+    for section, perform in zip(SECTIONS, (_calm, _joyful, _tense, _sad), strict=True):
+        perform(stage, section.start_s)
+    return stage.mixdown()
+
+
+class DemoSource:
+    """The demo piece as a source of sound: 24 kHz stereo in blocks of 20 ms.
+
+    Args:
+        paced: deliver at the speed of a sound card instead of as fast as it is read.
+        loop: begin again at the end, for ever.
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, *, paced: bool, loop: bool = False, sample_rate: int = 24_000) -> None:
+        self._piece = compose(sample_rate=sample_rate)
+        self._rate = sample_rate
+        self._paced = paced
+        self._loop = loop
+        self._pacer = Pacer(rate=sample_rate)
+        self._closed = False
+        self._position = 0
+
+    @property
+    def name(self) -> str:
+        """What a person would call it."""
+        return "demo piece"
+
+    @property
+    def real_time(self) -> bool:
+        """Whether it is paced by the clock."""
+        return self._paced
+
+    def read(self) -> Block | None:
+        """Return the next block, when it is due if paced; None at the end or once closed."""
+        if self._closed or self._position == len(self._piece):
+            return None
+        samples = self._piece[self._position : self._position + self._rate // 50]
+        self._position += len(samples)
+        if self._loop and self._position == len(self._piece):
+            self._position = 0
+        if not self._paced:
+            return Block(samples=samples, rate=self._rate)
+        due = self._pacer.wait(len(samples))
+        return None if due is None else Block(samples=samples, rate=self._rate, arrived_at=due)
+
+    def close(self) -> None:
+        """Stop; a ``read`` that waits in another thread returns None at once."""
+        self._closed = True
+        self._pacer.close()
+
+
+class _Stage:
+    """Where notes are put: a stereo mix and a send to the room behind it."""
+
+    def __init__(self, *, seconds: float, rate: int, seed: int) -> None:
+        self.rate = rate
+        self.rng = np.random.default_rng(seed)
+        self._dry = np.zeros((round(seconds * rate), 2), np.float32)
+        self._send = np.zeros(len(self._dry), np.float32)
+
+    def put(
+        self, sound: synth.Sound, at: float, *, gain: float, pan: float = 0.0, wet: float = 0.2
+    ) -> None:
+        """Add a sound at a time in seconds: ``pan`` -1 left to 1 right, ``wet`` to the room."""
+        start = round(at * self.rate)
+        piece = (gain * sound[: len(self._dry) - start]).astype(np.float32)
+        angle = (pan + 1) * np.pi / 4
+        self._dry[start : start + len(piece), 0] += np.float32(np.cos(angle)) * piece
+        self._dry[start : start + len(piece), 1] += np.float32(np.sin(angle)) * piece
+        self._send[start : start + len(piece)] += np.float32(wet) * piece
+
+    def human(self, at: float, *, spread: float = 0.006) -> float:
+        """Return a time a little beside ``at``, as a player would hit it."""
+        return max(0.0, at + float(np.clip(self.rng.normal(0, spread), -0.02, 0.02)))
+
+    def touch(self, velocity: float) -> float:
+        """Return a velocity a little beside ``velocity``."""
+        return float(np.clip(velocity * self.rng.normal(1, 0.07), 0.05, 1.0))
+
+    def mixdown(self) -> NDArray[np.float32]:
+        """Return dry and room together, faded out at the end and brought to the peak."""
+        mix = self._dry + synth.convolve(self._send, synth.room(1.9, rate=self.rate, rng=self.rng))
+        fade = round(1.2 * self.rate)
+        mix[-fade:] *= (0.5 + 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / fade))[:, None].astype(
+            np.float32
+        )
+        return mix * np.float32(_PEAK / np.max(np.abs(mix)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """A written note: its name, its first beat and its length in beats."""
+
+    name: str
+    beat: float
+    beats: float
+
+
+def _line(score: str) -> Iterator[_Note]:
+    """Read a melody such as ``"E5:1.5 D5:.5 | -:1 C5:1"``: name and beats, ``-`` rests."""
+    beat = 0.0
+    for word in score.replace("|", " ").split():
+        name, beats = word.split(":")
+        if name != "-":
+            yield _Note(name, beat, float(beats))
+        beat += float(beats)
+
+
+def _calm(stage: _Stage, start: float) -> None:
+    """F major at 60: wide soft chords, a harp, a slow tune whose two phrases answer each other."""
+    beat_s = 1.0
+    chords = (
+        "F2 C3 A3 E4 G4|E2 C3 G3 D4 E4|D2 A2 F3 C4 E4|Bb2 F3 A3 D4 F4|"
+        "A2 F3 C4 E4 A4|Bb2 F3 C4 D4 F4|C3 G3 C4 E4 G4|F2 C3 A3 C4 F4"
+    ).split("|")
+    for i, names in enumerate(chords):
+        chord = names.split()
+        at = start + 2 * i * beat_s
+        for voice, name in enumerate(chord):
+            sound = synth.pad(
+                synth.pitch(name), 3.2, velocity=0.3, attack=1.0, rate=stage.rate, rng=stage.rng
+            )
+            stage.put(sound, max(start, at - 0.35), gain=0.22, pan=0.3 * (voice - 2), wet=0.5)
+        # The harp rises through the chord, a note a beat and one between.
+        for offset, voice in ((0.0, 0), (1.0, 2), (1.5, 3)):
+            sound = synth.pluck(
+                synth.pitch(chord[voice]),
+                3.0,
+                velocity=stage.touch(0.22),
+                rate=stage.rate,
+                rng=stage.rng,
+            )
+            when = stage.human(at + offset * beat_s, spread=0.01)
+            stage.put(sound, when, gain=0.42, pan=-0.35, wet=0.45)
+    tune = "C5:1.5 A4:.5 G4:2 | A4:1 F4:1 D4:2 |C5:1 E5:1 D5:1.5 C5:.5 | C5:.5 D5:.5 G4:1 A4:2"
+    for note in _line(tune):
+        sound = synth.piano(
+            synth.pitch(note.name),
+            note.beats * beat_s + 1.2,
+            velocity=stage.touch(0.3),
+            rate=stage.rate,
+            rng=stage.rng,
+        )
+        when = stage.human(start + note.beat * beat_s, spread=0.012)
+        stage.put(sound, when, gain=0.6, pan=0.15, wet=0.5)
+
+
+def _joyful(stage: _Stage, start: float) -> None:
+    """D major at 128: drums, a dancing bass, strummed strings and bells on a leaping tune."""
+    beat_s = 60 / 128
+    roots = "D2 A2 B2 G2 D2 B2 G2 A2".split()
+    strums = {
+        "D2": "A3 D4 F#4 A4",
+        "A2": "A3 C#4 E4 A4",
+        "B2": "B3 D4 F#4 B4",
+        "G2": "B3 D4 G4 B4",
+    }
+    tune = (
+        "A4:.5 D5:.5 F#5:.5 A5:1 F#5:.5 D5:1 | E5:.5 E5:.5 C#5:.5 E5:1 A4:.5 E5:1 |"
+        "D5:.5 F#5:.5 B5:.5 A5:1 F#5:.5 D5:1 | G5:.5 F#5:.5 G5:.5 B5:1 A5:.5 G5:1 |"
+        "A5:.5 D6:.5 A5:.5 F#5:1 A5:.5 D6:1 | B5:.5 A5:.5 B5:.5 D6:1 B5:.5 F#5:1 |"
+        "G5:.5 A5:.5 B5:.5 D6:.5 B5:.5 A5:.5 G5:.5 B5:.5 |"
+        "A5:.5 G5:.5 E5:.5 C#5:.5 E5:.5 G5:.5 A5:.5 C#6:.5 | D6:2"
+    )
+    rate, rng = stage.rate, stage.rng
+    for note in _line(tune):
+        when = stage.human(start + note.beat * beat_s, spread=0.004)
+        freq, touch = synth.pitch(note.name), stage.touch(0.75)
+        sound = synth.bell(freq, 0.9, velocity=touch, ratio=3.0, rate=rate, rng=rng)
+        stage.put(sound, when, gain=0.20, pan=0.25, wet=0.25)
+        length = note.beats * beat_s * 0.8 + 0.1
+        sound = synth.piano(freq, length, velocity=touch, rate=rate, rng=rng)
+        stage.put(sound, when, gain=0.55, pan=0.1)
+
+    def strum(chord: str, at: float, *, velocity: float, seconds: float, up: bool) -> None:
+        strings = chord.split()
+        for i, name in enumerate(reversed(strings) if up else strings):
+            sound = synth.pluck(
+                synth.pitch(name), seconds, velocity=stage.touch(velocity), rate=rate, rng=rng
+            )
+            stage.put(sound, at + 0.009 * i, gain=0.26, pan=-0.4, wet=0.12)
+
+    def bass(name: str, at: float, *, seconds: float, transpose: int = 0) -> None:
+        freq = synth.pitch(name, transpose=transpose)
+        sound = synth.pluck(freq, seconds, velocity=stage.touch(0.6), rate=rate, rng=rng)
+        stage.put(sound, at, gain=0.75, wet=0.03)
+
+    for bar, root in enumerate(roots):
+        at = start + 4 * bar * beat_s
+        for eighth, octave in enumerate((0, 0, 12, 0, 0, 12, 7, 12)):
+            when = stage.human(at + eighth * beat_s / 2, spread=0.003)
+            bass(root, when, seconds=beat_s * 0.48, transpose=octave)
+        for beat, up in ((0, False), (1, False), (1.5, True), (2.5, True), (3, False), (3.5, True)):
+            when = stage.human(at + beat * beat_s)
+            strum(strums[root], when, velocity=0.55 if up else 0.7, seconds=0.4, up=up)
+    drums = {
+        "kick": synth.kick(low=52, seconds=0.28, rate=rate),
+        "snare": synth.snare(rate=rate, rng=rng),
+        "hat": synth.cymbal(seconds=0.07, rate=rate, rng=rng),
+        "crash": synth.cymbal(seconds=1.4, rate=rate, rng=rng),
+    }
+    for sixteenth in range(8 * 16):
+        when = start + sixteenth * beat_s / 4
+        place = sixteenth % 16
+        accent = (1.0, 0.35, 0.7, 0.35)[place % 4]
+        stage.put(drums["hat"], when, gain=0.30 * stage.touch(accent), pan=0.45, wet=0.05)
+        if place in (0, 6, 8, 10):
+            stage.put(drums["kick"], when, gain=0.62, wet=0.04)
+        if place in (4, 12) or sixteenth in (123, 125, 126, 127):
+            stage.put(drums["snare"], when, gain=0.42, pan=-0.1, wet=0.2)
+        if sixteenth in (0, 64):
+            stage.put(drums["crash"], when, gain=0.35, pan=0.5, wet=0.3)
+    # The dominant of the eighth bar comes home on the ninth.
+    end = start + 32 * beat_s
+    strum("D3 A3 D4 F#4 A4", end, velocity=0.8, seconds=1.1, up=False)
+    bass("D2", end, seconds=1.0)
+    for sound, gain in ((drums["kick"], 0.6), (drums["crash"], 0.4)):
+        stage.put(sound, end, gain=gain, wet=0.3)
+
+
+def _tense(stage: _Stage, start: float) -> None:
+    """No key at 150: a limping low ostinato, trembling clusters that climb, metal, blows."""
+    beat_s = 60 / 150
+    rate, rng = stage.rate, stage.rng
+    ostinato = "E2 E2 F2 E2 E2 Bb2 E2 F2".split()
+    climb = (0, 1, 3, 6, 7)  # semitones above the start for each two bars
+    boom = synth.kick(low=38, seconds=0.7, rate=rate)
+    tick = synth.cymbal(seconds=0.05, rate=rate, rng=rng)
+    hit = synth.snare(rate=rate, rng=rng)
+    for pair, up in enumerate(climb):
+        at = start + 8 * pair * beat_s
+        swell = 0.55 + 0.11 * pair
+        last = pair == len(climb) - 1
+        for voice, name in enumerate("E4 F4 Bb4 B4".split()):
+            sound = synth.bowed(
+                synth.pitch(name, transpose=up),
+                (6 if last else 8) * beat_s + 0.1,
+                velocity=0.6 * swell + 0.3,
+                tremolo=10.0 + 0.4 * voice,
+                vibrato=0.008,
+                rate=rate,
+                rng=rng,
+            )
+            stage.put(sound, at, gain=0.20 * swell, pan=0.35 * (voice - 1.5), wet=0.25)
+        for eighth in range(12 if last else 16):
+            accent = eighth % 8 in (0, 3, 6)
+            when = stage.human(at + eighth * beat_s / 2, spread=0.002)
+            freq = synth.pitch(ostinato[eighth % 8], transpose=up)
+            velocity = stage.touch(0.95 if accent else 0.6)
+            sound = synth.bowed(
+                freq, 0.17, velocity=velocity, attack=0.008, vibrato=0.0, rate=rate, rng=rng
+            )
+            stage.put(sound, when, gain=0.46 * swell, pan=-0.2, wet=0.1)
+            sound = synth.piano(freq / 2, 0.35, velocity=velocity, rate=rate, rng=rng)
+            stage.put(sound, when, gain=0.7 * swell, pan=0.1, wet=0.1)
+            if accent:
+                stage.put(boom, when, gain=0.5 * swell, wet=0.15)
+            for half in range(2):
+                tap = when + half * beat_s / 4
+                stage.put(tick, tap, gain=0.28 * swell * stage.touch(0.7), pan=0.6, wet=0.1)
+    # Cries of metal a minor ninth and a tritone wide, nowhere on the beat one expects.
+    cries = (
+        "-:3.5 F5:.5 E6:1 -:2 Bb5:.5 -:3 B5:.5 F5:1 -:1.5 C6:.5 F#5:1 -:2 C6:.5 Db6:1 -:1 "
+        "G5:.5 Ab6:1 -:1 D6:.5 Eb6:.5 A5:.5 Bb6:1 -:.5 E6:.5 F6:.5 B5:.5 F#6:.5 C6:.5 B6:1"
+    )
+    for note in _line(cries):
+        if note.beat < 37:
+            sound = synth.bell(
+                synth.pitch(note.name), 1.1, velocity=0.85, ratio=1.41, rate=rate, rng=rng
+            )
+            stage.put(sound, stage.human(start + note.beat * beat_s), gain=0.30, pan=-0.5, wet=0.4)
+    blows = ((7.5, 0), (14, 1), (19.5, 3), (23, 3), (28.5, 6), (31, 6), (34.5, 7), (38, 8))
+    for beat, up in blows:
+        for voice, name in enumerate("E2 F2 Bb2 B3 C4 F#4".split()):
+            sound = synth.piano(
+                synth.pitch(name, transpose=up), 1.3, velocity=0.95, rate=rate, rng=rng
+            )
+            stage.put(sound, start + beat * beat_s, gain=0.26, pan=0.2 * (voice - 2.5), wet=0.35)
+        stage.put(hit, start + beat * beat_s, gain=0.5, wet=0.4)
+        stage.put(boom, start + beat * beat_s, gain=0.4, wet=0.3)
+    rise_s = 6 * beat_s
+    rise = synth.noise(rise_s, low=1500, high=6000, rate=rate, rng=rng)
+    rise *= np.linspace(0, 1, len(rise)) ** 2
+    rise[-round(0.02 * rate) :] *= np.linspace(1, 0, round(0.02 * rate))
+    stage.put(rise, start + 32 * beat_s, gain=0.22, wet=0.2)
+
+
+def _sad(stage: _Stage, start: float) -> None:
+    """A minor at 60: over a bass that sinks by semitones, a low string sings in sighs."""
+    beat_s = 1.0
+    rate, rng = stage.rate, stage.rng
+    chords = (
+        "A2 E3 A3 C4|G#2 E3 B3 D4|G2 E3 A3 C4|F#2 D3 A3 C4|"
+        "F2 C3 A3 C4|D2 D3 A3 F3|E2 E3 G#3 D4|A2 E3 A3 C4"
+    ).split("|")
+    for i, names in enumerate(chords):
+        chord = names.split()
+        at = start + 2 * i * beat_s
+        for voice, name in enumerate(chord[:3]):
+            sound = synth.pad(synth.pitch(name), 3.0, velocity=0.25, attack=0.9, rate=rate, rng=rng)
+            stage.put(sound, max(start, at - 0.3), gain=0.20, pan=0.3 * (voice - 1), wet=0.4)
+        for offset, voice in ((0.0, 0), (0.5, 1), (1.0, 3)):
+            if i == len(chords) - 1 and offset:
+                continue  # the last chord is only its bass and the tune
+            sound = synth.piano(
+                synth.pitch(chord[voice]), 2.4, velocity=stage.touch(0.2), rate=rate, rng=rng
+            )
+            stage.put(sound, stage.human(at + offset * beat_s, spread=0.012), gain=0.5, wet=0.35)
+    tune = (
+        "E4:1.5 D4:.5 C4:.5 B3:1.5 | C4:1 E4:1 E4:.5 D4:1.5 |"
+        "C4:1 A4:1 G4:.5 F4:1 D4:.5 | C4:.5 B3:1 G#3:.5 A3:2"
+    )
+    for note in _line(tune):
+        # Slurred: each note grows out of the end of the one before it.
+        sound = synth.bowed(
+            synth.pitch(note.name),
+            note.beats * beat_s + 0.12,
+            velocity=stage.touch(0.32),
+            attack=0.14,
+            vibrato=0.006,
+            rate=rate,
+            rng=rng,
+        )
+        stage.put(sound, start + note.beat * beat_s, gain=0.34, pan=-0.1, wet=0.45)

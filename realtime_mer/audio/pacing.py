@@ -1,0 +1,39 @@
+"""Playing what is already there at the speed of a real clock."""
+
+import threading
+import time
+
+
+class Pacer:
+    """Makes each block wait until a sound card would have delivered it.
+
+    The clock starts with the first ``wait``; due times are counted in frames from there, so waiting
+    never accumulates an error and a late reader catches up. ``wait`` belongs to one thread,
+    ``close`` may come from any.
+
+    Args:
+        rate: sample rate in Hz.
+    """
+
+    def __init__(self, *, rate: int) -> None:
+        self._rate = rate
+        self._frames = 0
+        self._start: float | None = None
+        self._closed = threading.Event()
+
+    def wait(self, frames: int) -> float | None:
+        """Block until ``frames`` more frames are due.
+
+        Returns:
+            The ``time.monotonic()`` at which the last of them was due; None once closed.
+        """
+        now = time.monotonic()
+        if self._start is None:
+            self._start = now
+        self._frames += frames
+        due = self._start + self._frames / self._rate
+        return None if self._closed.wait(max(0.0, due - now)) else due
+
+    def close(self) -> None:
+        """End a ``wait`` in progress at once, and all later ones. May be called twice."""
+        self._closed.set()

@@ -1,0 +1,313 @@
+"""The command line: parse, wire rooms together, report errors."""
+
+import json
+import os
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from realtime_mer import __version__
+from realtime_mer.errors import RealtimeMerError
+
+app = typer.Typer(
+    name="realtime-mer",
+    help="Real-time music emotion recognition: sound in, valence, arousal, quadrants and GEMS out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+
+
+class Speed(StrEnum):
+    """How fast a file is played."""
+
+    REALTIME = "realtime"
+    MAX = "max"
+
+
+class Compute(StrEnum):
+    """Where the network runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Format(StrEnum):
+    """How estimates are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class SampleFormat(StrEnum):
+    """Raw samples on standard input, little-endian."""
+
+    U8 = "u8"
+    S16LE = "s16le"
+    S24LE = "s24le"
+    S32LE = "s32le"
+    F32LE = "f32le"
+
+
+Model = Annotated[
+    str, typer.Option(help="A shipped checkpoint's name, or the path of a .safetensors file.")
+]
+ComputeOption = Annotated[Compute, typer.Option(help="Where the network runs.")]
+Smoothing = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Smooth what is shown and sent over this time.")
+]
+Delay = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Hold back what is shown and sent this long.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Url = Annotated[str, typer.Argument(help="Address of the service.")]
+Token = Annotated[
+    str | None, typer.Option(envvar="REALTIME_MER_TOKEN", help="What the service asks for.")
+]
+
+DEFAULT_URL = "ws://127.0.0.1:8765"
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"realtime-mer {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def live(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[mic|system|demo|FILE|-]",
+            help="What to listen to; - is raw sound on standard input. "
+            "Without it: the microphone, else the system's audio, else the built-in piece.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Index or part of the name, see `realtime-mer devices`.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so much sound.")] = None,
+    speed: Annotated[
+        Speed,
+        typer.Option(help="Play a file or demo by the clock, or as fast as possible (no service)."),
+    ] = Speed.REALTIME,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+    host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
+    token: Token = None,
+    server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
+    ] = True,
+    jsonl: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write every estimate as a JSON line.")
+    ] = None,
+    smoothing: Smoothing = 0.0,
+    delay: Delay = 0.0,
+    rate: Annotated[int, typer.Option(help="Sample rate of raw sound on standard input.")] = 48_000,
+    channels: Annotated[int, typer.Option(help="Channels of raw sound on standard input.")] = 1,
+    sample_format: Annotated[
+        SampleFormat, typer.Option("--format", help="Format of raw sound on standard input.")
+    ] = SampleFormat.S16LE,
+) -> None:
+    """Listen, and show the emotion of the music as it plays.
+
+    Examples:
+
+    `realtime-mer live mic --device scarlett`
+
+    `realtime-mer live song.mp3 --jsonl estimates.jsonl`
+
+    `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
+    """
+    from realtime_mer.live import LiveOptions, run_live
+
+    run_live(
+        LiveOptions(
+            source=source,
+            device=device,
+            seconds=seconds,
+            speed=speed.value,
+            model=model,
+            compute=compute.value,
+            host=host,
+            port=port,
+            token=token,
+            serve=server,
+            window=window,
+            jsonl=jsonl,
+            smoothing_s=smoothing,
+            delay_s=delay,
+            rate=rate,
+            channels=channels,
+            sample_format=sample_format.value,
+        )
+    )
+
+
+@app.command()
+def analyze(
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Audio files.")],
+    format: Annotated[Format, typer.Option(help="How to write.")] = Format.JSONL,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="One line a file instead of one a hop.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write there, not to standard output.")
+    ] = None,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+    smoothing: Smoothing = 0.0,
+    delay: Delay = 0.0,
+) -> None:
+    """Recognise whole files as fast as possible.
+
+    Files that cannot be read are named on standard error and do not stop the others; the exit
+    status is then 1.
+
+    Examples:
+
+    `realtime-mer analyze *.flac --summary --format csv --out moods.csv`
+
+    `realtime-mer analyze song.mp3 | jq .valence`
+    """
+    from realtime_mer.batch import BatchOptions, run_batch
+
+    failed = run_batch(
+        BatchOptions(
+            files=tuple(files),
+            format=format.value,
+            summary=summary,
+            out=out,
+            model=model,
+            compute=compute.value,
+            smoothing_s=smoothing,
+            delay_s=delay,
+        )
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List microphones and loopbacks to listen to."""
+    from realtime_mer.audio.devices import survey
+
+    listing = survey()
+    if as_json:
+        print(json.dumps([device.to_dict() for device in listing.devices], indent=2))
+    else:
+        table = Table("index", "kind", "name", "rate", "channels", "default", box=None)
+        for device in listing.devices:
+            table.add_row(
+                str(device.index),
+                device.kind,
+                device.name,
+                f"{device.rate} Hz",
+                str(device.channels),
+                "yes" if device.default else "",
+            )
+        Console(highlight=False).print(table if listing.devices else "No device to listen to.")
+    for problem in listing.problems.values():
+        print(problem, file=sys.stderr)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check what a session needs, and say what to do about what is missing."""
+    from realtime_mer.doctor import checks
+
+    console = Console(highlight=False, soft_wrap=True)
+    results = []
+    for check in checks():
+        results.append(check)
+        if not as_json:
+            sign = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}[check.ok]
+            console.print(f"{sign}  [bold]{check.name}[/]: ", end="")
+            console.print(check.detail, markup=False)
+            if not check.ok and check.advice:
+                console.print(f"    {check.advice}", markup=False)
+    if as_json:
+        print(json.dumps([check.to_dict() for check in results], indent=2, allow_nan=False))
+    if any(check.ok is False for check in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def subscribe(
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Most estimates per second; all of them without it.")
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON lines for programs.")] = False,
+    count: Annotated[int | None, typer.Option(help="Stop after so many estimates.")] = None,
+) -> None:
+    """Print the estimates of a running session, here or elsewhere."""
+    from realtime_mer.subscription import print_subscription
+
+    print_subscription(url, token=token, max_rate=max_rate, jsonl=jsonl, count=count)
+
+
+@app.command()
+def display(
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    screenshot: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write a picture of the window, then close.")
+    ] = None,
+    after: Annotated[
+        float, typer.Option(metavar="SECONDS", help="When to take the picture.")
+    ] = 10.0,
+) -> None:
+    """Open the window on a running session, here or elsewhere."""
+    from realtime_mer.display import main as window
+
+    raise typer.Exit(window(url, token, screenshot=screenshot, after=after))
+
+
+@app.command()
+def bench(
+    as_json: AsJson = False,
+    model: Model = "default",
+    seconds: Annotated[
+        float, typer.Option(help="How long to watch the live session of each measurement.")
+    ] = 20.0,
+) -> None:
+    """Measure speed and latency on this machine, all in one run."""
+    from realtime_mer.bench import run_bench
+
+    run_bench(as_json=as_json, model=model, seconds=seconds)
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one line and exit status 1."""
+    # A service manager's stop is a Ctrl-C: the session ends with its summary.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except RealtimeMerError as error:
+        print(f"realtime-mer: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read us has gone, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The desktop display: a window in a process of its own, an ordinary client of the service.
+
+A separate process, so that drawing can never hold the interpreter lock while a hop is computed.
+This module imports no Qt: asking whether there is a screen costs nothing.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from realtime_mer.errors import InputError
+
+TOKEN_VARIABLE = "REALTIME_MER_TOKEN"
+"""Environment variable that hands the token to the window: arguments are visible to other users."""
+
+_INSTALL = "pip install 'realtime-mer[display]'"
+
+
+def has_screen(*, environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> bool:
+    """Return whether a window would be seen: a display server, or a desktop session.
+
+    The macOS and Windows branches go by environment variables and were not run there.
+
+    Args:
+        environ: environment variables, by default those of this process.
+        platform: as in ``sys.platform``.
+    """
+    environ = os.environ if environ is None else environ
+    if platform in ("darwin", "win32"):
+        over_ssh = "SSH_CONNECTION" in environ or "SSH_TTY" in environ
+        return not over_ssh and environ.get("SESSIONNAME") != "Services"
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
+def is_installed() -> bool:
+    """Return whether the packages of the window, PySide6 and pyqtgraph, are installed."""
+    return find_spec("PySide6") is not None and find_spec("pyqtgraph") is not None
+
+
+def spawn(url: str, *, token: str | None = None) -> subprocess.Popen[bytes]:
+    """Start the window in a process of its own and return that process.
+
+    It ends with code 0 when the window is closed, at Ctrl-C or at ``terminate()`` (POSIX). When the
+    service goes away it stays and reconnects, so the caller ends it with the session.
+
+    Args:
+        url: address of the service, ``ws://host:port/``.
+        token: what the service asks for off loopback; passed in the environment.
+    """
+    environ = dict(os.environ)
+    environ.pop(TOKEN_VARIABLE, None)
+    if token is not None:
+        environ[TOKEN_VARIABLE] = token
+    return subprocess.Popen(
+        [sys.executable, "-m", "realtime_mer.display", url],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def main(
+    url: str,
+    token: str | None = None,
+    *,
+    screenshot: Path | None = None,
+    after: float = 10.0,
+) -> int:
+    """Show the window until it is closed and return the exit code, 0.
+
+    Args:
+        url: address of the service, ``ws://host:port/``.
+        token: what the service asks for off loopback.
+        screenshot: where to write a PNG of the window; it then closes.
+        after: seconds to wait before the screenshot.
+
+    Raises:
+        InputError: the packages of the window are missing, or the picture cannot be written.
+    """
+    os.environ["PYQTGRAPH_QT_LIB"] = "PySide6"
+    try:
+        from realtime_mer.display.app import run
+    except ModuleNotFoundError as error:
+        raise InputError(f"the window needs {error.name}, not installed: {_INSTALL}") from error
+    except ImportError as error:
+        raise InputError(f"the window cannot load Qt ({error}): run realtime-mer doctor") from error
+    return run(url, token=token, screenshot=screenshot, after=after)

@@ -1,0 +1,46 @@
+"""``python -m realtime_mer.display URL``: the window as a process of its own."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from realtime_mer import display
+from realtime_mer.errors import RealtimeMerError
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m realtime_mer.display",
+        description="Show the estimates of a running service.",
+    )
+    parser.add_argument("url", help="address of the service, such as ws://127.0.0.1:8765")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get(display.TOKEN_VARIABLE),
+        help=f"token of the service, by default ${display.TOKEN_VARIABLE}",
+    )
+    parser.add_argument(
+        "--screenshot", type=Path, metavar="PATH", help="write a PNG of the window and close it"
+    )
+    parser.add_argument(
+        "--after", type=float, default=10.0, metavar="SECONDS", help="when to take the screenshot"
+    )
+    return parser.parse_args()
+
+
+def _main() -> int:
+    options = _arguments()
+    try:
+        return display.main(
+            options.url, options.token, screenshot=options.screenshot, after=options.after
+        )
+    except RealtimeMerError as error:
+        print(f"realtime-mer: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # while it starts
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

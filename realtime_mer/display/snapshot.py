@@ -1,0 +1,64 @@
+"""What the display knows of the service, folded from its messages (no thread, no Qt)."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import Bye, Hello, ServerMessage, StatusMessage
+
+
+class Link(StrEnum):
+    """Whether the service is there."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What is known of the service at one moment.
+
+    Attributes:
+        link: whether the service is there.
+        problem: why it is not, empty otherwise.
+        model: name of its model, None before it has spoken.
+        source: where its sound comes from, None before it has said so.
+        estimate: its latest, None before the first.
+        status: what it last said of the sound, None before the first word.
+        detail: what it said about that status, may be empty.
+    """
+
+    link: Link = Link.CONNECTING
+    problem: str = ""
+    model: str | None = None
+    source: str | None = None
+    estimate: Estimate | None = None
+    status: Status | None = None
+    detail: str = ""
+
+    def after(self, message: ServerMessage) -> "Snapshot":
+        """Return what is known once a message has come; most types change nothing."""
+        match message:
+            case Hello():
+                return replace(self, link=Link.CONNECTED, problem="", model=message.model)
+            case Estimate():
+                same = message.status is self.status
+                return replace(
+                    self,
+                    estimate=message,
+                    status=message.status,
+                    detail=self.detail if same else "",
+                )
+            case StatusMessage():
+                return replace(
+                    self, status=message.status, detail=message.detail, source=message.source
+                )
+            case Bye():
+                return self.lost(f"the service ended: {message.reason}")
+            case _:
+                return self
+
+    def lost(self, problem: str) -> "Snapshot":
+        """Return what is known once the service is away; the last estimate stays."""
+        return replace(self, link=Link.RECONNECTING, problem=problem)

@@ -1,0 +1,421 @@
+"""The WebSocket protocol ``realtime-mer.v1``: messages, JSON, limits and mailboxes (no socket).
+
+A message is a frozen value; ``encode`` writes it as one JSON object with ``type`` first, and
+``parse_client_message`` and ``parse_server_message`` read it back. Unknown fields are ignored and a
+message of an unknown type reads as None, so that either side can be the older one. Values are
+validated where they are read, not where they are made. ``docs/protocol.md`` is the reference.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import ProtocolError
+from realtime_mer.estimate import Estimate, Status
+
+PROTOCOL = "realtime-mer.v1"
+"""Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
+
+STREAMS = ("estimates", "status", "level", "markers")
+"""What a client can subscribe to."""
+
+MAX_CLIENT_MESSAGE = 4096
+"""Longest message a client may send, in characters."""
+
+MAX_SERVER_MESSAGE = 65536
+"""Longest message a client needs to accept, in bytes."""
+
+
+class CloseCode(IntEnum):
+    """Why the service closed a connection; codes from 4000 are its own."""
+
+    GOING_AWAY = 1001
+    """The service stops, after a ``bye``."""
+    TOO_BIG = 1009
+    """A message far over the limit."""
+    UNAUTHORIZED = 4401
+    """No token or a wrong one; connecting again with it is pointless."""
+    NOT_SUBSCRIBED = 4408
+    """No ``subscribe`` in time."""
+    TOO_MANY_MESSAGES = 4429
+    """More messages per second than allowed."""
+    TOO_SLOW = 4430
+    """The reader left control messages waiting, or read nothing, for too long."""
+
+
+# Words for people; control characters would let a client write on somebody's terminal.
+_Text = Annotated[str, Field(max_length=4096)]
+_Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+_Id = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+_Count = Annotated[int, Field(ge=0)]
+_Seconds = Annotated[float, Field(ge=0)]
+_Decibels = Annotated[float, Field(ge=-120)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """The names of what an estimate holds, in order."""
+
+    quadrants: tuple[str, ...] = QUADRANTS
+    gems: tuple[str, ...] = GEMS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hello:
+    """The first message of every connection: what is running here.
+
+    Attributes:
+        server_version: version of realtime-mer on the server.
+        model: name of the checkpoint.
+        hop: seconds from one estimate to the next.
+        window: seconds of sound the network sees at once.
+        sample_rate: rate in Hz of the sound the network hears.
+        smoothing_s, delay_s: as in every estimate, 0 for none.
+        labels: names of the quadrants and GEMS shares.
+        streams: what can be subscribed to.
+        protocol: ``PROTOCOL`` of the server.
+        authorization_required: whether the service waits for ``authorize`` before ``subscribe``.
+    """
+
+    server_version: _Text
+    model: _Text
+    hop: Annotated[float, Field(gt=0)]
+    window: Annotated[float, Field(gt=0)]
+    sample_rate: Annotated[int, Field(gt=0)]
+    smoothing_s: _Seconds = 0.0
+    delay_s: _Seconds = 0.0
+    labels: Labels = Labels()
+    streams: tuple[_Text, ...] = STREAMS
+    protocol: _Text = PROTOCOL
+    authorization_required: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusMessage:
+    """What changed in the health of the stream, between the estimates or without any.
+
+    Attributes:
+        status: a ``Status``.
+        detail: one line for people, may be empty.
+        t: seconds of sound so far.
+        wall_time: ISO 8601 time with offset; None without a real clock.
+        source: what is listened to, as a person would call it.
+        xruns: input overflows since the start.
+        skipped: hops left out since the start.
+    """
+
+    status: Status
+    detail: _Text
+    t: _Seconds
+    wall_time: _Text | None
+    source: _Text
+    xruns: _Count = 0
+    skipped: _Count = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelMessage:
+    """The level of the sound, for a meter.
+
+    Attributes:
+        t: seconds of sound at the end of what was measured.
+        level_dbfs: root mean square in dB relative to full scale, >= -120.
+        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
+    """
+
+    t: _Seconds
+    level_dbfs: _Decibels
+    peak_dbfs: _Decibels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker:
+    """A moment that a person or program wants to find again; travels in both directions.
+
+    Attributes:
+        label: one line of 1 to 200 characters.
+        id: up to 64 characters chosen by the sender, given back to everybody.
+        t: seconds of sound, of the latest estimate when the marker came; None before the first.
+        wall_time: ISO 8601 time with offset when the marker came. A client leaves ``t`` and
+            ``wall_time`` to the service.
+    """
+
+    label: _Label
+    id: _Id = ""
+    t: _Seconds | None = None
+    wall_time: _Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorMessage:
+    """Something the client sent was refused.
+
+    Attributes:
+        code: ``bad_json``, ``bad_message``, ``too_large``, ``too_many_messages``, ``unauthorized``.
+        message: one line for people: what happened and what to do.
+    """
+
+    code: _Text
+    message: _Text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bye:
+    """The last message: the service stops, for this reason."""
+
+    reason: _Text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pong:
+    """The answer to a ``ping``, with its ``id``."""
+
+    id: _Id = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authorize:
+    """The token, where the client cannot send an ``Authorization`` header (a browser cannot)."""
+
+    token: Annotated[str, Field(max_length=1024)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscribe:
+    """Which streams to send from now on; a later one takes the place of the earlier.
+
+    Attributes:
+        streams: some of ``STREAMS``; none at all is a pause.
+        max_rate: most estimates, and most levels, per second of sound; None for every one.
+    """
+
+    streams: tuple[Annotated[str, Field(pattern=f"^({'|'.join(STREAMS)})$")], ...]
+    max_rate: Annotated[float, Field(gt=0, le=1000)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ping:
+    """Asks for a ``pong``; browsers cannot send the pings of WebSocket itself."""
+
+    id: _Id = ""
+
+
+ServerMessage = Hello | Estimate | StatusMessage | LevelMessage | Marker | ErrorMessage | Bye | Pong
+ClientMessage = Authorize | Subscribe | Marker | Ping
+Message = ServerMessage | ClientMessage
+
+_SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
+    "hello": Hello,
+    "estimate": Estimate,
+    "status": StatusMessage,
+    "level": LevelMessage,
+    "marker": Marker,
+    "error": ErrorMessage,
+    "bye": Bye,
+    "pong": Pong,
+}
+_CLIENT_TYPES: Mapping[str, type[ClientMessage]] = {
+    "authorize": Authorize,
+    "subscribe": Subscribe,
+    "marker": Marker,
+    "ping": Ping,
+}
+_NAMES: Mapping[type[Message], str] = {
+    message: name for name, message in [*_SERVER_TYPES.items(), *_CLIENT_TYPES.items()]
+}
+
+_T = TypeVar("_T")
+
+
+def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
+    # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
+    # itself, and the values of the core carry none of their own.
+    config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    return {
+        name: TypeAdapter(cast(Any, message | None), config=config)
+        for name, message in types.items()
+    }
+
+
+_SERVER_ADAPTERS = _adapters(_SERVER_TYPES)
+_CLIENT_ADAPTERS = _adapters(_CLIENT_TYPES)
+
+
+def encode(message: Message) -> str:
+    """Return a message as one JSON object, ``type`` first.
+
+    Raises:
+        ProtocolError: ``not_finite``, a number is NaN or infinite.
+    """
+    fields = {"type": _NAMES[type(message)], **asdict(message)}
+    if type(message) is Marker and message.t is None and message.wall_time is None:
+        del fields["t"], fields["wall_time"]
+    try:
+        return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except ValueError as error:
+        raise ProtocolError(
+            "not_finite", f"a number is NaN or infinite, which JSON cannot hold: {message}"
+        ) from error
+
+
+def parse_server_message(text: str | bytes) -> ServerMessage | None:
+    """Read what a server sent; None for a type that this version does not know.
+
+    Raises:
+        ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
+    """
+    message: ServerMessage | None = _parse(text, _SERVER_ADAPTERS, MAX_SERVER_MESSAGE)
+    return message
+
+
+def parse_client_message(text: str | bytes) -> ClientMessage | None:
+    """Read what a client sent; None for a type that this version does not know.
+
+    Raises:
+        ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
+    """
+    message: ClientMessage | None = _parse(text, _CLIENT_ADAPTERS, MAX_CLIENT_MESSAGE)
+    return message
+
+
+def _parse(text: str | bytes, adapters: Mapping[str, TypeAdapter[Any]], limit: int) -> Any:
+    if isinstance(text, bytes):
+        raise ProtocolError("bad_message", "binary message: send JSON as text")
+    if len(text) > limit:
+        raise ProtocolError("too_large", f"message of {len(text)} characters: at most {limit}")
+    try:
+        content = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise ProtocolError("bad_json", f"not JSON: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
+        raise ProtocolError("bad_message", 'send one JSON object with a text "type"')
+    adapter = adapters.get(content["type"])
+    if adapter is None:
+        return None
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join([content["type"], *map(str, problem["loc"])])
+        raise ProtocolError("bad_message", f"{where}: {problem['msg']}") from error
+
+
+class _Slot(Generic[_T]):
+    """The newest items of one stream, thinned to a rate in stream time."""
+
+    def __init__(self, *, size: int, max_rate: float | None) -> None:
+        self.items: deque[_T] = deque(maxlen=size)
+        self._period = 0.0 if max_rate is None else 1.0 / max_rate
+        self._due = self._last_t = -float("inf")
+
+    def admits(self, t: float) -> bool:
+        """Whether an item of stream time ``t`` is due; calls count as delivery."""
+        if t < self._last_t:  # the stream began anew
+            self._due = -float("inf")
+        self._last_t = t
+        if t + 1e-6 < self._due:
+            return False
+        # Counting from the due time rather than from t keeps the mean rate where the hop does not
+        # divide the period; after a pause there is nothing to catch up.
+        self._due = (self._due if t - self._due < self._period else t) + self._period
+        return True
+
+
+class Mailbox(Generic[_T]):
+    """What waits to be sent to one reader: control messages in order, otherwise only the latest.
+
+    Control messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
+    nothing more is kept for it. Items of the streams in ``select`` (``offer``) wait in a slot each,
+    where a newer one takes the place of the oldest, so a slow reader gets fewer items, never older
+    ones, and holds a bounded amount of memory. Not thread-safe.
+
+    Args:
+        control_limit: most control messages that may wait.
+        slot_size: items that may wait per stream; 1 means that the latest wins.
+
+    Attributes:
+        replaced: items that a newer one pushed out.
+        hopeless: whether a control message had to be refused.
+    """
+
+    def __init__(self, *, control_limit: int = 32, slot_size: int = 1) -> None:
+        self.replaced = 0
+        self.hopeless = False
+        self._control: deque[_T] = deque()
+        self._control_limit = control_limit
+        self._slot_size = slot_size
+        self._slots: dict[str, _Slot[_T]] = {}
+
+    def select(self, streams: Iterable[str], *, max_rate: float | None = None) -> None:
+        """Keep items of these streams from now on, at most ``max_rate`` per second of stream time.
+
+        What waits in the slots is forgotten; control messages stay.
+        """
+        self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
+
+    def put(self, item: _T) -> None:
+        """Add a control message behind the others."""
+        if len(self._control) >= self._control_limit:
+            self.hopeless = True
+        if not self.hopeless:
+            self._control.append(item)
+
+    def offer(self, stream: str, item: _T, *, t: float) -> int:
+        """Keep the newest item of a stream, of stream time ``t`` in seconds.
+
+        Returns:
+            How many older items it pushed out: 0 or 1. An item that is not selected, or that
+            ``max_rate`` thins out, pushes nothing out.
+        """
+        slot = self._slots.get(stream)
+        if slot is None or self.hopeless or not slot.admits(t):
+            return 0
+        pushed_out = int(len(slot.items) == slot.items.maxlen)
+        slot.items.append(item)
+        self.replaced += pushed_out
+        return pushed_out
+
+    def take(self) -> _T | None:
+        """Remove and return what is to be sent next; None if nothing waits."""
+        if self._control:
+            return self._control.popleft()
+        for slot in self._slots.values():
+            if slot.items:
+                return slot.items.popleft()
+        return None
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return len(self._control) + sum(len(slot.items) for slot in self._slots.values())
+
+
+class MessageBudget:
+    """How many messages a client may still send: a bucket that refills with time.
+
+    Args:
+        per_second: messages that may come every second in the long run.
+        burst: messages that may come at once.
+    """
+
+    def __init__(self, *, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._left = float(burst)
+        self._at: float | None = None
+
+    def spend(self, now: float) -> bool:
+        """Count a message that came at ``now`` (seconds of any steady clock); False if too many."""
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

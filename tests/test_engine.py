@@ -1,0 +1,223 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from realtime_mer.audio.block import Block
+from realtime_mer.engine import Engine
+from realtime_mer.errors import AudioError
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import LevelMessage, StatusMessage
+from realtime_mer.shaping import Shaper
+from realtime_mer.stream import EmotionStream
+from tests.networks import random_recognizer
+
+RATE = 24_000
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return random_recognizer()
+
+
+def noise(seconds: float, *, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal((round(seconds * RATE), 1))).astype(np.float32)
+
+
+class Script:
+    """A source that plays a list of blocks; a callable is called, an error raised."""
+
+    name = "script"
+
+    def __init__(self, items, *, real_time: bool) -> None:
+        self._items = list(items)
+        self.real_time = real_time
+        self.closed = threading.Event()
+
+    def read(self) -> Block | None:
+        while self._items and not self.closed.is_set():
+            item = self._items.pop(0)
+            if isinstance(item, Exception):
+                raise item
+            if isinstance(item, Block):
+                return item
+            item()
+        return None
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def block(samples: np.ndarray, **facts) -> Block:
+    return Block(samples=samples, rate=RATE, **facts)
+
+
+def run(recognizer, items, *, real_time, **settings):
+    engine = Engine(
+        source=Script(items, real_time=real_time), stream=EmotionStream(recognizer), **settings
+    )
+    events = list(engine.events())
+    return engine, [e for e in events if isinstance(e, Estimate)], events
+
+
+@pytest.mark.parametrize("real_time", [False, True])
+def test_every_hop_of_sound_becomes_an_estimate(recognizer, real_time):
+    sound = noise(4)
+    blocks = [block(sound[i : i + 1000]) for i in range(0, len(sound), 1000)]
+    engine, estimates, _ = run(recognizer, blocks, real_time=real_time, max_backlog_s=10)
+    assert [e.seq for e in estimates] == list(range(40))
+    assert [e.t for e in estimates] == [round(0.1 * (i + 1), 6) for i in range(40)]
+    assert engine.source.closed.is_set()
+
+
+def test_both_ways_to_run_give_the_same_numbers(recognizer):
+    blocks = [block(noise(0.7, seed=i)) for i in range(6)]
+    _, pulled, _ = run(recognizer, blocks, real_time=False)
+    _, live, _ = run(recognizer, blocks, real_time=True, max_backlog_s=10)
+    assert [e.valence for e in live] == pytest.approx([e.valence for e in pulled], abs=1e-4)
+
+
+def test_a_real_clock_that_runs_ahead_is_followed_by_skipping_to_the_newest_window(recognizer):
+    gate = threading.Event()
+    ready = threading.Event()
+
+    def hold_inference(event) -> None:
+        if isinstance(event, Estimate) and not ready.is_set():
+            ready.set()
+            assert gate.wait(30)
+
+    items = [
+        block(noise(0.1)),
+        lambda: ready.wait(30),  # inference is now held up, and the clock runs on
+        block(noise(8, seed=1)),
+        gate.set,
+        block(noise(0.1, seed=2)),
+    ]
+    _, estimates, _ = run(recognizer, items, real_time=True, publish=hold_inference)
+    last = estimates[-1]
+    assert last.t == pytest.approx(8.2)
+    assert last.skipped == 82 - len(estimates) >= 49
+    assert last.latency_ms is None
+
+
+def test_a_source_that_can_wait_is_never_skipped(recognizer):
+    _, estimates, _ = run(recognizer, [block(noise(20))], real_time=False, max_backlog_s=0.1)
+    assert len(estimates) == 200
+    assert estimates[-1].skipped == 0
+
+
+def test_an_xrun_becomes_a_counted_gap_and_time_stays_true(recognizer):
+    items = [block(noise(4)), block(noise(4, seed=1), missing=4800, xruns=1)]
+    _, estimates, events = run(recognizer, items, real_time=False)
+    assert estimates[-1].t == pytest.approx(8.2)
+    assert [e.seq for e in estimates if e.status is Status.GAP] == [40, 41]
+    assert estimates[-1].xruns == 1
+    gaps = [e for e in events if isinstance(e, StatusMessage) and e.status is Status.GAP]
+    assert len(gaps) == 1
+
+
+def test_a_long_loss_is_a_gap_not_a_backlog(recognizer):
+    heard = threading.Event()
+
+    def listen(event) -> None:
+        if isinstance(event, Estimate) and event.t >= 4.0:
+            heard.set()
+
+    items = [
+        block(noise(4)),
+        lambda: heard.wait(30),
+        block(noise(4, seed=1), missing=60 * RATE),
+    ]
+    _, estimates, _ = run(recognizer, items, real_time=True, max_backlog_s=4, publish=listen)
+    assert estimates[-1].t == pytest.approx(68.0)
+    assert estimates[-1].skipped == 0
+
+
+def test_reconnecting_is_told_and_the_session_goes_on(recognizer):
+    told = threading.Event()
+
+    def listen(event) -> None:
+        if isinstance(event, StatusMessage) and event.status is Status.RECONNECTING:
+            told.set()
+
+    items = [
+        block(noise(1)),
+        block(noise(0), reconnecting=True),
+        lambda: told.wait(30),
+        block(noise(1, seed=1), missing=RATE),
+    ]
+    _, estimates, events = run(recognizer, items, real_time=True, publish=listen)
+    assert told.is_set()
+    assert estimates[-1].t == pytest.approx(3.0)
+    statuses = [e.status for e in events if isinstance(e, StatusMessage)]
+    assert statuses.index(Status.RECONNECTING) < len(statuses) - 1
+
+
+@pytest.mark.parametrize("real_time", [False, True])
+def test_a_failing_source_loses_nothing_already_heard(recognizer, real_time):
+    items = [block(noise(1)), AudioError("the file breaks off")]
+    engine = Engine(
+        source=Script(items, real_time=real_time),
+        stream=EmotionStream(recognizer),
+        shaper=Shaper(delay_s=0.3),
+    )
+    events = []
+    with pytest.raises(AudioError, match="breaks off"):
+        events.extend(engine.events())
+    # list.extend keeps what it got before the error
+    assert len([e for e in events if isinstance(e, Estimate)]) == 10
+
+
+def test_seconds_ends_the_session_after_that_much_sound(recognizer):
+    _, estimates, _ = run(recognizer, [block(noise(5))] * 3, real_time=False, seconds=2.0)
+    assert estimates[-1].t == 2.0
+
+
+def test_stop_from_another_thread_ends_the_session(recognizer):
+    class Endless(Script):
+        def read(self):
+            return None if self.closed.wait(0.01) else block(noise(0.1))
+
+    engine = Engine(source=Endless([], real_time=True), stream=EmotionStream(recognizer))
+    seen = 0
+    for _ in engine.events():
+        seen += 1
+        if seen == 5:
+            threading.Thread(target=engine.stop).start()
+    assert seen >= 5
+
+
+def test_latency_and_wall_time_come_from_the_arrival_of_the_last_sample(recognizer):
+    items = [block(noise(0.1), arrived_at=time.monotonic() - 2.0)]
+    _, (estimate,), _ = run(recognizer, items, real_time=True)
+    assert 2000 <= estimate.latency_ms < 60_000
+    assert estimate.wall_time is not None
+
+
+def test_what_nobody_fetches_is_bounded_and_counted(recognizer):
+    done = threading.Event()
+    engine = Engine(
+        source=Script([block(noise(20)), done.set], real_time=True),
+        stream=EmotionStream(recognizer),
+        max_backlog_s=30,
+    )
+    engine._events.maxsize = 50  # seven minutes of it would make a slow test
+    events = engine.events()
+    first = next(events)
+    assert done.wait(30)
+    while engine.lost_events == 0:
+        done.wait(0.01)
+    rest = list(events)
+    assert isinstance(first, StatusMessage)
+    assert len(rest) <= 51
+    assert engine.lost_events + len(rest) + 1 >= 200
+
+
+def test_listeners_get_levels_too(recognizer):
+    heard = []
+    run(recognizer, [block(noise(1))], real_time=False, publish=heard.append)
+    levels = [e for e in heard if isinstance(e, LevelMessage)]
+    assert levels[-1].level_dbfs == pytest.approx(-20, abs=1)
+    assert levels[-1].peak_dbfs > levels[-1].level_dbfs
