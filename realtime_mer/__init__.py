@@ -1,7 +1,7 @@
 """Real-time music emotion recognition: sound in; valence, arousal, quadrants and GEMS-9 out.
 
-    >>> from realtime_mer import Recognizer, analyze
-    >>> analyze("song.mp3").summary.mood
+>>> from realtime_mer import Recognizer, analyze
+>>> analyze("song.mp3").summary.mood
 """
 
 import importlib

@@ -76,9 +76,7 @@ class FileAnalysis:
         return self._summarizer.summary(path=self.path, seconds=self.seconds)
 
 
-def analyze(
-    path: str | os.PathLike[str], *, recognizer: Recognizer | None = None
-) -> Analysis:
+def analyze(path: str | os.PathLike[str], *, recognizer: Recognizer | None = None) -> Analysis:
     """Recognise the emotion of a whole file.
 
     Args:

@@ -55,7 +55,7 @@ def run_batch(options: BatchOptions) -> list[str]:
     Raises:
         InputError: the output cannot be written, or a setting cannot be used.
     """
-    failed = []
+    failed: list[str] = []
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     shape = {"smoothing_s": options.smoothing_s, "delay_s": options.delay_s}
     # As live: the same numbers, and blocks too small to share between threads.

@@ -32,9 +32,10 @@ class MoodWord:
     arousal: float
 
 
-# Angles in degrees, counter-clockwise from +valence: our own rounding, to 5 degrees, of the circular
-# scaling in J. A. Russell, "A circumplex model of affect", J. Pers. Soc. Psychol. 39 (1980), p. 1167.
-# Words less than 15 degrees from a commoner one are left out, so that a display stays readable.
+# Angles in degrees, counter-clockwise from +valence: our own rounding, to 5 degrees, of the
+# circular scaling in J. A. Russell, "A circumplex model of affect", Journal of Personality and
+# Social Psychology 39 (1980), 1161-1178. Words less than 15 degrees from a commoner one are left
+# out, so that a display stays readable.
 _ANGLES = {
     "happy": 10,
     "delighted": 25,
@@ -52,8 +53,8 @@ _ANGLES = {
     "pleased": 355,
 }
 
-# Russell's scaling gives directions, not strengths. Mean ratings of music by a panel rarely leave the
-# circle of radius 0.6, so the words stand there; "neutral" then covers the inner half of it.
+# Russell's scaling gives directions, not strengths. Mean ratings of music by a panel rarely leave
+# the circle of radius 0.6, so the words stand there; "neutral" then covers the inner half of it.
 _RADIUS = 0.6
 
 MOOD_WORDS = (

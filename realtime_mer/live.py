@@ -1,4 +1,4 @@
-"""The live session: choose a source, wire it to the recogniser, and the results to who wants them."""
+"""The live session: a source, the recogniser, and whoever wants the results, wired together."""
 
 import json
 import secrets
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import torch
 from rich.console import Console
@@ -20,7 +20,7 @@ from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.devices import Kind, list_devices
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.sources import DeviceSource
-from realtime_mer.audio.stdin import StdinSource
+from realtime_mer.audio.stdin import SampleFormat, StdinSource
 from realtime_mer.engine import Engine, Event
 from realtime_mer.errors import AudioError, DeviceError, InputError
 from realtime_mer.estimate import Estimate
@@ -66,7 +66,7 @@ class LiveOptions:
     delay_s: float = 0.0
     rate: int = 48_000
     channels: int = 1
-    sample_format: str = "s16le"
+    sample_format: SampleFormat = "s16le"
 
 
 def run_live(options: LiveOptions) -> None:
@@ -157,8 +157,12 @@ def _best_source(options: LiveOptions) -> tuple[Source, str]:
             continue
         return source, "; ".join([*reasons, what])
     if options.device is not None:
-        raise failures[0] if failures else DeviceError(
-            f"There is no device {options.device!r}, nor any other; see `realtime-mer doctor`."
+        raise (
+            failures[0]
+            if failures
+            else DeviceError(
+                f"There is no device {options.device!r}, nor any other; see `realtime-mer doctor`."
+            )
         )
     return DemoSource(paced=True), "; ".join([*reasons, "so the built-in piece plays"])
 
@@ -222,23 +226,19 @@ def _window(url: str, token: str | None) -> Iterator[None]:
 @contextmanager
 def _jsonl(path: str) -> Iterator[Callable[[Estimate], None]]:
     """Open a JSON Lines file and yield what writes an estimate to it at once."""
+    if path == "-":
+        yield lambda estimate: print(_line(estimate), flush=True)
+        return
     try:
-        file: IO[str] = (
-            sys.stdout if path == "-" else Path(path).open("w", encoding="utf-8", buffering=1)
-        )
+        file = Path(path).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115  closed below
     except OSError as error:
         raise InputError(f"--jsonl {path} cannot be written: {error.strerror}.") from error
+    with file:
+        yield lambda estimate: print(_line(estimate), file=file)
 
-    def write(estimate: Estimate) -> None:
-        file.write(json.dumps(estimate.to_dict(), allow_nan=False) + "\n")
-        if path == "-":
-            file.flush()
 
-    try:
-        yield write
-    finally:
-        if path != "-":
-            file.close()
+def _line(estimate: Estimate) -> str:
+    return json.dumps(estimate.to_dict(), allow_nan=False)
 
 
 def _faults(engine: Engine, source: Source) -> list[str]:

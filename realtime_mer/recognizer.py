@@ -7,7 +7,7 @@ Dimensions: B streams, n samples, H hops.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from realtime_mer.errors import InputError
 from realtime_mer.features import LogMel
 from realtime_mer.model.checkpoint import Card, Checkpoint, load_checkpoint
-from realtime_mer.model.network import NetworkOutput, NetworkState
+from realtime_mer.model.network import EmotionNetwork, NetworkOutput, NetworkState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,11 +94,15 @@ class Recognizer:
         self._path = _Path(features, checkpoint.network, self.card).to(self.device).eval()
         self._path.requires_grad_(False)
         self._overlap = self.card.features.n_fft - self.card.features.hop_length
-        with self._exact():
-            self._silent = self._path.network.initial_state(1)
         # A hop is dozens of operations; as one compiled call it does not let go of the
         # interpreter lock in between (docs/decisions/one-compiled-call.md).
-        self._hop = self._compile(self.initial_state(1))
+        with self._exact():
+            self._silent = self._path.network.initial_state(1)
+            new_samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
+            self._hop = _compile(self._path, new_samples, self._silent)
+            window = torch.zeros(1, self.window_samples, device=self.device)
+            memory = self._silent.hidden.unsqueeze(0)
+            self._window = _compile(_Window(self._path), window, (memory, memory))
 
     @classmethod
     def load(cls, name_or_path: str | Path = "default", device: str = "auto") -> Self:
@@ -167,8 +172,10 @@ class Recognizer:
         run = self._hop if hops == 1 else self._path
         with self._exact():
             *numbers, network = run(heard[:, : self._overlap + used], state.network)
-        return Estimates(**dict(zip(_FIELDS, numbers, strict=True))), RecognizerState(
-            samples=heard[:, used:].clone(), network=network, hops=state.hops + hops
+        return _named(numbers), RecognizerState(
+            samples=heard[:, used:].clone(),
+            network=NetworkState(*network),
+            hops=state.hops + hops,
         )
 
     def run(self, samples: Tensor) -> Estimates:
@@ -187,9 +194,7 @@ class Recognizer:
         padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
         with self._exact():
             output, _ = self._path.network(self._path.features(padded))
-            return Estimates(
-                **dict(zip(_FIELDS, self._path.calibrated(output), strict=True))
-            )
+            return _named(self._path.calibrated(output))
 
     def windowed(
         self, window: Tensor, lstm_state: tuple[Tensor, Tensor] | None
@@ -208,10 +213,14 @@ class Recognizer:
             raise InputError(
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
             )
+        if lstm_state is None:
+            zeros = torch.zeros(
+                1, window.shape[0], self._silent.hidden.shape[1], device=self.device
+            )
+            lstm_state = (zeros, zeros)
         with self._exact():
-            output, lstm_state = self._path.network(self._path.features(window), lstm_state)
-            numbers = self._path.calibrated(output)
-        return Estimates(**dict(zip(_FIELDS, numbers, strict=True))), lstm_state
+            *numbers, lstm_state = self._window(window, lstm_state)
+        return _named(numbers), lstm_state
 
     def reset(
         self, state: RecognizerState, streams: Sequence[int], *, keep_memory: bool = False
@@ -267,19 +276,23 @@ class Recognizer:
         """No gradients; on CUDA no TF32 either, whose 10-bit mantissa would break equality."""
         return _Exact() if self.device.type == "cuda" else torch.no_grad()
 
-    def _compile(self, state: RecognizerState) -> "_CompiledHop":
-        samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
-        with self._exact():
-            return _CompiledHop(self._path, samples, state.network)
 
+_WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
 
 _FIELDS = tuple(field.name for field in fields(Estimates))
+
+
+def _named(numbers: Sequence[Tensor]) -> Estimates:
+    return Estimates(**dict(zip(_FIELDS, numbers, strict=True)))
 
 
 class _Path(nn.Module):
     """Features, network and calibration as one module: what a hop runs."""
 
-    def __init__(self, features: LogMel, network: nn.Module, card: Card) -> None:
+    features: LogMel
+    network: EmotionNetwork
+
+    def __init__(self, features: LogMel, network: EmotionNetwork, card: Card) -> None:
         super().__init__()
         self.features = features
         self.network = network
@@ -302,25 +315,32 @@ class _Path(nn.Module):
         )
 
 
-class _CompiledHop:
-    """One hop as one call into a traced and frozen graph, called like ``_Path``."""
+class _Window(nn.Module):
+    """A hop computed from its whole window: what ``windowed`` runs."""
 
-    _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
+    def __init__(self, path: _Path) -> None:
+        super().__init__()
+        self.path = path
 
-    def __init__(self, path: _Path, samples: Tensor, state: NetworkState) -> None:
-        with warnings.catch_warnings():
-            # TorchScript is deprecated and the pinned release has it; that the trace holds only
-            # for this shape is the very use of it.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
-            traced = torch.jit.trace(path, (samples, state), check_trace=False)
-            self._graph = torch.jit.freeze(traced)
-        for _ in range(self._WARM_UP_CALLS):
-            self(samples, state)
+    def forward(self, window: Tensor, lstm_state: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
+        output, after = self.path.network(self.path.features(window), lstm_state)
+        return (*self.path.calibrated(output), after)
 
-    def __call__(self, samples: Tensor, state: NetworkState) -> tuple[Any, ...]:
-        *numbers, after = self._graph(samples, state)
-        return (*numbers, NetworkState(*after))
+
+def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]:
+    """Return a module's forward for inputs of one length as a traced and frozen graph."""
+    with warnings.catch_warnings():
+        # TorchScript is deprecated and the pinned release has it; that the trace holds only for
+        # one number of hops is the very use of it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", TracerWarning)
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            module.eval(), example, check_trace=False
+        )
+        graph: Callable[..., tuple[Any, ...]] = torch.jit.freeze(traced)
+    for _ in range(_WARM_UP_CALLS):
+        graph(*example)
+    return graph
 
 
 class _Exact:

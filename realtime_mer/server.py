@@ -573,7 +573,7 @@ def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> Servi
             "or --port 0 for any free one"
         )
     if isinstance(error, PermissionError):
-        return ServiceError(f"port {port} needs more rights: choose one above 1023 with --port")
+        return ServiceError(f"port {port} may not be used by this user: choose another with --port")
     return ServiceError(f"cannot listen on {host} port {port}: {error}; choose another --host")
 
 

@@ -97,9 +97,7 @@ class EmotionStream:
         """Samples taken so far, those skipped counted in."""
         return self._seq * self._hop + len(self._pending)
 
-    def push(
-        self, samples: NDArray[np.float32], *, gaps: Sequence[Gap] = ()
-    ) -> list[Estimate]:
+    def push(self, samples: NDArray[np.float32], *, gaps: Sequence[Gap] = ()) -> list[Estimate]:
         """Take the next samples and return an estimate for every hop they complete.
 
         Args:
@@ -121,7 +119,10 @@ class EmotionStream:
             hop_start = start + index * self._hop
             piece = heard[index * self._hop : (index + 1) * self._hop]
             lost = sum(
-                max(0, min(gap.start + gap.length, hop_start + self._hop) - max(gap.start, hop_start))
+                max(
+                    0,
+                    min(gap.start + gap.length, hop_start + self._hop) - max(gap.start, hop_start),
+                )
                 for gap in gaps
             )
             if self._ends_something(piece, lost):
@@ -162,9 +163,7 @@ class EmotionStream:
         """Whether sound returns with this hop after a gap or silence that makes memory stale."""
         gap_s = self._gap_samples / self.recognizer.sample_rate
         after_gap = (
-            lost == 0
-            and self._gap_samples > self._hop
-            and gap_s >= self.policy.reset_after_gap_s
+            lost == 0 and self._gap_samples > self._hop and gap_s >= self.policy.reset_after_gap_s
         )
         after_silence = (
             self._silent
@@ -181,9 +180,7 @@ class EmotionStream:
 
     def _look(self, piece: NDArray[np.float32], lost: int) -> _Hop:
         level = _level(piece)
-        threshold = (
-            self.policy.sound_above_dbfs if self._silent else self.policy.silence_below_dbfs
-        )
+        threshold = self.policy.sound_above_dbfs if self._silent else self.policy.silence_below_dbfs
         if lost:
             self._gap_samples += lost
             if self._gap_samples > self._hop:
@@ -219,8 +216,7 @@ class EmotionStream:
         )
         rows = _rows(numbers)
         return [
-            self._estimate(row, hop, status)
-            for row, (hop, status) in zip(rows, hops, strict=True)
+            self._estimate(row, hop, status) for row, (hop, status) in zip(rows, hops, strict=True)
         ]
 
     def _estimate(self, row: Estimate, hop: _Hop, status: Status) -> Estimate:

@@ -28,9 +28,7 @@ def test_agree_with_librosa_to_a_ten_thousandth():
         center=False,
     )
     frames = LogMel(config)(torch.from_numpy(samples).unsqueeze(0))[0]
-    np.testing.assert_allclose(
-        frames.numpy().T, np.log10(1 + config.log_gain * power), atol=1e-4
-    )
+    np.testing.assert_allclose(frames.numpy().T, np.log10(1 + config.log_gain * power), atol=1e-4)
 
 
 def test_digital_zeros_are_exactly_zero():

@@ -21,9 +21,7 @@ def test_the_newest_samples_come_back_in_order(capacity, sizes):
         ring.write(count(written, size))
         written += size
         kept = min(written, capacity)
-        np.testing.assert_array_equal(
-            ring.read(written - kept, kept), count(written - kept, kept)
-        )
+        np.testing.assert_array_equal(ring.read(written - kept, kept), count(written - kept, kept))
     assert ring.written == written
 
 
@@ -36,9 +34,9 @@ def test_what_was_overwritten_is_refused_and_counted():
 
 
 def test_what_has_not_come_is_an_error():
+    ring = RingBuffer(10)
+    ring.write(count(0, 3))
     with pytest.raises(InputError, match="3 have come"):
-        ring = RingBuffer(10)
-        ring.write(count(0, 3))
         ring.read(0, 4)
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -62,7 +63,7 @@ def test_estimates_do_not_depend_on_how_the_samples_were_cut(recognizer, cuts, p
     whole = EmotionStream(recognizer, policy=policy).push(samples, gaps=inside(0, len(samples)))
     stream, pieces = EmotionStream(recognizer, policy=policy), []
     edges = sorted({0, len(samples), *(cut for cut in cuts if cut < len(samples))})
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         pieces += stream.push(samples[a:b], gaps=inside(a, b))
     assert len(pieces) == len(whole) == len(samples) // HOP
     for one, other in zip(pieces, whole, strict=True):
@@ -83,7 +84,9 @@ def test_music_gives_the_recognisers_own_numbers(recognizer, stream):
     estimates = stream.push(samples)
     offline = recognizer.run(torch.from_numpy(samples).unsqueeze(0))
     assert [e.valence for e in estimates] == pytest.approx(offline.valence[0].tolist(), abs=1e-4)
-    assert list(estimates[-1].gems.values()) == pytest.approx(offline.gems[0, -1].tolist(), abs=1e-4)
+    assert list(estimates[-1].gems.values()) == pytest.approx(
+        offline.gems[0, -1].tolist(), abs=1e-4
+    )
 
 
 def test_time_is_counted_in_samples_to_the_end_of_each_window(stream):

@@ -14,6 +14,7 @@ device as JSON, ``SOUND`` float32 samples, ``FAILED`` a sentence for the user.
 
 import argparse
 import json
+import math
 import os
 import queue
 import struct
@@ -86,7 +87,7 @@ class LossMeter:
     """Tells by the clock how many frames an overflow cost.
 
     Lateness is the arrival time less the time that the frames delivered so far account for. Its
-    lower envelope, which may rise by 1 ms a second to follow the sound card's clock, is what is
+    lower envelope, which may rise by 1 ms for every second heard to follow the sound card's clock, is what is
     normal; what an overflow adds to it for good is lost sound. A late reader is late only until it
     has caught up, so the loss is measured at the first read that had to wait for the device.
 
@@ -100,8 +101,7 @@ class LossMeter:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._frames = 0
-        self._normal: float | None = None
-        self._at = 0.0
+        self._normal = math.inf
         self._lossy = False
 
     def add(self, frames: int, *, arrived: float, overflow: bool, waited: bool) -> int:
@@ -114,16 +114,14 @@ class LossMeter:
             waited: whether the read had to wait, so that no backlog is left.
         """
         self._frames += frames
-        late = arrived - self._frames / self._rate
-        normal = late
-        if self._normal is not None:
-            normal = min(late, self._normal + self._DRIFT * (arrived - self._at))
-        self._normal, self._at = normal, arrived
         self._lossy |= overflow
+        late = arrived - self._frames / self._rate
+        drift = 0.0 if self._lossy else self._DRIFT * frames / self._rate
+        self._normal = min(late, self._normal + drift)
         if not (self._lossy and waited):
             return 0
         self._lossy = False
-        excess = late - normal
+        excess = late - self._normal
         if excess < self._TOLERANCE_S:
             return 0
         missing = round(excess * self._rate)
@@ -138,8 +136,13 @@ class _Message:
     final: bool = False
 
 
-class _Capture:
-    """Reads the device in one thread, for the main thread to write and to watch."""
+class Capture:
+    """Reads the device in one thread, for another to write what comes and to watch over it.
+
+    Args:
+        kind: ``input`` or ``loopback``.
+        spec: index, name or part of a name; None for the default device.
+    """
 
     def __init__(self, kind: Kind, spec: str | None) -> None:
         self._kind = kind
@@ -227,7 +230,7 @@ def main() -> None:
     if arguments.list:
         status = _list(arguments.kind, output)
     else:
-        status = _Capture(arguments.kind, arguments.device).run(output)
+        status = Capture(arguments.kind, arguments.device).run(output)
     # Not sys.exit: the libraries' own clean-up waits for devices that no longer answer.
     os._exit(status)
 

@@ -80,7 +80,9 @@ class DeviceSource:
             block = self._helper.read()
             if block is None and not self._closed.is_set():
                 self._reopened = queue.SimpleQueue()
-                threading.Thread(target=self._reopen, args=(self._reopened,), daemon=True).start()
+                threading.Thread(
+                    target=self._reopen, args=(self._reopened,), name="reopen", daemon=True
+                ).start()
                 return self._nothing()
         if block is None or self._closed.is_set():
             return None

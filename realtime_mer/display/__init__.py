@@ -58,6 +58,7 @@ def spawn(url: str, *, token: str | None = None) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "realtime_mer.display", url],
         env=environ,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # else whoever reads our JSON lines waits for the window to end
     )
 
 

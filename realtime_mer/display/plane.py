@@ -37,6 +37,7 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=palette.BACKGROUND)
         self.setAntialiasing(True)
+        self._pixel = self.devicePixelRatioF()  # the pens count device pixels
         self._dress_axes()
         self._add_ground()
         self._words = {mood.word: self._add_word(mood) for mood in MOOD_WORDS}
@@ -48,7 +49,7 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             fade = min(1.0, (number + 1) / _PIECES)
             colour = QColor(palette.TEXT)
             colour.setAlphaF(0.05 + 0.6 * fade**1.5)
-            pen = pg.mkPen(colour, width=1.0 + 1.5 * fade)
+            pen = pg.mkPen(colour, width=self._pixel * (1.0 + 1.5 * fade))
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
             piece.setPen(pen)
             piece.setZValue(5)
@@ -89,7 +90,7 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         ):
             axis = plot.getAxis(side)
             axis.setTicks(ticks)
-            axis.setStyle(tickLength=0, tickAlpha=0, tickFont=font)
+            axis.setStyle(tickLength=0, tickAlpha=0, hideOverlappingLabels=False, tickFont=font)
             axis.setPen(pg.mkPen(None))
             axis.setTextPen(palette.MUTED)
             axis.setLabel(label, color=palette.MUTED, **{"font-size": "10pt"})
@@ -120,7 +121,7 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         label = pg.TextItem(mood.word, color=palette.MUTED, anchor=(0.5, 0.5), fill=ground)
         label.setPos(mood.valence, mood.arousal)
         label.setZValue(3)
-        label.setCacheMode(_CACHED)
+        label.textItem.setCacheMode(_CACHED)
         self.addItem(label, ignoreBounds=True)
         return label
 
@@ -201,8 +202,8 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self._current = current
         line = QColor(palette.POINT if current else palette.MUTED)
         self.point.setBrush(pg.mkBrush(palette.POINT if current else palette.BACKGROUND))
-        self.point.setPen(pg.mkPen(line, width=2))
+        self.point.setPen(pg.mkPen(line, width=2 * self._pixel))
         style = Qt.PenStyle.SolidLine if current else Qt.PenStyle.DashLine
-        self.ellipse.setPen(pg.mkPen(line, width=1.5, style=style))
+        self.ellipse.setPen(pg.mkPen(line, width=1.5 * self._pixel, style=style))
         line.setAlpha(40 if current else 0)
         self.ellipse.setBrush(line)

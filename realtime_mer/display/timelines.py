@@ -64,7 +64,9 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self.band.setPen(pg.mkPen(None))
         self.addItem(self.band, ignoreBounds=True)
         self.line = pg.PlotCurveItem(
-            pen=pg.mkPen(colour, width=2), connect="finite", antialias=True
+            pen=pg.mkPen(colour, width=2 * self.devicePixelRatioF()),
+            connect="finite",
+            antialias=True,
         )
         self.addItem(self.line, ignoreBounds=True)
 

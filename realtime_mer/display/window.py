@@ -3,7 +3,7 @@
 import time
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from realtime_mer.display import palette
@@ -143,9 +143,7 @@ class Window(QWidget):
         self.level = _label("level")
         self.level.setMinimumWidth(80)
         self.health = _label("health")
-        self.origin = _label("origin")
-        self.origin.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.origin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.origin = _ElidedLabel()
         foot = QHBoxLayout()
         foot.setContentsMargins(14, 0, 14, 0)
         foot.setSpacing(10)
@@ -226,13 +224,7 @@ class Window(QWidget):
             *([f"model {snapshot.model}"] if snapshot.model else []),
             f"{link} {self._url}",
         ]
-        text = "   ".join(parts)
-        self.origin.setToolTip(text)
-        self.origin.setText(
-            self.origin.fontMetrics().elidedText(
-                text, Qt.TextElideMode.ElideMiddle, self.origin.width()
-            )
-        )
+        self.origin.show_text("   ".join(parts))
 
     def _show_state(self, now: float) -> bool:
         """Say in words what the numbers are of; return whether that is new."""
@@ -277,3 +269,30 @@ def _label(name: str) -> QLabel:
     label.setObjectName(name)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
+
+
+class _ElidedLabel(QLabel):
+    """A line at the right edge that takes the room there is; its tool tip says all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        """Show as much of a text as fits."""
+        if text != self.toolTip():
+            self.setToolTip(text)
+            self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setText(
+            self.fontMetrics().elidedText(
+                self.toolTip(), Qt.TextElideMode.ElideMiddle, self.contentsRect().width()
+            )
+        )

@@ -19,8 +19,6 @@ from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
 
-FORMAT_VERSION = 1
-
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -77,7 +75,7 @@ class Card(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     name: str
     description: str = ""
     architecture: Literal["cnn-lstm"] = "cnn-lstm"

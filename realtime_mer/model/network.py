@@ -94,9 +94,7 @@ class EmotionNetwork(nn.Module):
         self.norm2 = nn.BatchNorm2d(second)
         self.conv3 = nn.Conv2d(second, third, (3, 3), stride=(1, 2), padding=(0, 1), bias=False)
         self.norm3 = nn.BatchNorm2d(third)
-        self.conv4 = nn.Conv1d(
-            third * (config.n_mels // 8), config.column_channels, 3, bias=False
-        )
+        self.conv4 = nn.Conv1d(third * (config.n_mels // 8), config.column_channels, 3, bias=False)
         self.norm4 = nn.BatchNorm1d(config.column_channels)
         self.embed = nn.Linear(2 * config.column_channels, config.embedding)
         self.lstm = nn.LSTM(config.embedding, config.embedding, batch_first=True)
@@ -189,7 +187,8 @@ class EmotionNetwork(nn.Module):
         mean = functional.avg_pool1d(columns, self.columns, stride=1)
         peak = functional.max_pool1d(columns, self.columns, stride=1)
         pooled = torch.cat((mean, peak), dim=1).transpose(1, 2)
-        return self.dropout(functional.relu(self.embed(pooled)))
+        embedding: Tensor = self.dropout(functional.relu(self.embed(pooled)))
+        return embedding
 
     def _heads(self, embedding: Tensor, recurrent: Tensor) -> NetworkOutput:
         x = torch.cat((embedding, self.dropout(recurrent)), dim=2)

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Set up what is missing, then test: `python3 scripts/test.py [arguments of pytest]`.
+
+Without arguments it checks style and types (ruff, mypy) and runs all tests; with arguments it only
+hands them to pytest. The exit code is pytest's, or 1 if only a check failed. Needs Python 3.11 or
+newer and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import _setup
+
+CHECKS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Set up and test; return the exit code."""
+    try:
+        _setup.prepare(extras=("test",), libraries=_setup.TEST_LIBRARIES)
+    except _setup.SetupError as error:
+        _setup.say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        _setup.say("interrupted; the next start goes on from here")
+        return 130
+    os.chdir(_setup.ROOT)
+    # Windows that open and close are a nuisance on a screen and impossible without one.
+    env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    failed = []
+    for check in () if arguments else CHECKS:
+        _setup.say(" ".join(check))
+        if _setup.wait_for([str(_setup.program(check[0])), *check[1:]], env=env) != 0:
+            failed.append(" ".join(check))
+    if failed:
+        _setup.say(f"failed: {', '.join(failed)}; the tests run all the same, the exit code is 1")
+    code = _setup.wait_for([str(_setup.python()), "-m", "pytest", *arguments], env=env)
+    return code or int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

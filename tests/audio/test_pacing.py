@@ -1,0 +1,35 @@
+"""A pacer waits for the clock, and not a moment longer once it is closed."""
+
+import threading
+import time
+
+import pytest
+
+from realtime_mer.audio.pacing import Pacer
+
+
+def test_due_times_are_counted_in_frames_from_the_first_wait():
+    pacer = Pacer(rate=48_000)
+    dues = [pacer.wait(480) for _ in range(5)]
+    assert [due - dues[0] for due in dues] == pytest.approx([0.0, 0.01, 0.02, 0.03, 0.04])
+    assert time.monotonic() >= dues[-1]
+
+
+def test_a_late_reader_catches_up_without_waiting():
+    pacer = Pacer(rate=1000)
+    first = pacer.wait(1)
+    while time.monotonic() < first + 0.05:
+        threading.Event().wait(0.01)
+    assert pacer.wait(20) == pytest.approx(first + 0.02)
+    assert pacer.wait(20) == pytest.approx(first + 0.04)
+
+
+def test_close_ends_a_wait_in_progress_and_all_later_ones():
+    pacer = Pacer(rate=1)
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(pacer.wait(3600)))
+    waiter.start()
+    pacer.close()
+    waiter.join(10)
+    assert answers == [None]
+    assert pacer.wait(1) is None

@@ -1,0 +1,124 @@
+"""A real sound server: a null sink as the speakers, a pipe as the microphone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_mer.audio.block import Block
+from realtime_mer.audio.devices import find_device, list_devices, survey
+from realtime_mer.audio.sources import DeviceSource
+from realtime_mer.errors import DeviceError
+
+RATE = 48_000
+
+needs_alsa_plugin = pytest.mark.skipif(
+    not any(Path("/usr").glob("lib*/**/libasound_module_pcm_pulse.so")),
+    reason="ALSA's PulseAudio plug-in (libasound2-plugins) is not installed",
+)
+
+
+def tone(seconds: float, frequency: float) -> np.ndarray:
+    t = np.arange(round(seconds * RATE)) / RATE
+    return (0.5 * np.sin(2 * np.pi * frequency * t)).astype(np.float32)
+
+
+def is_loud(block: Block) -> bool:
+    return bool(len(block.samples)) and np.abs(block.samples).max() > 0.1
+
+
+def read(source: DeviceSource) -> Block:
+    block = source.read()
+    assert block is not None
+    return block
+
+
+def until(source: DeviceSource, wanted) -> Block:
+    """Read until a block is wanted; the test's time limit ends a search in vain."""
+    while not wanted(block := read(source)):
+        pass
+    return block
+
+
+def frequency_of_the_next(frames: int, source: DeviceSource) -> float:
+    """Return the strongest frequency in Hz of the next frames."""
+    parts, rate = [], 0
+    while sum(map(len, parts)) < frames:
+        block = read(source)
+        rate = block.rate
+        parts.append(block.samples.mean(axis=1))
+    heard = np.concatenate(parts)
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    return float(np.fft.rfftfreq(len(heard), 1 / rate)[spectrum.argmax()])
+
+
+def test_the_speakers_monitor_is_the_default_loopback(pulse):
+    device = find_device(kind="loopback")
+    assert (device.name, device.backend) == ("Monitor of Speakers", "soundcard")
+    assert (device.rate, device.channels) == (RATE, 2)
+    assert device in list_devices()
+    assert find_device(device.index, kind="loopback") == device
+    assert find_device("speak", kind="loopback") == device
+
+
+@needs_alsa_plugin
+def test_monitors_are_not_taken_for_microphones(pulse):
+    inputs = [device for device in list_devices() if device.kind == "input"]
+    assert sum(device.default for device in inputs) == 1
+    assert not any("onitor" in device.name for device in inputs)
+    assert all(device.channels <= 2 for device in inputs)
+
+
+def test_what_the_system_plays_is_heard(pulse):
+    source = DeviceSource(kind="loopback")
+    until(source, lambda block: len(block.samples) > 0)  # an idle sink takes two seconds to start
+    pulse.play(tone(5.0, 1000.0))
+    block = until(source, is_loud)
+    assert block.arrived_at is not None
+    assert frequency_of_the_next(RATE // 2, source) == pytest.approx(1000.0, abs=10)
+    source.close()
+    assert source.read() is None
+
+
+@needs_alsa_plugin
+def test_what_is_said_into_the_microphone_is_heard(pulse):
+    source = DeviceSource(kind="input", device="default")
+    pulse.speak_into_mic(tone(5.0, 600.0))
+    until(source, is_loud)
+    assert frequency_of_the_next(RATE // 2, source) == pytest.approx(600.0, abs=10)
+    source.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["loopback", pytest.param("input", marks=needs_alsa_plugin)])
+def test_a_killed_sound_server_that_comes_back_is_heard_again(pulse, kind):
+    source = DeviceSource(kind=kind)
+    last = until(source, lambda block: len(block.samples) > 0)
+    pulse.kill()
+    while not (block := read(source)).reconnecting:
+        last = block
+    pulse.restart()
+    back = until(source, lambda block: not block.reconnecting)
+    clock = back.arrived_at - last.arrived_at
+    assert back.missing + len(back.samples) == pytest.approx(clock * back.rate, abs=2)
+    until(source, lambda block: len(block.samples) > 0)
+    if kind == "loopback":
+        pulse.play(tone(5.0, 1000.0))
+    else:
+        pulse.speak_into_mic(tone(5.0, 1000.0))
+    until(source, is_loud)
+    assert frequency_of_the_next(RATE // 2, source) == pytest.approx(1000.0, abs=10)
+    source.close()
+
+
+def test_an_unknown_device_is_named_with_its_nearest_neighbours(pulse):
+    with pytest.raises(DeviceError, match=r"nearest: 'Monitor of Speakers'.*realtime-mer devices"):
+        DeviceSource(kind="loopback", device="Monitor of Spoons")
+
+
+def test_without_a_sound_server_the_answer_says_what_to_start(pulse):
+    pulse.kill()
+    assert "pulseaudio --start" in survey().problems["loopback"]
+    assert [device for device in list_devices() if device.kind == "loopback"] == []
+    with pytest.raises(DeviceError, match="pulseaudio --start"):
+        DeviceSource(kind="loopback")

@@ -1,0 +1,174 @@
+"""The window as people get it: a process of its own, beside a real service."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from realtime_mer import display
+from realtime_mer.client import subscribe
+from realtime_mer.display.latest import Latest
+from realtime_mer.display.reader import Reader
+from realtime_mer.display.snapshot import Snapshot
+from realtime_mer.display.window import Window
+from realtime_mer.protocol import Hello
+from realtime_mer.server import Service
+from tests.samples import sample_estimate
+
+HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
+SECONDS = 60  # far more than anything here takes
+
+
+@contextmanager
+def playing(*, port: int = 0, mood: str = "calm", token: str | None = None) -> Iterator[Service]:
+    """Run a service that publishes an estimate every 20 ms."""
+    stop = threading.Event()
+
+    def publish() -> None:
+        seq = 0
+        while not stop.wait(0.02):
+            service.publish_estimate(sample_estimate(seq=seq, mood=mood))
+            seq += 1
+
+    with Service(hello=HELLO, port=port, token=token) as service:
+        thread = threading.Thread(target=publish)
+        thread.start()
+        try:
+            yield service
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> None:
+    latest = Latest(Snapshot())
+    with playing(mood="calm") as service:
+        port = service.port
+        url = f"ws://127.0.0.1:{port}"
+        window = Window(latest, url=url)
+        qtbot.addWidget(window)
+        reader = Reader(
+            lambda: subscribe(url, streams=["estimates", "status"], reconnect=False, events=True),
+            latest=latest,
+            waits=(0.05,),
+        )
+        reader.start()
+        qtbot.waitUntil(lambda: window.mood.text() == "calm", timeout=SECONDS * 1000)
+        assert window.status.text() == "music"
+        assert "model default" in window.origin.toolTip()
+    qtbot.waitUntil(lambda: window.status.text() == "reconnecting", timeout=SECONDS * 1000)
+    with playing(port=port, mood="sad"):
+        qtbot.waitUntil(lambda: window.mood.text() == "sad", timeout=SECONDS * 1000)
+        assert window.status.text() == "music"
+        reader.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_window_with_code_0(qtbot: QtBot, number: signal.Signals) -> None:
+    with playing(token="secret") as service:
+        process = display.spawn(f"ws://127.0.0.1:{service.port}", token="secret")
+        try:
+            qtbot.waitUntil(lambda: service.clients > 0, timeout=SECONDS * 1000)
+            process.send_signal(number)
+            assert process.wait(SECONDS) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_a_screenshot_of_a_running_service_is_written(tmp_path: Path) -> None:
+    picture = tmp_path / "window.png"
+    with playing() as service:
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "realtime_mer.display"),
+                f"ws://127.0.0.1:{service.port}",
+                *("--screenshot", str(picture), "--after", "1"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (0, "")
+    image = QImage(str(picture))
+    assert (image.width(), image.height()) == (1200, 800)
+
+
+def test_the_process_of_the_window_does_not_load_torch() -> None:
+    code = "import sys, realtime_mer.display.app; print('torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
+
+
+def test_closing_the_window_ends_it_with_code_0(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = QTimer()
+    closing.setSingleShot(True)
+    shown: list[Window] = []
+    show = Window.show
+
+    def note(window: Window) -> None:
+        show(window)
+        shown.append(window)
+
+    monkeypatch.setattr(Window, "show", note)
+    closing.timeout.connect(lambda: shown[0].close())
+    closing.start(0)
+    with playing() as service:
+        assert display.main(f"ws://127.0.0.1:{service.port}") == 0
+
+
+def fails(*arguments: str, **environ: str) -> str:
+    """Run the window and return the one line with which it fails."""
+    result = subprocess.run(
+        [sys.executable, "-m", "realtime_mer.display", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        env={**os.environ, **environ},
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_an_impossible_address_is_refused_in_one_line() -> None:
+    assert "ws://HOST:PORT" in fails("ws://:not a port")
+
+
+def test_a_missing_package_is_named_with_what_to_type(tmp_path: Path) -> None:
+    # A finder that hides PySide6, as in an installation without the extra.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hide:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'PySide6':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    line = fails("ws://127.0.0.1:1", PYTHONPATH=str(tmp_path))
+    assert "pip install 'realtime-mer[display]'" in line
+
+
+def test_a_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    picture = tmp_path / "no such folder" / "window.png"
+    line = fails("ws://127.0.0.1:1", "--screenshot", str(picture), "--after", "0.1")
+    assert str(picture) in line

@@ -1,0 +1,352 @@
+"""The WebSocket protocol, without a socket."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_mer.errors import ProtocolError
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import (
+    MAX_CLIENT_MESSAGE,
+    PROTOCOL,
+    Authorize,
+    Bye,
+    ErrorMessage,
+    Hello,
+    LevelMessage,
+    Mailbox,
+    Marker,
+    MessageBudget,
+    Ping,
+    Pong,
+    StatusMessage,
+    Subscribe,
+    encode,
+    parse_client_message,
+    parse_server_message,
+)
+from tests.samples import sample_estimate
+
+SERVER_MESSAGES = {
+    "hello": Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000),
+    "estimate": sample_estimate(seq=41, wall_time=None, latency_ms=None),
+    "status": StatusMessage(
+        status=Status.RECONNECTING,
+        detail="the device is gone",
+        t=12.5,
+        wall_time="2026-01-01T12:00:00.000+00:00",
+        source="Küchenradio “USB”",
+        xruns=1,
+        skipped=2,
+    ),
+    "level": LevelMessage(t=1.5, level_dbfs=-120.0, peak_dbfs=-3.5),
+    "marker": Marker(label="drop", id="7", t=61.2, wall_time="2026-01-01T12:00:00.000+00:00"),
+    "error": ErrorMessage(code="bad_json", message="not JSON"),
+    "bye": Bye(reason="the service stops"),
+    "pong": Pong(id="a"),
+}
+CLIENT_MESSAGES = {
+    "authorize": Authorize(token="secret"),
+    "subscribe": Subscribe(streams=("estimates", "status"), max_rate=10.0),
+    "marker": Marker(label="drop", id="7"),
+    "ping": Ping(id="a"),
+}
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_a_server_message_reads_back_as_it_was_written(name: str) -> None:
+    assert parse_server_message(encode(SERVER_MESSAGES[name])) == SERVER_MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", CLIENT_MESSAGES)
+def test_a_client_message_reads_back_as_it_was_written(name: str) -> None:
+    assert parse_client_message(encode(CLIENT_MESSAGES[name])) == CLIENT_MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_the_type_comes_first(name: str) -> None:
+    assert next(iter(json.loads(encode(SERVER_MESSAGES[name])).items())) == ("type", name)
+
+
+def test_an_estimate_message_holds_the_type_and_exactly_the_attributes_of_an_estimate() -> None:
+    names = [field.name for field in fields(Estimate)]
+    assert list(json.loads(encode(sample_estimate()))) == ["type", *names]
+
+
+def test_hello_tells_what_can_be_subscribed_to_and_the_names_of_the_shares() -> None:
+    hello = json.loads(encode(SERVER_MESSAGES["hello"]))
+    assert hello["protocol"] == PROTOCOL
+    assert hello["streams"] == ["estimates", "status", "level", "markers"]
+    assert hello["labels"]["quadrants"] == ["Q1", "Q2", "Q3", "Q4"]
+    assert len(hello["labels"]["gems"]) == 9
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_json_never_holds_nan_or_infinity(value: float) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        encode(sample_estimate(valence=value))
+    assert caught.value.code == "not_finite"
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(min_value=0),
+    st.text(max_size=100).filter(lambda text: text.isprintable()),
+)
+def test_any_finite_estimate_survives_the_way_over_json(t: float, seq: int, mood: str) -> None:
+    estimate = sample_estimate(seq=seq, t=t, mood=mood)
+    assert parse_server_message(encode(estimate)) == estimate
+
+
+@pytest.mark.parametrize("parse", [parse_client_message, parse_server_message])
+def test_unknown_types_are_ignored_on_both_sides(parse: Any) -> None:
+    assert parse('{"type": "weather", "rain": true}') is None
+
+
+def test_unknown_fields_are_ignored_on_both_sides() -> None:
+    subscribe = '{"type": "subscribe", "streams": ["level"], "colour": "blue"}'
+    assert parse_client_message(subscribe) == Subscribe(streams=("level",))
+    bye = '{"type": "bye", "reason": "night", "colour": "blue"}'
+    assert parse_server_message(bye) == Bye(reason="night")
+
+
+def test_a_subscription_without_max_rate_asks_for_every_estimate() -> None:
+    message = parse_client_message('{"type": "subscribe", "streams": ["estimates"]}')
+    assert message == Subscribe(streams=("estimates",), max_rate=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "bad_json"),
+        ("{", "bad_json"),
+        ('{"type": "ping", "id": NaN}', "bad_json"),
+        ("[" * 4000, "bad_json"),
+        ('{"type": "marker", "label": "\\ud800"}', "bad_json"),
+        (b'{"type": "ping"}', "bad_message"),
+        ("[]", "bad_message"),
+        ('"ping"', "bad_message"),
+        ("{}", "bad_message"),
+        ('{"type": 3}', "bad_message"),
+        ('{"type": "subscribe"}', "bad_message"),
+        ('{"type": "subscribe", "streams": "estimates"}', "bad_message"),
+        ('{"type": "subscribe", "streams": ["estimate"]}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": 0}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": -1}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": true}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": "10"}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": 1e999}', "bad_message"),
+        ('{"type": "marker"}', "bad_message"),
+        ('{"type": "marker", "label": ""}', "bad_message"),
+        ('{"type": "marker", "label": "two\\nlines"}', "bad_message"),
+        ('{"type": "marker", "label": "\\u001b[2J"}', "bad_message"),
+        (json.dumps({"type": "marker", "label": "x" * 201}), "bad_message"),
+        (json.dumps({"type": "ping", "id": "x" * 65}), "bad_message"),
+        (json.dumps({"type": "ping", "pad": "x" * MAX_CLIENT_MESSAGE}), "too_large"),
+    ],
+)
+def test_a_malformed_client_message_is_refused_with_a_code(text: str | bytes, code: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_client_message(text)
+    assert caught.value.code == code
+
+
+def test_the_refusal_names_the_field_but_does_not_repeat_its_value() -> None:
+    with pytest.raises(ProtocolError, match=r"^subscribe\.max_rate: ") as caught:
+        parse_client_message('{"type": "subscribe", "streams": [], "max_rate": -77}')
+    assert "77" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"valence": "0.1"}, {"status": "asleep"}, {"quadrants": {"Q1": None}}, {"t": True}]
+)
+def test_a_malformed_estimate_is_refused_by_the_client(changes: dict[str, Any]) -> None:
+    text = json.dumps({**json.loads(encode(sample_estimate())), **changes})
+    with pytest.raises(ProtocolError) as caught:
+        parse_server_message(text)
+    assert caught.value.code == "bad_message"
+
+
+@given(st.text() | st.binary())
+def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
+    text: str | bytes,
+) -> None:
+    try:
+        outcome: object = parse_client_message(text)
+    except ProtocolError as error:
+        outcome = error
+    expected = Authorize | Subscribe | Marker | Ping | ProtocolError
+    assert outcome is None or isinstance(outcome, expected)
+
+
+def test_control_messages_come_in_order_and_before_the_rest() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    mailbox.select(["estimates"])
+    mailbox.offer("estimates", "estimate", t=0.1)
+    mailbox.put("first")
+    mailbox.put("second")
+    assert [mailbox.take() for _ in range(4)] == ["first", "second", "estimate", None]
+
+
+def test_the_latest_estimate_wins_and_the_replaced_are_counted() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["estimates", "level"])
+    pushed_out = [mailbox.offer("estimates", seq, t=seq * 0.1) for seq in range(3)]
+    mailbox.offer("level", -20, t=0.2)
+    assert pushed_out == [0, 1, 1]
+    assert mailbox.replaced == 2
+    assert [mailbox.take() for _ in range(3)] == [2, -20, None]
+
+
+def test_a_stream_that_is_not_selected_is_not_kept() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["level"])
+    mailbox.offer("estimates", 1, t=0.1)
+    assert mailbox.take() is None
+    mailbox.offer("level", 2, t=0.1)
+    mailbox.select([])
+    assert mailbox.take() is None
+
+
+def test_a_reader_that_lets_control_messages_pile_up_is_hopeless_and_keeps_no_more() -> None:
+    mailbox: Mailbox[int] = Mailbox(control_limit=2)
+    mailbox.select(["estimates"])
+    mailbox.put(1)
+    mailbox.put(2)
+    assert not mailbox.hopeless
+    mailbox.put(3)
+    assert mailbox.hopeless
+    mailbox.offer("estimates", 4, t=0.1)
+    assert [mailbox.take() for _ in range(3)] == [1, 2, None]
+
+
+@given(
+    st.lists(st.sampled_from(["put", "offer", "take"]), max_size=200),
+    st.integers(min_value=1, max_value=5),
+    st.integers(min_value=1, max_value=3),
+)
+def test_a_mailbox_is_bounded_keeps_order_and_loses_no_control_message_of_a_reader_that_reads(
+    steps: list[str], control_limit: int, slot_size: int
+) -> None:
+    mailbox: Mailbox[tuple[str, int]] = Mailbox(control_limit=control_limit, slot_size=slot_size)
+    mailbox.select(["estimates"])
+    put, offered, taken = [], [], []
+    for number, step in enumerate(steps):
+        if step == "put":
+            mailbox.put(("put", number))
+            if not mailbox.hopeless:
+                put.append(("put", number))
+        elif step == "offer":
+            if not mailbox.hopeless:
+                offered.append(("offer", number))
+            mailbox.offer("estimates", ("offer", number), t=float(number))
+        elif (item := mailbox.take()) is not None:
+            taken.append(item)
+        assert len(mailbox) <= control_limit + slot_size
+    waiting = len(mailbox)
+    while (item := mailbox.take()) is not None:
+        taken.append(item)
+    estimates = [item for item in taken if item[0] == "offer"]
+    assert [item for item in taken if item[0] == "put"] == put
+    assert estimates == sorted(estimates)
+    assert estimates[-1:] == offered[-1:]
+    assert mailbox.replaced == len(offered) - len(estimates)
+    assert waiting <= len(taken)
+
+
+@given(
+    st.floats(min_value=0.1, max_value=50),
+    st.floats(min_value=0.01, max_value=1.0),
+    st.integers(min_value=1, max_value=300),
+)
+def test_max_rate_holds_in_stream_time_and_in_the_mean(rate: float, hop: float, hops: int) -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=rate)
+    sent = []
+    for index in range(hops):
+        mailbox.offer("estimates", (index + 1) * hop, t=(index + 1) * hop)
+        if (t := mailbox.take()) is not None:
+            sent.append(t)
+    # No two due times are closer than the period, and each delivery follows its own.
+    for first, last in zip(sent, sent[2:], strict=False):
+        assert last - first > 1 / rate - 2e-6
+    duration = hops * hop
+    assert len(sent) <= duration * rate + 2
+    assert len(sent) >= math.floor(min(duration * rate, hops) * (1 - 1e-9) - 1e-3)
+
+
+def test_a_pause_of_the_stream_is_not_caught_up() -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    sent = []
+    for t in [0.0, 100.0, 100.1, 100.2, 101.0]:
+        mailbox.offer("estimates", t, t=t)
+        sent.append(mailbox.take())
+    assert sent == [0.0, 100.0, None, None, 101.0]
+
+
+def test_a_stream_that_begins_anew_is_sent_at_once() -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    mailbox.offer("estimates", 60.0, t=60.0)
+    mailbox.offer("estimates", 0.1, t=0.1)
+    assert mailbox.take() == 0.1
+
+
+def test_thinned_estimates_are_not_counted_as_replaced() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    for seq in range(10):
+        mailbox.offer("estimates", seq, t=seq * 0.1)
+    assert mailbox.replaced == 0
+    assert mailbox.take() == 0
+
+
+def test_a_message_budget_allows_a_burst_and_then_the_rate() -> None:
+    budget = MessageBudget(per_second=2, burst=3)
+    assert [budget.spend(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [budget.spend(0.5), budget.spend(0.5)] == [True, False]
+    assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("heading", "messages", "parse"),
+    [
+        ("From the server", SERVER_MESSAGES, parse_server_message),
+        ("From the client", CLIENT_MESSAGES, parse_client_message),
+    ],
+)
+def test_the_reference_shows_every_message_with_exactly_its_fields(
+    heading: str, messages: dict[str, Any], parse: Any
+) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    chapter = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    for name, message in messages.items():
+        section = chapter.split(f"\n### `{name}`")[1].split("\n### ")[0]
+        example = section.split("```json\n")[1].split("```")[0]
+        assert type(parse(example)) is type(message)
+        assert list(json.loads(example)) == list(json.loads(encode(message)))
+        for field in json.loads(encode(message)):
+            assert f"`{field}`" in section
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("realtime_mer.protocol", ["asyncio", "websockets", "torch"]),
+        ("realtime_mer.server", ["torch", "sounddevice"]),
+        ("realtime_mer.client", ["torch", "sounddevice"]),
+    ],
+)
+def test_importing_it_imports_nothing_it_has_no_use_for(module: str, unwanted: list[str]) -> None:
+    code = f"import sys, {module}; sys.exit(' '.join(sys.modules.keys() & {set(unwanted)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

@@ -1,0 +1,124 @@
+"""Small corpora made on the spot, in the layouts of the real ones."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from realtime_mer.emotion import GEMS
+
+RATE = 24_000
+
+
+def _sound(path: Path, *, seconds: float, loud: bool, high: bool, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    tone = np.sin(2 * np.pi * (880 if high else 220) * time)
+    noise = generator.standard_normal(len(time))
+    sound = (0.3 * tone + 0.1 * noise) if loud else (0.01 * tone + 0.001 * noise)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sound, RATE, format="OGG", subtype="OPUS")
+
+
+def _write(path: Path, rows: list[dict[str, object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def corpora_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with twelve clips each of emotify, panda4q and grekow.
+
+    Loud clips have high arousal, high tones high valence; grekow's last clip is a copy of its
+    first, and the artists of panda4q are those of emotify in another spelling.
+    """
+    root = tmp_path_factory.mktemp("corpora")
+    tables: dict[str, list[dict[str, object]]] = {"emotify": [], "panda4q": [], "grekow": []}
+    for n in range(12):
+        loud, high = n % 2 == 0, n % 4 < 2
+        quadrant = {(True, True): "Q1", (True, False): "Q2", (False, False): "Q3"}.get(
+            (loud, high), "Q4"
+        )
+        shares = {item: 0.1 for item in GEMS} | {
+            "calmness": 0.1 if loud else 0.7,
+            "joyful_activation": 0.6 if loud and high else 0.05,
+        }
+        seconds = 6.0 + n % 3
+        tables["emotify"].append(
+            {
+                "track_id": f"{n:03}",
+                "genre": "pop",
+                "n_annotators": 12 + n,
+                **shares,
+                "artist_group": f"singer {n // 2}",
+                "duration_s": seconds,
+            }
+        )
+        tables["panda4q"].append(
+            {
+                "clip_id": f"MT{n}",
+                "quadrant": quadrant,
+                "artist": f"The Singer-{n // 2}",
+                "duration_s": seconds,
+                "tag_valence": 0.4 if high else -0.4,
+                "tag_arousal": 0.3 if loud else -0.3,
+            }
+        )
+        copy = n == 11
+        name = "blues_00000_copy" if copy else f"blues_{n:05}"
+        tables["grekow"].append(
+            {
+                "clip_id": name,
+                "valence_unit": 0.6 if high else -0.6,
+                "arousal_unit": 0.7 if loud else -0.7,
+                "quadrant": quadrant,
+                "recording": "blues_00000" if copy else name,
+                "duration_s": 6.04,
+            }
+        )
+        kind = {"loud": loud, "high": high, "seed": n}
+        _sound(root / "emotify" / "audio" / f"{n:03}.opus", seconds=seconds, **kind)
+        _sound(root / "panda4q" / "audio" / f"MT{n}.opus", seconds=seconds, **kind)
+        _sound(root / "grekow" / "audio" / f"{name}.opus", seconds=6.04, **kind)
+    _write(root / "emotify" / "tracks.csv", tables["emotify"])
+    _write(root / "panda4q" / "clips.csv", tables["panda4q"])
+    _write(root / "grekow" / "clips.csv", tables["grekow"])
+    return root
+
+
+@pytest.fixture(scope="session")
+def cache_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the features of the made corpora are kept."""
+    return tmp_path_factory.mktemp("cache")
+
+
+TINY = """
+name = "tiny"
+folds = 2
+epochs = 3
+steps_per_epoch = 2
+half_precision = false
+[sequences]
+streams = 2
+segment_s = 6.0
+piece_s = [4.0, 6.0]
+shares = { panda4q = 0.4, emotify = 0.3, grekow = 0.3 }
+[losses]
+teacher = 0.0
+[network]
+channels = [4, 4, 8]
+column_channels = 16
+embedding = 16
+"""
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path) -> Path:
+    """Settings of a training that takes a second."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path

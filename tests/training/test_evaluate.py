@@ -1,0 +1,173 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from realtime_mer.errors import InputError
+from realtime_mer.model.checkpoint import load_checkpoint
+from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from training.__main__ import app
+from training.cache import feature_store
+from training.corpora import read_clips
+from training.evaluate import (
+    FIRST_WHOLE_HOP,
+    Predictions,
+    bootstrap,
+    calibrate,
+    clip_table,
+    coverage,
+    evaluate,
+    load_network,
+    run_clip,
+)
+from training.export import export
+from training.run import Run, open_run
+from training.train import train_part
+
+
+@pytest.fixture
+def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
+    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+
+
+def _predictions(run: Run, *, truthful: bool, seed: int = 0) -> Predictions:
+    """Predictions that know every label, or are noise."""
+    generator = np.random.default_rng(seed)
+    hops = {}
+    for clip in run.clips:
+        said = generator.uniform(0.01, 0.99, (50, 17))
+        if truthful:
+            said[:, 4:8] = np.eye(4)[clip.quadrant] if clip.quadrant is not None else 0.25
+            if clip.valence is not None:
+                said[:, 0], said[:, 1] = clip.valence, clip.arousal
+            if clip.gems is not None:
+                said[:, 8:] = clip.gems
+            # What warming up said must not count.
+            said[:FIRST_WHOLE_HOP] = -9.0
+        hops[clip.key] = said.astype(np.float32)
+    return Predictions(hops, run.split.fold_of)
+
+
+def test_a_hop_comes_every_tenth_of_a_second_of_sound() -> None:
+    network = EmotionNetwork(NetworkConfig(channels=(4, 4, 8), column_channels=8, embedding=8))
+    for frames, hops in ((5, 1), (9, 1), (302, 60)):
+        assert run_clip(network.eval(), np.zeros((frames, 64), np.float16)).shape == (hops, 17)
+
+
+def test_the_first_whole_hop_is_the_first_that_hears_nothing_of_before_the_start() -> None:
+    network = EmotionNetwork(NetworkConfig())
+    first_frame = (FIRST_WHOLE_HOP + 1) * network.hop_frames - network.window_frames
+    assert 0 <= first_frame < network.hop_frames
+
+
+def test_who_knows_every_label_scores_best_and_noise_no_better_than_the_baseline(run: Run) -> None:
+    best = {(m["data"], m["metric"]): m for m in evaluate(run, _predictions(run, truthful=True))}
+    assert best["panda4q", "accuracy"]["value"] == 1.0
+    assert best["panda4q", "macro-F1"]["value"] == 1.0
+    assert best["emotify", "binomial deviance explained"]["value"] == pytest.approx(1.0, abs=1e-4)
+    assert best["grekow", "R² valence"]["value"] == pytest.approx(1.0, abs=1e-6)
+    assert best["grekow", "CCC arousal"]["value"] == pytest.approx(1.0, abs=1e-6)
+    assert best["grekow", "sign of arousal where |arousal| > .5"]["value"] == 1.0
+    noise = {(m["data"], m["metric"]): m for m in evaluate(run, _predictions(run, truthful=False))}
+    for key in (("panda4q", "accuracy"), ("grekow", "R² valence")):
+        assert noise[key]["low"] <= noise[key]["baseline"]
+        assert noise[key]["low"] <= noise[key]["value"] <= noise[key]["high"]
+    json.dumps(list(best.values()), allow_nan=False)
+
+
+def test_baselines_come_from_the_training_side_of_each_fold_alone(run: Run) -> None:
+    table = clip_table(run, _predictions(run, truthful=True))
+    grekow = table[table["corpus"] == "grekow"]
+    for fold, own in grekow.groupby("fold"):
+        learnt = [c.valence for c in run.training_clips(f"fold-{fold}") if c.corpus == "grekow"]
+        np.testing.assert_allclose(own["mean_valence"], np.mean(learnt))
+
+
+def test_the_bootstrap_draws_groups_not_clips() -> None:
+    table = pd.DataFrame({"group": ["a"] * 50 + ["b"] * 50, "x": [0.0] * 50 + [1.0] * 50})
+    interval = bootstrap(table, lambda t: t["x"].mean())
+    assert (interval["low"], interval["value"], interval["high"]) == (0.0, 0.5, 1.0)
+
+
+def test_calibration_makes_intervals_hold_as_many_ratings_as_they_say(run: Run) -> None:
+    generator = np.random.default_rng(1)
+    hops = {}
+    for clip in run.clips:
+        said = np.full((130, 17), 0.1, np.float32)
+        if clip.corpus == "grekow":
+            for axis in (0, 1):
+                truth = (clip.valence, clip.arousal)[axis]
+                said[:, axis] = truth + 0.3 * generator.standard_normal(130)
+        hops[clip.key] = said  # says an sd of 0.1 where it errs by 0.3
+    fitted = calibrate(run, Predictions(hops, run.split.fold_of))
+    assert fitted["hop_valence"] == pytest.approx(3.0, rel=0.1)
+    assert fitted["coverage"]["hop_arousal"]["90%"] == pytest.approx(0.9, abs=0.04)
+    # A clip's mean errs by less than its hops, so its sd must be smaller than theirs.
+    assert fitted["clip_valence"]["scale"] < 0.3
+
+
+def test_coverage_of_normal_errors_is_the_level() -> None:
+    z = np.random.default_rng(0).standard_normal(100_000)
+    assert coverage(z, 0.5) == pytest.approx(0.5, abs=0.01)
+    assert coverage(z, 0.9) == pytest.approx(0.9, abs=0.01)
+
+
+def test_an_untrained_part_is_told_by_name(run: Run) -> None:
+    with pytest.raises(InputError, match="fold-1"):
+        load_network(run, "fold-1")
+    with pytest.raises(InputError, match="part all"):
+        export(run, run.folder / "model")
+
+
+@pytest.mark.slow
+def test_the_commands_train_evaluate_and_export_a_checkpoint_that_runs_as_it_was_judged(
+    corpora_root: Path, cache_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    cli, folder, stem = CliRunner(), tmp_path / "run", tmp_path / "out" / "tiny"
+    data = ["--data", str(corpora_root), "--run", str(folder)]
+    cache = ["--cache", str(cache_root)]
+    trained = cli.invoke(app, ["train", *data, *cache, "--config", str(tiny_config)])
+    assert trained.exit_code == 0, trained.output
+    one_fold = cli.invoke(app, ["evaluate", *data, *cache, "--fold", "1"])
+    assert one_fold.exit_code == 0, one_fold.output
+    refused = cli.invoke(app, ["export", *data, "--out", str(stem)])
+    assert isinstance(refused.exception, InputError) and "evaluate all" in str(refused.exception)
+    assert cli.invoke(app, ["evaluate", *data, *cache]).exit_code == 0
+    exported = cli.invoke(app, ["export", *data, "--out", str(stem)])
+    assert exported.exit_code == 0, exported.output
+
+    checkpoint = load_checkpoint(stem)
+    run = open_run(folder, read_clips(corpora_root), None)
+    frames = feature_store(run.clips, run.config.features, cache_root)["grekow/blues_00003"]
+    np.testing.assert_array_equal(
+        run_clip(checkpoint.network, frames), run_clip(load_network(run, "all"), frames)
+    )
+    card = checkpoint.card
+    assert {entry["name"] for entry in card.corpora} == {"emotify", "panda4q", "grekow"}
+    assert all(entry["licence"] for entry in card.corpora)
+    assert card.training["refit_on_all_clips"] is True
+    assert card.training["split_sha256"] == run.split.hash
+    assert card.metrics == json.loads((folder / "report.json").read_text())["metrics"]
+    assert card.calibration.prior_arousal_sd == pytest.approx(0.7)
+
+
+def test_the_corpora_are_listed_with_counts_and_licences(corpora_root: Path) -> None:
+    listed = CliRunner().invoke(app, ["corpora", "--data", str(corpora_root)])
+    assert listed.exit_code == 0
+    assert "grekow" in listed.output and "12" in listed.output and "GTZAN" in listed.output
+
+
+def test_a_network_hears_the_same_in_a_run_and_in_a_stream(run: Run, cache_root: Path) -> None:
+    features = feature_store(run.clips, run.config.features, cache_root)
+    train_part(run.clips, features, None, run.config, run.folder / "all", stream_key=2)
+    network = load_network(run, "all")
+    frames = torch.from_numpy(features["grekow/blues_00002"][:300].astype(np.float32))[None]
+    with torch.inference_mode():
+        said, _ = network.advance(frames, network.initial_state(1))
+    np.testing.assert_allclose(
+        run_clip(network, frames[0].numpy())[:, 0], said.valence[0].numpy(), atol=1e-4
+    )

@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from realtime_mer.features import FeatureConfig, LogMel
+from training.cache import Store
+from training.config import SequenceConfig
+from training.corpora import Clip
+from training.sequences import HISTORY, HOP, WINDOW, Streams, amplify
+
+CONFIG = {
+    "streams": 4,
+    "segment_s": 12.0,
+    "piece_s": (4.0, 7.0),
+    "gain_db": 0.0,
+    "tilt_db": 0.0,
+    "mask_bands": 0,
+    "shares": {"made": 1.0},
+}
+
+
+def _store(frames_of_clip: list[np.ndarray]) -> tuple[list[Clip], Store]:
+    clips = [
+        Clip(corpus="made", id=str(n), path=Path(), seconds=0.0, group=str(n))
+        for n in range(len(frames_of_clip))
+    ]
+    stops = np.cumsum([len(frames) for frames in frames_of_clip])
+    spans = {
+        clip.key: (0, int(stop) - len(frames), int(stop))
+        for clip, stop, frames in zip(clips, stops, frames_of_clip, strict=True)
+    }
+    return clips, Store((np.concatenate(frames_of_clip).astype(np.float16),), spans, {})
+
+
+def _named_clips(count: int = 6) -> tuple[list[Clip], Store]:
+    """Clips whose first band says their number (from 1) and whose second their frame's."""
+    frames = []
+    for n in range(count):
+        own = np.zeros((300 + 50 * n, 4))
+        own[:, 0] = (n + 1) / 4
+        own[:, 1] = np.arange(len(own)) / 256
+        frames.append(own)
+    return _store(frames)
+
+
+def _streams(clips: list[Clip], store: Store, *, rows: dict[str, int] | None = None, **changed):
+    return Streams(
+        clips,
+        store,
+        SequenceConfig(**(CONFIG | changed)),
+        log_gain=1e4,
+        generator=np.random.default_rng(5),
+        teacher_rows=rows or {},
+    )
+
+
+def _windows(frames: np.ndarray):
+    for hop in range((len(frames) - HISTORY) // HOP):
+        yield hop, frames[hop * HOP : hop * HOP + WINDOW]
+
+
+def test_a_hop_bears_a_label_exactly_where_its_window_holds_one_song_or_zeros_before_it() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store)
+    labelled = 0
+    for _ in range(6):
+        segment = streams.segment()
+        for row in range(4):
+            for hop, window in _windows(segment.frames[row]):
+                songs = set(np.round(window[:, 0] * 4).astype(int))
+                inside = songs - {0}
+                clip = segment.clip[row, hop]
+                if clip >= 0:
+                    labelled += 1
+                    assert inside == {clip + 1}
+                    assert segment.weight[row, hop] == (0.25 if 0 in songs else 1.0)
+                elif len(inside) == 1:
+                    # One song's number, yet masked: two pieces of the same song met.
+                    steps = np.diff(window[:, 1] * 256)
+                    assert np.any(np.abs(steps - 1) > 0.5)
+    assert labelled > 100
+
+
+def test_a_stream_goes_on_with_what_it_heard_unless_it_starts_cold() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store, cold_start=0.4)
+    last = streams.segment()
+    assert last.fresh.all()
+    fates = set()
+    for _ in range(10):
+        segment = streams.segment()
+        for row in range(4):
+            history = segment.frames[row, :HISTORY]
+            fresh = bool(segment.fresh[row])
+            fates.add(fresh)
+            assert np.array_equal(history, 0 * history if fresh else last.frames[row, -HISTORY:])
+        last = segment
+    assert fates == {True, False}
+
+
+def test_the_teachers_row_is_of_the_very_window_of_the_hop() -> None:
+    clips, store = _named_clips()
+    rows = {clip.key: (300 + 50 * n - 150) // 100 + 1 for n, clip in enumerate(clips)}
+    segment = _streams(clips, store, rows=rows).segment()
+    assert (segment.teacher >= 0).sum() > 4
+    for row, hop in zip(*np.nonzero(segment.teacher >= 0), strict=True):
+        window = segment.frames[row, hop * HOP : hop * HOP + WINDOW]
+        # The window's 149 frames are the last of 150 that fill the teacher's 3 s.
+        assert round(window[0, 1] * 256) == segment.teacher[row, hop] * 100 + 1
+
+
+def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
+    clips, store = _named_clips(count=8)
+    streams = _streams(clips, store, streams=1, segment_s=60.0, cold_start=0.0)
+    song = np.round(streams.segment().frames[0, HISTORY:, 0] * 4).astype(int)
+    pieces = song[np.concatenate(([True], np.diff(song) != 0))]
+    assert sorted(pieces[:8]) == list(range(1, 9))
+
+
+def test_the_same_seed_draws_the_same_segments() -> None:
+    clips, store = _named_clips()
+    one, other = (_streams(clips, store, gain_db=6.0).segment() for _ in range(2))
+    assert np.array_equal(one.frames, other.frames) and np.array_equal(one.clip, other.clip)
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 5.0])
+def test_a_gain_on_the_features_is_the_features_of_the_louder_sound(gain_db: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sound = 0.05 * torch.randn(1, 9600, generator=generator)
+    config = FeatureConfig()
+    transform = LogMel(config)
+    louder = transform(sound * 10 ** (gain_db / 20))[0].numpy()
+    augmented = amplify(transform(sound)[0].numpy(), 10 ** (gain_db / 10), config.log_gain)
+    np.testing.assert_allclose(augmented, louder, atol=1e-4)
+
+
+def test_silence_stays_silence_under_any_gain() -> None:
+    assert not amplify(np.zeros((3, 4), np.float32), 10.0, 1e4).any()

@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_mer.errors import InputError
+from training.corpora import Clip
+from training.splits import Split, check_split, draw_split, read_split, write_split
+
+
+def _clips(groups: list[int]) -> list[Clip]:
+    return [
+        Clip(corpus="made", id=str(n), path=Path(), seconds=6.0, group=str(group), quadrant=n % 4)
+        for n, group in enumerate(groups)
+    ]
+
+
+@given(st.lists(st.integers(0, 30), min_size=40, max_size=80), st.integers(0, 9))
+def test_no_group_is_ever_on_both_sides_of_a_fold(groups: list[int], seed: int) -> None:
+    clips = _clips([*groups, *range(100, 105)])
+    split = draw_split(clips, folds=5, seed=seed)
+    for fold in range(5):
+        learnt = {clip.group for clip in split.training(clips, fold)}
+        held_out = {clip.group for clip in split.held_out(clips, fold)}
+        assert not learnt & held_out
+    assert sum(len(split.held_out(clips, fold)) for fold in range(5)) == len(clips)
+
+
+def test_a_split_with_a_group_on_both_sides_is_refused_by_the_groups_name() -> None:
+    clips = _clips([7, 7, 8])
+    leak = Split(folds=2, seed=0, fold_of={"made/0": 0, "made/1": 1, "made/2": 1})
+    with pytest.raises(InputError, match="'7'"):
+        check_split(leak, clips)
+
+
+def test_a_split_of_other_clips_is_refused() -> None:
+    split = Split(folds=2, seed=0, fold_of={"made/0": 0})
+    with pytest.raises(InputError, match="made/1"):
+        check_split(split, _clips([1, 2]))
+
+
+def test_a_written_split_reads_back_the_same_and_an_edited_one_is_refused(tmp_path: Path) -> None:
+    clips = _clips(list(range(20)))
+    split = draw_split(clips, folds=4, seed=3)
+    path = tmp_path / "split.json"
+    write_split(split, path)
+    assert read_split(path, clips) == split
+    content = json.loads(path.read_text())
+    content["fold_of"]["made/0"] = (content["fold_of"]["made/0"] + 1) % 4
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="changed"):
+        read_split(path, clips)
+
+
+def test_the_same_seed_draws_the_same_folds_and_another_seed_others() -> None:
+    clips = _clips(list(range(60)))
+    assert draw_split(clips, folds=5, seed=1) == draw_split(clips, folds=5, seed=1)
+    assert draw_split(clips, folds=5, seed=1).hash != draw_split(clips, folds=5, seed=2).hash

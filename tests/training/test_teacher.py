@@ -1,0 +1,99 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from realtime_mer.errors import InputError
+from training.corpora import data_root
+from training.teacher import MusiCNN
+
+
+def _arrays(seed: int = 0) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    shapes = {
+        "front_timbre_7x38": (6, 1, 7, 38),
+        "front_timbre_7x67": (6, 1, 7, 67),
+        "front_temporal_128x1": (2, 1, 128, 1),
+        "front_temporal_64x1": (2, 1, 64, 1),
+        "front_temporal_32x1": (2, 1, 32, 1),
+        "mid_conv1": (4, 1, 7, 18),
+        "mid_conv2": (4, 1, 7, 4),
+        "mid_conv3": (4, 1, 7, 4),
+    }
+    arrays = {}
+    sizes = {"input_bn": 1, "pooled_bn": 60}
+    for name, shape in shapes.items():
+        arrays[f"{name}.weight"] = 0.2 * generator.standard_normal(shape)
+        arrays[f"{name}.bias"] = 0.2 * generator.standard_normal(shape[0])
+        sizes[f"{name}_bn"] = shape[0]
+    for name, size in sizes.items():
+        for part in ("gamma", "beta", "running_mean"):
+            arrays[f"{name}.{part}"] = generator.standard_normal(size)
+        arrays[f"{name}.running_var"] = generator.uniform(0.5, 2, size)
+    arrays["embedding.weight"] = generator.standard_normal((200, 60))
+    arrays["embedding.bias"] = generator.standard_normal(200)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def _literal(arrays: dict[str, np.ndarray], mel: torch.Tensor) -> torch.Tensor:
+    """The network as its description tells it, step by step."""
+    a = {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def normalise(x: torch.Tensor, name: str) -> torch.Tensor:
+        shape = (1, -1, *(1,) * (x.ndim - 2))
+        mean, variance = a[f"{name}.running_mean"], a[f"{name}.running_var"]
+        scale = a[f"{name}.gamma"] / (variance + 1e-3).sqrt()
+        return (x - mean.view(shape)) * scale.view(shape) + a[f"{name}.beta"].view(shape)
+
+    image = normalise(mel[:, None], "input_bn")
+    front = []
+    for name, before, after in (
+        ("front_timbre_7x38", 3, 3),
+        ("front_timbre_7x67", 3, 3),
+        ("front_temporal_128x1", 63, 64),
+        ("front_temporal_64x1", 31, 32),
+        ("front_temporal_32x1", 15, 16),
+    ):
+        padded = functional.pad(image, (0, 0, before, after))
+        x = functional.conv2d(padded, a[f"{name}.weight"], a[f"{name}.bias"])
+        front.append(normalise(functional.relu(x), f"{name}_bn").amax(3))
+    stages = [torch.cat(front, 1)]
+    for number in (1, 2, 3):
+        x = functional.pad(stages[-1].transpose(1, 2)[:, None], (0, 0, 3, 3))
+        x = functional.conv2d(x, a[f"mid_conv{number}.weight"], a[f"mid_conv{number}.bias"])[..., 0]
+        x = normalise(functional.relu(x), f"mid_conv{number}_bn")
+        stages.append(x if number == 1 else x + stages[-1])
+    every = torch.cat(stages, 1)
+    pooled = torch.stack((every.amax(2), every.mean(2)), 2).reshape(len(mel), -1)
+    return normalise(pooled, "pooled_bn") @ a["embedding.weight"].T + a["embedding.bias"]
+
+
+def test_the_embedding_is_what_the_networks_description_computes() -> None:
+    arrays = _arrays()
+    mel = torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(0)) * 3
+    torch.testing.assert_close(MusiCNN(arrays)(mel), _literal(arrays, mel), atol=1e-3, rtol=1e-4)
+
+
+def test_a_missing_array_is_named() -> None:
+    arrays = _arrays()
+    del arrays["mid_conv2.bias"]
+    with pytest.raises(InputError, match=r"mid_conv2\.bias"):
+        MusiCNN(arrays)
+
+
+@pytest.mark.skipif(
+    "REALTIME_MER_DATA" not in os.environ, reason="REALTIME_MER_DATA names no folder of corpora"
+)
+def test_the_real_teacher_gives_its_reference_activations() -> None:
+    folder: Path = data_root(None) / "teachers"
+    reference = np.load(folder / "reference.npz")
+    network = MusiCNN(np.load(folder / "msd_musicnn.npz")).eval()
+    sound = torch.from_numpy(reference["audio_16k_int16"].astype(np.float32) / 32768)
+    with torch.inference_mode():
+        mel = network.mel(sound[None])[0, : 5 * 187].unflatten(0, (5, 187))
+        embedding = network(torch.from_numpy(reference["mel"]))
+    np.testing.assert_allclose(mel.numpy(), reference["mel"], atol=5e-4)
+    np.testing.assert_allclose(embedding.numpy(), reference["embedding"], atol=1e-3)

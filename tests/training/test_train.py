@@ -1,0 +1,171 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import training.train
+from realtime_mer.errors import InputError
+from training.cache import Store, feature_store
+from training.config import TrainingConfig, read_config
+from training.corpora import Clip, read_clips
+from training.run import open_run
+from training.train import train_part
+
+
+@pytest.fixture
+def material(
+    corpora_root: Path, cache_root: Path, tiny_config: Path
+) -> tuple[list[Clip], Store, TrainingConfig]:
+    config = read_config(tiny_config)
+    clips = read_clips(corpora_root)
+    return clips, feature_store(clips, config.features, cache_root), config
+
+
+def _changed(config: TrainingConfig, path: Path, **lines: object) -> TrainingConfig:
+    """Settings with other values at the top of the file."""
+    text = path.read_text()
+    for name, value in lines.items():
+        text = "\n".join(line for line in text.split("\n") if not line.startswith(f"{name} ="))
+        text = f"{name} = {value}\n{text}"
+    path.write_text(text)
+    return read_config(path)
+
+
+def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
+    material: tuple[list[Clip], Store, TrainingConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clips, features, config = material
+    train_part(clips, features, None, config, tmp_path / "whole", stream_key=0)
+
+    steps = []
+    step = training.train._step
+
+    def killed(*args: object, **keywords: object) -> object:
+        steps.append(1)
+        if len(steps) == 4:  # amid the second epoch
+            raise KeyboardInterrupt
+        return step(*args, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.train, "_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_part(clips, features, None, config, tmp_path / "killed", stream_key=0)
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    train_part(clips, features, None, config, tmp_path / "killed", stream_key=0)
+
+    whole, resumed = (
+        load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed")
+    )
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        assert torch.equal(whole[name], resumed[name]), name
+    epochs = [
+        json.loads(line)["epoch"]
+        for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()
+    ]
+    assert epochs == [0, 1, 2]
+
+
+def test_another_part_hears_other_streams(
+    material: tuple[list[Clip], Store, TrainingConfig], tmp_path: Path
+) -> None:
+    clips, features, config = material
+    for key in (0, 1):
+        train_part(clips, features, None, config, tmp_path / str(key), stream_key=key)
+    one, other = (load_file(tmp_path / str(key) / "weights.safetensors") for key in (0, 1))
+    assert not torch.equal(one["network.conv1.weight"], other["network.conv1.weight"])
+
+
+@pytest.mark.slow
+def test_every_loss_falls_when_a_small_set_is_learnt(
+    material: tuple[list[Clip], Store, TrainingConfig], tiny_config: Path, tmp_path: Path
+) -> None:
+    clips, features, config = material
+    config = _changed(config, tiny_config, epochs=8, steps_per_epoch=10, learning_rate=0.01)
+    generator = np.random.default_rng(0)
+    rows = (generator.standard_normal((4 * len(clips), 8)).astype(np.float16),)
+    spans = {clip.key: (0, 4 * n, 4 * n + 4) for n, clip in enumerate(clips)}
+    config = read_config_with_teacher(tiny_config)
+    train_part(clips, features, Store(rows, spans, {}), config, tmp_path / "part", stream_key=0)
+    log = [json.loads(line) for line in (tmp_path / "part" / "log.jsonl").read_text().splitlines()]
+    for name in ("teacher", "concordance", "quadrants", "gems"):
+        assert log[-1][name] < log[0][name], name
+
+
+def read_config_with_teacher(path: Path) -> TrainingConfig:
+    path.write_text(path.read_text().replace("teacher = 0.0", "teacher = 1.0"))
+    return read_config(path)
+
+
+def test_a_run_folder_keeps_its_settings_folds_and_data(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    clips = read_clips(corpora_root)
+    folder = tmp_path / "run"
+    with pytest.raises(InputError, match="--config"):
+        open_run(folder, clips, None)
+    first = open_run(folder, clips, tiny_config)
+    assert open_run(folder, clips, None).split == first.split
+    assert first.provenance()["split_sha256"] == first.split.hash
+    with pytest.raises(InputError, match="labels changed"):
+        open_run(folder, clips[1:], None)
+    tiny_config.write_text(tiny_config.read_text().replace("epochs = 3", "epochs = 4"))
+    with pytest.raises(InputError, match="differs"):
+        open_run(folder, clips, tiny_config)
+
+
+def test_no_part_but_the_refit_learns_from_what_it_holds_out(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    run = open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+    assert run.parts == ["fold-0", "fold-1", "all"]
+    for part in run.parts:
+        learnt = {clip.group for clip in run.training_clips(part)}
+        assert learnt.isdisjoint(clip.group for clip in run.held_out_clips(part))
+    assert len(run.training_clips("all")) == 36
+    with pytest.raises(InputError, match="fold-7"):
+        run.training_clips("fold-7")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("epochz = 3", "epochz"),
+        ("epochs = 'many'", "epochs"),
+        ("epochs = ", "TOML"),
+        ("[sequences]\ngain = 3", "sequences.gain"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_by_name(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told):
+        read_config(path)
+
+
+def test_settings_that_are_missing_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_config(tmp_path / "none.toml")
+
+
+def test_the_cache_is_computed_once_and_anew_for_other_sound(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    clips = read_clips(corpora_root, ["grekow"])
+    config = read_config(tiny_config).features
+    store = feature_store(clips, config, tmp_path)
+    files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = feature_store(clips, config, tmp_path)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+    for clip in clips:
+        assert np.array_equal(store[clip.key], again[clip.key])
+        # 6.04 s at 50 frames a second, the first from the clip's very start.
+        assert store[clip.key].shape == (302, 64)
+    feature_store(clips[1:], config, tmp_path)
+    assert len(os.listdir(tmp_path)) > len(files)

@@ -1,0 +1,4 @@
+"""What makes the checkpoints: corpora, cached features, splits, training, evaluation, export.
+
+Arrows run one way: ``training -> realtime_mer``, never back.
+"""

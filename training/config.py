@@ -1,0 +1,115 @@
+"""The settings of a run, read from a TOML file."""
+
+import tomllib
+from dataclasses import field
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from realtime_mer.errors import InputError
+from realtime_mer.features import FeatureConfig
+from realtime_mer.model.network import NetworkConfig
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SequenceConfig:
+    """What sequences are made of.
+
+    Attributes:
+        streams: how many run side by side, a batch.
+        segment_s: seconds of sound in one step; gradients end at its borders.
+        piece_s: shortest and longest piece of one clip before another follows.
+        cold_start: probability that a stream starts anew, after digital zeros, at a segment.
+        warm_up_weight: weight of the hops whose window still holds zeros from before the start.
+        gain_db: largest gain in either direction, drawn for each piece.
+        tilt_db: largest gain of the highest band against the lowest, in either direction.
+        mask_bands: largest number of neighbouring bands silenced for a segment.
+        shares: how often a corpus is drawn from, relative to the others; absent means never.
+    """
+
+    streams: int = 16
+    segment_s: float = 20.0
+    piece_s: tuple[float, float] = (5.0, 15.0)
+    cold_start: float = 0.5
+    warm_up_weight: float = 0.25
+    gain_db: float = 12.0
+    tilt_db: float = 3.0
+    mask_bands: int = 8
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class LossConfig:
+    """What each loss weighs.
+
+    Attributes:
+        concordance, likelihood: of valence and arousal: 1 - CCC, Gaussian negative log-likelihood.
+        quadrants, gems: cross-entropy; binomial negative log-likelihood.
+        teacher: agreement with the teacher's embedding, 0 for no teacher.
+        reference: the corpus whose scale valence and arousal bear.
+        affect_shares: weight of a corpus among those with valence and arousal; absent means 1.
+        label_smoothing: of the quadrants.
+    """
+
+    concordance: float = 1.0
+    likelihood: float = 0.5
+    quadrants: float = 1.0
+    gems: float = 1.0
+    teacher: float = 1.0
+    reference: str = "grekow"
+    affect_shares: dict[str, float] = field(default_factory=dict)
+    label_smoothing: float = 0.05
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class TrainingConfig:
+    """All settings of a run.
+
+    Attributes:
+        name: of the checkpoint.
+        seed: of everything random.
+        folds: of the grouped cross-validation.
+        epochs, steps_per_epoch: length of the schedule.
+        teacher_epochs: first epochs, in which only the teacher speaks.
+        learning_rate: highest of the one-cycle schedule.
+        weight_decay: of AdamW.
+        gradient_norm: where gradients are clipped.
+        half_precision: run the network in bfloat16; losses and weights stay in float32.
+        ema_decay: of the moving average of the weights, which is what is kept.
+    """
+
+    name: str = "default"
+    seed: int = 1
+    folds: int = 5
+    epochs: int = 30
+    steps_per_epoch: int = 50
+    teacher_epochs: int = 0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    gradient_norm: float = 5.0
+    half_precision: bool = True
+    ema_decay: float = 0.99
+    sequences: SequenceConfig = field(default_factory=SequenceConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a run's settings.
+
+    Raises:
+        InputError: the file is missing, no TOML, or holds an unknown or unfit setting.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(TrainingConfig).validate_python(content)
+    except OSError as error:
+        raise InputError(f"the settings {path} cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"the settings {path} are no TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {place}: {first['msg']}") from error

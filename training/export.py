@@ -1,0 +1,128 @@
+"""Turn a finished run into a checkpoint that ships: weights and a card that tells all."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from realtime_mer.errors import InputError
+from realtime_mer.model.checkpoint import Calibration, Card, save_checkpoint
+from training.config import TrainingConfig
+from training.corpora import CORPORA, Clip
+from training.evaluate import load_network
+from training.run import REFIT, Run
+
+_LICENCE = (
+    "Research use only. The weights were learnt from recordings and labels whose terms are not "
+    "stated, are for research, or are non-commercial (see corpora); the licence of the code does "
+    "not extend to them."
+)
+
+
+def export(run: Run, stem: Path) -> Card:
+    """Write the refit's weights and their card as ``stem.safetensors`` and ``stem.json``.
+
+    Returns:
+        The card.
+
+    Raises:
+        InputError: the refit is not trained, or the folds are not all evaluated.
+    """
+    network = load_network(run, REFIT)
+    path = run.folder / "report.json"
+    if not path.is_file():
+        raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
+    report = json.loads(path.read_text())
+    if report["folds"] != list(range(run.split.folds)):
+        raise InputError(
+            f"{path} covers folds {report['folds']} of {run.split.folds}; evaluate all of them"
+        )
+    joins = json.loads((run.folder / REFIT / "joins.json").read_text())
+    card = Card(
+        name=run.config.name,
+        description="Causal CNN-LSTM over 3 s windows, learnt from people's labels of songs"
+        + (
+            " and, in its lower layers, from MusiCNN's embedding of the same songs. "
+            if run.config.losses.teacher > 0
+            else ". "
+        )
+        + "The shipped weights are a refit on every development clip; all metrics are out of fold, "
+        "of networks of the same settings that never heard the artists they are judged by.",
+        features=run.config.features,
+        network=run.config.network,
+        calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
+        weights_licence=_LICENCE,
+        corpora=_corpora(run.clips, joins, run.config),
+        metrics=report["metrics"],
+        training={
+            **run.provenance(),
+            "audio_sha256": report["audio_sha256"],
+            "refit_on_all_clips": True,
+            "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
+            "corpora; GTZAN names no artists, so Grekow's clips are grouped by recording alone",
+            "config": TypeAdapter(TrainingConfig).dump_python(run.config, mode="json"),
+        },
+    )
+    save_checkpoint(stem, network, card)
+    return card
+
+
+def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str) -> Calibration:
+    rated = [clip for clip in clips if clip.corpus == reference]
+    shares = [clip.gems for clip in clips if clip.gems]
+    factors = {key: fitted[key] for key in fitted if key != "coverage"}
+    return Calibration(
+        **factors,
+        prior_valence_sd=_spread([clip.valence for clip in rated if clip.valence is not None]),
+        prior_arousal_sd=_spread([clip.arousal for clip in rated if clip.arousal is not None]),
+        prior_gems=tuple(float(share) for share in np.mean(shares, axis=0)),
+    )
+
+
+def _spread(ratings: Sequence[float]) -> float:
+    """Return the root mean square about the neutral 0, which is what is said before any sound."""
+    return math.sqrt(sum(rating**2 for rating in ratings) / len(ratings))
+
+
+def _corpora(
+    clips: Sequence[Clip], joins: Mapping[str, Any], config: TrainingConfig
+) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    for corpus in CORPORA:
+        own = [clip for clip in clips if clip.corpus == corpus.name]
+        if not own:
+            continue
+        entry = {
+            "name": corpus.name,
+            "clips": len(own),
+            "groups": len({clip.group for clip in own}),
+            "hours": round(sum(clip.seconds for clip in own) / 3600, 2),
+            "labels": corpus.kind,
+            "licence": corpus.licence,
+            "cite": corpus.cite,
+        }
+        if corpus.name == config.losses.reference:
+            entry["scale"] = "the reference: valence and arousal bear its scale"
+        elif corpus.name in joins:
+            entry["scale"] = {
+                "meaning": "its (valence, arousal) = offset + scale * the reference's",
+                **joins[corpus.name],
+            }
+        entries.append(entry)
+    if config.losses.teacher > 0:
+        entries.append(
+            {
+                "name": "MSD-MusiCNN",
+                "labels": "a teacher network's embedding of the training clips, no labels of "
+                "people; it learnt from tags of the Million Song Dataset and may have met songs of "
+                "panda4q among them",
+                "licence": "ISC",
+                "cite": "Pons & Serra, musicnn: pre-trained convolutional neural networks for "
+                "music audio tagging, ISMIR late-breaking demo, 2019",
+            }
+        )
+    return entries

@@ -1,0 +1,187 @@
+"""Losses that fit what people were asked, each masked by hops' weights.
+
+Every corpus' valence and arousal is joined to the reference scale through an offset and a scale of
+its own, learnt beside the network; the reference corpus is joined as it is.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from realtime_mer.model.network import NetworkOutput
+from training.config import LossConfig
+from training.corpora import Clip
+
+_TINY = 1e-6
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of values by weight, 0 where all weights are 0; any equal shapes."""
+    return (values * weight).sum() / weight.sum().clamp_min(_TINY)
+
+
+def concordance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return Lin's concordance correlation coefficient in [-1, 1] (Lin, Biometrics 45, 1989).
+
+    Args:
+        prediction, target, weight: of one shape; weights >= 0.
+    """
+    mean_p, mean_t = weighted_mean(prediction, weight), weighted_mean(target, weight)
+    p, t = prediction - mean_p, target - mean_t
+    spread = weighted_mean(p * p, weight) + weighted_mean(t * t, weight)
+    return 2 * weighted_mean(p * t, weight) / (spread + (mean_p - mean_t) ** 2 + _TINY)
+
+
+def gaussian_deviance(mean: Tensor, sd: Tensor, target: Tensor) -> Tensor:
+    """Return the negative log-likelihood of a target under a normal distribution, elementwise."""
+    return 0.5 * ((target - mean) / sd) ** 2 + sd.log() + 0.5 * math.log(2 * math.pi)
+
+
+class Joins(nn.Module):
+    """Offset, scale and excess noise of every corpus with valence and arousal.
+
+    Args:
+        corpora: their names.
+        reference: the one whose scale is the network's, joined as it is.
+    """
+
+    def __init__(self, corpora: Sequence[str], reference: str) -> None:
+        super().__init__()
+        self._names = tuple(corpora)
+        self._reference = reference
+        self.offset = nn.Parameter(torch.zeros(len(corpora), 2))
+        self.log_scale = nn.Parameter(torch.zeros(len(corpora), 2))
+        self.log_noise = nn.Parameter(torch.zeros(len(corpora), 2))
+
+    def forward(self, corpus: str, mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and sd, (..., 2), on a corpus' own scale."""
+        if corpus == self._reference:
+            return mean, sd
+        row = self._names.index(corpus)
+        scale = self.log_scale[row].exp()
+        return self.offset[row] + scale * mean, scale * self.log_noise[row].exp() * sd
+
+    def summary(self) -> dict[str, dict[str, list[float]]]:
+        """Return offset and scale of (valence, arousal) by corpus, for the card."""
+        return {
+            name: {
+                "offset": [round(x, 4) for x in self.offset[row].tolist()],
+                "scale": [round(x, 4) for x in self.log_scale[row].exp().tolist()],
+            }
+            for row, name in enumerate(self._names)
+            if name != self._reference
+        }
+
+
+class Labels(nn.Module):
+    """People's labels as tensors, looked up by clip index.
+
+    Args:
+        clips: the training clips, whose order is the index.
+    """
+
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        super().__init__()
+        nan = float("nan")
+
+        def affect(clip: Clip) -> tuple[float, float]:
+            if clip.valence is None or clip.arousal is None:
+                return nan, nan
+            return clip.valence, clip.arousal
+
+        self.corpora = tuple(
+            sorted({clip.corpus for clip in clips if not math.isnan(affect(clip)[0])})
+        )
+        codes = {name: code for code, name in enumerate(self.corpora)}
+        self.affect = torch.tensor([affect(clip) for clip in clips])
+        self.affect_corpus = torch.tensor(
+            [-1 if math.isnan(affect(clip)[0]) else codes[clip.corpus] for clip in clips]
+        )
+        self.quadrant = torch.tensor(
+            [-1 if clip.quadrant is None else clip.quadrant for clip in clips]
+        )
+        self.gems = torch.tensor([clip.gems or (nan,) * 9 for clip in clips])
+        self.answers = torch.tensor([float(clip.answers) for clip in clips])
+
+
+def label_losses(
+    output: NetworkOutput,
+    clip: Tensor,
+    weight: Tensor,
+    labels: Labels,
+    joins: Joins,
+    config: LossConfig,
+) -> Mapping[str, Tensor]:
+    """Return the weighted losses of every head that these hops have labels for.
+
+    Args:
+        output: the network's, (B, H) and (B, H, n).
+        clip: (B, H) index into ``labels``, -1 for none.
+        weight: (B, H) >= 0.
+    """
+    heard = clip >= 0
+    index = clip[heard]
+    weight = weight[heard]
+    mean = torch.stack((output.valence, output.arousal), -1)[heard]
+    sd = torch.stack((output.valence_sd, output.arousal_sd), -1)[heard]
+    losses: dict[str, Tensor] = {}
+
+    corpus_of = labels.affect_corpus[index]
+    concordances, likelihoods, shares = [], [], []
+    for code, name in enumerate(labels.corpora):
+        here = corpus_of == code
+        if len(index[here].unique()) < 3:  # no correlation to speak of
+            continue
+        own_mean, own_sd = joins(name, mean[here], sd[here])
+        target = labels.affect[index[here]]
+        own = weight[here]
+        concordances.append(
+            sum(1 - concordance(own_mean[:, axis], target[:, axis], own) for axis in (0, 1)) / 2
+        )
+        likelihoods.append(weighted_mean(gaussian_deviance(own_mean, own_sd, target).mean(1), own))
+        shares.append(config.affect_shares.get(name, 1.0))
+    if shares:
+        total = sum(shares)
+        for key, factor, values in (
+            ("concordance", config.concordance, concordances),
+            ("likelihood", config.likelihood, likelihoods),
+        ):
+            losses[key] = factor * sum(s * v for s, v in zip(shares, values, strict=True)) / total
+
+    asked = labels.quadrant[index] >= 0
+    if asked.any():
+        entropy = functional.cross_entropy(
+            output.quadrant_logits[heard][asked],
+            labels.quadrant[index][asked],
+            reduction="none",
+            label_smoothing=config.label_smoothing,
+        )
+        losses["quadrants"] = config.quadrants * weighted_mean(entropy, weight[asked])
+
+    answers = labels.answers[index]
+    asked = answers > 0
+    if asked.any():
+        # The likelihood of the counts, divided by the mean number of answers: songs with more
+        # listeners weigh more, and the loss is of the order of one.
+        entropy = functional.binary_cross_entropy_with_logits(
+            output.gems_logits[heard][asked], labels.gems[index][asked], reduction="none"
+        )
+        losses["gems"] = config.gems * weighted_mean(
+            entropy.sum(1) / 3, weight[asked] * answers[asked]
+        )
+    return losses
+
+
+def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
+    """Return squared error plus half of 1 - cosine, the mean over rows.
+
+    Args:
+        embedding, target: (n, 200), targets standardised; n may be 0.
+    """
+    if not len(target):
+        return embedding.sum() * 0.0
+    cosine = functional.cosine_similarity(embedding, target, dim=1).mean()
+    return functional.mse_loss(embedding, target) + 0.5 * (1 - cosine)

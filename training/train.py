@@ -1,0 +1,251 @@
+"""Train the network that runs live, on segments of endless streams."""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from realtime_mer.model.network import EmotionNetwork, NetworkOutput
+from training.cache import Store
+from training.config import TrainingConfig
+from training.corpora import Clip
+from training.losses import Joins, Labels, label_losses, teacher_loss
+from training.sequences import Segment, Streams
+
+
+class Learner(nn.Module):
+    """The network and what stands beside it in training only.
+
+    Args:
+        config: the run's settings.
+        corpora: those with valence and arousal.
+        teacher_width: numbers of the teacher's embedding.
+    """
+
+    def __init__(self, config: TrainingConfig, corpora: Sequence[str], teacher_width: int) -> None:
+        super().__init__()
+        # Channels last: convolutions of few channels run three times as fast on processors.
+        self.network = EmotionNetwork(config.network).to(memory_format=torch.channels_last)
+        self.joins = Joins(corpora, config.losses.reference)
+        self.teacher_head = nn.Linear(config.network.embedding, teacher_width)
+
+    def forward(
+        self, frames: Tensor, lstm_state: tuple[Tensor, Tensor] | None
+    ) -> tuple[NetworkOutput, tuple[Tensor, Tensor], Tensor]:
+        """Return the heads' output, the LSTM state after, and embeddings (B, H, D)."""
+        embeddings: list[Tensor] = []
+        handle = self.network.embed.register_forward_hook(
+            lambda _module, _inputs, output: embeddings.append(output)
+        )
+        output, lstm_state = self.network(frames, lstm_state)
+        handle.remove()
+        hidden, cell = lstm_state
+        return (
+            NetworkOutput(*(values.float() for values in output)),
+            (hidden.float(), cell.float()),
+            functional.relu(embeddings[0]).float(),
+        )
+
+
+class Targets:
+    """What a part of a run learns from: labels, and the teacher's embeddings, standardised.
+
+    Args:
+        clips: the training clips; nothing of other clips is looked at.
+        teacher: the teacher's embeddings; None for no teacher.
+    """
+
+    def __init__(self, clips: Sequence[Clip], teacher: Store | None) -> None:
+        self.labels = Labels(clips)
+        self.teacher_rows: dict[str, int] = {}
+        self._start = torch.zeros(len(clips), dtype=torch.long)
+        self._rows = torch.zeros(0, 1)
+        if teacher is not None:
+            rows = [torch.from_numpy(teacher[clip.key].astype(np.float32)) for clip in clips]
+            self.teacher_rows = {clip.key: len(own) for clip, own in zip(clips, rows, strict=True)}
+            lengths = torch.tensor([len(own) for own in rows])
+            self._start = lengths.cumsum(0) - lengths
+            every = torch.cat(rows)
+            self._rows = (every - every.mean(0)) / every.std(0)
+
+    @property
+    def teacher_width(self) -> int:
+        """Numbers in an embedding of the teacher."""
+        return self._rows.shape[1]
+
+    def teacher(self, clip: Tensor, row: Tensor) -> Tensor:
+        """Return the embeddings of clips' rows, (n, width)."""
+        return self._rows[self._start[clip] + row]
+
+
+def train_part(
+    clips: Sequence[Clip],
+    features: Store,
+    teacher: Store | None,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    stream_key: int,
+) -> None:
+    """Train one network, going on where a killed run of it stopped.
+
+    Writes ``weights.safetensors`` when done; does nothing where that is there.
+
+    Args:
+        clips: what it learns from.
+        features: log-mel frames of these clips.
+        teacher: the teacher's embeddings of these clips; None for no teacher.
+        config: settings.
+        folder: of this part.
+        stream_key: number that tells this part's random streams from other parts'.
+    """
+    weights = folder / "weights.safetensors"
+    if weights.is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = Targets(clips, teacher)
+    torch.manual_seed(config.seed)
+    learner = Learner(config, targets.labels.corpora, targets.teacher_width)
+    average = AveragedModel(
+        learner, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(
+        learner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        max_lr=config.learning_rate,
+        total_steps=config.epochs * config.steps_per_epoch,
+        pct_start=0.15,
+    )
+    restored = {
+        "learner": learner,
+        "average": average,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
+    first = 0
+    state_path = folder / "state.pt"
+    if state_path.is_file():
+        state = torch.load(state_path, weights_only=True)
+        for name, item in restored.items():
+            item.load_state_dict(state[name])
+        first = state["epoch"]
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[losses]}"),
+        TimeRemainingColumn(),
+    ) as progress:
+        bar = progress.add_task(
+            folder.name,
+            total=config.epochs * config.steps_per_epoch,
+            losses="",
+            completed=first * config.steps_per_epoch,
+        )
+        for epoch in range(first, config.epochs):
+            began = time.monotonic()
+            # Seeded by epoch, every stream cold: an epoch is the same after a kill.
+            seeds = np.random.SeedSequence((config.seed, stream_key, epoch))
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
+            streams = Streams(
+                clips,
+                features,
+                config.sequences,
+                log_gain=config.features.log_gain,
+                generator=np.random.default_rng((config.seed, stream_key, epoch)),
+                teacher_rows=targets.teacher_rows,
+            )
+            sums: dict[str, float] = defaultdict(float)
+            lstm_state = None
+            for _ in range(config.steps_per_epoch):
+                losses, lstm_state = _step(
+                    learner,
+                    streams.segment(),
+                    lstm_state,
+                    targets,
+                    config,
+                    labelled=epoch >= config.teacher_epochs,
+                )
+                total = sum(losses.values())
+                optimiser.zero_grad()
+                total.backward()
+                nn.utils.clip_grad_norm_(learner.parameters(), config.gradient_norm)
+                optimiser.step()
+                schedule.step()
+                average.update_parameters(learner)
+                for name, loss in losses.items():
+                    sums[name] += loss.item() / config.steps_per_epoch
+                progress.update(
+                    bar,
+                    advance=1,
+                    losses=" ".join(f"{k} {v.item():.2f}" for k, v in losses.items()),
+                )
+            line = {"epoch": epoch, "seconds": round(time.monotonic() - began, 1)}
+            line |= {name: round(value, 5) for name, value in sums.items()}
+            with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+            state = {name: item.state_dict() for name, item in restored.items()}
+            _write(
+                lambda path, state=state, epoch=epoch: torch.save(
+                    state | {"epoch": epoch + 1}, path
+                ),
+                state_path,
+            )
+    kept: Learner = average.module
+    tensors = {f"network.{k}": v.contiguous() for k, v in kept.network.state_dict().items()}
+    _write(lambda path: save_file(tensors, path), weights)
+    _write(lambda path: path.write_text(json.dumps(kept.joins.summary())), folder / "joins.json")
+
+
+def _step(
+    learner: Learner,
+    segment: Segment,
+    lstm_state: tuple[Tensor, Tensor] | None,
+    targets: Targets,
+    config: TrainingConfig,
+    *,
+    labelled: bool,
+) -> tuple[Mapping[str, Tensor], tuple[Tensor, Tensor]]:
+    """Return the losses of one segment, and the LSTM state after it, detached."""
+    learner.train()
+    if lstm_state is not None:
+        kept = torch.from_numpy(~segment.fresh).float()[None, :, None]
+        lstm_state = (lstm_state[0] * kept, lstm_state[1] * kept)
+    with torch.autocast("cpu", torch.bfloat16, enabled=config.half_precision):
+        output, (hidden, cell), embedding = learner(torch.from_numpy(segment.frames), lstm_state)
+    clip = torch.from_numpy(segment.clip)
+    losses: dict[str, Tensor] = {}
+    if targets.teacher_rows and config.losses.teacher > 0:
+        row = torch.from_numpy(segment.teacher)
+        there = (row >= 0) & (clip >= 0)
+        losses["teacher"] = config.losses.teacher * teacher_loss(
+            learner.teacher_head(embedding[there]), targets.teacher(clip[there], row[there])
+        )
+    if labelled:
+        losses |= label_losses(
+            output,
+            clip,
+            torch.from_numpy(segment.weight),
+            targets.labels,
+            learner.joins,
+            config.losses,
+        )
+    return losses, (hidden.detach(), cell.detach())
+
+
+def _write(write, path: Path) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    write(partial)
+    partial.replace(path)
