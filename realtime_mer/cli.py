@@ -307,6 +307,9 @@ def main() -> None:
         # Whoever read us has gone, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be read
+        print(f"realtime-mer: {error}: see that there is room and access", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from concurrent import futures
 from contextlib import suppress
 from http import HTTPStatus
@@ -275,7 +275,7 @@ def subscribe(
     reconnect: bool = True,
     events: bool = False,
     backlog: int = 1,
-) -> Iterator[StreamMessage]:
+) -> Generator[StreamMessage, None, None]:
     """Yield the messages of a service, blocking: the twin of ``connect`` for plain threads.
 
     It connects when the first message is asked for; ``close()`` the generator, or leave the loop
@@ -302,7 +302,7 @@ def subscribe(
     return _blocking(stream)
 
 
-def _blocking(stream: Stream) -> Iterator[StreamMessage]:
+def _blocking(stream: Stream) -> Generator[StreamMessage, None, None]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="realtime-mer-client", daemon=True)
     thread.start()

@@ -76,6 +76,8 @@ def run_live(options: LiveOptions) -> None:
         RealtimeMerError: something that was asked for cannot be had; what was estimated until
             then has been shown, sent and written.
     """
+    if options.seconds is not None and not options.seconds > 0:
+        raise InputError(f"--seconds {options.seconds} must be more than 0; leave it out to go on.")
     torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
     to_stderr = options.jsonl == "-"
@@ -95,17 +97,24 @@ def run_live(options: LiveOptions) -> None:
             seconds=options.seconds,
         )
         view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
+        events = engine.events()
+
+        def follow() -> None:
+            for event in events:
+                if isinstance(event, Estimate):
+                    if write is not None:
+                        write(event)
+                    view.show(event)
+                elif isinstance(event, StatusMessage):
+                    view.message(f"{event.status.value}: {event.detail}")
+
         try:
             with view:
-                for event in engine.events():
-                    if isinstance(event, Estimate):
-                        view.show(event)
-                        if write is not None:
-                            write(event)
-                    elif isinstance(event, StatusMessage):
-                        view.message(f"{event.status.value}: {event.detail}")
-        except KeyboardInterrupt:
-            engine.stop()
+                try:
+                    follow()
+                except KeyboardInterrupt:
+                    engine.stop()
+                    follow()  # what was estimated until now
         finally:
             for line in [*view.tally.summary_lines(), *_faults(engine, source)]:
                 console.print(line, markup=False)
@@ -247,4 +256,7 @@ def _faults(engine: Engine, source: Source) -> list[str]:
         "values far over full scale that were clipped": engine.intake.clipped,
         "estimates that came too fast to be written": engine.lost_events,
     }
-    return [f"{count} {what}" for what, count in counts.items() if count]
+    faults = [f"{count} {what}" for what, count in counts.items() if count]
+    if isinstance(source, StdinSource) and source.warning:
+        faults.append(source.warning)
+    return faults

@@ -2,7 +2,7 @@
 
 The thread that publishes only puts a value into a bounded queue; encoding, thinning and sending
 happen in the loop thread. A reader is written to only while its socket takes what it is given;
-meanwhile its mailbox keeps the latest (see docs/decisions/mailbox-per-reader.md).
+meanwhile its mailbox keeps the latest (see docs/decisions/0005-mailbox-per-reader.md).
 """
 
 import asyncio
@@ -91,8 +91,9 @@ class Limits:
 class Service:
     """Sends estimates, status, level and markers to whoever subscribes.
 
-    The ``publish_…`` methods may be called from any thread, never block and take microseconds;
-    before ``start`` and after ``stop`` they do nothing. As a context manager it starts and stops.
+    The ``publish_…`` methods may be called from any thread and never block: they put the value in a
+    bounded queue and wake the service. Before ``start`` and after ``stop`` they do nothing. As a
+    context manager it starts and stops.
 
     Args:
         hello: what every client is told first; ``authorization_required`` is filled in.
@@ -138,6 +139,7 @@ class Service:
         self._estimates: deque[Estimate] = deque(maxlen=64)
         self._level: deque[LevelMessage] = deque(maxlen=1)
         self._markers: deque[Marker] = deque(maxlen=256)
+        self._overflows = 0
         self._woken = False
 
         # The loop thread alone writes these.
@@ -209,8 +211,12 @@ class Service:
 
     @property
     def dropped(self) -> int:
-        """How many estimates and levels gave way to newer ones, over all clients so far."""
-        return self._dropped
+        """How many messages gave way to newer ones so far, over all clients.
+
+        Nearly always estimates and levels that waited for slow readers; besides, whatever was
+        published faster than the service's thread could take it.
+        """
+        return self._dropped + self._overflows
 
     def publish_estimate(self, estimate: Estimate) -> None:
         """Send an estimate to all who subscribed to ``estimates``."""
@@ -243,6 +249,8 @@ class Service:
         loop = self._loop
         if loop is None:
             return
+        if len(queue) == queue.maxlen and queue is not self._level:
+            self._overflows += 1
         queue.append(value)
         # The loop lowers the flag before it empties the queues, so that no value stays behind; at
         # worst two threads wake it twice.
@@ -377,8 +385,9 @@ class Service:
         # DNS rebinding needs a name that an attacker controls; an address cannot be rebound.
         if _is_address(host) or _is_loopback(host) or host == self._host.lower():
             return True
-        name = socket.gethostname().lower()
-        return not _is_loopback(self._host) and host in (name, f"{name}.local")
+        # On a network routers add domains of their own (.local, .lan); there the token guards.
+        own_name = socket.gethostname().lower().partition(".")[0]
+        return not _is_loopback(self._host) and host.partition(".")[0] == own_name
 
     async def _attend(self, connection: ServerConnection) -> None:
         client = cast(_Client, connection)

@@ -309,6 +309,22 @@ def test_pings_of_a_client_that_never_reads_cannot_fill_the_memory() -> None:
             sock.sendall(ping * 100_000)  # 13 MB
 
 
+def test_what_is_published_faster_than_the_service_can_take_is_bounded_and_counted() -> None:
+    with running() as service, Client(service, "status") as client:
+        # A handler that holds the loop up, as a starved thread would be.
+        held, release = threading.Event(), threading.Event()
+        loop = service._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(lambda: (held.set(), release.wait(20)))
+        assert held.wait(20)
+        for seq in range(100):
+            service.publish_estimate(sample_estimate(seq=seq))
+        service.publish_status(status("late"))
+        assert service.dropped == 36
+        release.set()
+        assert client.receive()["detail"] == "late"
+
+
 # Bad clients
 
 
@@ -398,7 +414,7 @@ def test_clients_beyond_the_limit_are_refused_and_one_that_leaves_makes_room() -
 
 
 def test_connections_that_only_knock_are_bounded_too() -> None:
-    with running(limits=Limits(connections=1, handshakes=2)) as service:
+    with running(limits=Limits(connections=1, handshakes=2, open_timeout_s=600)) as service:
         knocking = [
             socket.create_connection(("127.0.0.1", service.port), timeout=20) for _ in range(4)
         ]
@@ -455,6 +471,15 @@ def test_a_request_for_another_host_name_is_refused(host: str) -> None:
 def test_a_request_for_a_name_of_this_machine_is_answered(host: str) -> None:
     with running() as service:
         assert get(service, "/healthz", Host=host) == (200, "ok\n")
+
+
+def test_on_a_network_it_answers_to_its_own_name_in_any_domain() -> None:
+    name = socket.gethostname().partition(".")[0]
+    with running(host="0.0.0.0", token="s3cret") as service:
+        assert get(service, "/healthz", Host=f"{name}.lan:{service.port}")[0] == 200
+        assert get(service, "/healthz", Host="example.org")[0] == 403
+    with running() as service:
+        assert get(service, "/healthz", Host=f"{name}.lan")[0] == 403
 
 
 def test_only_get_is_answered_and_only_known_paths() -> None:

@@ -106,14 +106,12 @@ def evaluate_command(
     write_json(run / "report.json", report)
     table = Table("data", "metric", "value", "95 %", "baseline", "n")
     for row in report["metrics"]:
-        table.add_row(
-            row["data"],
-            row["metric"],
-            f"{row['value']:.3f}",
-            f"{row['low']:.3f} … {row['high']:.3f}",
-            f"{row['baseline']:.3f}",
-            str(row["n"]),
+        value, low, high, baseline = (
+            "-" if row[name] is None else f"{row[name]:.3f}"
+            for name in ("value", "low", "high", "baseline")
         )
+        interval = f"{low} … {high}"
+        table.add_row(row["data"], row["metric"], value, interval, baseline, str(row["n"]))
     Console().print(table)
     Console().print_json(json.dumps(report["calibration"]))
 

@@ -4,6 +4,7 @@ Every clip is run as live, by the fold that holds it out; its prediction is the 
 after the first 3 s. Intervals are 95 % percentile intervals of a bootstrap over groups.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,6 @@ from training.run import Run
 
 FIRST_WHOLE_HOP = EmotionNetwork.columns + EmotionNetwork.receptive_field // 5 - 1
 """The first hop whose window holds 3 s of sound: the 30th, number 29."""
-
-RESAMPLES = 1000
 
 _QUADRANT = [f"quadrant_{n}" for n in range(4)]
 _AFFECT = ("valence", "arousal")
@@ -165,12 +164,15 @@ def _baselines(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, index=table.index)
 
 
-def bootstrap(table: pd.DataFrame, metric: Metric, *, seed: int = 0) -> dict[str, float]:
+def bootstrap(
+    table: pd.DataFrame, metric: Metric, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, float]:
     """Return a metric with its 95 % interval over resampled groups.
 
     Args:
         table: with a column ``group``.
         metric: of such a table.
+        resamples: how many are drawn.
 
     Returns:
         ``value``, ``low`` and ``high``.
@@ -178,15 +180,18 @@ def bootstrap(table: pd.DataFrame, metric: Metric, *, seed: int = 0) -> dict[str
     groups = list(table.groupby("group", sort=True).indices.values())
     generator = np.random.default_rng(seed)
     values = []
-    for _ in range(RESAMPLES):
+    for _ in range(resamples):
         drawn = generator.integers(0, len(groups), len(groups))
         values.append(metric(table.iloc[np.concatenate([groups[n] for n in drawn])]))
     low, high = np.nanpercentile(values, (2.5, 97.5))
     return {"value": metric(table), "low": float(low), "high": float(high)}
 
 
-def evaluate(run: Run, predictions: Predictions) -> list[dict[str, Any]]:
-    """Return every metric of out-of-fold predictions as ``report.json`` and the card list them."""
+def evaluate(run: Run, predictions: Predictions, *, resamples: int = 1000) -> list[dict[str, Any]]:
+    """Return every metric of out-of-fold predictions as ``report.json`` and the card list them.
+
+    A number that these clips do not define, such as the correlation with a constant, is None.
+    """
     table = clip_table(run, predictions)
     protocol = (
         f"{len(set(predictions.fold.values()))} of {run.split.folds} grouped folds (artist or "
@@ -203,18 +208,23 @@ def evaluate(run: Run, predictions: Predictions) -> list[dict[str, Any]]:
         if own.empty:
             continue
         for name, (metric, baseline) in metrics.items():
+            interval = bootstrap(own, metric, resamples=resamples)
             report.append(
                 {
                     "data": corpus,
                     "metric": name,
-                    **{key: round(value, 4) for key, value in bootstrap(own, metric).items()},
-                    "baseline": round(float(baseline(own)), 4),
+                    **{key: _finite(value) for key, value in interval.items()},
+                    "baseline": _finite(baseline(own)),
                     "n": len(own),
                     "groups": int(own["group"].nunique()),
                     "protocol": protocol,
                 }
             )
     return report
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 4) if math.isfinite(value) else None
 
 
 def _quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:

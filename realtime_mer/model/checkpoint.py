@@ -128,9 +128,9 @@ def save_checkpoint(stem: Path, network: EmotionNetwork, card: Card) -> None:
     _check_card(card, stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, stem.with_suffix(".safetensors"))
+    save_file(tensors, _weights(stem))
     text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
-    stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    _card(stem).write_text(text + "\n", encoding="utf-8")
 
 
 def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
@@ -141,9 +141,12 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
             names the field.
     """
     stem = _find(name_or_path)
-    card = _load_card(stem.with_suffix(".json"))
-    network = EmotionNetwork(card.network)
-    weights = stem.with_suffix(".safetensors")
+    card = _load_card(_card(stem))
+    weights = _weights(stem)
+    try:
+        network = EmotionNetwork(card.network)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise CheckpointError(f"{_card(stem)}: field network: {error}.") from error
     try:
         tensors = load_file(weights)
     except (OSError, SafetensorError) as error:
@@ -172,10 +175,19 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
 def shipped_checkpoints() -> list[Path]:
     """Return the stems of the checkpoints that come with the package."""
     return sorted(
-        path.with_suffix("")
+        stem
         for path in _models_folder().glob("*.safetensors")
-        if path.with_suffix(".json").exists()
+        if _card(stem := path.with_suffix("")).exists()
     )
+
+
+# Not with_suffix: a name may hold a dot, as "large-1.5" does.
+def _weights(stem: Path) -> Path:
+    return Path(f"{stem}.safetensors")
+
+
+def _card(stem: Path) -> Path:
+    return Path(f"{stem}.json")
 
 
 def _models_folder() -> Path:
@@ -192,7 +204,7 @@ def _find(name_or_path: str | Path) -> Path:
     if stem.name == str(stem):
         candidates.append(_models_folder() / stem)
     for candidate in candidates:
-        files = [candidate.with_suffix(suffix) for suffix in (".safetensors", ".json")]
+        files = [_weights(candidate), _card(candidate)]
         missing = [file for file in files if not file.is_file()]
         if not missing:
             return candidate

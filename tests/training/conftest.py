@@ -43,9 +43,9 @@ def corpora_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         quadrant = {(True, True): "Q1", (True, False): "Q2", (False, False): "Q3"}.get(
             (loud, high), "Q4"
         )
-        shares = {item: 0.1 for item in GEMS} | {
-            "calmness": 0.1 if loud else 0.7,
-            "joyful_activation": 0.6 if loud and high else 0.05,
+        shares = {item: 0.02 * (n + i) for i, item in enumerate(GEMS)} | {
+            "calmness": 0.1 + 0.01 * n if loud else 0.7,
+            "joyful_activation": 0.6 if loud and high else 0.05 * (n % 3),
         }
         seconds = 6.0 + n % 3
         tables["emotify"].append(

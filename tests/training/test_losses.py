@@ -149,7 +149,8 @@ def test_the_mean_of_nothing_is_zero_and_can_be_differentiated() -> None:
     values = torch.ones(3, requires_grad=True)
     mean = weighted_mean(values, torch.zeros(3))
     mean.backward()
-    assert mean.item() == 0.0 and torch.isfinite(values.grad).all()
+    assert mean.item() == 0.0
+    assert torch.isfinite(values.grad).all()
 
 
 def test_the_teachers_loss_is_zero_for_its_own_embedding_and_for_no_window() -> None:

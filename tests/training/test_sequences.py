@@ -122,7 +122,8 @@ def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
 def test_the_same_seed_draws_the_same_segments() -> None:
     clips, store = _named_clips()
     one, other = (_streams(clips, store, gain_db=6.0).segment() for _ in range(2))
-    assert np.array_equal(one.frames, other.frames) and np.array_equal(one.clip, other.clip)
+    assert np.array_equal(one.frames, other.frames)
+    assert np.array_equal(one.clip, other.clip)
 
 
 @pytest.mark.parametrize("gain_db", [-12.0, 5.0])
