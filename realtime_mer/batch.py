@@ -130,7 +130,7 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     try:
-        file = path.open("w", encoding="utf-8", newline="")
+        file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
     with file:

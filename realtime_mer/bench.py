@@ -1,6 +1,7 @@
 """Speed and latency on this machine, measured in one run with one CPU thread for the network."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine, Event
+from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.estimate import Estimate
 from realtime_mer.protocol import Hello
 from realtime_mer.recognizer import Estimates, Recognizer, RecognizerState
@@ -64,8 +66,13 @@ def run_bench(*, as_json: bool, model: str, seconds: float) -> None:
     Args:
         as_json: for programs.
         model: name or path of a checkpoint.
-        seconds: how long each live session is watched.
+        seconds: how long each live session is watched, at least 1.
+
+    Raises:
+        RealtimeMerError: a setting cannot be used, or a fresh session does not start.
     """
+    if not 1 <= seconds < math.inf:
+        raise InputError(f"--seconds {seconds}: watch each session for at least 1 second.")
     torch.set_num_threads(1)
     notes = Console(stderr=True, highlight=False)
     results = measure(
@@ -240,7 +247,11 @@ class _Session:
                     shown.terminate()
                     shown.wait()
         output, _ = readers.communicate(timeout=60)
-        received = [(seq, at) for seq, at in json.loads(output) if seq in arrived]
+        received = [(seq, at) for seq, at in json.loads(output or "[]") if seq in arrived]
+        if not received:
+            raise RealtimeMerError(
+                "No client received an estimate in time: give more --seconds, on a quieter machine."
+            )
         return Spread.of([1000 * (at - arrived[seq]) for seq, at in received])
 
 
@@ -268,7 +279,10 @@ def _startup(model: str) -> tuple[float, float]:
     ) as process:
         if process.stdout is None or not process.stdout.readline():
             process.wait()
-            return float("nan"), float("nan")
+            raise RealtimeMerError(
+                "A fresh session ended before its first estimate: run `realtime-mer live demo "
+                "--no-window --port 0` to see why."
+            )
         seconds = time.monotonic() - began
         resident = psutil.Process(process.pid).memory_info().rss
         process.terminate()

@@ -1,5 +1,6 @@
 """The command line: parse, wire rooms together, report errors."""
 
+import io
 import json
 import os
 import signal
@@ -255,7 +256,7 @@ def subscribe(
         float | None, typer.Option(help="Most estimates per second; all of them without it.")
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON lines for programs.")] = False,
-    count: Annotated[int | None, typer.Option(help="Stop after so many estimates.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many estimates.")] = None,
 ) -> None:
     """Print the estimates of a running session, here or elsewhere."""
     from realtime_mer.subscription import print_subscription
@@ -298,6 +299,10 @@ def main() -> None:
     """Run the command line; errors of ours become one line and exit status 1."""
     # A service manager's stop is a Ctrl-C: the session ends with its summary.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may be no text, a device's name none that the output's encoding knows.
+        unicode = sys.stdout.encoding.lower() == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if unicode else "backslashreplace")
     try:
         app()
     except RealtimeMerError as error:

@@ -2,10 +2,13 @@
 
 import asyncio
 import random
+import ssl as tls
 import threading
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+import time
+from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent import futures
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -33,9 +36,25 @@ from realtime_mer.protocol import (
     encode,
     parse_server_message,
 )
+from realtime_mer.tls import client_context
 
-StreamMessage = Estimate | StatusMessage | LevelMessage | Marker | Hello | Bye
-"""What a stream yields; ``Hello`` and ``Bye`` only with ``events``."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """What a client missed while it had no connection, told before the next estimate.
+
+    Attributes:
+        offline_s: seconds without a connection.
+        missed_s: seconds of sound whose estimates were missed; None where the service was started
+            anew meanwhile, so that its stream time began at 0.
+    """
+
+    offline_s: float
+    missed_s: float | None
+
+
+StreamMessage = Estimate | StatusMessage | LevelMessage | Marker | Hello | Bye | Gap
+"""What a stream yields; ``Hello``, ``Bye`` and ``Gap`` only with ``events``."""
 
 _T = TypeVar("_T")
 
@@ -66,6 +85,7 @@ class Stream:
         reconnect: bool,
         events: bool,
         backlog: int,
+        ca: str | None,
     ) -> None:
         unknown = [stream for stream in streams if stream not in STREAMS]
         if isinstance(streams, str) or unknown:
@@ -78,12 +98,16 @@ class Stream:
         self.reconnects = 0
         self._url = _normalised(url)
         self._subscribe = encode(Subscribe(streams=tuple(streams), max_rate=max_rate))
+        self._tls = client_context(ca) if self._url.startswith("wss:") else None
+        self._max_rate = max_rate
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._reconnect = reconnect
         self._events = events
         self._mailbox: Mailbox[StreamMessage] = Mailbox(control_limit=256, slot_size=backlog)
         self._mailbox.select(["estimates", "level"])
         self._news = asyncio.Event()
+        self._last: tuple[str, Estimate] | None = None
+        self._lost_at: float | None = None
         self._connection: ClientConnection
         self._reader: asyncio.Task[None]
 
@@ -150,7 +174,7 @@ class Stream:
             raise ServiceError(f"the marker {label!r} was not set: no connection") from error
 
     async def _connect(self) -> None:
-        connection = await _open_connection(self._url, self._headers)
+        connection = await _open_connection(self._url, self._headers, self._tls)
         self._connection = connection
         ready = False
         try:
@@ -195,6 +219,7 @@ class Stream:
                 bye = Bye(reason=lost)
             if self._events:
                 self._keep(bye)
+            self._lost_at = time.monotonic()
             if not self._reconnect:
                 return
             await self._connect_again()
@@ -217,8 +242,31 @@ class Stream:
                     await asyncio.sleep(0)
         return bye
 
+    def _note_gap(self, estimate: Estimate) -> bool:
+        """Tell what was missed before this estimate; False if it came before the connection broke.
+
+        A service sends its latest estimate to whoever subscribes, so the first one after a loss may
+        be known already.
+        """
+        session = self.hello.session
+        known = self._last is not None and self._last[0] == session
+        last = self._last[1] if self._last is not None and known else None
+        if last is not None and estimate.seq <= last.seq:
+            return False
+        if self._lost_at is not None and self._last is not None:
+            step = max(self.hello.hop, 1 / self._max_rate if self._max_rate else 0.0)
+            missed = None if last is None else round(max(0.0, estimate.t - last.t - step), 6)
+            offline = round(time.monotonic() - self._lost_at, 3)
+            if self._events and missed != 0:
+                self._keep(Gap(offline_s=offline, missed_s=missed))
+        self._lost_at = None
+        self._last = session, estimate
+        return True
+
     def _keep(self, message: StreamMessage) -> None:
         if isinstance(message, Estimate):
+            if not self._note_gap(message):
+                return
             self._mailbox.offer("estimates", message, t=message.t)
         elif isinstance(message, LevelMessage):
             self._mailbox.offer("level", message, t=message.t)
@@ -238,6 +286,7 @@ def connect(
     reconnect: bool = True,
     events: bool = False,
     backlog: int = 1,
+    ca: str | None = None,
 ) -> Stream:
     """Subscribe to a service: ``async with connect(url) as stream: async for estimate in stream``.
 
@@ -249,8 +298,11 @@ def connect(
         token: what the service asks for, if it asks.
         reconnect: after a loss connect again, by and by more patiently; otherwise the iterator
             ends with the service's ``bye`` or raises ServiceError at a loss.
-        events: also yield ``Hello`` at every connection and ``Bye`` at every loss.
+        events: also yield ``Hello`` at every connection, ``Bye`` at every loss, and a ``Gap`` where
+            estimates were missed in between.
         backlog: estimates, and levels, kept for a reader that is busy; 1 is always the latest.
+        ca: path of a PEM file with the certificate to trust, for ``wss://`` with one of your own;
+            None for the authorities that this machine trusts.
 
     Raises:
         InputError: an argument that cannot be used.
@@ -263,6 +315,7 @@ def connect(
         reconnect=reconnect,
         events=events,
         backlog=backlog,
+        ca=ca,
     )
 
 
@@ -275,20 +328,19 @@ def subscribe(
     reconnect: bool = True,
     events: bool = False,
     backlog: int = 1,
-) -> Generator[StreamMessage, None, None]:
-    """Yield the messages of a service, blocking: the twin of ``connect`` for plain threads.
+    ca: str | None = None,
+) -> "Subscription":
+    """Return the messages of a service as a blocking iterator: ``for estimate in subscribe(url)``.
 
-    It connects when the first message is asked for; ``close()`` the generator, or leave the loop
-    and drop it, to disconnect. The connection is served by a thread of its own, so that a reader
-    that is busy gets the latest afterwards.
+    The twin of ``connect`` for plain threads. It connects when the first message is asked for; the
+    connection is served by a thread of its own, so that a reader that is busy gets the latest
+    afterwards.
 
     Args:
-        url, streams, max_rate, token, reconnect, events, backlog: as for ``connect``.
+        url, streams, max_rate, token, reconnect, events, backlog, ca: as for ``connect``.
 
     Raises:
         InputError: an argument that cannot be used.
-        ServiceError: there is no service at the address, or it refuses.
-        ProtocolError: the service sent an ``error``, or something that is none of its messages.
     """
     stream = connect(
         url,
@@ -298,47 +350,113 @@ def subscribe(
         reconnect=reconnect,
         events=events,
         backlog=backlog,
+        ca=ca,
     )
-    return _blocking(stream)
+    return Subscription(stream)
 
 
-def _blocking(stream: Stream) -> Generator[StreamMessage, None, None]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="realtime-mer-client", daemon=True)
-    thread.start()
+class Subscription(Iterator[StreamMessage]):
+    """The messages of a service, blocking. Leave its ``with`` block, or drop it, to disconnect."""
 
-    def wait(step: Coroutine[Any, Any, _T]) -> _T:
-        future = asyncio.run_coroutine_threadsafe(step, loop)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._loop = _LoopThread()
+        # A generator, which ends by itself where it is dropped; it must not know this object.
+        self._messages = _blocking(stream, self._loop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __next__(self) -> StreamMessage:
+        """Wait for the next message.
+
+        Raises:
+            ServiceError: there is no service at the address, or it refuses.
+            ProtocolError: the service sent an ``error``, or something that is none of its messages.
+        """
+        return next(self._messages)
+
+    def mark(self, label: str, *, id: str = "") -> None:
+        """Set a marker at this moment of the stream, as ``Stream.mark`` does.
+
+        Raises:
+            ServiceError: the connection is down just now, or not made yet.
+        """
+        if not self._loop.running:
+            raise ServiceError(f"the marker {label!r} was not set: ask for a message first")
+        self._loop.run(self._stream.mark(label, id=id))
+
+    def close(self) -> None:
+        """Disconnect; may be called twice."""
+        self._messages.close()
+
+
+class _LoopThread:
+    """An event loop in a thread, for callers that have none."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread
+
+    def start(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="realtime-mer-client", daemon=True
+        )
+        self._thread.start()
+        self.running = True
+
+    def run(self, step: Coroutine[Any, Any, _T]) -> _T:
+        future = asyncio.run_coroutine_threadsafe(step, self._loop)
         while not future.done():
             # Windows delivers Ctrl-C only between waits (not run on Windows).
             futures.wait([future], timeout=0.5)
         return future.result()
 
+    def stop(self) -> None:
+        self.running = False
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def _blocking(stream: Stream, loop: _LoopThread) -> Generator[StreamMessage, None, None]:
+    loop.start()
     try:
-        wait(stream.__aenter__())
+        loop.run(stream.__aenter__())
         try:
             while True:
                 try:
-                    message = wait(stream.__anext__())
+                    message = loop.run(stream.__anext__())
                 except StopAsyncIteration:
                     return
                 yield message
         finally:
-            wait(stream.__aexit__(None, None, None))
+            loop.run(stream.__aexit__(None, None, None))
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        loop.stop()
 
 
 class _Unreachable(ServiceError):
     """Nobody there for now: worth another try once there was somebody."""
 
 
-async def _open_connection(url: str, headers: Mapping[str, str]) -> ClientConnection:
+async def _open_connection(
+    url: str, headers: Mapping[str, str], tls_context: tls.SSLContext | None
+) -> ClientConnection:
     try:
         return await open_websocket(
             url,
+            ssl=tls_context,
             subprotocols=[Subprotocol(PROTOCOL)],
             additional_headers=headers,
             compression=None,
@@ -359,6 +477,11 @@ async def _open_connection(url: str, headers: Mapping[str, str]) -> ClientConnec
         ) from error
     except InvalidHandshake as error:
         raise _Unreachable(f"{url} is no realtime-mer service: {error}") from error
+    except tls.SSLCertVerificationError as error:
+        raise ServiceError(
+            f"{url} shows a certificate that is not trusted ({error.verify_message}): give the "
+            "right one to trust with --ca"
+        ) from error
     except (OSError, TimeoutError) as error:
         raise _Unreachable(
             f"nothing answers at {url}: start the service with realtime-mer live"

@@ -208,7 +208,8 @@ class Engine:
             yield from self._estimated(samples, gaps, stamped=True)
 
     def _leave_out(self, position: int, hops: int) -> None:
-        lost = sum(gap.length for gap in self.ring.gaps(position, hops * self._hop)) // self._hop
+        lost_samples = sum(gap.length for gap in self.ring.gaps(position, hops * self._hop))
+        lost = min(hops, math.ceil(lost_samples / self._hop))
         self.stream.skip(lost, lost=True)
         self.stream.skip(hops - lost)
 

@@ -115,6 +115,8 @@ def run_live(options: LiveOptions) -> None:
                 except KeyboardInterrupt:
                     engine.stop()
                     follow()  # what was estimated until now
+        except KeyboardInterrupt:
+            engine.stop()  # before the first estimate, or once more
         finally:
             for line in [*view.tally.summary_lines(), *_faults(engine, source)]:
                 console.print(line, markup=False)
@@ -133,6 +135,8 @@ def _open_source(options: LiveOptions) -> tuple[Source, str]:
         case "demo":
             return DemoSource(paced=paced), "the built-in piece"
         case "-":
+            if sys.stdin is None:
+                raise InputError("Standard input is closed: pipe raw sound into `live -`.")
             return (
                 StdinSource(
                     sys.stdin.buffer,

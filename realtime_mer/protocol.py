@@ -81,6 +81,7 @@ class Hello:
         labels: names of the quadrants and GEMS shares.
         streams: what can be subscribed to.
         protocol: ``PROTOCOL`` of the server.
+        session: differs for every start of a service; ``seq`` and ``t`` begin anew with it.
         authorization_required: whether the service waits for ``authorize`` before ``subscribe``.
     """
 
@@ -94,6 +95,7 @@ class Hello:
     labels: Labels = Labels()
     streams: tuple[_Text, ...] = STREAMS
     protocol: _Text = PROTOCOL
+    session: _Id = ""
     authorization_required: bool = False
 
 

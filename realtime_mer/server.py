@@ -7,9 +7,8 @@ meanwhile its mailbox keeps the latest (see docs/decisions/0005-mailbox-per-read
 
 import asyncio
 import errno
-import hmac
-import ipaddress
 import logging
+import secrets
 import socket
 import ssl as tls
 import threading
@@ -19,18 +18,24 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
+from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, NegotiationError
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Event, State
 from websockets.typing import Subprotocol
 
+from realtime_mer import access
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
+from realtime_mer.metrics import Metrics, Traffic
+from realtime_mer.pages import Page, answer
 from realtime_mer.protocol import (
     PROTOCOL,
     Authorize,
@@ -61,14 +66,18 @@ class Limits:
     Attributes:
         connections: most clients at a time, subscribed or not.
         handshakes: most connections beyond those, still in the opening handshake.
-        open_timeout_s: seconds a client has for the opening handshake.
+        open_timeout_s: seconds a client has for the opening handshake, or to take a page.
+        opening_bytes: most it may send in the opening handshake.
         subscribe_timeout_s: seconds a client has, once connected, to authorize and subscribe.
         messages_per_s, message_burst: messages a client may send, in the long run and at once.
+        frames_per_s, frame_burst: the same for WebSocket frames of any kind, pings and fragments
+            included; more cuts the connection off.
         message_bytes: a longer message closes the connection; one over ``MAX_CLIENT_MESSAGE`` is
             refused with an ``error``.
         control_messages: control messages that may wait for a reader.
-        socket_bytes: send buffer asked of the operating system for each reader. It bounds how old
-            the estimates are that a reader finds after a pause.
+        socket_bytes: send and receive buffers asked of the operating system for each client. The
+            one bounds how old the estimates are that a reader finds after a pause, the other how
+            much of a flood is read at once.
         write_bytes: bytes waiting beyond that which stop the writing to a reader.
         stall_timeout_s: seconds after which a reader that takes nothing is closed.
         close_timeout_s: seconds a client has to answer a close before it is cut off.
@@ -77,9 +86,12 @@ class Limits:
     connections: int = 256
     handshakes: int = 64
     open_timeout_s: float = 5.0
+    opening_bytes: int = 16384
     subscribe_timeout_s: float = 10.0
     messages_per_s: float = 20.0
     message_burst: int = 40
+    frames_per_s: float = 100.0
+    frame_burst: int = 200
     message_bytes: int = 65536
     control_messages: int = 32
     socket_bytes: int = 16384
@@ -96,7 +108,8 @@ class Service:
     context manager it starts and stops.
 
     Args:
-        hello: what every client is told first; ``authorization_required`` is filled in.
+        hello: what every client is told first; ``session`` and ``authorization_required`` are
+            filled in.
         host: address to listen on; beyond loopback a token is required.
         port: TCP port, 0 for any free one.
         token: what a client has to show; None for nothing.
@@ -122,7 +135,7 @@ class Service:
             raise InputError(f"port {port} does not exist: choose 0 (any free one) to 65535")
         if token is not None and not (token and all("!" <= letter <= "~" for letter in token)):
             raise InputError("the token must be ASCII letters, digits and signs without spaces")
-        if token is None and not _is_loopback(host):
+        if token is None and not access.is_loopback(host):
             raise ServiceError(
                 f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
             )
@@ -132,7 +145,13 @@ class Service:
         self._token = token
         self._ssl = ssl
         self._limits = limits
-        self._hello = encode(replace(hello, authorization_required=token is not None))
+        self._hello = _frame(
+            replace(
+                hello,
+                session=secrets.token_hex(8),
+                authorization_required=token is not None,
+            )
+        )
 
         # These cross between the threads: appended to on one side, emptied on the other.
         self._control: deque[StatusMessage | Marker] = deque(maxlen=256)
@@ -145,9 +164,11 @@ class Service:
         # The loop thread alone writes these.
         self._connections: set[_Client] = set()
         self._clients: set[_Client] = set()
-        self._latest: dict[str, tuple[str, float]] = {}
+        self._latest: dict[str, tuple[bytes, float]] = {}
         self._t: float | None = None
         self._dropped = 0
+        self._connections_total = self._refused_total = self._markers_total = 0
+        self._metrics = Metrics(self._traffic)
 
         self._stop: asyncio.Event
         self._reason = ""
@@ -202,7 +223,7 @@ class Service:
         """Where a client on this machine connects."""
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
         scheme = "ws" if self._ssl is None else "wss"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return f"{scheme}://{access.authority(host, self._port)}"
 
     @property
     def clients(self) -> int:
@@ -290,6 +311,7 @@ class Service:
                 max_queue=4,
                 write_limit=limits.write_bytes,
                 logger=_log,
+                **self._tls_timeouts(),
             )
         except (OSError, UnicodeError) as error:
             bound.set_exception(_cannot_listen(self._host, self._port, error))
@@ -301,9 +323,17 @@ class Service:
         self._distribute()
         await self._shut(server)
 
+    def _tls_timeouts(self) -> dict[str, Any]:
+        if self._ssl is None:
+            return {}
+        return {
+            "ssl_handshake_timeout": self._limits.open_timeout_s,
+            "ssl_shutdown_timeout": self._limits.close_timeout_s,
+        }
+
     async def _shut(self, server: Server) -> None:
         server.close(close_connections=False)
-        bye = encode(Bye(reason=self._reason))
+        bye = _frame(Bye(reason=self._reason))
         partings = []
         for client in list(self._clients):
             client.deliver(bye)
@@ -313,6 +343,15 @@ class Service:
         for connection in list(self._connections):  # still in the opening handshake
             connection.transport.abort()
         await server.wait_closed()
+
+    def _traffic(self) -> Traffic:
+        return Traffic(
+            clients=len(self._clients),
+            connections_total=self._connections_total,
+            refused_total=self._refused_total,
+            dropped_total=self.dropped,
+            markers_total=self._markers_total,
+        )
 
     def _make_connection(self, *args: Any, **kwargs: Any) -> "_Client":
         return _Client(*args, limits=self._limits, connections=self._connections, **kwargs)
@@ -324,75 +363,88 @@ class Service:
         while self._estimates:
             estimate = self._estimates.popleft()
             self._t = estimate.t
+            self._metrics.count(estimate)
             self._offer("estimates", estimate)
         while self._level:
             self._offer("level", self._level.popleft())
 
     def _tell(self, message: StatusMessage | Marker) -> None:
-        text = _encode(message)
-        if text is None:
+        try:
+            frame = _frame(message)
+        except ProtocolError as error:
+            _not_sent(error)
             return
         stream = "markers"
         if isinstance(message, StatusMessage):
             stream = "status"
-            self._latest[stream] = text, message.t
+            self._latest[stream] = frame, message.t
+            self._metrics.count(message)
         for client in self._clients:
             if stream in client.streams:
-                client.deliver(text)
+                client.deliver(frame)
 
     def _offer(self, stream: str, value: Estimate | LevelMessage) -> None:
-        text = _encode(value)
-        if text is None:
+        try:
+            frame = _frame(value)
+        except ProtocolError as error:
+            _not_sent(error)
             return
-        self._latest[stream] = text, value.t
+        self._latest[stream] = frame, value.t
         for client in self._clients:
-            self._dropped += client.offer(stream, text, t=value.t)
+            self._dropped += client.offer(stream, frame, t=value.t)
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
-        headers = request.headers
-        host = _host_of(headers.get_all("Host"), prefix="//")
-        if host is None or not self._is_own_name(host):
-            return _respond(connection, HTTPStatus.FORBIDDEN, "not a name of this service")
-        if request.method != "GET":
-            response = _respond(connection, HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered")
-            response.headers["Allow"] = "GET"
-            return response
-        path = request.path.partition("?")[0]
-        if path == "/healthz":
-            return _respond(connection, HTTPStatus.OK, "ok")
-        if path != "/":
-            return _respond(connection, HTTPStatus.NOT_FOUND, "nothing here")
-        if "Upgrade" not in headers:
-            return _respond(
-                connection, HTTPStatus.OK, f"realtime-mer: a WebSocket service, {PROTOCOL}"
-            )
-        if not _is_trusted_origin(headers.get_all("Origin"), host):
-            return _respond(connection, HTTPStatus.FORBIDDEN, "not for pages of other hosts")
-        if len(self._clients) >= self._limits.connections:
-            return _respond(connection, HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
-        credentials = headers.get_all("Authorization")
-        if self._token is not None and credentials:
-            scheme, _, token = credentials[0].partition(" ")
-            if scheme.lower() != "bearer" or not _same(token.strip(), self._token):
-                response = _respond(connection, HTTPStatus.UNAUTHORIZED, "wrong token")
-                response.headers["WWW-Authenticate"] = "Bearer"
-                return response
-            cast(_Client, connection).authorized = True
-        return None
+        page = self._page(cast(_Client, connection), request)
+        if page is None:
+            return None
+        if request.method == "HEAD":
+            page = page.without_body()
+        headers = Headers(
+            {
+                **page.headers,
+                "Date": formatdate(usegmt=True),
+                "Connection": "close",
+                "Content-Length": str(page.length),
+            }
+        )
+        return Response(page.status.value, page.status.phrase, headers, page.body)
 
-    def _is_own_name(self, host: str) -> bool:
-        # DNS rebinding needs a name that an attacker controls; an address cannot be rebound.
-        if _is_address(host) or _is_loopback(host) or host == self._host.lower():
-            return True
-        # On a network routers add domains of their own (.local, .lan); there the token guards.
-        own_name = socket.gethostname().lower().partition(".")[0]
-        return not _is_loopback(self._host) and host.partition(".")[0] == own_name
+    def _page(self, client: "_Client", request: Request) -> Page | None:
+        headers = request.headers
+        host = access.host_of(headers.get_all("Host"), prefix="//")
+        if host is None or not access.is_own_name(
+            host, listening_on=self._host, machine=socket.gethostname()
+        ):
+            return Page.text(HTTPStatus.FORBIDDEN, "not a name of this service")
+        if request.method not in ("GET", "HEAD"):
+            return Page.text(
+                HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered", Allow="GET, HEAD"
+            )
+        credentials = headers.get_all("Authorization")
+        authorized = self._token is None
+        if self._token is not None and credentials:
+            token = access.bearer_token(credentials[0])
+            if token is None or not access.same_token(token, self._token):
+                return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
+            authorized = True
+        if "Upgrade" not in headers or request.path.partition("?")[0] != "/":
+            return answer(
+                request.path,
+                authority=access.authority(host, access.port_of(headers["Host"])),
+                metrics=self._metrics.render if authorized else None,
+            )
+        if not access.is_trusted_origin(headers.get_all("Origin"), host):
+            return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
+        if len(self._clients) >= self._limits.connections:
+            return Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
+        client.authorized = authorized
+        return None
 
     async def _attend(self, connection: ServerConnection) -> None:
         client = cast(_Client, connection)
-        client.authorized = client.authorized or self._token is None
         self._clients.add(client)
+        self._connections_total += 1
         client.deliver(self._hello)
         budget = MessageBudget(
             per_second=self._limits.messages_per_s, burst=self._limits.message_burst
@@ -419,6 +471,7 @@ class Service:
         finally:
             self._clients.discard(client)
             if client.parting is not None:
+                self._refused_total += client.parting_code is not CloseCode.GOING_AWAY
                 await asyncio.wait([client.parting])
 
     def _receive(self, client: "_Client", text: str | bytes) -> None:
@@ -428,23 +481,26 @@ class Service:
             client.refuse(error.code, str(error))
             return
         if isinstance(message, Authorize) and not client.authorized:
-            client.authorized = self._token is not None and _same(message.token, self._token)
+            client.authorized = self._token is not None and access.same_token(
+                message.token, self._token
+            )
         if message is not None and not client.authorized:
             client.refuse("unauthorized", "a token is needed first: give --token")
             client.part(CloseCode.UNAUTHORIZED, "wrong token or none")
         elif isinstance(message, Subscribe):
             client.subscribe(message)
-            for stream, (text, t) in self._latest.items():
+            for stream, (frame, t) in self._latest.items():
                 if stream != "status":
-                    client.offer(stream, text, t=t)
+                    client.offer(stream, frame, t=t)
                 elif stream in client.streams:
-                    client.deliver(text)
+                    client.deliver(frame)
         elif isinstance(message, Marker):
             marker = replace(message, t=self._t, wall_time=_wall_time())
             self._markers.append(marker)
+            self._markers_total += 1
             self._tell(marker)
         elif isinstance(message, Ping):
-            client.deliver(encode(Pong(id=message.id)))
+            client.deliver(_frame(Pong(id=message.id)))
 
 
 class _Client(ServerConnection):
@@ -458,7 +514,10 @@ class _Client(ServerConnection):
         self.subscribed = False
         self.streams: frozenset[str] = frozenset()
         self.parting: asyncio.Task[None] | None = None
-        self._mailbox: Mailbox[str] = Mailbox(control_limit=limits.control_messages)
+        self.parting_code: CloseCode | None = None
+        self._mailbox: Mailbox[bytes] = Mailbox(control_limit=limits.control_messages)
+        self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
+        self._opening_bytes = 0
         self._limits = limits
         self._connections = connections
         self._stall: asyncio.TimerHandle | None = None
@@ -472,9 +531,9 @@ class _Client(ServerConnection):
             max_rate=message.max_rate,
         )
 
-    def deliver(self, text: str) -> None:
+    def deliver(self, frame: bytes) -> None:
         """Send a control message, in order."""
-        self._mailbox.put(text)
+        self._mailbox.put(frame)
         if self._mailbox.hopeless:
             self.part(CloseCode.TOO_SLOW, "too many messages wait for this reader")
         else:
@@ -482,17 +541,18 @@ class _Client(ServerConnection):
 
     def refuse(self, code: str, message: str) -> None:
         """Send an ``error``."""
-        self.deliver(encode(ErrorMessage(code=code, message=message)))
+        self.deliver(_frame(ErrorMessage(code=code, message=message)))
 
-    def offer(self, stream: str, text: str, *, t: float) -> int:
+    def offer(self, stream: str, frame: bytes, *, t: float) -> int:
         """Send the newest message of a stream as soon as possible; how many it pushed out."""
-        pushed_out = self._mailbox.offer(stream, text, t=t)
+        pushed_out = self._mailbox.offer(stream, frame, t=t)
         self._pump()
         return pushed_out
 
     def part(self, code: CloseCode, reason: str) -> "asyncio.Task[None]":
         """Close the connection, and cut it off if the client does not answer in time."""
         if self.parting is None:
+            self.parting_code = code
             self.parting = self.loop.create_task(self._part(code, reason))
         return self.parting
 
@@ -505,18 +565,20 @@ class _Client(ServerConnection):
             self.transport.abort()
 
     def _pump(self) -> None:
-        while not self.paused and self.parting is None:
-            text = self._mailbox.take()
-            if text is None:
+        # send() would make the frame anew for every reader, and wait for the slow ones.
+        while not self.paused and self.parting is None and self.state is State.OPEN:
+            frame = self._mailbox.take()
+            if frame is None:
                 return
-            broadcast((self,), text)
+            self.transport.write(frame)
 
     # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.socket_bytes)
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, buffer, self._limits.socket_bytes)
         self._connections.add(self)
         if len(self._connections) > self._limits.connections + self._limits.handshakes:
             self.transport.abort()
@@ -527,10 +589,21 @@ class _Client(ServerConnection):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.state is State.CONNECTING:
+            self._opening_bytes += len(data)
+            if self._opening_bytes > self._limits.opening_bytes:
+                self.transport.abort()
+                return
         super().data_received(data)
         # The answers to WebSocket pings are written without regard to the reader.
         if self.transport.get_write_buffer_size() > 16 * self._limits.write_bytes:
             self.transport.abort()
+
+    def process_event(self, event: Event) -> None:
+        # Pings, pongs and fragments are not messages, but cost time all the same.
+        if not self._frames.spend(self.loop.time()):
+            self.transport.abort()
+        super().process_event(event)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -549,13 +622,14 @@ class _Client(ServerConnection):
             self._stall = None
 
 
-def _encode(message: ServerMessage) -> str | None:
-    try:
-        return encode(message)
-    except ProtocolError as error:
-        # A defect of whoever published it, which must not end the service for everybody.
-        _log.error("not sent: %s", error)
-        return None
+def _frame(message: ServerMessage) -> bytes:
+    """Return a message as it is written to every socket: servers neither mask nor compress."""
+    return bytes(Frame(Opcode.TEXT, encode(message).encode()).serialize(mask=False))
+
+
+def _not_sent(error: ProtocolError) -> None:
+    # A defect of whoever published it, which must not end the service for everybody.
+    _log.error("not sent: %s", error)
 
 
 def _select_subprotocol(
@@ -566,13 +640,6 @@ def _select_subprotocol(
     if offered:
         raise NegotiationError(f"this service speaks {PROTOCOL}, not {', '.join(offered)}")
     return None
-
-
-def _respond(connection: ServerConnection, status: HTTPStatus, text: str) -> Response:
-    response = connection.respond(status, f"{text}\n")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> ServiceError:
@@ -588,39 +655,3 @@ def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> Servi
 
 def _wall_time() -> str:
     return datetime.now().astimezone().isoformat(timespec="milliseconds")
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    if _is_address(host):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
-
-
-def _host_of(values: Sequence[str], *, prefix: str = "") -> str | None:
-    """Return the host of the one ``Host`` or ``Origin`` header in lower case, without the port."""
-    if len(values) != 1:
-        return None
-    try:
-        return urlsplit(f"{prefix}{values[0]}").hostname
-    except ValueError:
-        return None
-
-
-def _is_trusted_origin(values: Sequence[str], host: str) -> bool:
-    """Whether a page may connect: none at all, one of this service's host, or one of loopback."""
-    if not values:
-        return True
-    origin = _host_of(values)
-    return origin is not None and (origin == host or _is_loopback(origin))

@@ -3,6 +3,7 @@
 import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -50,6 +51,7 @@ class PulseServer:
         """Start the daemon, after killing it where it runs; return when it can be used."""
         self.kill()
         self._socket.unlink(missing_ok=True)
+        self._fifo.unlink(missing_ok=True)
         modules = (
             "module-null-sink sink_name=speakers sink_properties=device.description=Speakers",
             f"module-pipe-source source_name=mic file={self._fifo} "
@@ -57,7 +59,8 @@ class PulseServer:
             f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
         )
         self._daemon = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+            ["pulseaudio", "-n", "--fail", "--daemonize=no", "--exit-idle-time=-1"]
+            + ["--use-pid-file=no"]
             + [f"--load={module}" for module in modules],
             env={**os.environ, **self.env()},
             stderr=subprocess.DEVNULL,
@@ -74,6 +77,16 @@ class PulseServer:
             self._daemon.kill()
             self._daemon.wait()
             self._daemon = None
+
+    def freeze(self) -> None:
+        """Let the daemon hang: it stays connected and does nothing."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen daemon go on."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGCONT)
 
     def play(self, samples: NDArray[np.float32]) -> None:
         """Start to play mono samples at ``RATE`` over the speakers, and do not wait for the end."""

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -12,10 +12,12 @@ from rich.table import Table
 
 from realtime_mer.errors import RealtimeMerError
 from training import cache
+from training.calibration import calibrate
 from training.corpora import CORPORA, data_root, read_clips
-from training.evaluate import calibrate, evaluate, predict, save_predictions
+from training.evaluate import evaluate, predict, save_predictions
 from training.export import export
-from training.run import audio_hash, open_run, write_json
+from training.files import write_json
+from training.run import audio_hash, open_run
 from training.train import train_part
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -97,7 +99,7 @@ def evaluate_command(
     folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
     predictions = predict(opened, features, folds)
     save_predictions(predictions, run / "predictions.npz")
-    report = {
+    report: dict[str, Any] = {
         "folds": folds,
         "metrics": evaluate(opened, predictions),
         "calibration": calibrate(opened, predictions),

@@ -6,24 +6,22 @@ that is named by a hash of everything it depends on: settings and the bytes of e
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 import torch
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from rich.progress import track
 from torch.nn import functional
 
-from realtime_mer.errors import AudioFileError
+from realtime_mer.audio.files import load_audio
 from realtime_mer.features import FeatureConfig, LogMel
 from training import teacher
 from training.corpora import Clip
+from training.files import replacing, write_json
 
 TEACHER_HOP_S = 2
 """Seconds between the starts of the teacher's windows."""
@@ -51,7 +49,7 @@ class Store:
     @property
     def width(self) -> int:
         """Numbers in a row."""
-        return self.rows[0].shape[1]
+        return int(self.rows[0].shape[1])
 
 
 def cache_folder() -> Path:
@@ -71,7 +69,8 @@ def feature_store(clips: Sequence[Clip], config: FeatureConfig, folder: Path) ->
     def compute(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         sound = functional.pad(torch.from_numpy(samples), (config.n_fft - config.hop_length, 0))
         with torch.inference_mode():
-            return transform(sound[None])[0].numpy()
+            frames: NDArray[np.float32] = transform(sound[None])[0].numpy()
+        return frames
 
     settings = json.dumps(asdict(config), sort_keys=True)
     return _store(clips, folder, "log-mel", settings, config.sample_rate, config.n_mels, compute)
@@ -92,11 +91,13 @@ def teacher_store(clips: Sequence[Clip], weights: Path, folder: Path) -> Store:
             0, len(samples) - 3 * teacher.SAMPLE_RATE + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE
         )
         windows = np.stack([samples[at : at + 3 * teacher.SAMPLE_RATE] for at in starts])
-        # Half precision is what the rows are kept in anyway, and half the time.
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            with torch.autocast("cpu", enabled=False):
-                mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
-            return torch.cat([network(part) for part in mel.split(8)]).float().numpy()
+        with torch.inference_mode():
+            mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
+            # Half precision is what the rows are kept in anyway, and half the time.
+            with torch.autocast("cpu", torch.bfloat16):
+                parts = [network(mel[at : at + 8]) for at in range(0, len(mel), 8)]
+            embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
+        return embeddings
 
     settings = hashlib.sha256(weights.read_bytes()).hexdigest()
     return _store(
@@ -141,25 +142,12 @@ def _compute(
     table: dict[str, tuple[int, int]] = {}
     start = 0
     for clip in track(clips, description=place.name):
-        rows = compute(_decode(clip.path, sample_rate)).astype(np.float16)
+        rows = compute(load_audio(clip.path, sample_rate=sample_rate)).astype(np.float16)
         parts.append(rows)
         table[clip.key] = (start, start + len(rows))
         start += len(rows)
     place.parent.mkdir(parents=True, exist_ok=True)
-    # The table is written last and whole: where it is, the rows are complete.
-    for suffix, write in (
-        (".npy", lambda file: np.save(file, np.concatenate(parts))),
-        (".json", lambda file: file.write(json.dumps(table).encode())),
-    ):
-        partial = place.with_suffix(f".{os.getpid()}{suffix}")
-        with partial.open("wb") as file:
-            write(file)
-        partial.replace(place.with_suffix(suffix))
-
-
-def _decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    try:
-        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise AudioFileError(f"{path} cannot be decoded: {error}") from error
-    return soxr.resample(sound.mean(1), rate, sample_rate)
+    with replacing(place.with_suffix(".npy")) as path:
+        np.save(path, np.concatenate(parts))
+    # Written last: where the table is, the rows are whole.
+    write_json(place.with_suffix(".json"), table)

@@ -57,7 +57,7 @@ def export(run: Run, stem: Path) -> Card:
         calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
         weights_licence=_LICENCE,
         corpora=_corpora(run.clips, joins, run.config),
-        metrics=report["metrics"],
+        metrics=report["metrics"] + _coverage(report["calibration"]["coverage"], run),
         training={
             **run.provenance(),
             "audio_sha256": report["audio_sha256"],
@@ -75,17 +75,34 @@ def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: st
     rated = [clip for clip in clips if clip.corpus == reference]
     shares = [clip.gems for clip in clips if clip.gems]
     factors = {key: fitted[key] for key in fitted if key != "coverage"}
-    return Calibration(
-        **factors,
-        prior_valence_sd=_spread([clip.valence for clip in rated if clip.valence is not None]),
-        prior_arousal_sd=_spread([clip.arousal for clip in rated if clip.arousal is not None]),
-        prior_gems=tuple(float(share) for share in np.mean(shares, axis=0)),
+    return Calibration.model_validate(
+        {
+            **factors,
+            "prior_valence_sd": _spread([c.valence for c in rated if c.valence is not None]),
+            "prior_arousal_sd": _spread([c.arousal for c in rated if c.arousal is not None]),
+            "prior_gems": np.mean(shares, axis=0).tolist(),
+        }
     )
 
 
 def _spread(ratings: Sequence[float]) -> float:
     """Return the root mean square about the neutral 0, which is what is said before any sound."""
     return math.sqrt(sum(rating**2 for rating in ratings) / len(ratings))
+
+
+def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict[str, Any]]:
+    reference = run.config.losses.reference
+    return [
+        {
+            "data": reference,
+            "metric": f"coverage of the {level} interval, {name.replace('_', ' ')}",
+            "value": round(value, 4),
+            "n": sum(clip.corpus == reference for clip in run.clips),
+            "protocol": "out of fold, each fold under factors fitted on the others",
+        }
+        for name, levels in covered.items()
+        for level, value in levels.items()
+    ]
 
 
 def _corpora(

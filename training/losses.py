@@ -133,23 +133,19 @@ def label_losses(
     concordances, likelihoods, shares = [], [], []
     for code, name in enumerate(labels.corpora):
         here = corpus_of == code
-        if len(index[here].unique()) < 3:  # no correlation to speak of
+        if len(torch.unique(index[here])) < 3:  # no correlation to speak of
             continue
         own_mean, own_sd = joins(name, mean[here], sd[here])
         target = labels.affect[index[here]]
         own = weight[here]
-        concordances.append(
-            sum(1 - concordance(own_mean[:, axis], target[:, axis], own) for axis in (0, 1)) / 2
-        )
+        agreement = [concordance(own_mean[:, axis], target[:, axis], own) for axis in (0, 1)]
+        concordances.append(1 - torch.stack(agreement).mean())
         likelihoods.append(weighted_mean(gaussian_deviance(own_mean, own_sd, target).mean(1), own))
         shares.append(config.affect_shares.get(name, 1.0))
     if shares:
-        total = sum(shares)
-        for key, factor, values in (
-            ("concordance", config.concordance, concordances),
-            ("likelihood", config.likelihood, likelihoods),
-        ):
-            losses[key] = factor * sum(s * v for s, v in zip(shares, values, strict=True)) / total
+        share = torch.tensor(shares)
+        losses["concordance"] = config.concordance * weighted_mean(torch.stack(concordances), share)
+        losses["likelihood"] = config.likelihood * weighted_mean(torch.stack(likelihoods), share)
 
     asked = labels.quadrant[index] >= 0
     if asked.any():

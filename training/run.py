@@ -16,21 +16,20 @@
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from realtime_mer.model import network
 from training.cache import Store
 from training.config import TrainingConfig, read_config
 from training.corpora import Clip, label_hash
+from training.files import write_json
 from training.splits import Split, draw_split, read_split, write_split
 
 REFIT = "all"
@@ -126,7 +125,6 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
         "config_sha256": hashlib.sha256(config_path.read_bytes()).hexdigest(),
         "seed": config.seed,
         "git_commit": git_commit(),
-        "code_sha256": code_hash(),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "torchaudio", "numpy", "scikit-learn")},
@@ -158,21 +156,3 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}+changes" if changes else commit
-
-
-def code_hash() -> str:
-    """Return one hash over the sources a training depends on: features, network, training."""
-    here = Path(__file__).parent
-    live = Path(network.__file__).parent.parent
-    sources = [live / "features.py", live / "model" / "network.py", *sorted(here.glob("*.py"))]
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.name.encode() + source.read_bytes())
-    return digest.hexdigest()
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False))
-    partial.replace(path)

@@ -118,7 +118,16 @@ class Streams:
         )
         return Segment(frames=frames, fresh=fresh, clip=clip, weight=weight, teacher=teacher)
 
-    def _advance(self, number: int) -> tuple[NDArray, np.bool_, NDArray, NDArray, NDArray]:
+    def _advance(
+        self, number: int
+    ) -> tuple[
+        NDArray[np.float32],
+        np.bool_,
+        NDArray[np.int64],
+        NDArray[np.float32],
+        NDArray[np.int64],
+    ]:
+        """Return one stream's rows of a ``Segment``."""
         config = self._config
         stream = self._streams[number]
         fresh = stream.clip < 0 or self._random.random() < config.cold_start
@@ -152,7 +161,9 @@ class Streams:
         stream.history = frames[-HISTORY:]
         return frames, np.bool_(fresh), clip, weight, teacher
 
-    def _teacher_row(self, stream: _Stream, steps: NDArray, whole: NDArray) -> NDArray:
+    def _teacher_row(
+        self, stream: _Stream, steps: NDArray[np.int64], whole: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
         """Return the teacher's row whose window ends where each hop's window ends, or -1."""
         start = stream.at + steps - 3 * FRAMES_PER_S
         row, rest = np.divmod(start, TEACHER_HOP_S * FRAMES_PER_S)

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from realtime_mer.errors import InputError
 from training.corpora import Clip
+from training.files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
     strata = [f"{clip.corpus}/{clip.quadrant}" for clip in clips]
     groups = [clip.group for clip in clips]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    fold_of = {}
+    fold_of: dict[str, int] = {}
     for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(clips)), strata, groups)):
         fold_of |= {clips[index].key: fold for index in held_out}
     split = Split(folds=folds, seed=seed, fold_of=fold_of)
@@ -81,13 +82,8 @@ def check_split(split: Split, clips: Sequence[Clip]) -> None:
 
 def write_split(split: Split, path: Path) -> None:
     """Write a split as JSON, with its hash."""
-    content = {
-        "folds": split.folds,
-        "seed": split.seed,
-        "hash": split.hash,
-        "fold_of": dict(split.fold_of),
-    }
-    path.write_text(json.dumps(content, indent=1))
+    content = {"folds": split.folds, "seed": split.seed, "hash": split.hash}
+    write_json(path, content | {"fold_of": dict(split.fold_of)})
 
 
 def read_split(path: Path, clips: Sequence[Clip]) -> Split:

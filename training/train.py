@@ -1,11 +1,11 @@
 """Train the network that runs live, on segments of endless streams."""
 
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -19,8 +19,17 @@ from realtime_mer.model.network import EmotionNetwork, NetworkOutput
 from training.cache import Store
 from training.config import TrainingConfig
 from training.corpora import Clip
+from training.files import replacing, write_json
 from training.losses import Joins, Labels, label_losses, teacher_loss
 from training.sequences import Segment, Streams
+
+
+class _Stateful(Protocol):
+    """What can be taken up again where it was."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> object: ...
 
 
 class Learner(nn.Module):
@@ -34,8 +43,9 @@ class Learner(nn.Module):
 
     def __init__(self, config: TrainingConfig, corpora: Sequence[str], teacher_width: int) -> None:
         super().__init__()
-        # Channels last: convolutions of few channels run three times as fast on processors.
-        self.network = EmotionNetwork(config.network).to(memory_format=torch.channels_last)
+        self.network = EmotionNetwork(config.network)
+        # Convolutions of few channels run faster so on processors. (Torch's types lack this call.)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.joins = Joins(corpora, config.losses.reference)
         self.teacher_head = nn.Linear(config.network.embedding, teacher_width)
 
@@ -117,7 +127,9 @@ def train_part(
     torch.manual_seed(config.seed)
     learner = Learner(config, targets.labels.corpora, targets.teacher_width)
     average = AveragedModel(
-        learner, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True
+        learner,
+        multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimiser = torch.optim.AdamW(
         learner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -128,17 +140,17 @@ def train_part(
         total_steps=config.epochs * config.steps_per_epoch,
         pct_start=0.15,
     )
-    restored = {
-        "learner": learner,
-        "average": average,
-        "optimiser": optimiser,
-        "schedule": schedule,
-    }
-    first = 0
+    whole: tuple[tuple[str, _Stateful], ...] = (
+        ("learner", learner),
+        ("average", average),
+        ("optimiser", optimiser),
+        ("schedule", schedule),
+    )
     state_path = folder / "state.pt"
+    first = 0
     if state_path.is_file():
         state = torch.load(state_path, weights_only=True)
-        for name, item in restored.items():
+        for name, item in whole:
             item.load_state_dict(state[name])
         first = state["epoch"]
     with Progress(
@@ -169,7 +181,7 @@ def train_part(
             sums: dict[str, float] = defaultdict(float)
             lstm_state = None
             for _ in range(config.steps_per_epoch):
-                losses, lstm_state = _step(
+                losses, lstm_state = _losses(
                     learner,
                     streams.segment(),
                     lstm_state,
@@ -177,38 +189,34 @@ def train_part(
                     config,
                     labelled=epoch >= config.teacher_epochs,
                 )
-                total = sum(losses.values())
                 optimiser.zero_grad()
-                total.backward()
+                loss = torch.stack(list(losses.values())).sum()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(learner.parameters(), config.gradient_norm)
                 optimiser.step()
                 schedule.step()
                 average.update_parameters(learner)
-                for name, loss in losses.items():
-                    sums[name] += loss.item() / config.steps_per_epoch
-                progress.update(
-                    bar,
-                    advance=1,
-                    losses=" ".join(f"{k} {v.item():.2f}" for k, v in losses.items()),
-                )
+                values = {name: value.item() for name, value in losses.items()}
+                for name, value in values.items():
+                    sums[name] += value / config.steps_per_epoch
+                told = " ".join(f"{name} {value:.2f}" for name, value in values.items())
+                progress.update(bar, advance=1, losses=told)
+            state = {name: item.state_dict() for name, item in whole}
+            with replacing(state_path) as path:
+                torch.save(state | {"epoch": epoch + 1}, path)
             line = {"epoch": epoch, "seconds": round(time.monotonic() - began, 1)}
             line |= {name: round(value, 5) for name, value in sums.items()}
             with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(line) + "\n")
-            state = {name: item.state_dict() for name, item in restored.items()}
-            _write(
-                lambda path, state=state, epoch=epoch: torch.save(
-                    state | {"epoch": epoch + 1}, path
-                ),
-                state_path,
-            )
-    kept: Learner = average.module
+                log.write(json.dumps(line, allow_nan=False) + "\n")
+    kept = cast(Learner, average.module)
+    write_json(folder / "joins.json", kept.joins.summary())
     tensors = {f"network.{k}": v.contiguous() for k, v in kept.network.state_dict().items()}
-    _write(lambda path: save_file(tensors, path), weights)
-    _write(lambda path: path.write_text(json.dumps(kept.joins.summary())), folder / "joins.json")
+    # Written last: where the weights are, the part is done.
+    with replacing(weights) as path:
+        save_file(tensors, path)
 
 
-def _step(
+def _losses(
     learner: Learner,
     segment: Segment,
     lstm_state: tuple[Tensor, Tensor] | None,
@@ -242,10 +250,3 @@ def _step(
             config.losses,
         )
     return losses, (hidden.detach(), cell.detach())
-
-
-def _write(write, path: Path) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    write(partial)
-    partial.replace(path)

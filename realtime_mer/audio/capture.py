@@ -87,9 +87,9 @@ class LossMeter:
     """Tells by the clock how many frames an overflow cost.
 
     Lateness is the arrival time less the time that the frames delivered so far account for. Its
-    lower envelope, which may rise by 1 ms for every second heard to follow the sound card's clock, is what is
-    normal; what an overflow adds to it for good is lost sound. A late reader is late only until it
-    has caught up, so the loss is measured at the first read that had to wait for the device.
+    lower envelope is what is normal; it may rise by 1 ms for every second heard, to follow the
+    sound card's clock. What an overflow adds to it for good is lost sound. A late reader is late
+    only until it has caught up, so the loss is measured at the first read that had to wait.
 
     Args:
         rate: frames a second.

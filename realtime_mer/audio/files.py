@@ -21,7 +21,7 @@ from realtime_mer.audio.pacing import Pacer
 from realtime_mer.errors import AudioFileError
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
-_UNPACED_BLOCK_S = 0.25
+_UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
 # Only local files: a playlist must not make ffmpeg fetch anything.
 _FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe")
 _UNKNOWN_LENGTH = 0x7FFF0000  # streamed WAV files announce about 2 or 4 GB; no real file says so

@@ -74,7 +74,7 @@ class Card(BaseModel):
         training: configuration, seeds, versions, data hashes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     format_version: Literal[1] = 1
     name: str
     description: str = ""

@@ -1,8 +1,11 @@
 """A real sound server: a null sink as the speakers, a pipe as the microphone."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from realtime_mer.audio.block import Block
@@ -109,6 +112,35 @@ def test_a_killed_sound_server_that_comes_back_is_heard_again(pulse, kind):
     until(source, is_loud)
     assert frequency_of_the_next(RATE // 2, source) == pytest.approx(1000.0, abs=10)
     source.close()
+
+
+@pytest.mark.slow
+@needs_alsa_plugin
+def test_a_device_that_hangs_is_given_up_and_comes_back(pulse):
+    source = DeviceSource(kind="input")
+    until(source, lambda block: len(block.samples) > 0)
+    pulse.freeze()
+    until(source, lambda block: block.reconnecting)
+    pulse.thaw()
+    back = until(source, lambda block: not block.reconnecting)
+    assert back.missing > back.rate  # the process waits two seconds for a block
+    source.close()
+
+
+def test_the_capture_process_ends_with_the_program_that_started_it(pulse):
+    code = (
+        "from realtime_mer.audio.sources import DeviceSource\n"
+        "source = DeviceSource(kind='loopback')\n"
+        "print(source.name, flush=True)\n"
+        "while source.read(): pass\n"
+    )
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert program.stdout.readline() == b"Monitor of Speakers\n"
+    (helper,) = psutil.Process(program.pid).children()
+    program.kill()  # without any chance to clean up
+    program.communicate()
+    psutil.wait_procs([helper], timeout=30)
+    assert not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE
 
 
 def test_an_unknown_device_is_named_with_its_nearest_neighbours(pulse):

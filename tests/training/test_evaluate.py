@@ -12,19 +12,18 @@ from realtime_mer.model.checkpoint import load_checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
 from training.__main__ import app
 from training.cache import feature_store
+from training.calibration import calibrate
 from training.corpora import read_clips
 from training.evaluate import (
     FIRST_WHOLE_HOP,
     Predictions,
-    bootstrap,
-    calibrate,
     clip_table,
-    coverage,
     evaluate,
     load_network,
     run_clip,
 )
 from training.export import export
+from training.metrics import bootstrap, coverage
 from training.run import Run, open_run
 from training.train import train_part
 
@@ -96,7 +95,7 @@ def test_baselines_come_from_the_training_side_of_each_fold_alone(run: Run) -> N
 def test_the_bootstrap_draws_groups_not_clips() -> None:
     table = pd.DataFrame({"group": ["a"] * 50 + ["b"] * 50, "x": [0.0] * 50 + [1.0] * 50})
     interval = bootstrap(table, lambda t: t["x"].mean())
-    assert (interval["low"], interval["value"], interval["high"]) == (0.0, 0.5, 1.0)
+    assert interval == (0.5, 0.0, 1.0)
 
 
 def test_calibration_makes_intervals_hold_as_many_ratings_as_they_say(run: Run) -> None:
@@ -158,7 +157,9 @@ def test_the_commands_train_evaluate_and_export_a_checkpoint_that_runs_as_it_was
     assert all(entry["licence"] for entry in card.corpora)
     assert card.training["refit_on_all_clips"] is True
     assert card.training["split_sha256"] == run.split.hash
-    assert card.metrics == json.loads((folder / "report.json").read_text())["metrics"]
+    told = json.loads((folder / "report.json").read_text())["metrics"]
+    assert card.metrics[: len(told)] == told
+    assert card.metrics[-1]["metric"] == "coverage of the 90% interval, clip arousal"
     assert card.calibration.prior_arousal_sd == pytest.approx(0.7)
 
 

@@ -44,7 +44,7 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
     train_part(clips, features, None, config, tmp_path / "whole", stream_key=0)
 
     steps = []
-    step = training.train._step
+    step = training.train._losses
 
     def killed(*args: object, **keywords: object) -> object:
         steps.append(1)
@@ -53,7 +53,7 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
         return step(*args, **keywords)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.train, "_step", killed)
+        patch.setattr(training.train, "_losses", killed)
         with pytest.raises(KeyboardInterrupt):
             train_part(clips, features, None, config, tmp_path / "killed", stream_key=0)
     assert not (tmp_path / "killed" / "weights.safetensors").exists()

@@ -1,0 +1,101 @@
+"""What the service answers over plain HTTP (pure, no socket)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from realtime_mer.web import asset
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """An answer.
+
+    Attributes:
+        status: of HTTP.
+        body: empty where only the headers were asked for.
+        length: of the body, also where that was left out.
+        headers: all but ``Date``, ``Connection`` and ``Content-Length``.
+    """
+
+    status: HTTPStatus
+    body: bytes
+    length: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def text(cls, status: HTTPStatus, text: str, **headers: str) -> "Page":
+        """Return a line for people; ``headers`` with underscores for hyphens."""
+        body = f"{text}\n".encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(
+            status=status,
+            body=body,
+            length=len(body),
+            headers={**_GUARDS, "Content-Type": _TEXT, "Cache-Control": "no-store", **named},
+        )
+
+    def without_body(self) -> "Page":
+        """Return what HEAD gets."""
+        return Page(status=self.status, body=b"", length=self.length, headers=self.headers)
+
+
+def answer(path: str, *, authority: str, metrics: Callable[[], tuple[bytes, str]] | None) -> Page:
+    """Return what is at a path.
+
+    Args:
+        path: of the request, with or without a query.
+        authority: ``HOST:PORT`` as the browser reached the service; its page may connect there.
+        metrics: gives the body and content type of ``/metrics``; None where the request lacks the
+            token.
+    """
+    path = path.partition("?")[0]
+    if path == "/healthz":
+        return Page.text(HTTPStatus.OK, "ok")
+    if path == "/metrics":
+        if metrics is None:
+            return Page.text(
+                HTTPStatus.UNAUTHORIZED, "a token is needed", WWW_Authenticate="Bearer"
+            )
+        return _found(*metrics(), cache="no-store", policy=_POLICY)
+    found = asset(path)
+    if found is None:
+        return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
+    # A page of an older version must not talk to a newer service, so browsers ask every time.
+    policy = f"{_POLICY}; {_OWN_FILES}; {_connections(authority)}"
+    return _found(found.body, found.content_type, cache="no-cache", policy=policy)
+
+
+def _connections(authority: str) -> str:
+    # Not every browser counts ws: as 'self'. Behind a proxy, only the page knows which it is.
+    return f"connect-src 'self' ws://{authority} wss://{authority}"
+
+
+def _found(body: bytes, content_type: str, *, cache: str, policy: str) -> Page:
+    return Page(
+        status=HTTPStatus.OK,
+        body=body,
+        length=len(body),
+        headers={
+            **_GUARDS,
+            "Content-Security-Policy": policy,
+            "Content-Type": content_type,
+            "Cache-Control": cache,
+        },
+    )
+
+
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_OWN_FILES = (
+    "script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' data:; "
+    "font-src 'self'; manifest-src 'self'"
+)
+_GUARDS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}

@@ -1,0 +1,371 @@
+/** The page: a subscription, and everything that shows it. */
+
+import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
+import { MOOD_WORDS, STATUS } from "./emotion.js";
+import { History } from "./history.js";
+import { Markers } from "./markers.js";
+import { connect, tokenFromFragment } from "./realtime-mer.js";
+import * as settings from "./settings.js";
+import {
+  Steady,
+  approach,
+  clock,
+  css,
+  decibels,
+  levelShare,
+  moodColour,
+  signed,
+  tint,
+} from "./values.js";
+
+// Times in seconds: how long the point and the colour glide, how long a mood must stand before its
+// word is shown, how often the numbers change, how much the time lines show.
+const PACE = {
+  dj: { glide: 0.15, colour: 1.5, hold: 0.4, texts: 0.4, lines: 0.25, span: 120 },
+  therapy: { glide: 0.9, colour: 4, hold: 2, texts: 1, lines: 0.5, span: 240 },
+};
+const STILL_PERIOD = 1; // with reduced motion the point steps once a second instead of gliding
+const LATE_SECONDS = 2; // a connected service that sends nothing for so long is said to be late
+const ANNOUNCE_SECONDS = 5; // a screen reader says a mood at most so often
+const GROUND = [12, 15, 20]; // of the dj theme, as in style.css
+const TINT_SHARE = 0.2;
+const COORDINATES = ["valence", "arousal", "valence_sd", "arousal_sd"];
+
+const root = document.documentElement;
+const byId = (id) => document.getElementById(id);
+const seconds = () => performance.now() / 1000;
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+const plane = new Plane(document.querySelector("#plane svg"));
+const lines = ["valence", "arousal"].map((name) => new TimeLine(byId(`${name}-line`), name));
+const quadrants = quadrantBars(document.querySelector("#quadrants ul"));
+const gems = gemsBars(document.querySelector("#gems ul"));
+const history = new History(Math.max(...Object.values(PACE).map(({ span }) => span)));
+const steady = new Steady();
+
+const seen = {
+  link: { state: "connecting", reason: "" },
+  estimate: null,
+  arrived: seconds(),
+  status: null,
+  detail: "",
+  source: "",
+  roundtrip: null,
+  level: null,
+};
+let theme = settings.theme();
+let words = settings.words();
+let here = null;
+let shownColour = null;
+let shownLevel = 0;
+let zero = settings.sessionStart();
+let announced = { mood: "", at: -Infinity };
+const done = { frame: seconds(), step: 0, trace: 0, texts: 0, lines: 0, colour: 0 };
+
+// --- what the service sends -------------------------------------------------------------------
+
+const scheme = location.protocol === "https:" ? "wss" : "ws";
+const stream = connect(`${scheme}://${location.host}/`, {
+  streams: ["estimates", "status", "level", "markers"],
+  token: tokenFromFragment(),
+});
+const markers = new Markers(
+  {
+    form: byId("marker"),
+    note: byId("note"),
+    message: byId("marker-message"),
+    list: byId("markers"),
+    save: byId("save"),
+  },
+  (label, id) => stream.mark(label, id),
+);
+
+stream.addEventListener("link", ({ detail }) => {
+  seen.link = detail;
+  if (detail.state === "connected") seen.arrived = seconds();
+  if (detail.state === "lost") {
+    seen.roundtrip = null;
+    markers.lose();
+  }
+  if (detail.state === "refused") askForToken(detail.reason);
+  showState();
+});
+stream.addEventListener("estimate", ({ detail }) => {
+  if (detail.t < (seen.estimate?.t ?? zero)) restartClock(0); // a stream started afresh
+  if (detail.status !== seen.status) seen.detail = "";
+  seen.estimate = detail;
+  seen.status = detail.status;
+  seen.arrived = seconds();
+  history.add(detail);
+});
+stream.addEventListener("status", ({ detail }) => {
+  seen.status = detail.status;
+  seen.detail = detail.detail;
+  seen.source = detail.source;
+});
+stream.addEventListener("level", ({ detail }) => {
+  seen.level = detail;
+});
+stream.addEventListener("marker", ({ detail }) => {
+  markers.confirm(detail);
+  done.lines = 0;
+});
+stream.addEventListener("error", ({ detail }) => {
+  byId("marker-message").textContent = `The service refused it: ${detail.message}`;
+});
+stream.addEventListener("roundtrip", ({ detail }) => {
+  seen.roundtrip = detail.ms;
+});
+
+// --- what is shown ------------------------------------------------------------------------------
+
+/** Return the state in a word, a note to it, and whether music is estimated now. */
+function state() {
+  const { link, estimate, status, detail } = seen;
+  if (link.state === "lost") return ["reconnecting", link.reason, false];
+  if (link.state === "refused") return ["refused", link.reason, false];
+  if (link.state !== "connected") return [link.state, "", false];
+  const late = seconds() - seen.arrived;
+  const audible = status === null || status === "music" || status === "warming_up";
+  if (audible && (estimate === null || late > LATE_SECONDS)) {
+    return ["waiting", late >= 1 ? `no estimate for ${Math.floor(late)} s` : "", false];
+  }
+  const { word, note } = STATUS[status] ?? { word: status, note: "" };
+  return [word, status === "music" ? "" : detail || note, status === "music"];
+}
+
+function showState() {
+  const [word, note, current] = state();
+  write("state-word", word);
+  write("state-note", note);
+  root.classList.toggle("held", !current);
+  root.dataset.link = seen.link.state;
+  plane.showCurrent(current);
+}
+
+function showTexts(now) {
+  const { estimate } = seen;
+  showState();
+  const roundtrip = seen.roundtrip === null ? "" : `, network ${Math.ceil(seen.roundtrip)} ms`;
+  write("origin", [seen.source, stream.hello?.model].filter(Boolean).join(", model "));
+  if (estimate === null) return;
+  const mood = steady.offer(estimate.mood, now, PACE[theme].hold);
+  plane.showMood(mood);
+  write("mood", words[mood] ?? mood);
+  for (const name of ["valence", "arousal"]) {
+    write(name, signed(estimate[name]));
+    write(`${name}-sd`, `\u00b1 ${estimate[`${name}_sd`].toFixed(2)}`);
+  }
+  quadrants.show(estimate.quadrants);
+  gems.show(estimate.gems);
+  const { level_dbfs, peak_dbfs } = seen.level ?? { level_dbfs: estimate.level_dbfs };
+  const loud = peak_dbfs > -0.5 ? ", at full scale" : "";
+  write("level", decibels(level_dbfs) + loud);
+  const latency = estimate.latency_ms === null ? "\u2013" : `${Math.round(estimate.latency_ms)} ms`;
+  write("latency", `latency ${latency}${roundtrip}`);
+  write("losses", `xruns ${estimate.xruns}, skipped ${estimate.skipped}`);
+  write("clock", clock(estimate.t - zero));
+  announce(mood, now);
+}
+
+/** Tell a screen reader about a new mood, but not about every one of a restless piece. */
+function announce(mood, now) {
+  if (mood === announced.mood || now - announced.at < ANNOUNCE_SECONDS) return;
+  announced = { mood, at: now };
+  const { valence, arousal } = seen.estimate;
+  const numbers = `valence ${signed(valence)}, arousal ${signed(arousal)}`;
+  write("announcer", `${words[mood] ?? mood}, ${numbers}`);
+}
+
+function write(id, text) {
+  const element = byId(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function movePoint(now, elapsed) {
+  const goal = seen.estimate;
+  if (goal === null) return;
+  const still = reducedMotion.matches;
+  if (still && here !== null && now - done.step < STILL_PERIOD) return;
+  done.step = now;
+  const jumps = here === null || elapsed > 1;
+  if (jumps) plane.jump();
+  const tau = jumps || still ? 0 : PACE[theme].glide;
+  const next = {};
+  for (const name of COORDINATES) next[name] = approach(here?.[name] ?? 0, goal[name], elapsed, tau);
+  const moved = here === null || COORDINATES.some((name) => Math.abs(next[name] - here[name]) > 1e-4);
+  if (!moved) return;
+  here = next;
+  plane.move(here);
+}
+
+/** Let the colour of the dj theme follow the mood, slowly enough never to flash. */
+function showColour(elapsed) {
+  if (here === null) return;
+  const goal = moodColour(here.valence, here.arousal);
+  const from = shownColour ?? goal;
+  shownColour = goal.map((part, channel) =>
+    approach(from[channel], part, elapsed, PACE[theme].colour),
+  );
+  setProperty("--mood", css(shownColour));
+  setProperty("--tint", css(tint(GROUND, shownColour, TINT_SHARE)));
+}
+
+function setProperty(name, value) {
+  if (root.style.getPropertyValue(name) !== value) root.style.setProperty(name, value);
+}
+
+function showLevel(elapsed) {
+  const level = seen.level ?? seen.estimate;
+  if (level === null) return;
+  const goal = levelShare(level.level_dbfs);
+  const next = reducedMotion.matches ? goal : approach(shownLevel, goal, elapsed, PACE[theme].glide);
+  if (Math.abs(next - shownLevel) < 0.002) return;
+  shownLevel = next;
+  byId("meter-fill").style.transform = `scaleX(${shownLevel.toFixed(3)})`;
+}
+
+function frame() {
+  const now = seconds();
+  const pace = PACE[theme];
+  const due = (name, period) => {
+    const is = now - done[name] >= period;
+    if (is) done[name] = now;
+    return is;
+  };
+  const slowly = reducedMotion.matches ? STILL_PERIOD : 0;
+  movePoint(now, now - done.frame);
+  if (!slowly) showLevel(now - done.frame);
+  done.frame = now;
+  if (due("trace", Math.max(0.1, slowly))) plane.trace(now);
+  const sinceColour = now - done.colour;
+  if (due("colour", 0.1)) showColour(sinceColour);
+  if (due("texts", Math.max(pace.texts, slowly))) {
+    showTexts(now);
+    if (slowly) showLevel(slowly);
+  }
+  if (due("lines", Math.max(pace.lines, slowly))) {
+    for (const line of lines) line.draw(history, pace.span, markers.times);
+  }
+  requestAnimationFrame(frame);
+}
+
+// --- what the user does -------------------------------------------------------------------------
+
+function showTheme() {
+  root.dataset.theme = theme;
+  byId("theme").textContent = theme === "dj" ? "Therapy theme" : "DJ theme";
+  byId("session-title").textContent = theme === "dj" ? "Markers" : "Session notes";
+  done.texts = done.lines = 0;
+}
+
+function changeTheme() {
+  theme = settings.THEMES[(settings.THEMES.indexOf(theme) + 1) % settings.THEMES.length];
+  settings.keepTheme(theme);
+  showTheme();
+}
+
+function restartClock(t) {
+  zero = t;
+  settings.keepSessionStart(zero);
+  markers.countFrom(zero);
+  done.texts = 0;
+}
+
+function askForToken(reason) {
+  write("token-reason", `It says: ${reason || "wrong token or none"}.`);
+  if (!byId("token-dialog").open) byId("token-dialog").showModal();
+}
+
+function editWords() {
+  const fields = MOOD_WORDS.map(({ word }) => {
+    const label = document.createElement("label");
+    label.textContent = word;
+    const input = document.createElement("input");
+    input.name = word;
+    input.maxLength = 16;
+    input.value = words[word] ?? "";
+    label.append(input);
+    return label;
+  });
+  byId("words-fields").replaceChildren(...fields);
+  byId("words-dialog").showModal();
+}
+
+function takeWords() {
+  const inputs = [...byId("words-fields").querySelectorAll("input")];
+  const own = inputs.map(({ name, value }) => [name, value.trim()]).filter(([, value]) => value);
+  words = Object.fromEntries(own);
+  settings.keepWords(words);
+  plane.showWords(words);
+  done.texts = 0;
+}
+
+async function changeFullScreen() {
+  if (document.fullscreenElement) {
+    await document.exitFullscreen();
+  } else {
+    await root.requestFullscreen();
+  }
+}
+
+/** Keep the screen on; browsers allow it on https and on this machine's own addresses only. */
+async function stayAwake() {
+  if (document.visibilityState !== "visible") return;
+  try {
+    const lock = await navigator.wakeLock?.request("screen");
+    write("awake", lock ? "screen stays on" : "screen may turn off");
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    write("awake", "screen may turn off"); // a low battery, say
+  }
+}
+
+const actions = {
+  m: () => markers.set(),
+  n: () => byId("note").focus(),
+  t: changeTheme,
+  w: editWords,
+  f: () => document.fullscreenEnabled && changeFullScreen(),
+  "?": () => byId("help-dialog").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target === byId("note")) byId("note").blur();
+  const typing = event.target instanceof HTMLInputElement || document.querySelector("dialog[open]");
+  if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const action = actions[event.key.toLowerCase()];
+  if (action === undefined) return;
+  event.preventDefault();
+  action();
+});
+byId("theme").addEventListener("click", changeTheme);
+byId("words").addEventListener("click", editWords);
+byId("full").addEventListener("click", changeFullScreen);
+byId("help").addEventListener("click", actions["?"]);
+byId("restart").addEventListener("click", () => restartClock(seen.estimate?.t ?? 0));
+byId("words-reset").addEventListener("click", () => {
+  for (const input of byId("words-fields").querySelectorAll("input")) input.value = "";
+});
+byId("words-dialog").addEventListener("close", () => {
+  if (byId("words-dialog").returnValue === "save") takeWords();
+});
+byId("token-dialog").addEventListener("close", () => {
+  if (byId("token").value === "") return;
+  settings.keepToken(byId("token").value);
+  location.reload();
+});
+// Another link opened in the same tab changes only the fragment, and loads nothing by itself.
+addEventListener("hashchange", () => location.reload());
+document.addEventListener("fullscreenchange", () => {
+  byId("full").setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+});
+document.addEventListener("visibilitychange", stayAwake);
+
+byId("full").hidden = !document.fullscreenEnabled;
+plane.showWords(words);
+markers.countFrom(zero);
+showTheme();
+showState();
+stayAwake();
+requestAnimationFrame(frame);

@@ -1,0 +1,345 @@
+/** The plane, the time lines and the bars, drawn as SVG and HTML in the colours of the theme. */
+
+import { GEMS, MOOD_WORDS, QUADRANTS } from "./emotion.js";
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const TRAIL_SECONDS = 30;
+const PIECES = 12; // steps of the fade
+const MINUS = "\u2212";
+
+function add(parent, name, attributes = {}, text = "") {
+  const element = document.createElementNS(NAMESPACE, name);
+  set(element, attributes);
+  element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
+/** Call back with width and height of an element in CSS pixels, now and whenever they change. */
+function onResize(element, callback) {
+  new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width > 0) callback(contentRect.width, contentRect.height);
+  }).observe(element);
+}
+
+/** Valence to the right, arousal upwards, both in [-1, 1], with the mood words at their places. */
+export class Plane {
+  #svg;
+  #side = 0;
+  #left = 0;
+  #top = 0;
+  #here = null;
+  #path = [];
+  #grounds;
+  #axes;
+  #corners;
+  #ticks;
+  #titles;
+  #words;
+  #pieces;
+  #ellipse;
+  #point;
+
+  constructor(svg) {
+    this.#svg = svg;
+    this.#grounds = QUADRANTS.map(({ name }) => add(svg, "rect", { class: `ground ${name}` }));
+    this.#axes = [add(svg, "path", { class: "axis" }), add(svg, "rect", { class: "frame" })];
+    this.#corners = QUADRANTS.map(({ name }) => add(svg, "text", { class: "corner" }, name));
+    this.#ticks = ["x", "y"].flatMap((axis) =>
+      [-1, 0, 1].map((value) => ({
+        axis,
+        value,
+        text: add(svg, "text", { class: `tick ${axis}` }, String(value).replace("-", MINUS)),
+      })),
+    );
+    this.#titles = [
+      add(svg, "text", { class: "title" }, "unpleasant \u2190 valence \u2192 pleasant"),
+      add(svg, "text", { class: "title" }, "calm \u2190 arousal \u2192 energetic"),
+    ];
+    this.#pieces = Array.from({ length: PIECES }, (_, number) => {
+      const share = (number + 1) / PIECES;
+      return add(svg, "polyline", {
+        class: "trail",
+        "stroke-opacity": (0.06 + 0.64 * share ** 1.5).toFixed(2),
+        "stroke-width": (1 + 2 * share).toFixed(2),
+      });
+    });
+    this.#ellipse = add(svg, "ellipse", { class: "uncertainty" });
+    this.#words = new Map(
+      MOOD_WORDS.map((mood) => [
+        mood.word,
+        { mood, text: add(svg, "text", { class: "word" }, mood.word) },
+      ]),
+    );
+    this.#point = add(svg, "circle", { class: "point", r: 9 });
+    this.showCurrent(false);
+    onResize(svg, (width, height) => this.#layOut(width, height));
+  }
+
+  /** Write the user's own words in the place of the usual ones. */
+  showWords(mapping) {
+    for (const [word, { text }] of this.#words) text.textContent = mapping[word] ?? word;
+  }
+
+  /** Make the word of the mood stand out. */
+  showMood(mood) {
+    for (const [word, { text }] of this.#words) text.classList.toggle("here", word === mood);
+  }
+
+  /** Draw a filled point for music that plays now, a hollow and dashed one for any other. */
+  showCurrent(current) {
+    this.#svg.classList.toggle("held", !current);
+  }
+
+  /**
+   * Move the point.
+   *
+   * @param {object} here `{valence, arousal, valence_sd, arousal_sd}`
+   */
+  move(here) {
+    this.#here = here;
+    if (this.#side === 0) return;
+    const [x, y] = [this.#x(here.valence), this.#y(here.arousal)];
+    set(this.#point, { cx: x.toFixed(2), cy: y.toFixed(2) });
+    const half = this.#side / 2;
+    set(this.#ellipse, {
+      cx: x.toFixed(2),
+      cy: y.toFixed(2),
+      rx: (here.valence_sd * half).toFixed(2),
+      ry: (here.arousal_sd * half).toFixed(2),
+    });
+    this.#svg.dataset.valence = here.valence.toFixed(4);
+    this.#svg.dataset.arousal = here.arousal.toFixed(4);
+  }
+
+  /**
+   * Leave a trace where the point is now, and draw what it left in the last half minute.
+   *
+   * @param {number} now seconds of any steady clock
+   */
+  trace(now) {
+    if (this.#here === null) return;
+    this.#path.push({ now, valence: this.#here.valence, arousal: this.#here.arousal });
+    this.#path = this.#path.filter((place) => now - place.now <= TRAIL_SECONDS);
+    const pieces = Array.from({ length: PIECES }, () => []);
+    for (const place of this.#path) {
+      const age = (now - place.now) / TRAIL_SECONDS;
+      const number = Math.min(PIECES - 1, Math.floor((1 - age) * PIECES));
+      const corner = `${this.#x(place.valence).toFixed(1)},${this.#y(place.arousal).toFixed(1)}`;
+      pieces[number].push(corner);
+      // The first corner of a piece also ends the one before, so that they meet.
+      if (number > 0 && pieces[number].length === 1) pieces[number - 1].push(corner);
+    }
+    pieces.forEach((corners, number) => set(this.#pieces[number], { points: corners.join(" ") }));
+  }
+
+  /** Forget the trail. */
+  jump() {
+    this.#path = [];
+  }
+
+  #x(valence) {
+    return this.#left + ((valence + 1) / 2) * this.#side;
+  }
+
+  #y(arousal) {
+    return this.#top + ((1 - arousal) / 2) * this.#side;
+  }
+
+  #layOut(width, height) {
+    const small = width < 420;
+    const [margin, edge] = small ? [28, 4] : [44, 8];
+    this.#side = Math.max(1, Math.min(width - margin - edge, height - margin - edge));
+    this.#left = margin + (width - margin - edge - this.#side) / 2;
+    this.#top = edge + (height - margin - edge - this.#side) / 2;
+    set(this.#svg, { viewBox: `0 0 ${width} ${height}` });
+    const [left, top, half] = [this.#left, this.#top, this.#side / 2];
+    const [right, bottom] = [left + this.#side, top + this.#side];
+    const quarters = { Q1: [half, 0], Q2: [0, 0], Q3: [0, half], Q4: [half, half] };
+    QUADRANTS.forEach(({ name }, number) => {
+      const [x, y] = quarters[name];
+      set(this.#grounds[number], { x: left + x, y: top + y, width: half, height: half });
+      const inset = small ? 7 : 12;
+      set(this.#corners[number], {
+        x: x === 0 ? left + inset : right - inset,
+        y: y === 0 ? top + inset : bottom - inset,
+        "text-anchor": x === 0 ? "start" : "end",
+        "dominant-baseline": y === 0 ? "hanging" : "auto",
+      });
+    });
+    set(this.#axes[0], {
+      d: `M${left} ${this.#y(0)}H${right}M${this.#x(0)} ${top}V${bottom}`,
+    });
+    set(this.#axes[1], { x: left, y: top, width: this.#side, height: this.#side });
+    for (const { axis, value, text } of this.#ticks) {
+      // The outermost are kept inside of the picture.
+      const anchor = { "-1": "start", 0: "middle", 1: "end" }[value];
+      const place =
+        axis === "x"
+          ? { x: this.#x(value), y: bottom + (small ? 13 : 18), "text-anchor": anchor }
+          : {
+              x: left - (small ? 5 : 8),
+              y: this.#y(value) + { "-1": 0, 0: 4, 1: 10 }[value],
+              "text-anchor": "end",
+            };
+      set(text, place);
+    }
+    const [below, beside] = small ? [25, 20] : [38, 32];
+    set(this.#titles[0], { x: left + half, y: bottom + below });
+    set(this.#titles[1], {
+      x: left - beside,
+      y: top + half,
+      transform: `rotate(-90 ${left - beside} ${top + half})`,
+    });
+    for (const { mood, text } of this.#words.values()) {
+      set(text, { x: this.#x(mood.valence), y: this.#y(mood.arousal) });
+    }
+    set(this.#point, { r: Math.max(7, this.#side / 55) });
+    if (this.#here !== null) this.move(this.#here);
+  }
+}
+
+/** One quantity in [-1, 1] over the last minutes, in a band of one standard deviation. */
+export class TimeLine {
+  #svg;
+  #name;
+  #size = null;
+  #grid;
+  #band;
+  #line;
+  #marks;
+  #ticks;
+  #times;
+  #seconds = 0;
+
+  /**
+   * @param {SVGElement} svg
+   * @param {string} name `valence` or `arousal`
+   */
+  constructor(svg, name) {
+    this.#svg = svg;
+    this.#name = name;
+    this.#grid = add(svg, "path", { class: "axis" });
+    this.#marks = add(svg, "path", { class: "mark" });
+    this.#band = add(svg, "path", { class: `band ${name}` });
+    this.#line = add(svg, "path", { class: `line ${name}` });
+    this.#ticks = [-1, 0, 1].map((value) => ({
+      value,
+      text: add(svg, "text", { class: "tick" }, String(value).replace("-", MINUS)),
+    }));
+    this.#times = add(svg, "g");
+    add(svg, "text", { class: `label ${name}`, x: 30, y: 12 }, name);
+    onResize(svg, (width, height) => {
+      this.#size = { left: 24, right: width - 6, top: 18, bottom: height - 20 };
+      set(svg, { viewBox: `0 0 ${width} ${height}` });
+      this.#seconds = 0; // lay out at the next drawing
+    });
+  }
+
+  /**
+   * Draw.
+   *
+   * @param {History} history
+   * @param {number} seconds how much of it
+   * @param {number[]} marks stream times of markers
+   */
+  draw(history, seconds, marks) {
+    if (this.#size === null) return;
+    if (seconds !== this.#seconds) this.#layOut(seconds);
+    const newest = history.newest;
+    if (newest === undefined) return;
+    const { left, right, top, bottom } = this.#size;
+    const x = (t) => (right + ((t - newest.t) / seconds) * (right - left)).toFixed(1);
+    const y = (value) =>
+      (top + ((1 - Math.min(1, Math.max(-1, value))) / 2) * (bottom - top)).toFixed(1);
+    const runs = history.runs(seconds, right - left);
+    const line = (rows, value) => rows.map((row) => `${x(row.t)} ${y(value(row))}`).join("L");
+    const sd = (row) => row[`${this.#name}_sd`];
+    const mean = (row) => row[this.#name];
+    set(this.#line, { d: runs.map((rows) => `M${line(rows, mean)}`).join("") });
+    const band = (rows) =>
+      `M${line(rows, (row) => mean(row) + sd(row))}` +
+      `L${line(rows.toReversed(), (row) => mean(row) - sd(row))}Z`;
+    set(this.#band, { d: runs.map(band).join("") });
+    const seen = marks.filter((t) => t <= newest.t && t > newest.t - seconds);
+    set(this.#marks, { d: seen.map((t) => `M${x(t)} ${top}V${bottom}`).join("") });
+  }
+
+  #layOut(seconds) {
+    this.#seconds = seconds;
+    const { left, right, top, bottom } = this.#size;
+    const middle = (top + bottom) / 2;
+    set(this.#grid, {
+      d: `M${left} ${top}H${right}M${left} ${middle}H${right}M${left} ${bottom}H${right}`,
+    });
+    for (const { value, text } of this.#ticks) {
+      set(text, { x: left - 6, y: { "-1": bottom, 0: middle, 1: top }[value] + 4 });
+    }
+    this.#times.replaceChildren();
+    const step = seconds / ((right - left) / seconds < 1.2 ? 2 : 4);
+    for (let ago = seconds - step; ago >= 0; ago -= step) {
+      const words = ago === 0 ? "now" : `${MINUS}${ago < 60 ? `${ago} s` : `${ago / 60} min`}`;
+      set(add(this.#times, "text", { class: "tick" }, words), {
+        x: right - (ago / seconds) * (right - left),
+        y: bottom + 15,
+        "text-anchor": ago === 0 ? "end" : "middle",
+      });
+    }
+  }
+}
+
+/** Horizontal bars of shares in [0, 1], each with its name and per cent. */
+class Bars {
+  #rows;
+
+  /**
+   * @param {HTMLElement} list
+   * @param {{name: string, label: string}[]} items
+   */
+  constructor(list, items) {
+    this.#rows = items.map(({ name, label }) => {
+      const row = document.createElement("li");
+      row.className = name;
+      const part = (kind, parent = row) => {
+        const element = document.createElement("span");
+        element.className = kind;
+        parent.append(element);
+        return element;
+      };
+      part("name").textContent = label;
+      const fill = part("fill", part("groove"));
+      const percent = part("percent");
+      list.append(row);
+      return { name, row, fill, percent };
+    });
+  }
+
+  /** Draw shares by their names. */
+  show(shares) {
+    const largest = Math.max(...this.#rows.map(({ name }) => shares[name]));
+    for (const { name, row, fill, percent } of this.#rows) {
+      const share = shares[name];
+      fill.style.transform = `scaleX(${Math.min(1, Math.max(0, share)).toFixed(3)})`;
+      percent.textContent = `${Math.round(100 * share)}%`;
+      row.classList.toggle("largest", share === largest);
+    }
+  }
+}
+
+/** Make the bars of the quadrants. */
+export function quadrantBars(list) {
+  const items = QUADRANTS.map(({ name, label }) => ({ name, label: `${name} ${label}` }));
+  return new Bars(list, items);
+}
+
+/** Make the bars of the GEMS shares. */
+export function gemsBars(list) {
+  return new Bars(
+    list,
+    GEMS.map((name) => ({ name, label: name.replaceAll("_", " ") })),
+  );
+}

@@ -1,0 +1,56 @@
+/**
+ * The words of the display and their places: those of realtime_mer/emotion.py and
+ * realtime_mer/display/words.py, which tests hold this file to.
+ */
+
+export const MOOD_WORDS = [
+  { word: "neutral", valence: 0.0, arousal: 0.0 },
+  { word: "happy", valence: 0.59, arousal: 0.1 },
+  { word: "delighted", valence: 0.54, arousal: 0.25 },
+  { word: "excited", valence: 0.39, arousal: 0.46 },
+  { word: "astonished", valence: 0.21, arousal: 0.56 },
+  { word: "tense", valence: -0.05, arousal: 0.6 },
+  { word: "afraid", valence: -0.25, arousal: 0.54 },
+  { word: "distressed", valence: -0.46, arousal: 0.39 },
+  { word: "miserable", valence: -0.59, arousal: -0.1 },
+  { word: "sad", valence: -0.52, arousal: -0.3 },
+  { word: "bored", valence: -0.3, arousal: -0.52 },
+  { word: "tired", valence: -0.0, arousal: -0.6 },
+  { word: "calm", valence: 0.42, arousal: -0.42 },
+  { word: "serene", valence: 0.52, arousal: -0.3 },
+  { word: "pleased", valence: 0.6, arousal: -0.05 },
+];
+
+export const QUADRANTS = [
+  { name: "Q1", label: "pleasant, energetic" },
+  { name: "Q2", label: "unpleasant, energetic" },
+  { name: "Q3", label: "unpleasant, calm" },
+  { name: "Q4", label: "pleasant, calm" },
+];
+
+export const GEMS = [
+  "amazement",
+  "solemnity",
+  "tenderness",
+  "nostalgia",
+  "calmness",
+  "power",
+  "joyful_activation",
+  "tension",
+  "sadness",
+];
+
+export const STATUS = {
+  warming_up: { word: "warming up", note: "less than 3 s of sound so far" },
+  music: { word: "music", note: "" },
+  silence: { word: "silence", note: "the last estimate is held" },
+  no_signal: {
+    word: "no signal",
+    note: "only zeros arrive: a denied permission or a paused player",
+  },
+  gap: { word: "gap", note: "samples were lost" },
+  reconnecting: {
+    word: "reconnecting",
+    note: "the sound device is gone; the last estimate is held",
+  },
+};

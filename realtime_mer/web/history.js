@@ -1,0 +1,58 @@
+/** The recent past of the estimates (pure). */
+
+const BREAK_SECONDS = 1; // a longer hole in stream time is drawn as a hole
+
+export class History {
+  #rows = [];
+  #seconds;
+  #count = 0;
+
+  /** @param {number} seconds how much is kept */
+  constructor(seconds) {
+    this.#seconds = seconds;
+  }
+
+  /** Append an estimate; a step back in time (another stream, or one started afresh) forgets all. */
+  add({ t, valence, arousal, valence_sd, arousal_sd }) {
+    const newest = this.#rows.at(-1);
+    if (newest !== undefined && t <= newest.t) this.#rows = [];
+    const hole = this.#rows.length > 0 && t - newest.t > BREAK_SECONDS;
+    this.#count += 1;
+    this.#rows.push({ number: this.#count, hole, t, valence, arousal, valence_sd, arousal_sd });
+    // Rarely, since it moves everything that stays.
+    if (this.#rows[0].t < t - 1.2 * this.#seconds) this.#rows = this.#since(t - this.#seconds);
+  }
+
+  /** The newest row, or undefined. */
+  get newest() {
+    return this.#rows.at(-1);
+  }
+
+  /**
+   * Return the runs without a hole of the last seconds, oldest first.
+   *
+   * @param {number} seconds
+   * @param {number} [most] about how many rows in all; the same ones stay in while time goes on, so
+   *   that a line does not shimmer
+   * @returns {object[][]} rows `{t, valence, arousal, valence_sd, arousal_sd}`
+   */
+  runs(seconds, most = Infinity) {
+    if (this.#rows.length === 0) return [];
+    const rows = this.#since(this.newest.t - seconds);
+    const step = 2 ** Math.max(0, Math.ceil(Math.log2(rows.length / most)));
+    const runs = [];
+    rows.forEach((row, place) => {
+      const starts = place === 0 || row.hole;
+      if (starts) runs.push([]);
+      const ends = place + 1 === rows.length || rows[place + 1].hole;
+      if (starts || ends || row.number % step === 0) runs.at(-1).push(row);
+    });
+    return runs;
+  }
+
+  #since(t) {
+    let start = this.#rows.length;
+    while (start > 0 && this.#rows[start - 1].t >= t) start -= 1;
+    return this.#rows.slice(start);
+  }
+}

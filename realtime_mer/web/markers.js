@@ -1,0 +1,108 @@
+/** The markers: a form that sets them, a list that shows what the service confirmed. */
+
+import { clock } from "./values.js";
+
+const MOST = 200;
+const DEFAULT_LABEL = "mark";
+
+/** Return a note as one line that the service takes; `mark` where there is none. */
+export function asLabel(note) {
+  return note.replace(/\p{Cc}+/gu, " ").trim().slice(0, 200) || DEFAULT_LABEL;
+}
+
+export class Markers {
+  #parts;
+  #mark;
+  #markers = [];
+  #waiting = new Map();
+  #prefix = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+  #sent = 0;
+  #zero = 0;
+
+  /**
+   * @param {object} parts the elements `form`, `note`, `message`, `list` and `save`
+   * @param {(label: string, id: string) => boolean} mark sends a marker
+   */
+  constructor(parts, mark) {
+    this.#parts = parts;
+    this.#mark = mark;
+    parts.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.set();
+    });
+    parts.save.addEventListener("click", () => this.#save());
+  }
+
+  /** Stream times of the markers in seconds. */
+  get times() {
+    return this.#markers.map(({ t }) => t).filter((t) => t !== null);
+  }
+
+  /** Set a marker now, with the note. */
+  set() {
+    const label = asLabel(this.#parts.note.value);
+    this.#sent += 1;
+    const id = `${this.#prefix}-${this.#sent}`;
+    if (!this.#mark(label, id)) {
+      this.#say("Not set: there is no connection. The note is kept.");
+      return;
+    }
+    this.#waiting.set(id, label);
+    this.#parts.note.value = "";
+    this.#say("");
+  }
+
+  /** List a marker that the service sent, whoever set it. */
+  confirm({ label, id, t, wall_time }) {
+    this.#markers = [{ label, t, wall_time }, ...this.#markers].slice(0, MOST);
+    if (this.#waiting.delete(id)) this.#say(`Set: ${label}`);
+    this.#list();
+  }
+
+  /** Say of markers on their way that they may be lost. */
+  lose() {
+    const labels = [...this.#waiting.values()].join(", ");
+    this.#waiting.clear();
+    if (labels) this.#say(`Not confirmed: ${labels}. Set it again.`);
+  }
+
+  /** Count the time of the session from this stream time in seconds. */
+  countFrom(zero) {
+    this.#zero = zero;
+    this.#list();
+  }
+
+  #say(words) {
+    this.#parts.message.textContent = words;
+  }
+
+  #time({ t }) {
+    return t === null ? "\u2013" : clock(t - this.#zero);
+  }
+
+  #list() {
+    const rows = this.#markers.map((marker) => {
+      const row = document.createElement("li");
+      const time = document.createElement("time");
+      time.textContent = this.#time(marker);
+      const label = document.createElement("span");
+      label.textContent = marker.label;
+      row.append(time, label);
+      return row;
+    });
+    this.#parts.list.replaceChildren(...rows);
+    this.#parts.save.hidden = rows.length === 0;
+  }
+
+  /** Hand the list to the user as a text file: session time, time of day and note, oldest first. */
+  #save() {
+    const lines = this.#markers
+      .toReversed()
+      .map((marker) => `${this.#time(marker)}\t${marker.wall_time ?? ""}\t${marker.label}\n`);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(lines, { type: "text/plain" }));
+    link.download = "markers.txt";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+}

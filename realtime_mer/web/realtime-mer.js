@@ -1,0 +1,239 @@
+/**
+ * Subscribes to a realtime-mer service from a browser: one module, no dependency, no build step.
+ *
+ *     import { connect } from "./realtime-mer.js";
+ *     const stream = connect("ws://127.0.0.1:8765", { streams: ["estimates", "status"] });
+ *     stream.addEventListener("estimate", ({ detail }) => console.log(detail.t, detail.mood));
+ *
+ * Every message of the service is an event of its type (`hello`, `estimate`, `status`, `level`,
+ * `marker`, `error`, `bye`), with the message itself as `detail`; docs/protocol.md describes them.
+ * Three more events tell about the connection:
+ *
+ * - `link`: `{state, reason, retryMs}`, where `state` is `connecting`, `connected`, `lost` (another
+ *   attempt follows after `retryMs`), `refused` (the service wants another token; no attempt
+ *   follows) or `closed` (by `close()`);
+ * - `gap`: `{from, to, missed}`, just before the first estimate after a hole: seconds of sound at
+ *   its two ends, and how many estimates did not come;
+ * - `roundtrip`: `{ms}`, how long a message takes to the service and back, every five seconds.
+ */
+
+export const PROTOCOL = "realtime-mer.v1";
+export const STREAMS = Object.freeze(["estimates", "status", "level", "markers"]);
+
+const MESSAGES = new Set(["hello", "estimate", "status", "level", "marker", "error", "bye"]);
+const UNAUTHORIZED = 4401;
+const OPEN_TIMEOUT_MS = 5000;
+const PING_PERIOD_MS = 5000;
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 10000;
+
+/**
+ * Subscribe; the connection is made at once and, whenever it is lost, again.
+ *
+ * @param {string} url `ws://HOST:PORT` or `wss://HOST:PORT`
+ * @param {object} [options]
+ * @param {string[]} [options.streams] some of `STREAMS`
+ * @param {?number} [options.maxRate] most estimates, and most levels, per second of sound
+ * @param {?string} [options.token] what the service asks for, if it asks
+ * @returns {Stream}
+ */
+export function connect(url, options = {}) {
+  return new Stream(url, options);
+}
+
+/**
+ * Return the token in the fragment of a link, `#token=…`, or null. A fragment is never sent to a
+ * server and so never stands in its log.
+ *
+ * @param {string} [fragment]
+ * @returns {?string}
+ */
+export function tokenFromFragment(fragment = location.hash) {
+  return new URLSearchParams(fragment.replace(/^#/, "")).get("token");
+}
+
+/**
+ * Return how long to wait before each attempt to connect again: doubling from a quarter of a second
+ * to ten seconds, by a chance factor of one half to one, which keeps the clients of a restarted
+ * service from coming all at once.
+ *
+ * @param {number} attempt from 0
+ * @param {number} [chance] in [0, 1)
+ * @returns {number} milliseconds
+ */
+export function retryDelay(attempt, chance = Math.random()) {
+  const delay = Math.min(FIRST_DELAY_MS * 2 ** Math.min(attempt, 10), LONGEST_DELAY_MS);
+  return delay * (0.5 + 0.5 * chance);
+}
+
+/** A subscription. Made by `connect`. */
+export class Stream extends EventTarget {
+  #url;
+  #token;
+  #subscribe;
+  #sparse;
+  #socket = null;
+  #attempt = 0;
+  #retry = 0;
+  #deadline = 0;
+  #pinging = 0;
+  #ping = null;
+  #pings = 0;
+  #farewell = "";
+  #refused = false;
+  #last = null;
+
+  constructor(url, { streams = ["estimates"], maxRate = null, token = null } = {}) {
+    super();
+    for (const stream of streams) {
+      if (!STREAMS.includes(stream)) {
+        throw new RangeError(`stream ${stream}: give some of ${STREAMS.join(", ")}`);
+      }
+    }
+    /** What the service said of itself at the latest connection; null before the first. */
+    this.hello = null;
+    this.#url = url;
+    this.#token = token;
+    this.#sparse = maxRate;
+    this.#subscribe = { type: "subscribe", streams, max_rate: maxRate };
+    // Whoever calls connect() can add its listeners first.
+    queueMicrotask(() => this.#open());
+    this.#networkIsBack = this.#networkIsBack.bind(this);
+    globalThis.addEventListener("online", this.#networkIsBack);
+  }
+
+  /**
+   * Set a marker at this moment of the stream, for everybody who subscribed to markers.
+   *
+   * @param {string} label one line of 1 to 200 characters
+   * @param {string} [id] up to 64 characters, given back with the marker
+   * @returns {boolean} whether it was handed to a connection; the service's own `marker` confirms it
+   */
+  mark(label, id = "") {
+    return this.#send({ type: "marker", label, id });
+  }
+
+  /** End the subscription for good. */
+  close() {
+    globalThis.removeEventListener("online", this.#networkIsBack);
+    this.#drop();
+    this.#refused = true;
+    this.#tell("link", { state: "closed", reason: "", retryMs: null });
+  }
+
+  #open() {
+    if (this.#refused || this.#socket !== null) return;
+    clearTimeout(this.#retry);
+    this.#tell("link", { state: "connecting", reason: "", retryMs: null });
+    const socket = new WebSocket(this.#url, PROTOCOL);
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => this.#read(data);
+    socket.onclose = ({ code, reason }) => {
+      if (code === UNAUTHORIZED) {
+        this.#refuse(reason);
+      } else {
+        this.#lose(this.#farewell || reason || "no connection to the service");
+      }
+    };
+    this.#deadline = setTimeout(() => this.#lose("the service does not answer"), OPEN_TIMEOUT_MS);
+  }
+
+  #read(data) {
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      this.#lose("the service sent something that is no JSON");
+      return;
+    }
+    if (message.type === "hello") {
+      this.#welcome(message);
+    } else if (message.type === "estimate") {
+      this.#notice(message);
+    } else if (message.type === "bye") {
+      this.#farewell = `the service ended: ${message.reason}`;
+    } else if (message.type === "pong" && this.#ping?.id === message.id) {
+      this.#tell("roundtrip", { ms: performance.now() - this.#ping.at });
+      this.#ping = null;
+    }
+    if (MESSAGES.has(message.type)) this.#tell(message.type, message);
+  }
+
+  #welcome(hello) {
+    clearTimeout(this.#deadline);
+    this.hello = hello;
+    this.#farewell = "";
+    if (this.#token !== null) {
+      this.#send({ type: "authorize", token: this.#token });
+    } else if (hello.authorization_required) {
+      this.#refuse("the service asks for a token");
+      return;
+    }
+    this.#send(this.#subscribe);
+    this.#attempt = 0;
+    this.#beat();
+    this.#pinging = setInterval(() => this.#beat(), PING_PERIOD_MS);
+    this.#tell("link", { state: "connected", reason: "", retryMs: null });
+  }
+
+  /** Send a ping. The one before was not answered: the network is gone without a word. */
+  #beat() {
+    if (this.#ping !== null) {
+      this.#lose("the service went silent");
+      return;
+    }
+    this.#pings += 1;
+    this.#ping = { id: String(this.#pings), at: performance.now() };
+    this.#send({ type: "ping", id: this.#ping.id });
+  }
+
+  #notice(estimate) {
+    const last = this.#last;
+    this.#last = estimate;
+    if (last === null || estimate.t <= last.t) return; // the first, or a stream started afresh
+    const missed = estimate.seq - last.seq - 1;
+    const thinned = this.#sparse !== null && estimate.t - last.t <= 2 / this.#sparse;
+    if (missed > 0 && !thinned) this.#tell("gap", { from: last.t, to: estimate.t, missed });
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  #drop() {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#retry);
+    clearInterval(this.#pinging);
+    this.#ping = null;
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket !== null) {
+      socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+  }
+
+  #lose(reason) {
+    this.#drop();
+    const retryMs = retryDelay(this.#attempt);
+    this.#attempt += 1;
+    this.#retry = setTimeout(() => this.#open(), retryMs);
+    this.#tell("link", { state: "lost", reason, retryMs });
+  }
+
+  #refuse(reason) {
+    this.#drop();
+    this.#refused = true;
+    this.#tell("link", { state: "refused", reason, retryMs: null });
+  }
+
+  #networkIsBack() {
+    this.#open();
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(Object.assign(new Event(type), { detail }));
+  }
+}

@@ -1,0 +1,80 @@
+/** What the user chose: theme and token in the fragment of the address, theme and words kept. */
+
+export const THEMES = ["dj", "therapy"];
+
+const THEME_KEY = "realtime-mer.theme";
+const WORDS_KEY = "realtime-mer.words";
+const ZERO_KEY = "realtime-mer.zero";
+
+function fragment() {
+  return new URLSearchParams(location.hash.replace(/^#/, ""));
+}
+
+function writeFragment(parameters) {
+  history.replaceState(null, "", `#${parameters}`);
+}
+
+/** Read what was kept; a browser that keeps nothing for this page has nothing. */
+function recall(storage, key) {
+  try {
+    return globalThis[storage].getItem(key);
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+function keep(storage, key, value) {
+  try {
+    globalThis[storage].setItem(key, value);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+  }
+}
+
+/** Return the theme that the address asks for, else the one chosen last, else `dj`. */
+export function theme() {
+  const wanted = [fragment().get("theme"), recall("localStorage", THEME_KEY)];
+  return wanted.find((name) => THEMES.includes(name)) ?? "dj";
+}
+
+/** Keep a theme, also in the address, so that a bookmark opens it. */
+export function keepTheme(name) {
+  keep("localStorage", THEME_KEY, name);
+  const parameters = fragment();
+  parameters.set("theme", name);
+  writeFragment(parameters);
+}
+
+/** Put a token into the address, where `tokenFromFragment` finds it. */
+export function keepToken(token) {
+  const parameters = fragment();
+  parameters.set("token", token);
+  writeFragment(parameters);
+}
+
+/** Return the user's own words: a mapping from a mood word to what is shown in its place. */
+export function words() {
+  try {
+    const kept = Object.entries(JSON.parse(recall("localStorage", WORDS_KEY)) ?? {});
+    return Object.fromEntries(kept.filter(([, word]) => typeof word === "string"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** Keep the user's own words. */
+export function keepWords(mapping) {
+  keep("localStorage", WORDS_KEY, JSON.stringify(mapping));
+}
+
+/** Return the stream time in seconds at which this tab's session began. */
+export function sessionStart() {
+  return Number(recall("sessionStorage", ZERO_KEY) ?? 0);
+}
+
+/** Keep the stream time in seconds at which this tab's session began. */
+export function keepSessionStart(t) {
+  keep("sessionStorage", ZERO_KEY, String(t));
+}

@@ -1,0 +1,92 @@
+"""The command line, called in this process or started as a real one."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from realtime_mer import cli
+from realtime_mer.model.checkpoint import save_checkpoint
+from tests.networks import random_checkpoint
+
+RATE = 24_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return standard output, every line of which must be a JSON object."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def complaint(self) -> str:
+        """Return the one line that a refused command is to print on standard error."""
+        assert self.code == 1, (self.out, self.err)
+        (line,) = self.err.splitlines()
+        assert line.startswith("realtime-mer: ")
+        return line
+
+
+def call(capsys: pytest.CaptureFixture[str], *args: object) -> Result:
+    """Run a command as ``realtime-mer ARGS`` would, in this process; an error of its escapes."""
+    before = signal.getsignal(signal.SIGTERM)
+    capsys.readouterr()
+    try:
+        with patch.object(sys, "argv", ["realtime-mer", *map(str, args)]):
+            cli.main()
+    except SystemExit as end:
+        assert end.code is None or isinstance(end.code, int)
+        code = end.code or 0
+    else:
+        code = 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    captured = capsys.readouterr()
+    return Result(code=code, out=captured.out, err=captured.err)
+
+
+def command(*args: object) -> list[str]:
+    """Return the command line that starts a real process."""
+    return [sys.executable, "-m", "realtime_mer", *map(str, args)]
+
+
+def start(*args: object, **options: Any) -> subprocess.Popen[str]:
+    """Start a command as a process of its own, with pipes for what it prints."""
+    return subprocess.Popen(
+        command(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def write_model(folder: Path) -> Path:
+    """Write an untrained checkpoint and return its path."""
+    checkpoint = random_checkpoint()
+    save_checkpoint(folder / "random", checkpoint.network, checkpoint.card)
+    return folder / "random.safetensors"
+
+
+def noise(seconds: float, *, rate: int = RATE, channels: int = 1) -> NDArray[np.float32]:
+    """Return noise that is loud enough to count as sound, ``(frames, channels)``."""
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal((round(seconds * rate), channels))).astype(np.float32)
+
+
+def write_sound(
+    path: Path, samples: NDArray[np.float32], *, rate: int = RATE, subtype: str | None = None
+) -> Path:
+    """Write a sound file and return its path."""
+    soundfile.write(path, samples, rate, subtype=subtype)
+    return path

@@ -1,0 +1,174 @@
+"""What is measured on a table of clips: predictions beside people's labels and the baselines'.
+
+A table has a row for each clip, as ``training.evaluate.clip_table`` makes it. Every metric is a
+function of such a table, so that the bootstrap can draw tables of resampled groups.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.metrics import accuracy_score, f1_score, mean_squared_error, r2_score, roc_auc_score
+
+from realtime_mer.emotion import GEMS
+
+QUADRANT_COLUMNS = tuple(f"quadrant_{number}" for number in range(4))
+AFFECT = ("valence", "arousal")
+
+Metric = Callable[[pd.DataFrame], float]
+
+
+class Interval(NamedTuple):
+    """A value and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    table: pd.DataFrame, metric: Metric, *, resamples: int = 1000, seed: int = 0
+) -> Interval:
+    """Return a metric with its 95 % percentile interval over resampled groups.
+
+    Args:
+        table: with a column ``group``.
+        metric: of such a table.
+        resamples: how many are drawn.
+    """
+    groups = list(table.groupby("group", sort=True).indices.values())
+    generator = np.random.default_rng(seed)
+    values = []
+    for _ in range(resamples):
+        drawn = generator.integers(0, len(groups), len(groups))
+        values.append(metric(table.iloc[np.concatenate([groups[n] for n in drawn])]))
+    finite = np.array(values)[np.isfinite(values)]
+    low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
+    return Interval(metric(table), float(low), float(high))
+
+
+def coverage(z: NDArray[np.floating[Any]], level: float) -> float:
+    """Return how often a central interval of a normal distribution held the rating.
+
+    Args:
+        z: errors over predictive sd.
+        level: of the interval, in (0, 1).
+    """
+    return float(np.mean(np.abs(z) <= norm.ppf(0.5 + level / 2)))
+
+
+def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
+    """Return what is measured of quadrants: name, metric of the prediction and of the baseline."""
+
+    def said(table: pd.DataFrame) -> Any:
+        return table[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
+
+    def truth(table: pd.DataFrame) -> Any:
+        return table["true_quadrant"].to_numpy(int)
+
+    def f1(table: pd.DataFrame, answer: Any) -> float:
+        return float(
+            f1_score(truth(table), answer, average="macro", labels=range(4), zero_division=0)
+        )
+
+    def auc(axis: str, positive: tuple[int, int], *, by_quadrants: bool) -> Metric:
+        columns = [f"quadrant_{number}" for number in positive] if by_quadrants else [axis]
+
+        def metric(table: pd.DataFrame) -> float:
+            above = np.isin(truth(table), positive)
+            if above.all() or not above.any():
+                return float("nan")
+            return float(roc_auc_score(above, table[columns].sum(axis=1)))
+
+        return metric
+
+    def chance(_table: pd.DataFrame) -> float:
+        return 0.5
+
+    return {
+        "accuracy": (
+            lambda table: float(accuracy_score(truth(table), said(table))),
+            lambda table: float(accuracy_score(truth(table), table["majority"].to_numpy(int))),
+        ),
+        "macro-F1": (
+            lambda table: f1(table, said(table)),
+            lambda table: f1(table, table["majority"].to_numpy(int)),
+        ),
+        "AUC valence, from quadrants": (auc("valence", (0, 3), by_quadrants=True), chance),
+        "AUC arousal, from quadrants": (auc("arousal", (0, 1), by_quadrants=True), chance),
+        "AUC valence, from valence": (auc("valence", (0, 3), by_quadrants=False), chance),
+        "AUC arousal, from arousal": (auc("arousal", (0, 1), by_quadrants=False), chance),
+    }
+
+
+def gems_metrics() -> dict[str, tuple[Metric, Metric]]:
+    """Return what is measured of shares: name, metric of the prediction and of the baseline."""
+
+    def correlation(item: str) -> Metric:
+        def metric(table: pd.DataFrame) -> float:
+            said, true = table[item].to_numpy(float), table[f"true_{item}"].to_numpy(float)
+            if said.std() == 0 or true.std() == 0:
+                return float("nan")
+            return float(np.corrcoef(said, true)[0, 1])
+
+        return metric
+
+    def deviance(table: pd.DataFrame, prefix: str) -> float:
+        true = table[[f"true_{item}" for item in GEMS]].to_numpy(float)
+        share = np.clip(table[[f"{prefix}{item}" for item in GEMS]].to_numpy(float), 1e-4, 1 - 1e-4)
+        likelihood = true * np.log(share) + (1 - true) * np.log(1 - share)
+        return float(-2 * (table["answers"].to_numpy(float)[:, None] * likelihood).sum())
+
+    def explained(table: pd.DataFrame) -> float:
+        saturated = deviance(table, "true_")
+        return 1 - (deviance(table, "") - saturated) / (deviance(table, "mean_") - saturated)
+
+    def zero(_table: pd.DataFrame) -> float:
+        return 0.0
+
+    return {
+        "mean r over nine items": (
+            lambda table: float(np.mean([correlation(item)(table) for item in GEMS])),
+            zero,
+        ),
+        # Of what the training songs' mean shares leave unexplained: 0 is no better than they.
+        "binomial deviance explained": (explained, zero),
+        **{f"r {item}": (correlation(item), zero) for item in GEMS},
+    }
+
+
+def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
+    """Return what is measured of ratings: name, metric of the prediction and of the baseline."""
+
+    def pair(score: Callable[[Any, Any], float], axis: str) -> tuple[Metric, Metric]:
+        return (
+            lambda table: float(score(table[f"true_{axis}"], table[axis])),
+            lambda table: float(score(table[f"true_{axis}"], table[f"mean_{axis}"])),
+        )
+
+    def rmse(true: Any, said: Any) -> float:
+        return float(mean_squared_error(true, said) ** 0.5)
+
+    def ccc(true: Any, said: Any) -> float:
+        shared = np.cov(true, said, bias=True)
+        gap = (np.mean(true) - np.mean(said)) ** 2
+        return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))
+
+    def sign(column: str) -> Metric:
+        def metric(table: pd.DataFrame) -> float:
+            clear = table[table["true_arousal"].abs() > 0.5]
+            return float((np.sign(clear[column]) == np.sign(clear["true_arousal"])).mean())
+
+        return metric
+
+    metrics = {
+        f"{name} {axis}": pair(score, axis)
+        for axis in AFFECT
+        for name, score in (("R²", r2_score), ("RMSE", rmse), ("CCC", ccc))
+    }
+    return metrics | {
+        "sign of arousal where |arousal| > .5": (sign("arousal"), sign("mean_arousal"))
+    }
