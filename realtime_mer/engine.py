@@ -98,6 +98,7 @@ class Engine:
         Ctrl-C ends it like ``stop``: what has been estimated is still yielded.
 
         Raises:
+            KeyboardInterrupt: at Ctrl-C, after that, where the source can wait.
             AudioError: the source failed; everything estimated before has been yielded.
         """
         try:
@@ -114,15 +115,16 @@ class Engine:
     # -- a source that can wait -------------------------------------------------------------
 
     def _pulled(self) -> Iterator[Event]:
-        failure: RealtimeMerError | None = None
+        failure: RealtimeMerError | KeyboardInterrupt | None = None
         try:
             while not self._stopped.is_set() and (block := self.source.read()) is not None:
                 self.xruns += block.xruns
                 yield from self._pieces(self.intake.push(block))
         except RealtimeMerError as error:
             failure = error  # raised after all that came before it
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             self._stopped.set()
+            failure = interrupt  # a half-read file must not pass for a whole one
         if not self._stopped.is_set():
             yield from self._pieces(self.intake.flush())
         yield from self._announced(self._shaper.flush())

@@ -4,6 +4,7 @@ Every frame needs only samples that have already come: nothing is centred, padde
 the clip, so a frame is the same number whether it is computed live or from the whole recording.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,8 @@ class FeatureConfig:
             raise InputError(
                 f"hop_length {self.hop_length} must lie between 1 and n_fft {self.n_fft}."
             )
+        if not 0 < self.log_gain < math.inf:
+            raise InputError(f"log_gain {self.log_gain} must be more than 0.")
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
             raise InputError(
                 f"mel bands from {self.f_min} to {self.f_max} Hz do not fit a sample rate of "

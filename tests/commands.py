@@ -45,18 +45,21 @@ def call(capsys: pytest.CaptureFixture[str], *args: object) -> Result:
     """Run a command as ``realtime-mer ARGS`` would, in this process; an error of its escapes."""
     before = signal.getsignal(signal.SIGTERM)
     capsys.readouterr()
+    argv = ["realtime-mer", *map(str, args)]
     try:
-        with patch.object(sys, "argv", ["realtime-mer", *map(str, args)]):
-            cli.main()
-    except SystemExit as end:
-        assert end.code is None or isinstance(end.code, int)
-        code = end.code or 0
-    else:
-        code = 0
+        with patch.object(sys, "argv", argv), pytest.raises(SystemExit) as end:
+            _run()
     finally:
         signal.signal(signal.SIGTERM, before)
+    code = end.value.code
+    assert code is None or isinstance(code, int)
     captured = capsys.readouterr()
-    return Result(code=code, out=captured.out, err=captured.err)
+    return Result(code=code or 0, out=captured.out, err=captured.err)
+
+
+def _run() -> None:
+    cli.main()
+    sys.exit()  # as the console script does
 
 
 def command(*args: object) -> list[str]:

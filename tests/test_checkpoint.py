@@ -127,6 +127,7 @@ def test_a_card_that_says_the_impossible_is_refused_by_the_field(
     [
         ("features.hop_length", 0, "features"),
         ("features.f_max", 20_000, "features"),
+        ("features.log_gain", -1.0, "features"),
         ("network.embedding", -3, "network"),
         ("network.dropout", 2.0, "network"),
     ],

@@ -19,8 +19,8 @@ PACKAGE = Path(realtime_mer.__file__).parent
 COMMANDS = sorted(get_command(app).commands)
 
 
-def test_the_commands_are_those_of_the_readme() -> None:
-    assert COMMANDS == ["analyze", "bench", "devices", "display", "doctor", "live", "subscribe"]
+def test_the_commands_of_the_readme_are_there() -> None:
+    assert {"analyze", "bench", "devices", "display", "doctor", "live", "subscribe"} <= {*COMMANDS}
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])

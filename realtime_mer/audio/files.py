@@ -22,6 +22,7 @@ from realtime_mer.errors import AudioFileError
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
 _UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
+_PIECE_S = 0.25  # libsndfile drops the whole of a read in which the file breaks off
 # Only local files: a playlist must not make ffmpeg fetch anything.
 _FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe")
 _UNKNOWN_LENGTH = 0x7FFF0000  # streamed WAV files announce about 2 or 4 GB; no real file says so
@@ -132,11 +133,11 @@ class _Decoder(Protocol):
 
 
 def _open(path: Path, shown: str) -> _Decoder:
-    if not path.exists():
-        raise AudioFileError(f"{shown} does not exist: check the path")
-    if path.is_dir():
-        raise AudioFileError(f"{shown} is a folder: name the audio files in it")
     try:
+        if not path.exists():
+            raise AudioFileError(f"{shown} does not exist: check the path")
+        if path.is_dir():
+            raise AudioFileError(f"{shown} is a folder: name the audio files in it")
         if path.stat().st_size == 0:
             raise AudioFileError(f"{shown} is empty (0 bytes): copy or record it again")
         return _SndfileDecoder(path, shown)
@@ -173,23 +174,38 @@ class _SndfileDecoder:
     def __init__(self, path: Path, shown: str) -> None:
         self._shown = shown
         self._lock = threading.Lock()  # closing frees what a read in another thread uses
-        self._file = _Sequential(path)
+        # As bytes, because a name on POSIX may be no text; a name on Windows always is.
+        self._file = _Sequential(path if os.name == "nt" else os.fsencode(path))
         self.rate: int = self._file.samplerate
         self._decoded = 0
         self._announced = _announced_frames(self._file)
+        self._piece = max(1, round(self.rate * _PIECE_S))
+        self._failure: str | None = None
 
     def read(self, frames: int) -> NDArray[np.float32]:
         with self._lock:
             if self._file.closed:
                 return np.zeros((0, 1), dtype=np.float32)
-            try:
-                samples = self._file.read(frames, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise self._breaks_off(error.error_string) from error
+            pieces = [np.zeros((0, self._file.channels), dtype=np.float32)]
+            while frames > 0 and self._failure is None:
+                try:
+                    piece = self._file.read(
+                        min(frames, self._piece), dtype="float32", always_2d=True
+                    )
+                except soundfile.LibsndfileError as error:
+                    self._failure = error.error_string
+                    break
+                if not len(piece):
+                    break
+                pieces.append(piece)
+                frames -= len(piece)
+        samples = np.concatenate(pieces)
         self._decoded += len(samples)
+        if not len(samples) and self._failure is not None:
+            raise self._breaks_off(self._failure)
         if not len(samples) and self._decoded < self._announced:
             raise self._breaks_off(f"{self._announced / self.rate:.1f} s were announced")
-        return cast(NDArray[np.float32], samples)
+        return samples
 
     def close(self) -> None:
         with self._lock:

@@ -141,4 +141,5 @@ def _decode(data: bytes, sample_format: SampleFormat) -> NDArray[np.float32]:
             wide = np.zeros((len(data) // 3, 4), dtype=np.uint8)
             wide[:, 1:] = np.frombuffer(data, dtype=np.uint8).reshape(-1, 3)
             values, full_scale = wide.view("<i4")[:, 0], 2**31
-    return values.astype(np.float32) / np.float32(full_scale)
+    with np.errstate(invalid="ignore"):  # what is not a number is replaced and counted later
+        return values.astype(np.float32) / np.float32(full_scale)
