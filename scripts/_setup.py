@@ -47,27 +47,41 @@ RUN_LIBRARIES = (
     "libxcb-sync1",
     "libxcb-xfixes0",
 )
-TEST_LIBRARIES = (*RUN_LIBRARIES, "pulseaudio", "pulseaudio-utils", "xvfb", "ffmpeg")
+TEST_LIBRARIES = (
+    *RUN_LIBRARIES,
+    "pulseaudio",
+    "pulseaudio-utils",
+    "xvfb",
+    "ffmpeg",
+    "fluidsynth",  # renders corpora of notes, with
+    "timgm6mb-soundfont",
+)
+TEST_BROWSER = ("chromium", "chromium-driver")  # as Debian has them; Ubuntu has snaps instead
 
 
 class SetupError(Exception):
     """Setting up failed; the message says what happened and what to do."""
 
 
-def prepare(*, extras: Sequence[str], libraries: Sequence[str]) -> None:
+def prepare(
+    *, extras: Sequence[str], libraries: Sequence[str], optional: Sequence[str] = ()
+) -> None:
     """Bring `.venv` up to date.
 
     Args:
         extras: of pyproject.toml, to be installed with the package.
         libraries: Debian packages that should be there too; without them it still goes on.
+        optional: more of them, which not every system has; installed apart from the others, so that
+            these come even if apt-get refuses them.
 
     Raises:
         SetupError: when something cannot be made or installed.
     """
     check_version(sys.version_info[:2])
-    missing = missing_packages(libraries)
-    if missing:
-        install_packages(missing)
+    for packages in (libraries, optional):
+        missing = missing_packages(packages)
+        if missing:
+            install_packages(missing)
     wanted = set(extras)
     stamp = read_stamp()
     if stamp.get("key") == stamp_key() and wanted <= set(stamp["extras"]) and python().exists():

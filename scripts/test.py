@@ -23,7 +23,9 @@ CHECKS = (
 def main(arguments: list[str]) -> int:
     """Set up and test; return the exit code."""
     try:
-        _setup.prepare(extras=("test",), libraries=_setup.TEST_LIBRARIES)
+        _setup.prepare(
+            extras=("test",), libraries=_setup.TEST_LIBRARIES, optional=_setup.TEST_BROWSER
+        )
     except _setup.SetupError as error:
         _setup.say(str(error))
         return 1

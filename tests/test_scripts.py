@@ -125,6 +125,15 @@ def test_a_first_start_installs(elsewhere, installs):
     assert installs == [["display", "train"]]
 
 
+def test_packages_that_not_every_system_has_are_installed_apart(elsewhere, installs, monkeypatch):
+    complete(["test"])
+    calls = []
+    monkeypatch.setattr(_setup, "missing_packages", list)
+    monkeypatch.setattr(_setup, "install_packages", calls.append)
+    _setup.prepare(extras=("test",), libraries=("libpulse0",), optional=("chromium",))
+    assert calls == [["libpulse0"], ["chromium"]]
+
+
 def test_a_new_extra_is_added_to_those_that_are_there(elsewhere, installs):
     complete(["display", "train"])
     _setup.prepare(extras=("test",), libraries=())

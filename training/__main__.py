@@ -1,4 +1,4 @@
-"""``python -m training``: list corpora, train, evaluate, export."""
+"""``python -m training``: list and render corpora, fetch music, train, evaluate, export."""
 
 import json
 import sys
@@ -8,12 +8,16 @@ from typing import Annotated, Any
 import torch
 import typer
 from rich.console import Console
+from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
 from realtime_mer.errors import RealtimeMerError
-from training import cache
+from realtime_mer.recognizer import Recognizer
+from training import cache, music, not_music
 from training.calibration import calibrate
-from training.corpora import CORPORA, data_root, read_clips
+from training.corpora import data_root, read_clips
+from training.corpora.listing import survey, tables
+from training.corpora.midi import rendered
 from training.evaluate import evaluate, predict, save_predictions
 from training.export import export
 from training.files import write_json
@@ -31,20 +35,71 @@ Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is 
 
 
 @app.command()
-def corpora(data: Data = None) -> None:
-    """List the corpora that are found, with counts, hours, labels and licences."""
-    root = data_root(data)
-    clips = read_clips(root)
-    table = Table("corpus", "clips", "groups", "hours", "labels", "licence")
-    for corpus in CORPORA:
-        own = [clip for clip in clips if clip.corpus == corpus.name]
-        if own:
-            hours = sum(clip.seconds for clip in own) / 3600
-            groups = len({clip.group for clip in own})
-            table.add_row(
-                corpus.name, str(len(own)), str(groups), f"{hours:.2f}", corpus.kind, corpus.licence
-            )
-    Console().print(table)
+def corpora(
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Nothing but JSON.")] = False,
+) -> None:
+    """List the corpora that are found, with counts, hours, labels, licences and what is missing."""
+    content = survey(data_root(data))
+    if as_json:
+        print(json.dumps(content, indent=1, allow_nan=False))
+        return
+    for table in tables(content):
+        Console().print(table)
+
+
+@app.command()
+def render(
+    corpus: Annotated[list[str], typer.Option(help="A corpus of notes: vgmidi, emopia.")],
+    data: Data = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Pieces rendered at the same time.")] = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Render corpora of notes (MIDI) with every sound font that is installed, into the cache."""
+    clips = read_clips(data_root(data), corpus)
+    sounds = rendered(clips, folder=cache_folder or cache.cache_folder(), jobs=jobs)
+    fonts = sorted({clip.path.parent.name for clip in sounds})
+    Console().print(f"{len(clips)} pieces, {len(sounds)} sounds with {', '.join(fonts)}")
+
+
+@app.command(name="fetch-music")
+def fetch_music_command(
+    package: Annotated[
+        list[str] | None, typer.Argument(help="Packages; none means twelve, 2 GB.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to [the cache].")] = None,
+    most_gb: Annotated[float, typer.Option(min=0, help="Never take more of the disc.")] = 4.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
+) -> None:
+    """Fetch free music of Debian's archive by package name, with its licences (no root needed)."""
+    packages = music.look_up(package or music.PACKAGES)
+    place = folder or cache.cache_folder() / "music"
+    wanted = music.missing_packages(packages, place)
+    console = Console()
+    if wanted:
+        console.print(
+            f"{len(wanted)} packages, {sum(each.download for each in wanted) / 1e9:.2f} GB to "
+            f"download, at most {music.space_needed(wanted) / 1e9:.2f} GB in {place}"
+        )
+        if not yes:
+            typer.confirm("Go on?", abort=True)
+    with Progress(
+        *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=console
+    ) as progress:
+        records = music.fetch_music(
+            packages, place, most_bytes=round(most_gb * 1e9), progress=progress
+        )
+    table = Table("package", "version", "music files", "hours", "licences")
+    for record in records:
+        names = sorted({each["licence"] for each in record["licences"]})
+        table.add_row(
+            record["package"],
+            record["version"],
+            str(record["music_files"]),
+            f"{record['music_hours']:.2f}",
+            ", ".join(names) or "no record",
+        )
+    console.print(table)
 
 
 @app.command()
@@ -87,6 +142,7 @@ def evaluate_command(
     run: RunFolder,
     data: Data = None,
     fold: Annotated[list[int] | None, typer.Option(help="Only these folds.")] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Draws behind an interval.")] = 1000,
     threads: Threads = 1,
     cache_folder: Cache = None,
 ) -> None:
@@ -101,7 +157,7 @@ def evaluate_command(
     save_predictions(predictions, run / "predictions.npz")
     report: dict[str, Any] = {
         "folds": folds,
-        "metrics": evaluate(opened, predictions),
+        "metrics": evaluate(opened, predictions, resamples=resamples),
         "calibration": calibrate(opened, predictions),
         "audio_sha256": audio_hash(features),
     }
@@ -127,6 +183,27 @@ def export_command(
     """Write the refit's weights and a card that carries the out-of-fold figures."""
     card = export(open_run(run, read_clips(data_root(data)), None), out)
     Console().print(f"wrote {out}.safetensors and {out}.json: {card.description}")
+
+
+@app.command(name="not-music")
+def not_music_command(
+    model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "default",
+) -> None:
+    """Tell what a checkpoint says of noise and speech, which are not music."""
+    torch.set_num_threads(1)
+    recognizer = Recognizer.load(model, device="cpu")
+    table = Table("sound", "valence", "arousal", "false emotions", "likeliest quadrant")
+    for sound, samples in not_music.sounds(recognizer.sample_rate):
+        said = not_music.judge(recognizer, sound, samples)
+        quadrant, probability = said.quadrant
+        table.add_row(
+            said.sound,
+            f"{said.valence:+.2f}",
+            f"{said.arousal:+.2f}",
+            f"{said.false_emotions:.0%}",
+            f"{quadrant} {probability:.2f}",
+        )
+    Console().print(table)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
@@ -32,8 +33,8 @@ class Store:
     """Rows of numbers for every clip.
 
     Attributes:
-        rows: (total, width) float16, memory-mapped.
-        spans: first and last-but-one row of every clip, by ``Clip.key``.
+        rows: a part for each corpus, (total, width) float16, memory-mapped.
+        spans: part, first row and the row after the last of every clip, by ``Clip.key``.
         audio_hashes: SHA-256 of every audio file, by ``Clip.key``.
     """
 
@@ -85,12 +86,16 @@ def teacher_store(clips: Sequence[Clip], weights: Path, folder: Path) -> Store:
         weights: the teacher's arrays, an ``.npz`` file.
     """
     network = teacher.MusiCNN(np.load(weights)).eval()
+    rate = FeatureConfig().sample_rate
 
     def compute(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        starts = range(
-            0, len(samples) - 3 * teacher.SAMPLE_RATE + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE
-        )
-        windows = np.stack([samples[at : at + 3 * teacher.SAMPLE_RATE] for at in starts])
+        # Not load_audio's own resampler: that is made for short delay, this one for quality.
+        sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
+        window = 3 * teacher.SAMPLE_RATE
+        starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
+        if not starts:
+            return np.empty((0, teacher.EMBEDDING), np.float32)
+        windows = np.stack([sound[at : at + window] for at in starts])
         with torch.inference_mode():
             mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
             # Half precision is what the rows are kept in anyway, and half the time.
@@ -100,9 +105,7 @@ def teacher_store(clips: Sequence[Clip], weights: Path, folder: Path) -> Store:
         return embeddings
 
     settings = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return _store(
-        clips, folder, "teacher", settings, teacher.SAMPLE_RATE, teacher.EMBEDDING, compute
-    )
+    return _store(clips, folder, "teacher", settings, rate, teacher.EMBEDDING, compute)
 
 
 def _store(

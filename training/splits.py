@@ -1,4 +1,8 @@
-"""Folds in which no artist and no recording stands on both sides, written to a file once."""
+"""Folds in which no artist, song, series or recording stands on both sides, written to a file once.
+
+What must stay together is a group; corpora that hold the same recording name it alike
+(``Clip.recording``), which joins their groups, however each of them is grouped.
+"""
 
 import hashlib
 import json
@@ -44,10 +48,42 @@ class Split:
         return [clip for clip in clips if self.fold_of[clip.key] != fold]
 
 
+def joined_groups(clips: Sequence[Clip]) -> list[str]:
+    """Return the group of every clip, those joined that share a recording.
+
+    A joined group bears the first of its names in alphabetical order, so that a group nothing is
+    joined to keeps its own.
+    """
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    group_of_recording: dict[str, str] = {}
+    for clip in clips:
+        own = root(clip.group)
+        if clip.recording is not None:
+            other = root(group_of_recording.setdefault(clip.recording, own))
+            parent[max(own, other)] = min(own, other)
+    return [root(clip.group) for clip in clips]
+
+
 def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
-    """Draw folds grouped by ``Clip.group``, with corpora and quadrants spread evenly."""
+    """Draw folds grouped by ``joined_groups``, with corpora and quadrants spread evenly.
+
+    Raises:
+        InputError: there are fewer groups than folds.
+    """
     strata = [f"{clip.corpus}/{clip.quadrant}" for clip in clips]
-    groups = [clip.group for clip in clips]
+    groups = joined_groups(clips)
+    if len(set(groups)) < folds:
+        raise InputError(
+            f"{len(set(groups))} groups cannot make {folds} folds without a group on both sides; "
+            "ask for fewer folds"
+        )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     fold_of: dict[str, int] = {}
     for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(clips)), strata, groups)):
@@ -64,14 +100,14 @@ def check_split(split: Split, clips: Sequence[Clip]) -> None:
         InputError: naming the clip or group.
     """
     folds_of_group = defaultdict(set)
-    for clip in clips:
+    for clip, group in zip(clips, joined_groups(clips), strict=True):
         fold = split.fold_of.get(clip.key)
         if fold is None or not 0 <= fold < split.folds:
             raise InputError(
                 f"the split does not place {clip.key} in one of its {split.folds} folds; it was "
                 "drawn for other data: start a new run folder"
             )
-        folds_of_group[clip.group].add(fold)
+        folds_of_group[group].add(fold)
     for group, folds in folds_of_group.items():
         if len(folds) > 1:
             raise InputError(

@@ -19,7 +19,8 @@ def _sound(path: Path, *, seconds: float, loud: bool, high: bool, seed: int) -> 
     noise = generator.standard_normal(len(time))
     sound = (0.3 * tone + 0.1 * noise) if loud else (0.01 * tone + 0.001 * noise)
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sound, RATE, format="OGG", subtype="OPUS")
+    # Readers go by a file's content, not its name, and Opus takes seconds to encode.
+    soundfile.write(path, sound, RATE, format="WAV", subtype="PCM_16")
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:

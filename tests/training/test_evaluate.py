@@ -135,14 +135,15 @@ def test_the_commands_train_evaluate_and_export_a_checkpoint_that_runs_as_it_was
     cli, folder, stem = CliRunner(), tmp_path / "run", tmp_path / "out" / "tiny"
     data = ["--data", str(corpora_root), "--run", str(folder)]
     cache = ["--cache", str(cache_root)]
+    few = ["--resamples", "20"]
     trained = cli.invoke(app, ["train", *data, *cache, "--config", str(tiny_config)])
     assert trained.exit_code == 0, trained.output
-    one_fold = cli.invoke(app, ["evaluate", *data, *cache, "--fold", "1"])
+    one_fold = cli.invoke(app, ["evaluate", *data, *cache, *few, "--fold", "1"])
     assert one_fold.exit_code == 0, one_fold.output
     refused = cli.invoke(app, ["export", *data, "--out", str(stem)])
     assert isinstance(refused.exception, InputError)
     assert "evaluate all" in str(refused.exception)
-    assert cli.invoke(app, ["evaluate", *data, *cache]).exit_code == 0
+    assert cli.invoke(app, ["evaluate", *data, *cache, *few]).exit_code == 0
     exported = cli.invoke(app, ["export", *data, "--out", str(stem)])
     assert exported.exit_code == 0, exported.output
 

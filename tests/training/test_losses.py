@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.model.network import NetworkOutput
@@ -83,6 +83,7 @@ def _losses(output: NetworkOutput, clip: list[int], weight: list[float]):
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=20), st.integers(0, 99))
 def test_concordance_is_lins_coefficient(truth: list[float], seed: int) -> None:
     target = np.array(truth)

@@ -2,12 +2,19 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
 from training.corpora import Clip
-from training.splits import Split, check_split, draw_split, read_split, write_split
+from training.splits import (
+    Split,
+    check_split,
+    draw_split,
+    joined_groups,
+    read_split,
+    write_split,
+)
 
 
 def _clips(groups: list[int]) -> list[Clip]:
@@ -17,6 +24,7 @@ def _clips(groups: list[int]) -> list[Clip]:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=40, max_size=80), st.integers(0, 9))
 def test_no_group_is_ever_on_both_sides_of_a_fold(groups: list[int], seed: int) -> None:
     clips = _clips([*groups, *range(100, 105)])
@@ -58,3 +66,44 @@ def test_the_same_seed_draws_the_same_folds_and_another_seed_others() -> None:
     clips = _clips(list(range(60)))
     assert draw_split(clips, folds=5, seed=1) == draw_split(clips, folds=5, seed=1)
     assert draw_split(clips, folds=5, seed=1).hash != draw_split(clips, folds=5, seed=2).hash
+
+
+def test_a_recording_that_two_corpora_name_alike_joins_their_groups(tmp_path: Path) -> None:
+    def clip(corpus: str, id: str, group: str, recording: str | None) -> Clip:
+        return Clip(
+            corpus=corpus, id=id, path=tmp_path, seconds=6.0, group=group, recording=recording
+        )
+
+    clips = [
+        clip("a", "1", "artist:x", "song:1"),
+        clip("a", "2", "artist:x", "song:2"),
+        clip("b", "1", "b:1", "song:1"),
+        clip("b", "2", "b:2", "song:2"),
+        clip("c", "3", "c:3", None),
+        clip("c", "4", "c:4", None),
+    ]
+    assert joined_groups(clips) == ["artist:x"] * 4 + ["c:3", "c:4"]
+    leak = Split(
+        folds=2, seed=0, fold_of={"a/1": 0, "a/2": 0, "b/1": 1, "b/2": 0, "c/3": 1, "c/4": 1}
+    )
+    with pytest.raises(InputError, match="'artist:x'"):
+        check_split(leak, clips)
+    with pytest.raises(InputError, match="3 groups cannot make 4 folds"):
+        draw_split(clips, folds=4, seed=0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 20)), min_size=2, max_size=60))
+def test_joined_groups_are_the_same_in_whatever_order_the_clips_come(
+    pairs: list[tuple[int, int]],
+) -> None:
+    clips = [
+        Clip(corpus="made", id=str(n), path=Path(), seconds=1.0, group=f"{g}", recording=f"r{r}")
+        for n, (g, r) in enumerate(pairs)
+    ]
+    forwards = dict(zip((clip.key for clip in clips), joined_groups(clips), strict=True))
+    backwards = joined_groups(clips[::-1])
+    assert backwards[::-1] == [forwards[clip.key] for clip in clips]
+    for one in clips:
+        for other in clips:
+            if one.group == other.group or one.recording == other.recording:
+                assert forwards[one.key] == forwards[other.key]

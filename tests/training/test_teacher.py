@@ -3,11 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 import torch
 from torch.nn import functional
 
+from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
-from training.corpora import data_root
+from training.cache import teacher_store
+from training.corpora import data_root, read_clips
 from training.teacher import MusiCNN
 
 
@@ -75,6 +78,24 @@ def test_the_embedding_is_what_the_networks_description_computes() -> None:
     arrays = _arrays()
     mel = torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(0)) * 3
     torch.testing.assert_close(MusiCNN(arrays)(mel), _literal(arrays, mel), atol=1e-3, rtol=1e-4)
+
+
+def test_the_cache_holds_the_embedding_of_every_whole_window(
+    corpora_root: Path, tmp_path: Path
+) -> None:
+    arrays = _arrays()
+    np.savez(tmp_path / "teacher.npz", **arrays)
+    clips = [clip for clip in read_clips(corpora_root, ["emotify"]) if clip.id in {"000", "001"}]
+    store = teacher_store(clips, tmp_path / "teacher.npz", tmp_path)
+    # 6 and 7 s: windows of 3 s from 0 s and 2 s, and from 4 s in the longer.
+    assert [len(store[clip.key]) for clip in clips] == [2, 3]
+    network = MusiCNN(arrays).eval()
+    sound = soxr.resample(load_audio(clips[1].path), 24_000, 16_000)
+    with torch.inference_mode():
+        mel = network.mel(torch.from_numpy(sound[4 * 16_000 : 7 * 16_000])[None])[:, :187]
+        expected = network(mel)[0].numpy()
+    found = store[clips[1].key][2].astype(np.float32)
+    assert np.corrcoef(found, expected)[0, 1] > 0.999  # kept and computed in half precision
 
 
 def test_a_missing_array_is_named() -> None:

@@ -1,0 +1,195 @@
+"""Corpora of notes (MIDI), and their sound."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from realtime_mer.errors import InputError
+from tests.training.made_corpora import midi, sound, table
+from training.corpora import data_root, read_clips
+from training.corpora.midi import midi_seconds, rendered, sound_fonts
+from training.splits import check_split, draw_split
+
+can_render = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not sound_fonts(),
+    reason="needs FluidSynth and a General MIDI sound font",
+)
+
+
+@pytest.fixture
+def notes_root(tmp_path: Path) -> Path:
+    """A folder with three pieces of vgmidi in two series, four clips of emopia in two songs."""
+    pieces, curves = [], []
+    for number, series in ((1, "Zelda"), (2, "Zelda"), (3, "Mario")):
+        name = f"vg{number:03}"
+        midi(tmp_path / "vgmidi" / "midi" / f"{name}.mid")
+        pieces.append(
+            {
+                "piece_id": name,
+                "series": series,
+                "midi_file": f"midi/{name}.mid",
+                "n_annotators": 30,
+                "duration_s": 2.0,
+                # The raters heard a recording that is longer than the notes.
+                "heard_duration_s": 9.5,
+                "valence_mean": 0.1 * number,
+                "arousal_mean": -0.1 * number,
+            }
+        )
+        curves += [
+            {
+                "piece_id": name,
+                "measure": measure,
+                "time_s": time,
+                "valence_mean": 0.2,
+                "valence_std": 0.3,
+                "arousal_mean": -0.2,
+                "arousal_std": 0.4,
+                "n": 30,
+            }
+            for measure, time in ((1, 0.0), (2, 1.0))
+        ]
+    table(tmp_path / "vgmidi" / "pieces.csv", pieces)
+    table(tmp_path / "vgmidi" / "curves.csv", curves)
+    clips = [
+        ("Q1_a_0", "a", "train"),
+        ("Q2_a_1", "a", "train"),
+        ("Q3_b_0", "b", "test"),
+        ("Q4_b_1", "b", "test"),
+    ]
+    for name, *_ in clips:
+        midi(tmp_path / "emopia" / "midi" / f"{name}.mid", notes=6)
+    table(
+        tmp_path / "emopia" / "clips.csv",
+        [
+            {
+                "clip_id": name,
+                "quadrant": name[:2],
+                "song_id": song,
+                "split": part,
+                "annotator": "A",
+            }
+            for name, song, part in clips
+        ],
+    )
+    return tmp_path
+
+
+def test_curves_run_on_the_time_of_the_notes_not_of_what_the_raters_heard(notes_root: Path) -> None:
+    clip = read_clips(notes_root, ["vgmidi"])[0]
+    assert clip.seconds == 2.0
+    assert clip.curve is not None
+    assert clip.curve.times == (0.0, 1.0)
+    assert clip.curve.arousal_sd == (0.4, 0.4)
+    assert clip.answers == 30
+    assert clip.is_midi
+
+
+# Each quadrant of the four clips is alone in its stratum.
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_pieces_are_grouped_by_series_and_clips_by_song(notes_root: Path) -> None:
+    clips = read_clips(notes_root, ["vgmidi", "emopia"])
+    assert [clip.group for clip in clips] == [
+        "series:zelda",
+        "series:zelda",
+        "series:mario",
+        *["emopia:a"] * 2,
+        *["emopia:b"] * 2,
+    ]
+    split = draw_split(clips, folds=2, seed=0)
+    check_split(split, clips)
+    assert split.fold_of["vgmidi/vg001"] == split.fold_of["vgmidi/vg002"]
+
+
+def test_emopia_carries_its_official_split_and_the_length_of_its_notes(notes_root: Path) -> None:
+    clips = read_clips(notes_root, ["emopia"])
+    assert [clip.official for clip in clips] == ["train", "train", "test", "test"]
+    assert [clip.quadrant for clip in clips] == [0, 1, 2, 3]
+    assert clips[0].seconds == pytest.approx(3.0)
+
+
+def test_notes_are_read_only_when_they_are_named(notes_root: Path) -> None:
+    with pytest.raises(InputError, match="no known corpus with sound"):
+        read_clips(notes_root)
+    sound(notes_root / "mine" / "Q1" / "a.wav")
+    sound(notes_root / "mine" / "Q2" / "b.wav")
+    assert {clip.corpus for clip in read_clips(notes_root)} == {"own"}
+
+
+def test_a_file_that_is_no_midi_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "broken.mid"
+    path.write_bytes(b"MThd is not all of it")
+    with pytest.raises(InputError, match=r"broken\.mid"):
+        midi_seconds(path)
+
+
+@can_render
+def test_every_sound_font_gives_a_clip_as_long_as_the_notes(
+    notes_root: Path, tmp_path: Path
+) -> None:
+    clip = read_clips(notes_root, ["vgmidi"])[0]
+    font = sound_fonts()[-1]
+    other = shutil.copy(font, tmp_path / f"Other{font.suffix}")
+    clips = rendered([clip], folder=tmp_path / "cache", fonts=[font, other])
+    assert [each.id for each in clips] == [f"vg001@{font.stem}", "vg001@Other"]
+    assert clips[0].path != clips[1].path
+    assert {each.group for each in clips} == {clip.group}
+    samples, rate = soundfile.read(clips[0].path)
+    assert (rate, len(samples)) == (24_000, 48_000)
+    assert abs(samples).max() > 0.01
+
+
+@can_render
+def test_what_was_rendered_once_is_taken_from_the_cache(notes_root: Path, tmp_path: Path) -> None:
+    clips = read_clips(notes_root, ["vgmidi"])[:1]
+    fonts = sound_fonts()[-1:]
+    first = rendered(clips, folder=tmp_path / "cache", fonts=fonts)[0].path
+    written = first.stat().st_mtime_ns
+    assert rendered(clips, folder=tmp_path / "cache", fonts=fonts)[0].path == first
+    assert first.stat().st_mtime_ns == written
+    midi(clips[0].path, notes=3)
+    assert rendered(clips, folder=tmp_path / "cache", fonts=fonts)[0].path != first
+
+
+@can_render
+def test_notes_that_sound_like_nothing_are_refused(notes_root: Path, tmp_path: Path) -> None:
+    clips = read_clips(notes_root, ["vgmidi"])[:1]
+    midi(clips[0].path, notes=0)
+    with pytest.raises(InputError, match="silence"):
+        rendered(clips, folder=tmp_path / "cache", fonts=sound_fonts()[-1:])
+
+
+def test_without_fluidsynth_it_says_what_to_install(
+    notes_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    font = tmp_path / "Some.sf2"
+    font.touch()
+    with pytest.raises(InputError, match="apt-get install fluidsynth"):
+        rendered(read_clips(notes_root, ["vgmidi"]), folder=tmp_path / "cache", fonts=[font])
+
+
+def test_without_a_sound_font_it_says_what_to_install(notes_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="timgm6mb-soundfont"):
+        rendered(read_clips(notes_root, ["vgmidi"]), folder=tmp_path / "cache", fonts=[])
+
+
+def test_clips_that_are_sound_already_pass_through(tmp_path: Path) -> None:
+    sound(tmp_path / "Q1" / "a.wav")
+    sound(tmp_path / "Q2" / "b.wav")
+    clips = read_clips(tmp_path)
+    assert rendered(clips, folder=tmp_path / "cache", fonts=[]) == clips
+
+
+@pytest.mark.skipif(
+    "REALTIME_MER_DATA" not in os.environ, reason="REALTIME_MER_DATA names no folder of corpora"
+)
+def test_no_song_of_the_real_emopia_is_in_two_parts_of_its_official_split() -> None:
+    clips = read_clips(data_root(None), ["emopia"])
+    parts: dict[str, set[str | None]] = {}
+    for clip in clips:
+        parts.setdefault(clip.group, set()).add(clip.official)
+    assert {len(part) for part in parts.values()} == {1}

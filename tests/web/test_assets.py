@@ -1,0 +1,92 @@
+"""The files of the browser display, without a browser."""
+
+import re
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_mer import emotion, web
+from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS
+
+WORDS = re.compile(r'word: "(\w+)", valence: (-?[\d.]+), arousal: (-?[\d.]+)')
+
+
+def source(path: str) -> str:
+    found = web.asset(path)
+    assert found is not None
+    return found.body.decode()
+
+
+def test_every_file_of_the_folder_is_served_and_the_root_is_the_page() -> None:
+    folder = {entry.name for entry in files(web).iterdir() if entry.is_file()}
+    served = {path.removeprefix("/") or "index.html" for path in web.PATHS}
+    assert served == {name for name in folder if not name.endswith(".py")}
+    assert source("/").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("path", web.PATHS)
+def test_a_file_has_a_body_and_the_type_of_its_name(path: str) -> None:
+    found = web.asset(path)
+    assert found is not None
+    assert found.body
+    types = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+    expected = types.get(path.rpartition(".")[2], "text/html")
+    assert found.content_type.partition(";")[0] == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "index.html",
+        "/index.html",
+        "/__init__.py",
+        "/../errors.py",
+        "/%2e%2e/errors.py",
+        "//style.css",
+        "/style.css/",
+        "/style.css?x",
+        "/STYLE.CSS",
+        "/etc/passwd",
+        "\0",
+    ],
+)
+def test_other_paths_are_not_there(path: str) -> None:
+    assert web.asset(path) is None
+
+
+@given(st.text())
+def test_no_path_but_those_listed_gives_a_file(path: str) -> None:
+    assert (web.asset(path) is not None) == (path in web.PATHS)
+
+
+def test_the_page_names_nothing_of_another_host_and_holds_no_inline_script_or_style() -> None:
+    for path in web.PATHS:
+        text = source(path).replace("http://www.w3.org/2000/svg", "")
+        addresses = re.findall(r"(?:https?:|wss?:)?//[a-z0-9][\w.-]+", text)
+        # Comments show how a program connects.
+        assert set(addresses) <= {"ws://127.0.0.1"}, path
+    page = source("/")
+    assert "<style" not in page
+    assert not re.search(r"\s(style|on\w+)=", page)
+    assert re.findall(r"<script[^>]*>", page) == ['<script type="module" src="app.js">']
+
+
+def test_the_words_of_the_page_are_those_of_the_package() -> None:
+    script = source("/emotion.js")
+    placed = [(word, float(v), float(a)) for word, v, a in WORDS.findall(script)]
+    assert placed == [(mood.word, mood.valence, mood.arousal) for mood in emotion.MOOD_WORDS]
+    gems = re.search(r"GEMS = \[(.*?)\]", script, re.DOTALL)
+    assert gems is not None
+    assert tuple(re.findall(r'"(\w+)"', gems[1])) == emotion.GEMS
+    quadrants = re.search(r"QUADRANTS = \[(.*?)\];", script, re.DOTALL)
+    assert quadrants is not None
+    assert tuple(re.findall(r'name: "(\w+)"', quadrants[1])) == emotion.QUADRANTS
+    statuses = re.search(r"STATUS = \{(.*)\};", script, re.DOTALL)
+    assert statuses is not None
+    entries = re.findall(r'(\w+): \{\s*word: "(.*?)",\s*note: "(.*?)",?\s*\}', statuses[1])
+    assert {status: (word, note) for status, word, note in entries} == {
+        status.value: (STATUS_WORDS[status], STATUS_NOTES[status]) for status in STATUS_WORDS
+    }

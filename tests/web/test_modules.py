@@ -1,0 +1,292 @@
+"""The modules of the browser display, one by one, in a real browser."""
+
+from typing import Any
+
+import pytest
+
+from realtime_mer.protocol import Marker
+from realtime_mer.server import Service
+from tests.samples import sample_estimate
+from tests.web.browser import HELLO, Browser
+
+pytestmark = pytest.mark.slow
+
+# Subscribes a second time, beside the page's own subscription, and notes down every event.
+LISTEN = """
+const stream = m.connect(`ws://${location.host}`, OPTIONS);
+window.events = [];
+for (const type of ["link", "hello", "estimate", "status", "level", "marker", "error", "bye",
+                    "gap", "roundtrip"]) {
+  stream.addEventListener(type, ({ detail }) => events.push({ type, ...detail, type }));
+}
+window.stream = stream;
+"""
+
+
+@pytest.fixture
+def page(tab: Browser, service: Service) -> Browser:
+    """A tab at the service's display."""
+    tab.open(service)
+    tab.wait_for("document.documentElement.dataset.link === 'connected'")
+    return tab
+
+
+def listen(tab: Browser, options: str = "{}") -> None:
+    tab.module("realtime-mer.js", LISTEN.replace("OPTIONS", options))
+
+
+def events(tab: Browser, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tab.js(
+        "return window.events.filter(event => event.type === arguments[0])", kind
+    )
+    return found
+
+
+def wait_for_event(tab: Browser, kind: str, number: int = 1) -> None:
+    tab.wait_for(f"window.events.filter(event => event.type === '{kind}').length >= {number}")
+
+
+def wait_for_link(tab: Browser, state: str) -> dict[str, Any]:
+    event: dict[str, Any] = tab.wait_for(
+        f"window.events.filter(event => event.type === 'link' && event.state === '{state}').at(-1)"
+    )
+    return event
+
+
+def wait_for_subscription(tab: Browser) -> None:
+    wait_for_event(tab, "roundtrip")  # its ping is sent behind the subscribe
+
+
+def test_a_client_gets_the_messages_of_the_streams_it_asked_for(
+    page: Browser, service: Service
+) -> None:
+    listen(page, "{ streams: ['estimates', 'markers'] }")
+    wait_for_subscription(page)
+    service.publish_estimate(sample_estimate(seq=0))
+    service.publish_marker(Marker(label="drop", t=0.1, wall_time=None))
+    wait_for_event(page, "estimate")
+    wait_for_event(page, "marker")
+    assert events(page, "estimate")[0]["gems"]["sadness"] == 0.125
+    assert events(page, "marker")[0]["label"] == "drop"
+    assert events(page, "hello")[0]["model"] == HELLO.model
+    assert page.js("return window.stream.hello.hop") == 0.1
+    assert [event["state"] for event in events(page, "link")] == ["connecting", "connected"]
+
+
+def test_a_client_can_only_ask_for_streams_that_exist(page: Browser) -> None:
+    with pytest.raises(Exception, match="stream everything: give some of estimates, status"):
+        listen(page, "{ streams: ['everything'] }")
+
+
+def test_a_client_tells_of_a_hole_in_the_estimates(page: Browser, service: Service) -> None:
+    listen(page)
+    wait_for_subscription(page)
+    for number, seq in enumerate([4, 5, 9], start=1):
+        service.publish_estimate(sample_estimate(seq=seq))
+        wait_for_event(page, "estimate", number)
+    assert events(page, "gap") == [{"type": "gap", "from": 0.6, "to": 1.0, "missed": 3}]
+    order = page.js("return window.events.map(event => event.type)")
+    assert order[order.index("gap") + 1] == "estimate"
+
+
+def test_what_max_rate_thins_out_is_no_hole_but_more_than_that_is(
+    page: Browser, service: Service
+) -> None:
+    listen(page, "{ maxRate: 2 }")
+    wait_for_subscription(page)
+    for number, seq in enumerate([0, 5, 10, 40], start=1):
+        service.publish_estimate(sample_estimate(seq=seq))
+        wait_for_event(page, "estimate", number)
+    assert [event["missed"] for event in events(page, "gap")] == [29]
+
+
+def test_a_client_measures_the_way_to_the_service_and_back(page: Browser) -> None:
+    listen(page)
+    wait_for_event(page, "roundtrip")
+    assert 0 < events(page, "roundtrip")[0]["ms"] < 5000
+
+
+def test_a_marker_is_confirmed_by_the_service(page: Browser, service: Service) -> None:
+    early = "const s = m.connect(`ws://${location.host}`); const set = s.mark('early'); s.close();"
+    assert page.module("realtime-mer.js", f"{early} return set") is False
+    listen(page, "{ streams: ['markers'] }")
+    wait_for_subscription(page)
+    assert page.js("return window.stream.mark('drop', 'a-1')") is True
+    wait_for_event(page, "marker")
+    assert events(page, "marker")[0]["id"] == "a-1"
+    assert [marker.label for marker in service.take_markers()] == ["drop"]
+
+
+def test_what_the_service_refuses_is_told_and_the_stream_goes_on(
+    page: Browser, service: Service
+) -> None:
+    listen(page)
+    wait_for_subscription(page)
+    page.js("window.stream.mark('')")
+    wait_for_event(page, "error")
+    assert events(page, "error")[0]["code"] == "bad_message"
+    service.publish_estimate(sample_estimate(seq=0))
+    wait_for_event(page, "estimate")
+
+
+def test_a_closed_stream_stays_closed(page: Browser, service: Service) -> None:
+    listen(page)
+    wait_for_subscription(page)
+    page.js("window.stream.close(); dispatchEvent(new Event('online'))")
+    assert wait_for_link(page, "closed")["retryMs"] is None
+    service.publish_estimate(sample_estimate(seq=0))
+    page.wait_for("document.getElementById('mood').textContent === 'calm'")  # the page got it
+    assert events(page, "estimate") == []
+    assert events(page, "link")[-1]["state"] == "closed"
+
+
+def test_a_lost_client_tells_why_and_when_and_sees_no_hole_after_a_new_start(
+    page: Browser, service: Service
+) -> None:
+    page.expected = "ERR_CONNECTION_REFUSED"
+    listen(page)
+    wait_for_subscription(page)
+    service.publish_estimate(sample_estimate(seq=3))
+    wait_for_event(page, "estimate")
+    service.stop("the show is over")
+    assert wait_for_link(page, "lost")["reason"] != ""
+    reasons = [event["reason"] for event in events(page, "link") if event["state"] == "lost"]
+    assert reasons[0] == "the service ended: the show is over"
+    assert events(page, "link")[2]["retryMs"] <= 250
+    with Service(hello=HELLO, port=service.port) as again:
+        wait_for_event(page, "roundtrip", 2)
+        again.publish_estimate(sample_estimate(seq=70))
+        wait_for_event(page, "estimate", 2)
+    assert events(page, "gap") == []
+
+
+def test_a_refused_client_does_not_try_again(tab: Browser) -> None:
+    with Service(hello=HELLO, port=0, token="right") as service:
+        tab.open(service, fragment="#token=right")
+        tab.wait_for("document.documentElement.dataset.link === 'connected'")
+        for options in ("{}", "{ token: 'wrong' }"):
+            listen(tab, options)
+            refusal = wait_for_link(tab, "refused")
+            assert "token" in refusal["reason"]
+            assert refusal["retryMs"] is None
+            tab.js("dispatchEvent(new Event('online'))")
+            assert events(tab, "link")[-1]["state"] == "refused"
+
+
+def test_attempts_to_connect_become_rarer_and_chance_spreads_them(page: Browser) -> None:
+    delays = page.module(
+        "realtime-mer.js",
+        "return [0, 1, 2, 5, 6, 1000].map(n => [m.retryDelay(n, 0), m.retryDelay(n, 1)])",
+    )
+    assert delays[:4] == [[125, 250], [250, 500], [500, 1000], [4000, 8000]]
+    assert delays[4:] == [[5000, 10000], [5000, 10000]]
+    drawn = page.module("realtime-mer.js", "return [1, 2, 3, 4].map(() => m.retryDelay(3))")
+    assert len(set(drawn)) > 1
+
+
+@pytest.mark.parametrize(
+    ("fragment", "token"),
+    [
+        ("", None),
+        ("#", None),
+        ("#theme=dj", None),
+        ("#token=abc", "abc"),
+        ("#theme=dj&token=a+b", "a+b"),
+        ("#token=a%26b", "a&b"),
+    ],
+)
+def test_the_token_is_read_from_the_fragment(
+    page: Browser, fragment: str, token: str | None
+) -> None:
+    assert page.module("realtime-mer.js", f"return m.tokenFromFragment('{fragment}')") == token
+
+
+def test_numbers_are_written_as_people_read_them(page: Browser) -> None:
+    def of(call: str) -> Any:
+        return page.module("values.js", f"return {call}")
+
+    assert of("[0.424, -0.3, 0, -0.001].map(m.signed)") == ["+0.42", "−0.30", "+0.00", "+0.00"]
+    assert of("[0, 61.9, 3600, -5, -0.4].map(m.clock)") == [
+        "0:00",
+        "1:01",
+        "1:00:00",
+        "−0:05",
+        "0:00",
+    ]
+    assert of("[-20.4, 0, -120].map(m.decibels)") == ["−20 dBFS", "0 dBFS", "−120 dBFS"]
+    assert of("[-120, -60, -30, 0, 3].map(m.levelShare)") == [0, 0, 0.5, 1, 1]
+
+
+def test_a_glide_does_not_depend_on_the_frames_it_is_cut_into(page: Browser) -> None:
+    whole, halves, jump = page.module(
+        "values.js",
+        "return [m.approach(0, 1, 0.2, 0.15),"
+        " m.approach(m.approach(0, 1, 0.1, 0.15), 1, 0.1, 0.15), m.approach(0, 1, 0.2, 0)]",
+    )
+    assert whole == pytest.approx(halves)
+    assert 0.7 < whole < 0.8
+    assert jump == 1
+
+
+def test_a_new_mood_must_stand_for_a_while_before_it_is_shown(page: Browser) -> None:
+    shown = page.module(
+        "values.js",
+        "const steady = new m.Steady();"
+        "return [['calm', 0], ['sad', 1], ['calm', 1.5], ['sad', 2], ['sad', 3.9], ['sad', 4]]"
+        ".map(([word, now]) => steady.offer(word, now, 2))",
+    )
+    assert shown == ["calm", "calm", "calm", "calm", "calm", "sad"]
+
+
+def test_the_corners_of_the_plane_have_the_colours_of_the_quadrants(page: Browser) -> None:
+    assert page.module(
+        "values.js",
+        "return [[1, 1], [-1, 1], [-1, -1], [1, -1]].map(([v, a]) => m.moodColour(v, a))",
+    ) == page.module("values.js", "return Object.values(m.QUADRANT_RGB)")
+    assert page.module("values.js", "return m.css(m.GROUND_RGB)") == "rgb(12 15 20)"
+    ground = page.js(
+        "return getComputedStyle(document.documentElement).getPropertyValue('--ground').trim()"
+    )
+    assert ground == "#{:02x}{:02x}{:02x}".format(*page.module("values.js", "return m.GROUND_RGB"))
+
+
+def history(page: Browser, times: str, call: str) -> Any:
+    return page.module(
+        "history.js",
+        "const history = new m.History(10);"
+        f"for (const t of {times}) history.add("
+        "{ t, valence: t, arousal: 0, valence_sd: 1, arousal_sd: 1 });"
+        f"return {call}.map(run => run.map(row => row.t))",
+    )
+
+
+def test_the_past_has_holes_where_estimates_are_missing(page: Browser) -> None:
+    assert history(page, "[1, 1.5, 4, 4.5]", "history.runs(10)") == [[1, 1.5], [4, 4.5]]
+    assert history(page, "[1, 1.5, 4, 4.5]", "history.runs(1)") == [[4, 4.5]]
+    assert history(page, "[]", "history.runs(1)") == []
+
+
+def test_the_past_is_forgotten_when_time_steps_back_and_when_it_is_long_ago(page: Browser) -> None:
+    assert history(page, "[7, 7.5, 0.1, 0.2]", "history.runs(10)") == [[0.1, 0.2]]
+    (run,) = history(page, "Array.from({ length: 100 }, (_, n) => n / 2)", "history.runs(1000)")
+    assert run[-1] == 49.5
+    assert 10 <= run[-1] - run[0] <= 12
+
+
+def test_a_thinned_line_keeps_its_ends_and_the_same_rows_as_time_goes_on(page: Browser) -> None:
+    def thinned(length: int) -> set[float]:
+        times = f"Array.from({{ length: {length} }}, (_, n) => n / 8)"
+        (run,) = history(page, times, "history.runs(8, 20)")
+        assert run[-1] == (length - 1) / 8
+        assert len(run) <= 22
+        return set(run[1:-1])
+
+    before, after = thinned(80), thinned(81)
+    assert len(before ^ after) <= 1
+
+
+def test_a_note_becomes_one_line(page: Browser) -> None:
+    labels = page.module(
+        "markers.js", r"return ['', ' a\tb\n', 'x'.repeat(300), '\u0007'].map(m.asLabel)"
+    )
+    assert labels == ["mark", "a b", "x" * 200, "mark"]
