@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from realtime_mer.analysis import Analysis, analyze
     from realtime_mer.audio.files import load_audio
-    from realtime_mer.client import connect
+    from realtime_mer.client import connect, subscribe
     from realtime_mer.errors import RealtimeMerError
     from realtime_mer.estimate import Estimate, Status, Summary
     from realtime_mer.recognizer import Estimates, Recognizer, RecognizerState
@@ -29,9 +29,23 @@ _HOMES = {
     "analyze": "analysis",
     "connect": "client",
     "load_audio": "audio.files",
+    "subscribe": "client",
 }
 
-__all__ = [*_HOMES]
+__all__ = [
+    "Analysis",
+    "Estimate",
+    "Estimates",
+    "RealtimeMerError",
+    "Recognizer",
+    "RecognizerState",
+    "Status",
+    "Summary",
+    "analyze",
+    "connect",
+    "load_audio",
+    "subscribe",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,8 +27,9 @@ from realtime_mer.server import Limits, Service
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))
 _STALL_CLIENTS = 100
 _STALL_RATE = 50.0
-_STALL_ROUNDS = 4
+_STALL_ROUNDS = 8
 _FILL = 400  # estimates that surely fill the buffers of a client that reads nothing
+_ENOUGH_TO_TELL = 100  # clients; fewer add less than a process's memory varies by
 _WARM_UP = 10  # estimates before the measurement
 
 
@@ -41,14 +42,14 @@ class Load:
         delivered: of the estimates published, the share that arrived, over all readers.
         cpu: share of one core that the service's process took.
         rss_mb: its resident memory at the end.
-        kib_per_client: how much of that every client added.
+        kib_per_client: how much of that every client added; None where there were too few to tell.
     """
 
     latency_ms: NDArray[np.float64]
     delivered: float
     cpu: float
     rss_mb: float
-    kib_per_client: float
+    kib_per_client: float | None
 
 
 def run_bench_serve(*, as_json: bool, seconds: float) -> None:
@@ -84,7 +85,7 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
     with _own_core() as readers_cores:
         for clients, rate in _LOADS:
             say(f"{clients} clients, {rate:g} estimates a second, {seconds:g} s")
-            load = _measure(clients=clients, rate=rate, seconds=seconds, cores=readers_cores)
+            load = measure_load(clients=clients, rate=rate, seconds=seconds, cores=readers_cores)
             loads.append(
                 {
                     "clients": clients,
@@ -93,7 +94,7 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
                     "latency_ms": _spread(load.latency_ms),
                     "cpu_percent": round(100 * load.cpu, 1),
                     "rss_mb": round(load.rss_mb, 1),
-                    "kib_per_client": round(load.kib_per_client, 1),
+                    "kib_per_client": load.kib_per_client,
                 }
             )
         say(f"{_STALL_CLIENTS} clients, {_STALL_RATE:g} a second, with and without a stalled one")
@@ -111,33 +112,40 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _compare_stalled(*, seconds: float, cores: Sequence[int] | None) -> dict[str, Any]:
-    """Measure with and without in turn, so that a change of the machine's speed hits both."""
-    without: list[NDArray[np.float64]] = []
-    beside: list[NDArray[np.float64]] = []
-    for number in range(2 * _STALL_ROUNDS):
-        stalled = (number + 1) // 2 % 2  # 0 1 1 0 0 1 1 0
-        load = _measure(
+    """Measure without, with, and without again in turn, many short rounds, and compare medians.
+
+    A hiccup of the machine delays one round's estimates by more than all that is compared here; the
+    median over the rounds is that of rounds without one. What the two groups without a stalled
+    client differ by is what the machine's noise makes of no difference at all.
+    """
+    groups: tuple[list[dict[str, float]], ...] = ([], [], [])
+    for number in range(3 * _STALL_ROUNDS):
+        group = (0, 1, 2, 2, 1, 0)[number % 6]
+        stalled = int(group == 1)
+        load = measure_load(
             clients=_STALL_CLIENTS - 1,
             stalled=stalled,
             others=1 - stalled,
             rate=_STALL_RATE,
-            seconds=seconds,
+            seconds=max(1.0, seconds / 4),
             cores=cores,
             fill=_FILL,
         )
-        (beside if stalled else without).append(load.latency_ms)
-    alone, together = _spread(np.concatenate(without)), _spread(np.concatenate(beside))
+        groups[group].append(_spread(load.latency_ms))
+    before, beside, after = groups
+    alone, together = _median([*before, *after]), _median(beside)
     return {
         "clients": _STALL_CLIENTS,
         "rate": _STALL_RATE,
         "rounds": _STALL_ROUNDS,
         "none_stalled_ms": alone,
         "one_stalled_ms": together,
-        "p99_change_percent": round(100 * (together["p99"] / alone["p99"] - 1), 1),
+        "p99_change_percent": _change(alone, together),
+        "p99_noise_percent": _change(_median(before), _median(after)),
     }
 
 
-def _measure(
+def measure_load(
     *,
     clients: int,
     rate: float,
@@ -201,7 +209,9 @@ def _measure(
         delivered=len(receipts) / ((last - first) * (clients + others)),
         cpu=busy / took,
         rss_mb=memory / 2**20,
-        kib_per_client=max(0, memory - before) / 1024 / everybody,
+        kib_per_client=(
+            round((memory - before) / 1024 / everybody, 1) if everybody >= _ENOUGH_TO_TELL else None
+        ),
     )
 
 
@@ -267,30 +277,47 @@ def _spread(values: NDArray[np.float64]) -> dict[str, float]:
     return {"median": round(float(median), 3), "p99": round(float(p99), 3)}
 
 
+def _median(spreads: Sequence[dict[str, float]]) -> dict[str, float]:
+    medians = {key: np.median([spread[key] for spread in spreads]) for key in spreads[0]}
+    return {key: round(float(median), 3) for key, median in medians.items()}
+
+
+def _change(before: dict[str, float], after: dict[str, float]) -> float:
+    return round(100 * (after["p99"] / before["p99"] - 1), 1)
+
+
+def _comparison(stalled: dict[str, Any]) -> str:
+    return (
+        f"a stalled client changes p99 by {stalled['p99_change_percent']:+.0f} %, "
+        f"the machine's noise by {stalled['p99_noise_percent']:+.0f} %"
+    )
+
+
 def _table(results: dict[str, Any]) -> Table:
     about = results["about"]
     where = "the service on one core" if about["pinned"] else f"{about['cpu_count']} cores"
     table = Table(
-        "clients", "rate", "delivered", "median", "p99", "CPU", "memory", "per client",
+        "clients", "rate", "arrived", "median", "p99", "CPU", "MB", "KiB each",
         title=f"realtime-mer bench --serve, {where}",
-        caption=f"load average {about['load_average'][0]} at the end",
+        caption=f"{_comparison(results['stalled'])}; load average {about['load_average'][0]}",
     )  # fmt: skip
     for load in results["serve"]:
+        each = load["kib_per_client"]
         table.add_row(
             str(load["clients"]),
             f"{load['rate']:g}/s",
-            f"{100 * load['delivered']:.2f} %",
+            f"{100 * load['delivered']:.1f} %",
             f"{load['latency_ms']['median']:.2f} ms",
             f"{load['latency_ms']['p99']:.2f} ms",
             f"{load['cpu_percent']:.0f} %",
-            f"{load['rss_mb']:.0f} MB",
-            f"{load['kib_per_client']:.0f} KiB",
+            f"{load['rss_mb']:.0f}",
+            "" if each is None else f"{each:.0f}",
         )
     stalled = results["stalled"]
-    for name, key in (("none stalled", "none_stalled_ms"), ("one stalled", "one_stalled_ms")):
+    for count, key in ((0, "none_stalled_ms"), (1, "one_stalled_ms")):
         spread = stalled[key]
         table.add_row(
-            f"{stalled['clients']}, {name}",
+            f"{stalled['clients']}, {count} stalled",
             f"{stalled['rate']:g}/s",
             "",
             f"{spread['median']:.2f} ms",

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime_mer import __version__
-from realtime_mer.errors import RealtimeMerError
+from realtime_mer.errors import InputError, RealtimeMerError
 
 app = typer.Typer(
     name="realtime-mer",
@@ -74,6 +74,11 @@ Token = Annotated[
     str | None, typer.Option(envvar="REALTIME_MER_TOKEN", help="What the service asks for.")
 ]
 
+Ca = Annotated[
+    str | None,
+    typer.Option(metavar="PEM", help="Certificate to trust, where the service has its own."),
+]
+
 DEFAULT_URL = "ws://127.0.0.1:8765"
 
 
@@ -108,7 +113,26 @@ def live(
     compute: ComputeOption = Compute.AUTO,
     host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
-    token: Token = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="REALTIME_MER_TOKEN",
+            help="What subscribers must show; beyond this machine one is made up without it.",
+        ),
+    ] = None,
+    cert: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
+    ] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Most subscribers at a time.")] = 256,
+    osc: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Send OSC messages there, over UDP.")
+    ] = None,
+    osc_rate: Annotated[
+        float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
+    ] = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
@@ -132,9 +156,17 @@ def live(
 
     `realtime-mer live song.mp3 --jsonl estimates.jsonl`
 
+    `realtime-mer live --host 0.0.0.0 --osc 192.168.1.20:9000`
+
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
     from realtime_mer.live import LiveOptions, run_live
+    from realtime_mer.osc import Target
+    from realtime_mer.outlets import ServiceOptions
+
+    if key is not None and cert is None:
+        raise InputError(f"--key {key} is of no use without --cert.")
+    service = ServiceOptions(host=host, port=port, token=token, cert=cert, key=key, clients=clients)
 
     run_live(
         LiveOptions(
@@ -144,11 +176,10 @@ def live(
             speed=speed.value,
             model=model,
             compute=compute.value,
-            host=host,
-            port=port,
-            token=token,
-            serve=server,
+            service=service if server else None,
             window=window,
+            osc=None if osc is None else Target.parse(osc),
+            osc_rate=osc_rate,
             jsonl=jsonl,
             smoothing_s=smoothing,
             delay_s=delay,
@@ -252,16 +283,41 @@ def doctor(as_json: AsJson = False) -> None:
 def subscribe(
     url: Url = DEFAULT_URL,
     token: Token = None,
+    ca: Ca = None,
     max_rate: Annotated[
         float | None, typer.Option(help="Most estimates per second; all of them without it.")
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON lines for programs.")] = False,
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Among the JSON lines, a line for every marker too.")
+    ] = False,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many estimates.")] = None,
 ) -> None:
-    """Print the estimates of a running session, here or elsewhere."""
+    """Print the estimates and markers of a running session, here or elsewhere."""
     from realtime_mer.subscription import print_subscription
 
-    print_subscription(url, token=token, max_rate=max_rate, jsonl=jsonl, count=count)
+    print_subscription(
+        url,
+        token=token,
+        ca=ca,
+        max_rate=max_rate,
+        jsonl=jsonl,
+        jsonl_markers=markers,
+        count=count,
+    )
+
+
+@app.command()
+def mark(
+    label: Annotated[str, typer.Argument(help="What happens now, in one line.")],
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    ca: Ca = None,
+) -> None:
+    """Set a marker at this moment of a running session, for everybody who follows it."""
+    from realtime_mer.subscription import set_marker
+
+    set_marker(url, label, token=token, ca=ca)
 
 
 @app.command()
@@ -286,13 +342,21 @@ def bench(
     as_json: AsJson = False,
     model: Model = "default",
     seconds: Annotated[
-        float, typer.Option(help="How long to watch the live session of each measurement.")
-    ] = 20.0,
+        float | None, typer.Option(help="How long to watch each measurement; else 20, 5 to serve.")
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="The WebSocket service instead: how many it bears.")
+    ] = False,
 ) -> None:
     """Measure speed and latency on this machine, all in one run."""
-    from realtime_mer.bench import run_bench
+    if serve:
+        from realtime_mer.bench_serve import run_bench_serve
 
-    run_bench(as_json=as_json, model=model, seconds=seconds)
+        run_bench_serve(as_json=as_json, seconds=5.0 if seconds is None else seconds)
+    else:
+        from realtime_mer.bench import run_bench
+
+        run_bench(as_json=as_json, model=model, seconds=20.0 if seconds is None else seconds)
 
 
 def main() -> None:

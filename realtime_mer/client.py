@@ -249,8 +249,8 @@ class Stream:
         be known already.
         """
         session = self.hello.session
-        known = self._last is not None and self._last[0] == session
-        last = self._last[1] if self._last is not None and known else None
+        # Without a session, as of a service that tells none, any seq may be a new one.
+        last = self._last[1] if self._last and session and self._last[0] == session else None
         if last is not None and estimate.seq <= last.seq:
             return False
         if self._lost_at is not None and self._last is not None:

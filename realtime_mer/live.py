@@ -1,12 +1,10 @@
 """The live session: a source, the recogniser, and whoever wants the results, wired together."""
 
 import json
-import secrets
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,22 +12,22 @@ import torch
 from rich.console import Console
 
 import realtime_mer
-from realtime_mer import display
 from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.devices import Kind, list_devices
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.audio.stdin import SampleFormat, StdinSource
-from realtime_mer.engine import Engine, Event
+from realtime_mer.engine import Engine
 from realtime_mer.errors import AudioError, DeviceError, InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Hello, LevelMessage, StatusMessage
+from realtime_mer.osc import Target
+from realtime_mer.outlets import Outlets, ServiceOptions, open_outlets
+from realtime_mer.protocol import Hello, StatusMessage
 from realtime_mer.recognizer import Recognizer
-from realtime_mer.server import Service
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
-from realtime_mer.terminal import TerminalView
+from realtime_mer.terminal import TerminalView, marker_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +41,9 @@ class LiveOptions:
         speed: ``realtime`` paces files and the demo by the clock; ``max`` does not.
         model: name or path of a checkpoint.
         compute: ``auto``, ``cpu`` or ``cuda``.
-        host, port, token: of the WebSocket service.
-        serve, window: whether to have either; a window needs a screen.
+        service: the WebSocket service; None for none.
+        window: whether to have a window; it needs a screen.
+        osc, osc_rate: where OSC messages go, and most estimates a second; None for nowhere, all.
         jsonl: path for a line per estimate, ``-`` for standard output.
         smoothing_s, delay_s: see ``Shaper``.
         rate, channels, sample_format: of raw sound on standard input.
@@ -56,11 +55,10 @@ class LiveOptions:
     speed: Literal["realtime", "max"] = "realtime"
     model: str = "default"
     compute: str = "auto"
-    host: str = "127.0.0.1"
-    port: int = 8765
-    token: str | None = None
-    serve: bool = True
+    service: ServiceOptions | None = field(default_factory=ServiceOptions)
     window: bool = True
+    osc: Target | None = None
+    osc_rate: float | None = None
     jsonl: str | None = None
     smoothing_s: float = 0.0
     delay_s: float = 0.0
@@ -88,12 +86,21 @@ def run_live(options: LiveOptions) -> None:
         stack.callback(source.close)
         console.print(f"Source: {source.name} ({why})", markup=False)
         recognizer = Recognizer.load(options.model, device=options.compute)
-        publish = _serve(options, recognizer, console, stack)
+        fast = options.speed == "max"  # over before anybody could follow
+        outlets = open_outlets(
+            hello=_hello(options, recognizer),
+            service=None if fast else options.service,
+            window=options.window and not fast,
+            osc=None if fast else options.osc,
+            osc_rate=options.osc_rate,
+            console=console,
+            stack=stack,
+        )
         engine = Engine(
             source=source,
             stream=EmotionStream(recognizer),
             shaper=shaper,
-            publish=publish,
+            publish=outlets.publish,
             seconds=options.seconds,
         )
         view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
@@ -107,6 +114,8 @@ def run_live(options: LiveOptions) -> None:
                     view.show(event)
                 elif isinstance(event, StatusMessage):
                     view.message(f"{event.status.value}: {event.detail}")
+                for marker in outlets.take_markers():
+                    view.message(marker_line(marker))
 
         try:
             with view:
@@ -118,7 +127,7 @@ def run_live(options: LiveOptions) -> None:
         except KeyboardInterrupt:
             engine.stop()  # before the first estimate, or once more
         finally:
-            for line in [*view.tally.summary_lines(), *_faults(engine, source)]:
+            for line in [*view.tally.summary_lines(), *_faults(engine, source, outlets)]:
                 console.print(line, markup=False)
 
 
@@ -180,19 +189,9 @@ def _best_source(options: LiveOptions) -> tuple[Source, str]:
     return DemoSource(paced=True), "; ".join([*reasons, "so the built-in piece plays"])
 
 
-def _serve(
-    options: LiveOptions, recognizer: Recognizer, console: Console, stack: ExitStack
-) -> Callable[[Event], None] | None:
-    """Start service and window as far as they are wanted; return what feeds them."""
-    if options.speed == "max":
-        return None  # over before anybody could follow
-    window = options.window and display.has_screen() and display.is_installed()
-    if not (options.serve or window):
-        return None
-    # The window is a client like any other; without a public service it gets a private one.
-    token = options.token if options.serve else secrets.token_urlsafe()
+def _hello(options: LiveOptions, recognizer: Recognizer) -> Hello:
     rate = recognizer.sample_rate
-    hello = Hello(
+    return Hello(
         server_version=realtime_mer.__version__,
         model=recognizer.card.name,
         hop=recognizer.hop_samples / rate,
@@ -201,39 +200,6 @@ def _serve(
         smoothing_s=options.smoothing_s,
         delay_s=options.delay_s,
     )
-    service = stack.enter_context(
-        Service(hello=hello, host=options.host, port=options.port, token=token)
-        if options.serve
-        else Service(hello=hello, port=0, token=token)
-    )
-    if options.serve:
-        console.print(f"Service: {service.url}", markup=False)
-    if window:
-        stack.enter_context(_window(service.url, token))
-
-    def publish(event: Event) -> None:
-        match event:
-            case Estimate():
-                service.publish_estimate(event)
-            case StatusMessage():
-                service.publish_status(event)
-            case LevelMessage():
-                service.publish_level(event)
-
-    return publish
-
-
-@contextmanager
-def _window(url: str, token: str | None) -> Iterator[None]:
-    process = display.spawn(url, token=token)
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @contextmanager
@@ -254,11 +220,12 @@ def _line(estimate: Estimate) -> str:
     return json.dumps(estimate.to_dict(), allow_nan=False)
 
 
-def _faults(engine: Engine, source: Source) -> list[str]:
+def _faults(engine: Engine, source: Source, outlets: Outlets) -> list[str]:
     counts = {
         "values that were not finite and became 0": engine.intake.replaced,
         "values far over full scale that were clipped": engine.intake.clipped,
         "estimates that came too fast to be written": engine.lost_events,
+        **outlets.faults(),
     }
     faults = [f"{count} {what}" for what, count in counts.items() if count]
     if isinstance(source, StdinSource) and source.warning:

@@ -1,7 +1,7 @@
 """What the service answers over plain HTTP (pure, no socket)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from realtime_mer.web import asset
@@ -39,15 +39,26 @@ class Page:
 
     def without_body(self) -> "Page":
         """Return what HEAD gets."""
-        return Page(status=self.status, body=b"", length=self.length, headers=self.headers)
+        return replace(self, body=b"")
 
 
-def answer(path: str, *, authority: str, metrics: Callable[[], tuple[bytes, str]] | None) -> Page:
+LIBRARY = "/realtime-mer.js"
+"""The module that pages of others may import."""
+
+
+def answer(
+    path: str,
+    *,
+    authority: str,
+    origin: str | None,
+    metrics: Callable[[], tuple[bytes, str]] | None,
+) -> Page:
     """Return what is at a path.
 
     Args:
         path: of the request, with or without a query.
         authority: ``HOST:PORT`` as the browser reached the service; its page may connect there.
+        origin: of a page that asks and may connect; None for no page, or any other.
         metrics: gives the body and content type of ``/metrics``; None where the request lacks the
             token.
     """
@@ -65,7 +76,11 @@ def answer(path: str, *, authority: str, metrics: Callable[[], tuple[bytes, str]
         return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
     # A page of an older version must not talk to a newer service, so browsers ask every time.
     policy = f"{_POLICY}; {_OWN_FILES}; {_connections(authority)}"
-    return _found(found.body, found.content_type, cache="no-cache", policy=policy)
+    page = _found(found.body, found.content_type, cache="no-cache", policy=policy)
+    if path == LIBRARY:
+        shared = {"Access-Control-Allow-Origin": origin} if origin is not None else {}
+        return replace(page, headers={**page.headers, "Vary": "Origin", **shared})
+    return page
 
 
 def _connections(authority: str) -> str:

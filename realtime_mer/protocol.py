@@ -29,6 +29,9 @@ STREAMS = ("estimates", "status", "level", "markers")
 MAX_CLIENT_MESSAGE = 4096
 """Longest message a client may send, in characters."""
 
+MAX_LABEL = 200
+"""Longest label of a marker, in characters."""
+
 MAX_SERVER_MESSAGE = 65536
 """Longest message a client needs to accept, in bytes."""
 
@@ -52,7 +55,9 @@ class CloseCode(IntEnum):
 
 # Words for people; control characters would let a client write on somebody's terminal.
 _Text = Annotated[str, Field(max_length=4096)]
-_Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+_Label = Annotated[
+    str, Field(min_length=1, max_length=MAX_LABEL, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
 _Id = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]
@@ -213,7 +218,7 @@ ServerMessage = Hello | Estimate | StatusMessage | LevelMessage | Marker | Error
 ClientMessage = Authorize | Subscribe | Marker | Ping
 Message = ServerMessage | ClientMessage
 
-_SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
+SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
     "hello": Hello,
     "estimate": Estimate,
     "status": StatusMessage,
@@ -223,14 +228,14 @@ _SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
     "bye": Bye,
     "pong": Pong,
 }
-_CLIENT_TYPES: Mapping[str, type[ClientMessage]] = {
+CLIENT_TYPES: Mapping[str, type[ClientMessage]] = {
     "authorize": Authorize,
     "subscribe": Subscribe,
     "marker": Marker,
     "ping": Ping,
 }
 _NAMES: Mapping[type[Message], str] = {
-    message: name for name, message in [*_SERVER_TYPES.items(), *_CLIENT_TYPES.items()]
+    message: name for name, message in [*SERVER_TYPES.items(), *CLIENT_TYPES.items()]
 }
 
 _T = TypeVar("_T")
@@ -246,8 +251,8 @@ def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     }
 
 
-_SERVER_ADAPTERS = _adapters(_SERVER_TYPES)
-_CLIENT_ADAPTERS = _adapters(_CLIENT_TYPES)
+SERVER_ADAPTERS = _adapters(SERVER_TYPES)
+CLIENT_ADAPTERS = _adapters(CLIENT_TYPES)
 
 
 def encode(message: Message) -> str:
@@ -273,7 +278,7 @@ def parse_server_message(text: str | bytes) -> ServerMessage | None:
     Raises:
         ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
     """
-    message: ServerMessage | None = _parse(text, _SERVER_ADAPTERS, MAX_SERVER_MESSAGE)
+    message: ServerMessage | None = _parse(text, SERVER_ADAPTERS, MAX_SERVER_MESSAGE)
     return message
 
 
@@ -283,7 +288,7 @@ def parse_client_message(text: str | bytes) -> ClientMessage | None:
     Raises:
         ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
     """
-    message: ClientMessage | None = _parse(text, _CLIENT_ADAPTERS, MAX_CLIENT_MESSAGE)
+    message: ClientMessage | None = _parse(text, CLIENT_ADAPTERS, MAX_CLIENT_MESSAGE)
     return message
 
 

@@ -226,9 +226,19 @@ class Service:
         return f"{scheme}://{access.authority(host, self._port)}"
 
     @property
+    def token(self) -> str | None:
+        """What a client has to show; None for nothing."""
+        return self._token
+
+    @property
     def clients(self) -> int:
         """How many clients are connected, subscribed or not."""
         return len(self._clients)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, those of clients and those for a page or in between."""
+        return len(self._connections)
 
     @property
     def dropped(self) -> int:
@@ -311,7 +321,6 @@ class Service:
                 max_queue=4,
                 write_limit=limits.write_bytes,
                 logger=_log,
-                **self._tls_timeouts(),
             )
         except (OSError, UnicodeError) as error:
             bound.set_exception(_cannot_listen(self._host, self._port, error))
@@ -322,14 +331,6 @@ class Service:
         await self._stop.wait()
         self._distribute()
         await self._shut(server)
-
-    def _tls_timeouts(self) -> dict[str, Any]:
-        if self._ssl is None:
-            return {}
-        return {
-            "ssl_handshake_timeout": self._limits.open_timeout_s,
-            "ssl_shutdown_timeout": self._limits.close_timeout_s,
-        }
 
     async def _shut(self, server: Server) -> None:
         server.close(close_connections=False)
@@ -428,13 +429,16 @@ class Service:
             if token is None or not access.same_token(token, self._token):
                 return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
             authorized = True
+        origins = headers.get_all("Origin")
+        trusted = access.is_trusted_origin(origins, host)
         if "Upgrade" not in headers or request.path.partition("?")[0] != "/":
             return answer(
                 request.path,
                 authority=access.authority(host, access.port_of(headers["Host"])),
+                origin=origins[0] if origins and trusted else None,
                 metrics=self._metrics.render if authorized else None,
             )
-        if not access.is_trusted_origin(headers.get_all("Origin"), host):
+        if not trusted:
             return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
         if len(self._clients) >= self._limits.connections:
             return Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")

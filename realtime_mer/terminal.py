@@ -16,6 +16,7 @@ from rich.text import Text
 from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS, clock
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import Marker
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
@@ -40,6 +41,12 @@ class _Glyphs:
 
 _UNICODE = _Glyphs(thin="─", thick="━", dot="●", centre="│", full="█", empty="░", plus_minus="±")
 _ASCII = _Glyphs(thin="-", thick="=", dot="o", centre="|", full="#", empty=".", plus_minus="+/-")
+
+
+def marker_line(marker: Marker) -> str:
+    """Return a marker as one line for people."""
+    where = "before the first estimate" if marker.t is None else f"at {clock(marker.t)}"
+    return f"marker {where}: {marker.label}"
 
 
 class Tally:

@@ -13,7 +13,7 @@ from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from realtime_mer.client import Stream, connect, subscribe
+from realtime_mer.client import Gap, Stream, connect, subscribe
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import (
@@ -255,11 +255,136 @@ def test_it_reconnects_by_itself_when_the_service_comes_back(service: Service) -
             successor.start()
             successor.publish_estimate(sample_estimate(seq=3))
             assert isinstance(await anext(stream), Hello)
+            gap = await anext(stream)
+            assert isinstance(gap, Gap)
+            assert gap.missed_s is None  # another session: its time began anew
+            assert gap.offline_s > 0
             assert (await next_estimate(stream)).seq == 3
             assert stream.reconnects == 1
             await asyncio.to_thread(successor.stop)
 
     asyncio.run(listen())
+
+
+class Relay:
+    """A bad network: it lets a client through to a service, and can break the connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server
+
+    async def __aenter__(self) -> "Relay":
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += [writer, back]
+        await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+
+@pytest.mark.parametrize("max_rate", [None, 5])
+def test_after_a_break_it_says_how_much_sound_was_missed(
+    service: Service, max_rate: float | None
+) -> None:
+    service.publish_estimate(sample_estimate(seq=0))
+
+    async def listen() -> list[Any]:
+        async with (
+            Relay(service.port) as relay,
+            connect(relay.url, events=True, max_rate=max_rate) as stream,
+            connect(service.url) as witness,
+        ):
+            received = [await anext(stream), await anext(stream)]
+            await anext(witness)
+            relay.cut()
+            received.append(await anext(stream))
+            for seq in range(1, 41):
+                service.publish_estimate(sample_estimate(seq=seq))
+                await anext(witness)
+            return received + [await anext(stream) for _ in range(3)]
+
+    hello, first, bye, back, gap, next_one = asyncio.run(listen())
+    assert isinstance(hello, Hello)
+    assert first == sample_estimate(seq=0)
+    assert isinstance(bye, Bye)
+    assert isinstance(back, Hello)
+    assert isinstance(gap, Gap)
+    assert gap.missed_s is not None
+    step = 0.1 if max_rate is None else 1 / max_rate
+    assert gap.missed_s == pytest.approx(next_one.t - first.t - step)
+    assert gap.missed_s > 0
+
+
+def test_a_break_in_which_nothing_came_is_no_gap_and_repeats_no_estimate(service: Service) -> None:
+    service.publish_estimate(sample_estimate(seq=0))
+
+    async def listen() -> list[Any]:
+        async with Relay(service.port) as relay, connect(relay.url, events=True) as stream:
+            received = [await anext(stream), await anext(stream)]
+            relay.cut()
+            received += [await anext(stream), await anext(stream)]
+            service.publish_estimate(sample_estimate(seq=1))
+            return [*received, await anext(stream)]
+
+    kinds = [type(message) for message in asyncio.run(listen())]
+    assert kinds == [Hello, Estimate, Bye, Hello, Estimate]
+
+
+def test_the_blocking_twin_sets_markers(service: Service) -> None:
+    service.publish_estimate(sample_estimate())
+    with subscribe(service.url, streams=["markers"], events=True) as messages:
+        with pytest.raises(ServiceError, match="ask for a message first"):
+            messages.mark("too early")
+        assert isinstance(next(messages), Hello)
+        messages.mark("drop", id="7")
+        marker = next(messages)
+    assert isinstance(marker, Marker)
+    assert (marker.label, marker.id, marker.t) == ("drop", "7", 0.1)
+
+
+def test_the_clients_of_a_restarted_service_do_not_come_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bounds = []
+
+    def note(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return 0.0  # no need to wait for it
+
+    async def listen() -> None:
+        service = Service(hello=HELLO, port=0)
+        service.start()
+        async with connect(service.url, events=True) as stream:
+            await anext(stream)
+            monkeypatch.setattr("realtime_mer.client.random.uniform", note)
+            await asyncio.to_thread(service.stop)
+            await anext(stream)
+            while len(bounds) < 3:
+                await asyncio.sleep(0)
+
+    asyncio.run(listen())
+    assert set(bounds) == {(0.5, 1.0)}
 
 
 def test_leaving_while_the_service_is_gone_is_quick_and_clean(service: Service) -> None:

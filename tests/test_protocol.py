@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from realtime_mer import schema
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import (
     MAX_CLIENT_MESSAGE,
     PROTOCOL,
+    STREAMS,
     Authorize,
     Bye,
     ErrorMessage,
@@ -33,6 +36,7 @@ from realtime_mer.protocol import (
     parse_client_message,
     parse_server_message,
 )
+from realtime_mer.schema import SIDES, Side
 from tests.samples import sample_estimate
 
 SERVER_MESSAGES = {
@@ -350,3 +354,56 @@ def test_importing_it_imports_nothing_it_has_no_use_for(module: str, unwanted: l
     code = f"import sys, {module}; sys.exit(' '.join(sys.modules.keys() & {set(unwanted)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+# The published schemas
+
+
+def validator(side: Side) -> Draft202012Validator:
+    path = Path(__file__).parents[1] / "docs" / "schemas" / f"{side}.schema.json"
+    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_published_schemas_are_those_of_the_messages(side: Side, tmp_path: Path) -> None:
+    schema.write(tmp_path)
+    published = Path(__file__).parents[1] / "docs" / "schemas" / f"{side}.schema.json"
+    assert published.read_text(encoding="utf-8") == (tmp_path / published.name).read_text("utf-8")
+    Draft202012Validator.check_schema(json.loads(published.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_what_the_server_sends_fits_its_schema(name: str) -> None:
+    validator("server").validate(json.loads(encode(SERVER_MESSAGES[name])))
+
+
+@pytest.mark.parametrize("name", CLIENT_MESSAGES)
+def test_what_the_client_sends_fits_its_schema(name: str) -> None:
+    validator("client").validate(json.loads(encode(CLIENT_MESSAGES[name])))
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_the_schema_of_the_server_asks_for_every_field(name: str) -> None:
+    content = json.loads(encode(SERVER_MESSAGES[name]))
+    for field in content:
+        assert not validator("server").is_valid({k: v for k, v in content.items() if k != field})
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.just("subscribe")},
+        optional={
+            "streams": st.lists(st.sampled_from([*STREAMS, "weather"]), max_size=3) | st.none(),
+            "max_rate": st.none() | st.integers(-1, 1001) | st.text(max_size=1),
+            "colour": st.none(),
+        },
+    )
+)
+def test_the_schema_and_the_service_agree_on_what_can_be_subscribed_to(
+    content: dict[str, Any],
+) -> None:
+    try:
+        understood = parse_client_message(json.dumps(content)) is not None
+    except ProtocolError:
+        understood = False
+    assert validator("client").is_valid(content) == understood

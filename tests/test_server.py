@@ -1,120 +1,21 @@
 """The WebSocket service, over real sockets."""
 
-import http.client
 import json
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
-from websockets.sync.client import ClientConnection
-from websockets.sync.client import connect as open_websocket
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.estimate import Status
-from realtime_mer.protocol import PROTOCOL, Hello, LevelMessage, Marker, StatusMessage
+from realtime_mer.protocol import PROTOCOL, LevelMessage, Marker
 from realtime_mer.server import Limits, Service
 from tests.samples import sample_estimate
-
-HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
-SMALL_RECEIVE_BUFFER = 4096
-
-
-@contextmanager
-def running(**options: Any) -> Iterator[Service]:
-    with Service(**{"hello": HELLO, "port": 0, **options}) as service:
-        yield service
-
-
-class Client:
-    """A subscriber in the test's own hands: it reads only when it is told to."""
-
-    def __init__(
-        self,
-        service: Service,
-        *streams: str,
-        max_rate: float | None = None,
-        **options: Any,
-    ) -> None:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
-        sock.connect(("127.0.0.1", service.port))
-        connecting = open_websocket(
-            options.pop("url", service.url),
-            sock=sock,
-            max_queue=1,
-            ping_interval=None,
-            close_timeout=1,
-            compression=options.pop("compression", None),
-            subprotocols=options.pop("subprotocols", [Subprotocol(PROTOCOL)]),
-            **options,
-        )
-        self._open = ExitStack()
-        self.socket: ClientConnection = self._open.enter_context(connecting)
-        self.hello = self.receive()
-        if streams:
-            self.send(type="subscribe", streams=streams, max_rate=max_rate)
-            self.settle()
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def send(self, **message: Any) -> None:
-        self.socket.send(json.dumps(message))
-
-    def receive(self) -> dict[str, Any]:
-        message = json.loads(self.socket.recv(timeout=20))
-        assert isinstance(message, dict)
-        return message
-
-    def settle(self) -> list[dict[str, Any]]:
-        """Everything that was on its way: what comes until the answer to a ping."""
-        self.send(type="ping", id="settle")
-        return self.until("pong")[:-1]
-
-    def until(self, kind: str) -> list[dict[str, Any]]:
-        messages = [self.receive()]
-        while messages[-1]["type"] != kind:
-            messages.append(self.receive())
-        return messages
-
-    def close_code(self) -> int:
-        """Read to the end and return the code the service closed with."""
-        with suppress(ConnectionClosedError):
-            for _ in self.socket:
-                pass
-        assert self.socket.close_code is not None
-        return self.socket.close_code
-
-
-def status(detail: str) -> StatusMessage:
-    return StatusMessage(status=Status.MUSIC, detail=detail, t=1.0, wall_time=None, source="a file")
-
-
-def seqs(messages: list[dict[str, Any]]) -> list[int]:
-    return [message["seq"] for message in messages if message["type"] == "estimate"]
-
-
-def get(service: Service, path: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
-    connection.request(method, path, headers=headers)
-    response = connection.getresponse()
-    body = response.read().decode()
-    connection.close()
-    return response.status, body
-
+from tests.subscribers import HELLO, SMALL_RECEIVE_BUFFER, Client, get, running, seqs, status
 
 # Conversation
 
@@ -487,8 +388,8 @@ def test_only_get_is_answered_and_only_known_paths() -> None:
         assert get(service, "/")[0] == 200
         assert get(service, "/?x=1")[0] == 200
         assert get(service, "/secrets")[0] == 404
-        assert get(service, "/", method="POST")[0] == 405
-        assert get(service, "/", method="OPTIONS")[0] == 405
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE"]:
+            assert get(service, "/", method=method)[0] == 405
 
 
 def test_a_client_without_a_subprotocol_is_accepted_and_one_with_only_others_is_not() -> None:
@@ -578,29 +479,6 @@ def test_a_token_with_spaces_or_nothing_in_it_is_refused() -> None:
     for token in ["", "two words", "naïve"]:
         with pytest.raises(InputError, match="token"):
             Service(hello=HELLO, port=0, token=token)
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-def test_it_speaks_tls_where_it_is_given_a_certificate(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-        "-addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(
-        [*make.split(), "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    with running(ssl=context) as service:
-        assert service.url.startswith("wss://")
-        trusting = ssl.create_default_context(cafile=str(certificate))
-        with Client(service, "estimates", ssl=trusting) as client:
-            for seq in range(200):
-                service.publish_estimate(sample_estimate(seq=seq))
-                assert client.receive()["seq"] == seq
 
 
 # Beginning and end

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 
+from realtime_mer.client import Gap
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.errors import ProtocolError, ServiceError
@@ -24,7 +25,7 @@ class Reader:
 
     def __init__(
         self,
-        subscribe: Callable[[], Iterable[ServerMessage]],
+        subscribe: Callable[[], Iterable[ServerMessage | Gap]],
         *,
         latest: Latest[Snapshot],
         waits: tuple[float, ...] = _WAITS,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from realtime_mer.client import Gap
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import Bye, Hello, ServerMessage, StatusMessage
 
@@ -37,7 +38,7 @@ class Snapshot:
     status: Status | None = None
     detail: str = ""
 
-    def after(self, message: ServerMessage) -> "Snapshot":
+    def after(self, message: ServerMessage | Gap) -> "Snapshot":
         """Return what is known once a message has come; most types change nothing."""
         match message:
             case Hello():

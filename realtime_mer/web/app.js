@@ -15,7 +15,7 @@ import {
   levelShare,
   moodColour,
   signed,
-  tint,
+  tinted,
 } from "./values.js";
 
 // Times in seconds: how long the point and the colour glide, how long a mood must stand before its
@@ -25,10 +25,10 @@ const PACE = {
   therapy: { glide: 0.9, colour: 4, hold: 2, texts: 1, lines: 0.5, span: 240 },
 };
 const STILL_PERIOD = 1; // with reduced motion the point steps once a second instead of gliding
+const COLOUR_PERIOD = 0.1;
+const MOST_COLOUR_SECONDS = 0.2; // no jump after a pause: a large bright area must never flash
 const LATE_SECONDS = 2; // a connected service that sends nothing for so long is said to be late
 const ANNOUNCE_SECONDS = 5; // a screen reader says a mood at most so often
-const GROUND = [12, 15, 20]; // of the dj theme, as in style.css
-const TINT_SHARE = 0.2;
 const COORDINATES = ["valence", "arousal", "valence_sd", "arousal_sd"];
 
 const root = document.documentElement;
@@ -50,7 +50,6 @@ const seen = {
   status: null,
   detail: "",
   source: "",
-  roundtrip: null,
   level: null,
 };
 let theme = settings.theme();
@@ -84,7 +83,7 @@ stream.addEventListener("link", ({ detail }) => {
   seen.link = detail;
   if (detail.state === "connected") seen.arrived = seconds();
   if (detail.state === "lost") {
-    seen.roundtrip = null;
+    write("network", "");
     markers.lose();
   }
   if (detail.state === "refused") askForToken(detail.reason);
@@ -111,10 +110,10 @@ stream.addEventListener("marker", ({ detail }) => {
   done.lines = 0;
 });
 stream.addEventListener("error", ({ detail }) => {
-  byId("marker-message").textContent = `The service refused it: ${detail.message}`;
+  markers.refuse(detail.message);
 });
 stream.addEventListener("roundtrip", ({ detail }) => {
-  seen.roundtrip = detail.ms;
+  write("network", `network ${Math.ceil(detail.ms)} ms`);
 });
 
 // --- what is shown ------------------------------------------------------------------------------
@@ -146,12 +145,14 @@ function showState() {
 function showTexts(now) {
   const { estimate } = seen;
   showState();
-  const roundtrip = seen.roundtrip === null ? "" : `, network ${Math.ceil(seen.roundtrip)} ms`;
-  write("origin", [seen.source, stream.hello?.model].filter(Boolean).join(", model "));
+  const model = stream.hello === null ? "" : `model ${stream.hello.model}`;
+  write("origin", [seen.source, model].filter(Boolean).join(", "));
   if (estimate === null) return;
   const mood = steady.offer(estimate.mood, now, PACE[theme].hold);
   plane.showMood(mood);
-  write("mood", words[mood] ?? mood);
+  const word = words[mood] ?? mood;
+  write("mood", word);
+  setProperty("--letters", String(word.length)); // a long word is written smaller
   for (const name of ["valence", "arousal"]) {
     write(name, signed(estimate[name]));
     write(`${name}-sd`, `\u00b1 ${estimate[`${name}_sd`].toFixed(2)}`);
@@ -162,7 +163,7 @@ function showTexts(now) {
   const loud = peak_dbfs > -0.5 ? ", at full scale" : "";
   write("level", decibels(level_dbfs) + loud);
   const latency = estimate.latency_ms === null ? "\u2013" : `${Math.round(estimate.latency_ms)} ms`;
-  write("latency", `latency ${latency}${roundtrip}`);
+  write("latency", `latency ${latency}`);
   write("losses", `xruns ${estimate.xruns}, skipped ${estimate.skipped}`);
   write("clock", clock(estimate.t - zero));
   announce(mood, now);
@@ -192,9 +193,11 @@ function movePoint(now, elapsed) {
   if (jumps) plane.jump();
   const tau = jumps || still ? 0 : PACE[theme].glide;
   const next = {};
-  for (const name of COORDINATES) next[name] = approach(here?.[name] ?? 0, goal[name], elapsed, tau);
-  const moved = here === null || COORDINATES.some((name) => Math.abs(next[name] - here[name]) > 1e-4);
-  if (!moved) return;
+  for (const name of COORDINATES) {
+    next[name] = approach(here?.[name] ?? 0, goal[name], elapsed, tau);
+  }
+  const moves = (name) => Math.abs(next[name] - here[name]) > 1e-4;
+  if (here !== null && !COORDINATES.some(moves)) return;
   here = next;
   plane.move(here);
 }
@@ -207,8 +210,8 @@ function showColour(elapsed) {
   shownColour = goal.map((part, channel) =>
     approach(from[channel], part, elapsed, PACE[theme].colour),
   );
-  setProperty("--mood", css(shownColour));
-  setProperty("--tint", css(tint(GROUND, shownColour, TINT_SHARE)));
+  setProperty("--live-mood", css(shownColour));
+  setProperty("--live-tint", css(tinted(shownColour)));
 }
 
 function setProperty(name, value) {
@@ -219,7 +222,8 @@ function showLevel(elapsed) {
   const level = seen.level ?? seen.estimate;
   if (level === null) return;
   const goal = levelShare(level.level_dbfs);
-  const next = reducedMotion.matches ? goal : approach(shownLevel, goal, elapsed, PACE[theme].glide);
+  const tau = reducedMotion.matches ? 0 : PACE[theme].glide;
+  const next = approach(shownLevel, goal, elapsed, tau);
   if (Math.abs(next - shownLevel) < 0.002) return;
   shownLevel = next;
   byId("meter-fill").style.transform = `scaleX(${shownLevel.toFixed(3)})`;
@@ -238,8 +242,8 @@ function frame() {
   if (!slowly) showLevel(now - done.frame);
   done.frame = now;
   if (due("trace", Math.max(0.1, slowly))) plane.trace(now);
-  const sinceColour = now - done.colour;
-  if (due("colour", 0.1)) showColour(sinceColour);
+  const sinceColour = Math.min(now - done.colour, MOST_COLOUR_SECONDS);
+  if (due("colour", COLOUR_PERIOD)) showColour(sinceColour);
   if (due("texts", Math.max(pace.texts, slowly))) {
     showTexts(now);
     if (slowly) showLevel(slowly);
@@ -332,7 +336,10 @@ const actions = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target === byId("note")) byId("note").blur();
-  const typing = event.target instanceof HTMLInputElement || document.querySelector("dialog[open]");
+  // The field of a dialog that was just closed has the focus until the next frame.
+  const inField =
+    event.target instanceof HTMLInputElement && !event.target.closest("dialog:not([open])");
+  const typing = inField || document.querySelector("dialog[open]") !== null;
   if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const action = actions[event.key.toLowerCase()];
   if (action === undefined) return;

@@ -34,6 +34,7 @@ export class Plane {
   #top = 0;
   #here = null;
   #path = [];
+  #base;
   #grounds;
   #axes;
   #corners;
@@ -46,6 +47,7 @@ export class Plane {
 
   constructor(svg) {
     this.#svg = svg;
+    this.#base = add(svg, "rect", { class: "base" });
     this.#grounds = QUADRANTS.map(({ name }) => add(svg, "rect", { class: `ground ${name}` }));
     this.#axes = [add(svg, "path", { class: "axis" }), add(svg, "rect", { class: "frame" })];
     this.#corners = QUADRANTS.map(({ name }) => add(svg, "text", { class: "corner" }, name));
@@ -155,7 +157,7 @@ export class Plane {
     const [margin, edge] = small ? [28, 4] : [44, 8];
     this.#side = Math.max(1, Math.min(width - margin - edge, height - margin - edge));
     this.#left = margin + (width - margin - edge - this.#side) / 2;
-    this.#top = edge + (height - margin - edge - this.#side) / 2;
+    this.#top = edge;
     set(this.#svg, { viewBox: `0 0 ${width} ${height}` });
     const [left, top, half] = [this.#left, this.#top, this.#side / 2];
     const [right, bottom] = [left + this.#side, top + this.#side];
@@ -174,7 +176,9 @@ export class Plane {
     set(this.#axes[0], {
       d: `M${left} ${this.#y(0)}H${right}M${this.#x(0)} ${top}V${bottom}`,
     });
-    set(this.#axes[1], { x: left, y: top, width: this.#side, height: this.#side });
+    for (const square of [this.#base, this.#axes[1]]) {
+      set(square, { x: left, y: top, width: this.#side, height: this.#side });
+    }
     for (const { axis, value, text } of this.#ticks) {
       // The outermost are kept inside of the picture.
       const anchor = { "-1": "start", 0: "middle", 1: "end" }[value];
@@ -196,7 +200,9 @@ export class Plane {
       transform: `rotate(-90 ${left - beside} ${top + half})`,
     });
     for (const { mood, text } of this.#words.values()) {
-      set(text, { x: this.#x(mood.valence), y: this.#y(mood.arousal) });
+      // On a phone neighbours would touch: a few pixels away from the middle they do not.
+      const aside = small && Math.abs(mood.valence) > 0.1 ? 8 * Math.sign(mood.valence) : 0;
+      set(text, { x: this.#x(mood.valence) + aside, y: this.#y(mood.arousal) });
     }
     set(this.#point, { r: Math.max(7, this.#side / 55) });
     if (this.#here !== null) this.move(this.#here);
@@ -282,7 +288,7 @@ export class TimeLine {
     this.#times.replaceChildren();
     const step = seconds / ((right - left) / seconds < 1.2 ? 2 : 4);
     for (let ago = seconds - step; ago >= 0; ago -= step) {
-      const words = ago === 0 ? "now" : `${MINUS}${ago < 60 ? `${ago} s` : `${ago / 60} min`}`;
+      const words = ago === 0 ? "now" : `${MINUS}${ago % 60 ? `${ago} s` : `${ago / 60} min`}`;
       set(add(this.#times, "text", { class: "tick" }, words), {
         x: right - (ago / seconds) * (right - left),
         y: bottom + 15,

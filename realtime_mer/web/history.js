@@ -12,7 +12,7 @@ export class History {
     this.#seconds = seconds;
   }
 
-  /** Append an estimate; a step back in time (another stream, or one started afresh) forgets all. */
+  /** Append an estimate; a step back in time (a stream started afresh) forgets all. */
   add({ t, valence, arousal, valence_sd, arousal_sd }) {
     const newest = this.#rows.at(-1);
     if (newest !== undefined && t <= newest.t) this.#rows = [];

@@ -55,8 +55,13 @@ export class Markers {
   /** List a marker that the service sent, whoever set it. */
   confirm({ label, id, t, wall_time }) {
     this.#markers = [{ label, t, wall_time }, ...this.#markers].slice(0, MOST);
-    if (this.#waiting.delete(id)) this.#say(`Set: ${label}`);
+    if (this.#waiting.delete(id)) this.#say(`Set: ${label}`, { seen: false }); // the list shows it
     this.#list();
+  }
+
+  /** Say that the service refused something. */
+  refuse(reason) {
+    this.#say(`The service refused it: ${reason}`);
   }
 
   /** Say of markers on their way that they may be lost. */
@@ -72,8 +77,9 @@ export class Markers {
     this.#list();
   }
 
-  #say(words) {
+  #say(words, { seen = true } = {}) {
     this.#parts.message.textContent = words;
+    this.#parts.message.classList.toggle("unseen", !seen);
   }
 
   #time({ t }) {

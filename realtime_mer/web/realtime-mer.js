@@ -49,7 +49,8 @@ export function connect(url, options = {}) {
  * @returns {?string}
  */
 export function tokenFromFragment(fragment = location.hash) {
-  return new URLSearchParams(fragment.replace(/^#/, "")).get("token");
+  // URLSearchParams would read a plus sign, which a token may hold, as a space.
+  return new URLSearchParams(fragment.replace(/^#/, "").replaceAll("+", "%2B")).get("token");
 }
 
 /**
@@ -80,8 +81,10 @@ export class Stream extends EventTarget {
   #ping = null;
   #pings = 0;
   #farewell = "";
+  #welcomed = false;
   #refused = false;
   #last = null;
+  #networkIsBack = () => this.#open();
 
   constructor(url, { streams = ["estimates"], maxRate = null, token = null } = {}) {
     super();
@@ -98,7 +101,6 @@ export class Stream extends EventTarget {
     this.#subscribe = { type: "subscribe", streams, max_rate: maxRate };
     // Whoever calls connect() can add its listeners first.
     queueMicrotask(() => this.#open());
-    this.#networkIsBack = this.#networkIsBack.bind(this);
     globalThis.addEventListener("online", this.#networkIsBack);
   }
 
@@ -107,10 +109,10 @@ export class Stream extends EventTarget {
    *
    * @param {string} label one line of 1 to 200 characters
    * @param {string} [id] up to 64 characters, given back with the marker
-   * @returns {boolean} whether it was handed to a connection; the service's own `marker` confirms it
+   * @returns {boolean} whether there is a connection; the service's own `marker` confirms it
    */
   mark(label, id = "") {
-    return this.#send({ type: "marker", label, id });
+    return this.#welcomed && this.#send({ type: "marker", label, id });
   }
 
   /** End the subscription for good. */
@@ -161,6 +163,7 @@ export class Stream extends EventTarget {
 
   #welcome(hello) {
     clearTimeout(this.#deadline);
+    if (hello.session !== this.hello?.session) this.#last = null; // seq and t begin anew
     this.hello = hello;
     this.#farewell = "";
     if (this.#token !== null) {
@@ -171,6 +174,7 @@ export class Stream extends EventTarget {
     }
     this.#send(this.#subscribe);
     this.#attempt = 0;
+    this.#welcomed = true;
     this.#beat();
     this.#pinging = setInterval(() => this.#beat(), PING_PERIOD_MS);
     this.#tell("link", { state: "connected", reason: "", retryMs: null });
@@ -207,6 +211,7 @@ export class Stream extends EventTarget {
     clearTimeout(this.#retry);
     clearInterval(this.#pinging);
     this.#ping = null;
+    this.#welcomed = false;
     const socket = this.#socket;
     this.#socket = null;
     if (socket !== null) {
@@ -227,10 +232,6 @@ export class Stream extends EventTarget {
     this.#drop();
     this.#refused = true;
     this.#tell("link", { state: "refused", reason, retryMs: null });
-  }
-
-  #networkIsBack() {
-    this.#open();
   }
 
   #tell(type, detail) {

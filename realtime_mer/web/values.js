@@ -71,9 +71,14 @@ export function moodColour(valence, arousal) {
   );
 }
 
-/** Return `ground` with `share` of `colour` in it; both are red, green and blue in [0, 255]. */
-export function tint(ground, colour, share) {
-  return ground.map((part, channel) => part + (colour[channel] - part) * share);
+/** The ground of the dj theme, as in style.css. */
+export const GROUND_RGB = [12, 15, 20];
+
+const TINT_SHARE = 0.26; // all text stays readable on it, as tests compute
+
+/** Return the ground of the dj theme with some of a colour in it. */
+export function tinted(colour) {
+  return GROUND_RGB.map((part, channel) => part + (colour[channel] - part) * TINT_SHARE);
 }
 
 /** Return red, green and blue in [0, 255] as CSS writes them. */
@@ -87,7 +92,7 @@ function ramp(value) {
   return share * share * (3 - 2 * share);
 }
 
-/** Lets a word through only once it has stood for a while, so that what is shown does not flicker. */
+/** Lets a word through only once it has stood for a while, so that nothing flickers. */
 export class Steady {
   #shown = null;
   #wanted = null;

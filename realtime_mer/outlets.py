@@ -1,0 +1,169 @@
+"""Whoever follows a live session from outside: subscribers, the window, OSC receivers."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from realtime_mer import access, display
+from realtime_mer.engine import Event
+from realtime_mer.estimate import Estimate
+from realtime_mer.links import links, qr_code
+from realtime_mer.osc import OscSender, Target
+from realtime_mer.protocol import Hello, LevelMessage, Marker, StatusMessage
+from realtime_mer.server import Limits, Service
+from realtime_mer.tls import server_context
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceOptions:
+    """The service that ``realtime-mer live`` was asked for.
+
+    Attributes:
+        host, port: where it listens.
+        token: what it asks for; None for one of its own beyond loopback, and none on it.
+        cert, key: paths of PEM files for TLS; None for plain text.
+        clients: most subscribers at a time.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    clients: int = 256
+
+    def open(self, hello: Hello) -> Service:
+        """Return the service, not started yet.
+
+        Raises:
+            InputError: a setting cannot be used.
+        """
+        token = self.token
+        if token is None and not access.is_loopback(self.host):
+            token = secrets.token_urlsafe()
+        return Service(
+            hello=hello,
+            host=self.host,
+            port=self.port,
+            token=token,
+            ssl=server_context(self.cert, self.key) if self.cert is not None else None,
+            limits=Limits(connections=self.clients),
+        )
+
+    def announce(self, service: Service, console: Console) -> None:
+        """Print where the service is; on a network with a QR code for a phone."""
+        console.print(f"Service: {service.url}", markup=False)
+        # A token that was chosen is known; it need not stand in the log of a service manager.
+        generated = self.token is None
+        token = service.token if generated or console.is_terminal else None
+        tls = self.cert is not None
+        addresses = links(self.host, service.port, token=token, tls=tls)
+        for address in addresses:
+            console.print(f"Display: {address}", markup=False)
+        unicode = console.encoding.lower().startswith("utf")
+        if console.is_terminal and unicode and not access.is_loopback(self.host):
+            console.print(qr_code(addresses[0]))
+
+
+class Outlets:
+    """Hands a session's events on; ``publish`` is for one thread and never blocks.
+
+    Attributes:
+        services: the running services, the public one first.
+    """
+
+    def __init__(self, *, services: Sequence[Service], osc: OscSender | None) -> None:
+        self.services = services
+        self._osc = osc
+
+    def publish(self, event: Event) -> None:
+        """Send an event to everybody."""
+        match event:
+            case Estimate():
+                for service in self.services:
+                    service.publish_estimate(event)
+                if self._osc is not None:
+                    self._osc.send_estimate(event)
+            case StatusMessage():
+                for service in self.services:
+                    service.publish_status(event)
+                if self._osc is not None:
+                    self._osc.send_status(event)
+            case LevelMessage():
+                for service in self.services:
+                    service.publish_level(event)
+                if self._osc is not None:
+                    self._osc.send_level(event)
+
+    def take_markers(self) -> list[Marker]:
+        """Return the markers that subscribers set since the last call, after telling OSC."""
+        markers = [marker for service in self.services for marker in service.take_markers()]
+        if self._osc is not None:
+            for marker in markers:
+                self._osc.send_marker(marker)
+        return markers
+
+    def faults(self) -> dict[str, int]:
+        """Return what did not reach anybody, counted."""
+        failed = self._osc.failed if self._osc is not None else 0
+        return {"OSC messages that the system did not send": failed}
+
+
+def open_outlets(
+    *,
+    hello: Hello,
+    service: ServiceOptions | None,
+    window: bool,
+    osc: Target | None,
+    osc_rate: float | None,
+    console: Console,
+    stack: ExitStack,
+) -> Outlets:
+    """Start what is wanted; the stack ends it.
+
+    Args:
+        hello: what subscribers are told.
+        service: the public one; None for none.
+        window: whether to open a window where there is a screen.
+        osc, osc_rate: where OSC messages go and how often at most; None for nowhere.
+        console: is told where the service is.
+        stack: ends everything.
+
+    Raises:
+        InputError: a setting cannot be used.
+        ServiceError: the service cannot start.
+    """
+    services: list[Service] = []
+    sender = None
+    if osc is not None:
+        sender = OscSender(osc, max_rate=osc_rate)
+        stack.callback(sender.close)
+        console.print(f"OSC: {access.authority(osc.host, osc.port)}", markup=False)
+    if service is not None:
+        services.append(stack.enter_context(service.open(hello)))
+        service.announce(services[0], console)
+    if window and display.has_screen() and display.is_installed():
+        # The window is a client like any other. Without a service that it can use as it is (a
+        # certificate is for a name, not for this machine's loopback) it gets a private one.
+        if not services or (service is not None and service.cert is not None):
+            private = Service(hello=hello, port=0, token=secrets.token_urlsafe())
+            services.append(stack.enter_context(private))
+        stack.enter_context(_window(services[-1].url, services[-1].token))
+    return Outlets(services=services, osc=sender)
+
+
+@contextmanager
+def _window(url: str, token: str | None) -> Iterator[None]:
+    process = display.spawn(url, token=token)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()

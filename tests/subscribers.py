@@ -1,0 +1,107 @@
+"""A service and its subscribers in a test's own hands."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as open_websocket
+from websockets.typing import Subprotocol
+
+from realtime_mer.estimate import Status
+from realtime_mer.protocol import PROTOCOL, Hello, StatusMessage
+from realtime_mer.server import Service
+
+HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
+SMALL_RECEIVE_BUFFER = 4096
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Service]:
+    with Service(**{"hello": HELLO, "port": 0, **options}) as service:
+        yield service
+
+
+class Client:
+    """A subscriber in the test's own hands: it reads only when it is told to."""
+
+    def __init__(
+        self,
+        service: Service,
+        *streams: str,
+        max_rate: float | None = None,
+        **options: Any,
+    ) -> None:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
+        sock.connect(("127.0.0.1", service.port))
+        connecting = open_websocket(
+            options.pop("url", service.url),
+            sock=sock,
+            max_queue=1,
+            ping_interval=None,
+            close_timeout=1,
+            compression=options.pop("compression", None),
+            subprotocols=options.pop("subprotocols", [Subprotocol(PROTOCOL)]),
+            **options,
+        )
+        self._open = ExitStack()
+        self.socket: ClientConnection = self._open.enter_context(connecting)
+        self.hello = self.receive()
+        if streams:
+            self.send(type="subscribe", streams=streams, max_rate=max_rate)
+            self.settle()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def send(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def receive(self) -> dict[str, Any]:
+        message = json.loads(self.socket.recv(timeout=20))
+        assert isinstance(message, dict)
+        return message
+
+    def settle(self) -> list[dict[str, Any]]:
+        """Everything that was on its way: what comes until the answer to a ping."""
+        self.send(type="ping", id="settle")
+        return self.until("pong")[:-1]
+
+    def until(self, kind: str) -> list[dict[str, Any]]:
+        messages = [self.receive()]
+        while messages[-1]["type"] != kind:
+            messages.append(self.receive())
+        return messages
+
+    def close_code(self) -> int:
+        """Read to the end and return the code the service closed with."""
+        with suppress(ConnectionClosedError):
+            for _ in self.socket:
+                pass
+        assert self.socket.close_code is not None
+        return self.socket.close_code
+
+
+def status(detail: str) -> StatusMessage:
+    return StatusMessage(status=Status.MUSIC, detail=detail, t=1.0, wall_time=None, source="a file")
+
+
+def seqs(messages: list[dict[str, Any]]) -> list[int]:
+    return [message["seq"] for message in messages if message["type"] == "estimate"]
+
+
+def get(service: Service, path: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection.request(method, path, headers=headers)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, body

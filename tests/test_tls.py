@@ -1,0 +1,105 @@
+"""A service with a certificate, and clients that trust it or not."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from realtime_mer.client import subscribe
+from realtime_mer.errors import InputError, ServiceError
+from realtime_mer.protocol import Hello
+from realtime_mer.server import Service
+from realtime_mer.tls import client_context, server_context
+from tests.samples import sample_estimate
+
+HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
+
+
+class Files:
+    """A certificate for 127.0.0.1, its key and the authority that signed it, in PEM files."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        self.ca = folder / "ca.pem"
+        self.cert = folder / "cert.pem"
+        self.key = folder / "key.pem"
+        self.both = folder / "both.pem"
+        authority.cert_pem.write_to_path(self.ca)
+        issued.cert_chain_pems[0].write_to_path(self.cert)
+        issued.private_key_pem.write_to_path(self.key)
+        issued.private_key_and_cert_chain_pem.write_to_path(self.both)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_client_that_trusts_the_certificate_is_served_over_tls(
+    files: Files, together: bool
+) -> None:
+    context = (
+        server_context(str(files.both), None)
+        if together
+        else server_context(str(files.cert), str(files.key))
+    )
+    with Service(hello=HELLO, port=0, ssl=context) as service:
+        assert service.url.startswith("wss://")
+        service.publish_estimate(sample_estimate(seq=3))
+        with subscribe(service.url, ca=str(files.ca)) as messages:
+            assert next(messages) == sample_estimate(seq=3)
+
+
+def test_a_client_that_does_not_trust_the_certificate_says_what_to_do(files: Files) -> None:
+    context = server_context(str(files.cert), str(files.key))
+    with (
+        Service(hello=HELLO, port=0, ssl=context) as service,
+        subscribe(service.url) as messages,
+        pytest.raises(ServiceError, match="--ca"),
+    ):
+        next(messages)
+
+
+def test_files_that_make_no_certificate_are_refused(files: Files, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("hello")
+    for cert, key in [(nonsense, files.key), (files.cert, nonsense), (files.cert, None)]:
+        with pytest.raises(InputError, match=r"no certificate with its unencrypted key"):
+            server_context(str(cert), None if key is None else str(key))
+    with pytest.raises(InputError, match="no certificate in PEM form"):
+        client_context(str(nonsense))
+
+
+def test_files_that_are_not_there_are_told(files: Files) -> None:
+    with pytest.raises(InputError, match=r"missing\.pem cannot be read: No such file"):
+        server_context("missing.pem", None)
+    with pytest.raises(InputError, match=r"missing\.pem cannot be read"):
+        client_context("missing.pem")
+
+
+def test_an_encrypted_key_is_refused_rather_than_asked_a_password_for(
+    files: Files, tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked.pem"
+    key = load_pem_private_key(files.key.read_bytes(), password=None)
+    locked.write_bytes(
+        key.private_bytes(
+            Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"s3cret")
+        )
+    )
+    with pytest.raises(InputError, match="unencrypted"):
+        server_context(str(files.cert), str(locked))
+
+
+def test_old_tls_is_not_spoken(files: Files) -> None:
+    context = server_context(str(files.cert), str(files.key))
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
