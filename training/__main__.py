@@ -1,5 +1,6 @@
 """``python -m training``: list and render corpora, fetch music, train, evaluate, export."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -126,6 +127,7 @@ def train(
     if opened.config.losses.teacher > 0:
         arrays = teacher or root / "teachers" / "msd_musicnn.npz"
         embeddings = cache.teacher_store(opened.clips, arrays, place)
+        opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
     for name in part or opened.parts:
         train_part(
             opened.training_clips(name),

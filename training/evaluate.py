@@ -29,6 +29,7 @@ from training.metrics import (
     bootstrap,
     gems_metrics,
     quadrant_metrics,
+    sign_metrics,
 )
 from training.run import Run
 
@@ -172,12 +173,14 @@ def evaluate(run: Run, predictions: Predictions, *, resamples: int = 1000) -> li
         "clip's hops after the first 3 s; 95 % interval by bootstrap over groups"
     )
     report: list[dict[str, Any]] = []
-    for corpus, metrics in (
-        ("panda4q", quadrant_metrics()),
-        ("emotify", gems_metrics()),
-        ("grekow", affect_metrics()),
+    clear = table["true_arousal"].abs() > 0.5
+    for corpus, chosen, metrics in (
+        ("panda4q", table["corpus"] == "panda4q", quadrant_metrics()),
+        ("emotify", table["corpus"] == "emotify", gems_metrics()),
+        ("grekow", table["corpus"] == "grekow", affect_metrics()),
+        ("grekow", (table["corpus"] == "grekow") & clear, sign_metrics()),
     ):
-        own = table[table["corpus"] == corpus].reset_index(drop=True)
+        own = table[chosen].reset_index(drop=True)
         if own.empty:
             continue
         for name, (metric, baseline) in metrics.items():

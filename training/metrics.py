@@ -157,18 +157,19 @@ def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
         gap = (np.mean(true) - np.mean(said)) ** 2
         return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))
 
-    def sign(column: str) -> Metric:
-        def metric(table: pd.DataFrame) -> float:
-            clear = table[table["true_arousal"].abs() > 0.5]
-            return float((np.sign(clear[column]) == np.sign(clear["true_arousal"])).mean())
-
-        return metric
-
-    metrics = {
+    return {
         f"{name} {axis}": pair(score, axis)
         for axis in AFFECT
         for name, score in (("R²", r2_score), ("RMSE", rmse), ("CCC", ccc))
     }
-    return metrics | {
-        "sign of arousal where |arousal| > .5": (sign("arousal"), sign("mean_arousal"))
-    }
+
+
+def sign_metrics() -> dict[str, tuple[Metric, Metric]]:
+    """Return how often arousal has the right sign: metric of the prediction and of the baseline."""
+
+    def sign(column: str) -> Metric:
+        return lambda table: float(
+            (np.sign(table[column]) == np.sign(table["true_arousal"])).mean()
+        )
+
+    return {"sign of arousal where |arousal| > .5": (sign("arousal"), sign("mean_arousal"))}

@@ -76,6 +76,10 @@ class Run:
         content: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
         return content
 
+    def record(self, **facts: str) -> None:
+        """Add what was learnt later to the provenance."""
+        write_json(self.folder / "provenance.json", self.provenance() | facts)
+
     def _fold(self, part: str) -> int:
         if part not in self.parts:
             raise InputError(f"no part {part!r} in this run; parts are {', '.join(self.parts)}")
