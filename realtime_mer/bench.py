@@ -35,7 +35,7 @@ from realtime_mer.recognizer import Estimates, Recognizer, RecognizerState
 from realtime_mer.server import Service
 from realtime_mer.stream import EmotionStream
 
-_CALLS = 500  # of a hop, so that p99 is the mean of a handful and not a single one
+_ROUNDS, _CALLS = 25, 20  # of a hop each way
 _OFFLINE_S = 60.0
 _CLIENTS = 100
 
@@ -132,7 +132,7 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
         "model": recognizer.card.name,
         "torch_threads": 1,
         "cpu_count": os.cpu_count(),
-        "calls": _CALLS,
+        "calls": _ROUNDS * _CALLS,
         "live_seconds": seconds,
         "clients": _CLIENTS,
         "window": window,
@@ -141,28 +141,32 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
 
 
 def _hops(recognizer: Recognizer) -> dict[str, Any]:
-    """Time single hops in turn, so that a change of the machine's speed hits both ways alike."""
+    """Time single hops in rounds by turns, so that a change of the machine's speed hits both."""
     samples = _sound(recognizer.window_samples)
     window = torch.from_numpy(samples).unsqueeze(0)
     hop = window[:, -recognizer.hop_samples :]
     state = recognizer.initial_state(1)
     memory = None
-    incremental, windowed = [], []
-    for _ in range(_CALLS):
-        began = time.perf_counter()
-        estimates, state = recognizer.step(hop, state)
-        estimates.valence.item()  # waits for CUDA
-        between = time.perf_counter()
-        estimates, memory = recognizer.windowed(window, memory)
-        estimates.valence.item()
-        ended = time.perf_counter()
-        incremental.append(1000 * (between - began))
-        windowed.append(1000 * (ended - between))
-    ratios = np.array(windowed) / np.array(incremental)
+    incremental: list[list[float]] = []
+    windowed: list[list[float]] = []
+    for _ in range(_ROUNDS):
+        incremental.append([])
+        for _ in range(_CALLS):
+            began = time.perf_counter()
+            estimates, state = recognizer.step(hop, state)
+            estimates.valence.item()  # waits for CUDA
+            incremental[-1].append(1000 * (time.perf_counter() - began))
+        windowed.append([])
+        for _ in range(_CALLS):
+            began = time.perf_counter()
+            estimates, memory = recognizer.windowed(window, memory)
+            estimates.valence.item()
+            windowed[-1].append(1000 * (time.perf_counter() - began))
+    ratios = np.median(windowed, axis=1) / np.median(incremental, axis=1)
     return {
         "hop_ms": {
-            "incremental": Spread.of(incremental).to_dict(),
-            "windowed": Spread.of(windowed).to_dict(),
+            "incremental": Spread.of(np.ravel(incremental).tolist()).to_dict(),
+            "windowed": Spread.of(np.ravel(windowed).tolist()).to_dict(),
         },
         "hop_ratio": round(float(np.median(ratios)), 2),
     }

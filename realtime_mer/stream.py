@@ -265,10 +265,14 @@ class EmotionStream:
         def fade(now: float, to: float) -> float:
             return now + faded * (to - now)
 
+        def widen(sd: float, to: float) -> float:
+            # An estimate that was less certain than the ratings' own spread stays so.
+            return math.sqrt(fade(sd**2, max(sd, to) ** 2))
+
         return replace(
             held,
-            valence_sd=math.sqrt(fade(held.valence_sd**2, prior.valence_sd**2)),
-            arousal_sd=math.sqrt(fade(held.arousal_sd**2, prior.arousal_sd**2)),
+            valence_sd=widen(held.valence_sd, prior.valence_sd),
+            arousal_sd=widen(held.arousal_sd, prior.arousal_sd),
             quadrants={q: fade(p, prior.quadrants[q]) for q, p in held.quadrants.items()},
         )
 
