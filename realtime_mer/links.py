@@ -2,6 +2,7 @@
 
 import socket
 from ipaddress import ip_address
+from urllib.parse import quote
 
 import psutil
 import segno
@@ -27,7 +28,7 @@ def links(host: str, port: int, *, token: str | None, tls: bool) -> list[str]:
     """
     family = _EVERYWHERE.get(host)
     hosts = [host] if family is None else _own_addresses(family) or ["localhost"]
-    fragment = "" if token is None else f"#token={token}"
+    fragment = "" if token is None else f"#token={quote(token, safe='')}"
     scheme = "https" if tls else "http"
     return [f"{scheme}://{access.authority(host, port)}/{fragment}" for host in hosts]
 

@@ -35,6 +35,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime_mer.links._way_out", lambda family: "192.168.1.5")
 
 
+def test_a_token_of_any_signs_survives_the_link() -> None:
+    (link,) = links("10.0.0.2", 1, token="a&b#c%d+e", tls=True)
+    assert link == "https://10.0.0.2:1/#token=a%26b%23c%25d%2Be"
+
+
 def test_on_all_addresses_every_one_that_others_can_reach_has_its_link(machine: None) -> None:
     assert links("0.0.0.0", 8765, token="s3cret", tls=False) == [
         "http://192.168.1.5:8765/#token=s3cret",

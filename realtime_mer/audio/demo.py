@@ -201,7 +201,7 @@ def _calm(stage: _Stage, start: float) -> None:
 
 
 def _joyful(stage: _Stage, start: float) -> None:
-    """D major at 128: drums, a dancing bass, strummed strings and bells on a leaping tune."""
+    """D major at 128: drums, claps, a dancing bass, strums, off-beat horns and a leaping tune."""
     beat_s = 60 / 128
     roots = "D2 A2 B2 G2 D2 B2 G2 A2".split()
     strums = {
@@ -225,7 +225,10 @@ def _joyful(stage: _Stage, start: float) -> None:
         stage.put(sound, when, gain=0.20, pan=0.25, wet=0.25)
         length = note.beats * beat_s * 0.8 + 0.1
         sound = synth.piano(freq, length, velocity=touch, rate=rate, rng=rng)
-        stage.put(sound, when, gain=0.55, pan=0.1)
+        stage.put(sound, when, gain=0.52, pan=0.1)
+        if note.beat >= 16:  # the second time in octaves
+            sound = synth.piano(freq / 2, length, velocity=touch, rate=rate, rng=rng)
+            stage.put(sound, when, gain=0.3, pan=0.1)
 
     def strum(chord: str, at: float, *, velocity: float, seconds: float, up: bool) -> None:
         strings = chord.split()
@@ -240,8 +243,17 @@ def _joyful(stage: _Stage, start: float) -> None:
         sound = synth.pluck(freq, seconds, velocity=stage.touch(0.6), rate=rate, rng=rng)
         stage.put(sound, at, gain=0.75, wet=0.03)
 
+    def horns(chord: str, at: float, *, seconds: float) -> None:
+        for voice, name in enumerate(chord.split()):
+            sound = synth.brass(
+                synth.pitch(name), seconds, velocity=stage.touch(0.7), rate=rate, rng=rng
+            )
+            stage.put(sound, stage.human(at), gain=0.26, pan=0.1 + 0.15 * voice, wet=0.2)
+
     for bar, root in enumerate(roots):
         at = start + 4 * bar * beat_s
+        for offset, beats in ((0.5, 0.3), (1.5, 0.8), (3.5, 0.4)):
+            horns(strums[root], at + offset * beat_s, seconds=beats * beat_s)
         for eighth, octave in enumerate((0, 0, 12, 0, 0, 12, 7, 12)):
             when = stage.human(at + eighth * beat_s / 2, spread=0.003)
             bass(root, when, seconds=beat_s * 0.48, transpose=octave)
@@ -249,8 +261,9 @@ def _joyful(stage: _Stage, start: float) -> None:
             when = stage.human(at + beat * beat_s)
             strum(strums[root], when, velocity=0.55 if up else 0.7, seconds=0.4, up=up)
     drums = {
-        "kick": synth.kick(low=52, seconds=0.28, rate=rate),
+        "kick": synth.kick(low=52, seconds=0.22, rate=rate),
         "snare": synth.snare(rate=rate, rng=rng),
+        "clap": synth.clap(rate=rate, rng=rng),
         "hat": synth.cymbal(seconds=0.07, rate=rate, rng=rng),
         "crash": synth.cymbal(seconds=1.4, rate=rate, rng=rng),
     }
@@ -258,90 +271,146 @@ def _joyful(stage: _Stage, start: float) -> None:
         when = start + sixteenth * beat_s / 4
         place = sixteenth % 16
         accent = (1.0, 0.35, 0.7, 0.35)[place % 4]
-        stage.put(drums["hat"], when, gain=0.30 * stage.touch(accent), pan=0.45, wet=0.05)
-        if place in (0, 6, 8, 10):
-            stage.put(drums["kick"], when, gain=0.62, wet=0.04)
+        stage.put(drums["hat"], when, gain=0.36 * stage.touch(accent), pan=0.45, wet=0.05)
+        if place in (0, 4, 8, 10, 12):
+            stage.put(drums["kick"], when, gain=0.36, wet=0.04)
         if place in (4, 12) or sixteenth in (123, 125, 126, 127):
-            stage.put(drums["snare"], when, gain=0.42, pan=-0.1, wet=0.2)
+            stage.put(drums["snare"], when, gain=0.46, pan=-0.1, wet=0.2)
+        if place in (4, 12) or (place == 15 and sixteenth >= 64):
+            stage.put(drums["clap"], when, gain=0.4, pan=0.2, wet=0.25)
         if sixteenth in (0, 64):
             stage.put(drums["crash"], when, gain=0.35, pan=0.5, wet=0.3)
     # The dominant of the eighth bar comes home on the ninth.
     end = start + 32 * beat_s
     strum("D3 A3 D4 F#4 A4", end, velocity=0.8, seconds=1.1, up=False)
     bass("D2", end, seconds=1.0)
-    for sound, gain in ((drums["kick"], 0.6), (drums["crash"], 0.4)):
+    horns("D4 F#4 A4 D5", end, seconds=0.8)
+    for sound, gain in ((drums["kick"], 0.5), (drums["crash"], 0.4)):
         stage.put(sound, end, gain=gain, wet=0.3)
 
 
 def _tense(stage: _Stage, start: float) -> None:
-    """No key at 150: a limping low ostinato, trembling clusters that climb, metal, blows."""
+    """No key at 150: a driven, limping low riff, brass and strings in clashes that climb, blows."""
     beat_s = 60 / 150
     rate, rng = stage.rate, stage.rng
-    ostinato = "E2 E2 F2 E2 E2 Bb2 E2 F2".split()
-    climb = (0, 1, 3, 6, 7)  # semitones above the start for each two bars
-    boom = synth.kick(low=38, seconds=0.7, rate=rate)
-    tick = synth.cymbal(seconds=0.05, rate=rate, rng=rng)
-    hit = synth.snare(rate=rate, rng=rng)
-    for pair, up in enumerate(climb):
-        at = start + 8 * pair * beat_s
-        swell = 0.55 + 0.11 * pair
-        last = pair == len(climb) - 1
-        for voice, name in enumerate("E4 F4 Bb4 B4".split()):
+    climb = (0, 1, 3, 6, 7)  # semitones above the start for each eight beats
+    swells = (0.62, 0.70, 0.80, 0.90, 1.0)
+    last_beat = 38.0
+
+    # Two guitars play the same: damped sixteenths under tritones and minor ninths on 3 + 3 + 2.
+    riff = "E2+Bb2 E2 E2 F2+B2 E2 E2 E2+Bb2 E2 E2+Bb2 E2 E2 F2+B2 E2 Bb2+E3 A2+Eb3 F2+B2".split()
+    for pan, drive in ((-0.75, 14.0), (0.75, 18.0)):
+        strings = np.zeros(round(16 * rate))
+        for sixteenth in range(round(4 * last_beat) + 1):
+            up = climb[sixteenth // 32]
+            names = riff[sixteenth % 16].split("+")
+            seconds = beat_s * (0.27 if len(names) > 1 else 0.17)
+            if sixteenth == 4 * last_beat:
+                seconds = 2 * beat_s
+            for name in names:
+                sound = synth.pluck(
+                    synth.pitch(name, transpose=up),
+                    seconds,
+                    velocity=stage.touch(0.95 if len(names) > 1 else 0.6),
+                    rate=rate,
+                    rng=rng,
+                )
+                first = round(stage.human(sixteenth * beat_s / 4, spread=0.003) * rate)
+                sound = sound[: len(strings) - first]
+                strings[first : first + len(sound)] += swells[sixteenth // 32] * sound
+        stage.put(
+            synth.amplifier(strings, drive=drive, rate=rate), start, gain=0.26, pan=pan, wet=0.06
+        )
+
+    for part, (up, swell) in enumerate(zip(climb, swells, strict=True)):
+        at = start + 8 * part * beat_s
+        beats = min(8.0, last_beat - 8 * part)
+        # Violins tremble on two semitone clashes a tritone apart.
+        for voice, name in enumerate("E5 F5 Bb5 B5".split()):
             sound = synth.bowed(
                 synth.pitch(name, transpose=up),
-                (6 if last else 8) * beat_s + 0.1,
-                velocity=0.6 * swell + 0.3,
+                beats * beat_s + 0.1,
+                velocity=0.9,
                 tremolo=10.0 + 0.4 * voice,
                 vibrato=0.008,
                 rate=rate,
                 rng=rng,
             )
-            stage.put(sound, at, gain=0.20 * swell, pan=0.35 * (voice - 1.5), wet=0.25)
-        for eighth in range(12 if last else 16):
-            accent = eighth % 8 in (0, 3, 6)
-            when = stage.human(at + eighth * beat_s / 2, spread=0.002)
-            freq = synth.pitch(ostinato[eighth % 8], transpose=up)
-            velocity = stage.touch(0.95 if accent else 0.6)
+            stage.put(sound, at, gain=0.17 * swell, pan=0.35 * (voice - 1.5), wet=0.25)
+        # Low brass: a stab on the first beat, a growl that the next part cuts off.
+        for beat, length in (
+            (0.0, 0.7),
+            (1.5, 0.4),
+            (3.0, 2.5),
+            (6.0, 0.4),
+            (6.5, 0.4),
+            (7.0, 0.9),
+        ):
+            if beat >= beats:
+                continue
+            for voice, name in enumerate("E2 F3 B3 E4".split()):
+                sound = synth.brass(
+                    synth.pitch(name, transpose=up),
+                    length * beat_s,
+                    velocity=stage.touch(0.85),
+                    rate=rate,
+                    rng=rng,
+                )
+                when = stage.human(at + beat * beat_s, spread=0.004)
+                stage.put(sound, when, gain=0.30 * swell, pan=0.3 - 0.15 * voice, wet=0.3)
+        # Strings run up by semitones into the next part.
+        for step in range(16 if beats == 8 else 0):
             sound = synth.bowed(
-                freq, 0.17, velocity=velocity, attack=0.008, vibrato=0.0, rate=rate, rng=rng
+                synth.pitch("E4", transpose=up + step),
+                beat_s * 0.27,
+                velocity=0.9,
+                attack=0.01,
+                vibrato=0.0,
+                rate=rate,
+                rng=rng,
             )
-            stage.put(sound, when, gain=0.46 * swell, pan=-0.2, wet=0.1)
-            sound = synth.piano(freq / 2, 0.35, velocity=velocity, rate=rate, rng=rng)
-            stage.put(sound, when, gain=0.7 * swell, pan=0.1, wet=0.1)
-            if accent:
-                stage.put(boom, when, gain=0.5 * swell, wet=0.15)
-            for half in range(2):
-                tap = when + half * beat_s / 4
-                stage.put(tick, tap, gain=0.28 * swell * stage.touch(0.7), pan=0.6, wet=0.1)
-    # Cries of metal a minor ninth and a tritone wide, nowhere on the beat one expects.
-    cries = (
-        "-:3.5 F5:.5 E6:1 -:2 Bb5:.5 -:3 B5:.5 F5:1 -:1.5 C6:.5 F#5:1 -:2 C6:.5 Db6:1 -:1 "
-        "G5:.5 Ab6:1 -:1 D6:.5 Eb6:.5 A5:.5 Bb6:1 -:.5 E6:.5 F6:.5 B5:.5 F#6:.5 C6:.5 B6:1"
-    )
-    for note in _line(cries):
-        if note.beat < 37:
-            sound = synth.bell(
-                synth.pitch(note.name), 1.1, velocity=0.85, ratio=1.41, rate=rate, rng=rng
-            )
-            stage.put(sound, stage.human(start + note.beat * beat_s), gain=0.30, pan=-0.5, wet=0.4)
-    blows = ((7.5, 0), (14, 1), (19.5, 3), (23, 3), (28.5, 6), (31, 6), (34.5, 7), (38, 8))
-    for beat, up in blows:
-        for voice, name in enumerate("E2 F2 Bb2 B3 C4 F#4".split()):
-            sound = synth.piano(
-                synth.pitch(name, transpose=up), 1.3, velocity=0.95, rate=rate, rng=rng
-            )
-            stage.put(sound, start + beat * beat_s, gain=0.26, pan=0.2 * (voice - 2.5), wet=0.35)
-        stage.put(hit, start + beat * beat_s, gain=0.5, wet=0.4)
-        stage.put(boom, start + beat * beat_s, gain=0.4, wet=0.3)
-    rise_s = 6 * beat_s
-    rise = synth.noise(rise_s, low=1500, high=6000, rate=rate, rng=rng)
-    rise *= np.linspace(0, 1, len(rise)) ** 2
-    rise[-round(0.02 * rate) :] *= np.linspace(1, 0, round(0.02 * rate))
-    stage.put(rise, start + 32 * beat_s, gain=0.22, wet=0.2)
+            when = at + (4 + step / 4) * beat_s
+            stage.put(sound, when, gain=(0.12 + 0.016 * step) * swell, pan=-0.3, wet=0.25)
+
+    boom = synth.kick(low=46, seconds=0.22, rate=rate)
+    toms = [synth.kick(low=low, seconds=0.4, rate=rate) for low in (62, 82, 104)]
+    hit = synth.snare(rate=rate, rng=rng)
+    tick = synth.cymbal(seconds=0.06, rate=rate, rng=rng)
+    crash = synth.cymbal(seconds=1.8, rate=rate, rng=rng)
+    for sixteenth in range(round(4 * last_beat)):
+        part, place = divmod(sixteenth, 32)
+        swell, when = swells[part], stage.human(start + sixteenth * beat_s / 4, spread=0.002)
+        if place == 0:
+            stage.put(crash, when, gain=0.38 * swell, pan=-0.4, wet=0.3)
+        if place % 16 in (0, 3, 6, 8, 11, 14):
+            stage.put(boom, when, gain=0.5 * swell * stage.touch(0.9), wet=0.08)
+        elif part > 2:  # both feet
+            stage.put(boom, when, gain=0.25 * swell * stage.touch(0.9), wet=0.04)
+        if place % 8 == 4 and place < 24:
+            stage.put(hit, when, gain=0.8 * swell, pan=0.1, wet=0.3)
+        if place >= 26 and part < 4:  # a roll down the toms leads into the next part
+            stage.put(hit, when, gain=0.4 * swell * stage.touch(0.9), pan=0.1, wet=0.2)
+            stage.put(toms[(31 - place) // 2], when, gain=0.5 * swell, pan=-0.3, wet=0.2)
+        accent = 0.9 if place % 2 == 0 else 0.5
+        stage.put(tick, when, gain=0.30 * swell * stage.touch(accent), pan=0.6, wet=0.1)
+    for part in range(len(climb)):
+        seconds = 3 * beat_s
+        swish = synth.noise(seconds, low=2500, high=0.4 * rate, rate=rate, rng=rng)
+        swish *= np.linspace(0, 1, len(swish)) ** 3
+        swish[-round(0.02 * rate) :] *= np.linspace(1, 0, round(0.02 * rate))
+        end = min(8.0 * (part + 1), last_beat)
+        stage.put(swish, start + end * beat_s - seconds, gain=0.22, pan=-0.4, wet=0.2)
+    # The last blow is left to ring.
+    blow = start + last_beat * beat_s
+    for voice, name in enumerate("B1 C3 F3 B3 C4 F#4".split()):
+        sound = synth.brass(synth.pitch(name), 1.5 * beat_s, velocity=0.95, rate=rate, rng=rng)
+        stage.put(sound, blow, gain=0.28, pan=0.2 * (voice - 2.5), wet=0.4)
+    for sound, gain in ((boom, 0.5), (hit, 0.6), (crash, 0.4)):
+        stage.put(sound, blow, gain=gain, wet=0.4)
 
 
 def _sad(stage: _Stage, start: float) -> None:
-    """A minor at 60: over a bass that sinks by semitones, a low string sings in sighs."""
+    """A minor at 60: an elegy of low strings over a bass that sinks by semitones, and a cello."""
     beat_s = 1.0
     rate, rng = stage.rate, stage.rng
     chords = (
@@ -351,16 +420,21 @@ def _sad(stage: _Stage, start: float) -> None:
     for i, names in enumerate(chords):
         chord = names.split()
         at = start + 2 * i * beat_s
-        for voice, name in enumerate(chord[:3]):
-            sound = synth.pad(synth.pitch(name), 3.0, velocity=0.25, attack=0.9, rate=rate, rng=rng)
-            stage.put(sound, max(start, at - 0.3), gain=0.20, pan=0.3 * (voice - 1), wet=0.4)
-        for offset, voice in ((0.0, 0), (0.5, 1), (1.0, 3)):
-            if i == len(chords) - 1 and offset:
-                continue  # the last chord is only its bass and the tune
-            sound = synth.piano(
-                synth.pitch(chord[voice]), 2.4, velocity=stage.touch(0.2), rate=rate, rng=rng
+        for voice, name in enumerate(chord):
+            sound = synth.bowed(
+                synth.pitch(name),
+                2 * beat_s + 0.9,
+                velocity=stage.touch(0.68),
+                attack=0.7,
+                rate=rate,
+                rng=rng,
             )
-            stage.put(sound, stage.human(at + offset * beat_s, spread=0.012), gain=0.5, wet=0.35)
+            stage.put(sound, max(start, at - 0.35), gain=0.09, pan=0.3 * (1.5 - voice), wet=0.35)
+        # A piano tolls the bass.
+        sound = synth.piano(
+            synth.pitch(chord[0]), 2.4, velocity=stage.touch(0.3), rate=rate, rng=rng
+        )
+        stage.put(sound, stage.human(at, spread=0.012), gain=0.4, wet=0.4)
     tune = (
         "E4:1.5 D4:.5 C4:.5 B3:1.5 | C4:1 E4:1 E4:.5 D4:1.5 |"
         "C4:1 A4:1 G4:.5 F4:1 D4:.5 | C4:.5 B3:1 G#3:.5 A3:2"
@@ -368,12 +442,12 @@ def _sad(stage: _Stage, start: float) -> None:
     for note in _line(tune):
         # Slurred: each note grows out of the end of the one before it.
         sound = synth.bowed(
-            synth.pitch(note.name),
+            synth.pitch(note.name, transpose=-12),
             note.beats * beat_s + 0.12,
-            velocity=stage.touch(0.32),
+            velocity=stage.touch(0.72),
             attack=0.14,
-            vibrato=0.006,
+            vibrato=0.007,
             rate=rate,
             rng=rng,
         )
-        stage.put(sound, start + note.beat * beat_s, gain=0.34, pan=-0.1, wet=0.45)
+        stage.put(sound, start + note.beat * beat_s, gain=0.2, pan=-0.1, wet=0.4)

@@ -138,18 +138,69 @@ def bowed(
         + 0.6 * np.exp(-(((k * freq - 1700) / 700) ** 2))
     )
     loudness = body * k ** (-2.0 + velocity)
-    spectrum = np.zeros(_TABLE // 2 + 1, np.complex128)
-    spectrum[k] = -0.5j * _TABLE * loudness / loudness.sum()
-    table = np.fft.irfft(spectrum)  # one cycle of sines
+    table = _cycle(k, loudness)
     sound = np.zeros(n)
     for detune in (0.9985, 1.0012):
         onset = np.clip((t - 0.25) / 0.4, 0, 1)
         sway = vibrato * onset * np.sin(2 * np.pi * (5.2 + rng.uniform(-0.3, 0.3)) * t)
         phase = rng.uniform() + np.cumsum(freq * detune * (1 + sway)) / rate
-        sound += table[(phase % 1.0 * _TABLE).astype(np.intp) % _TABLE]
+        sound += table[_place(phase)]
     if tremolo:
         sound *= 0.55 - 0.45 * np.cos(2 * np.pi * tremolo * t + rng.uniform(0, 2 * np.pi))
     return velocity * _shape(sound, attack=attack, release=min(0.15, seconds / 3), rate=rate)
+
+
+def brass(freq: float, seconds: float, *, velocity: float, rate: int, rng: Generator) -> Sound:
+    """Two horns in unison, slurred up to the note: the louder the breath, the more they blare.
+
+    That the high partials grow faster than the low ones as the tone swells is what makes brass:
+    J.-C. Risset and M. Mathews, Physics Today 22(2) (1969).
+    """
+    n = _frames(seconds, rate)
+    t = np.arange(n) / rate
+    k = np.arange(1, max(2, min(80, int(0.42 * rate / freq))))
+    bell = 1 / (1 + (250 / (k * freq)) ** 2)  # radiates little below its cut-off
+    soft = _cycle(k, bell * np.exp(-k * freq / 600))
+    blaring = _cycle(k, bell * k**-0.35 * np.exp(-k * freq / (1200 + 3000 * velocity)))
+    attack = 0.09 - 0.06 * velocity
+    breath = np.minimum(t / attack, 1) * (0.8 + 0.2 * np.exp(-t / 0.12))
+    blare = velocity * breath**2
+    sound = np.zeros(n)
+    for detune in (0.997, 1.0025):
+        scoop = 1 - 0.02 * np.exp(-t / 0.03) + 0.002 * np.sin(2 * np.pi * 4.8 * t + detune)
+        place = _place(rng.uniform() + np.cumsum(freq * detune * scoop) / rate)
+        sound += (1 - blare) * soft[place] + blare * blaring[place]
+    release = min(0.12, seconds / 3)
+    return velocity * _shape(sound * breath, attack=0.005, release=release, rate=rate)
+
+
+def amplifier(strings: Sound, *, drive: float, rate: int) -> Sound:
+    """A guitar amplifier driven until its valves clip, and the loudspeaker before it.
+
+    Clipped at four times the rate, so that few of the new partials fold back into the audible.
+
+    Args:
+        drive: amplification before the clipping; 1 is nearly clean, 30 is metal.
+    """
+    n, oversampling = len(strings), 4
+    spectrum = np.fft.rfft(strings)
+    freqs = np.fft.rfftfreq(n, 1 / rate)
+    spectrum *= 1 / (1 + (110 / np.maximum(freqs, 1.0)) ** 4)  # a tight low end clips cleanly
+    loud = drive * oversampling * np.fft.irfft(spectrum, n * oversampling)
+    clipped = np.tanh(loud + 0.2) - np.tanh(0.2)  # one side sooner: even partials too
+    spectrum = np.fft.rfft(clipped)[: len(freqs)] / oversampling
+    speaker = (1 + 0.9 * np.exp(-(((freqs - 2600) / 1100) ** 2))) / (1 + (freqs / 5200) ** 8)
+    spectrum *= speaker / (1 + (75 / np.maximum(freqs, 1.0)) ** 4) * (freqs < 0.45 * rate)
+    return _shape(0.5 * np.fft.irfft(spectrum, n), attack=0.002, release=0.01, rate=rate)
+
+
+def clap(*, rate: int, rng: Generator) -> Sound:
+    """A few hands that clap a little apart."""
+    t = np.arange(_frames(0.25, rate)) / rate
+    hands = [np.where(t >= at, np.exp(-170 * (t - at)), 0) for at in (0.0, 0.011, 0.021)]
+    echo = np.where(t >= 0.03, np.exp(-24 * (t - 0.03)), 0)
+    hiss = noise(0.25, low=800, high=3500, rate=rate, rng=rng)
+    return _shape(hiss * (sum(hands) + 0.8 * echo), attack=0.001, release=0.02, rate=rate)
 
 
 def kick(*, low: float, seconds: float, rate: int) -> Sound:
@@ -224,6 +275,18 @@ def convolve(sound: NDArray[np.float32], response: NDArray[np.float32]) -> NDArr
 
 
 _TABLE = 16_384
+
+
+def _cycle(k: NDArray[np.intp], loudness: Sound) -> Sound:
+    """Return one cycle ``(_TABLE,)`` of the sines of harmonics ``k``, amplitudes summing to 1."""
+    spectrum = np.zeros(_TABLE // 2 + 1, np.complex128)
+    spectrum[k] = -0.5j * _TABLE * loudness / loudness.sum()
+    return np.fft.irfft(spectrum)
+
+
+def _place(phase: Sound) -> NDArray[np.intp]:
+    """Where in a table of one cycle each phase, in cycles, is found."""
+    return (phase % 1.0 * _TABLE).astype(np.intp) % _TABLE
 
 
 def _frames(seconds: float, rate: int) -> int:

@@ -16,6 +16,9 @@ from realtime_mer.errors import InputError
 TOKEN_VARIABLE = "REALTIME_MER_TOKEN"
 """Environment variable that hands the token to the window: arguments are visible to other users."""
 
+LINK_VARIABLE = "REALTIME_MER_LINK"
+"""Likewise for the link that the window shows as a QR code, since the token is part of it."""
+
 _INSTALL = "pip install 'realtime-mer[display]'"
 
 
@@ -40,7 +43,9 @@ def is_installed() -> bool:
     return find_spec("PySide6") is not None and find_spec("pyqtgraph") is not None
 
 
-def spawn(url: str, *, token: str | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    url: str, *, token: str | None = None, link: str | None = None
+) -> subprocess.Popen[bytes]:
     """Start the window in a process of its own and return that process.
 
     It ends with code 0 when the window is closed, at Ctrl-C or at ``terminate()`` (POSIX). When the
@@ -49,11 +54,13 @@ def spawn(url: str, *, token: str | None = None) -> subprocess.Popen[bytes]:
     Args:
         url: address of the service, ``ws://host:port/``.
         token: what the service asks for off loopback; passed in the environment.
+        link: address of the browser display for other machines, likewise; None if there is none.
     """
     environ = dict(os.environ)
-    environ.pop(TOKEN_VARIABLE, None)
-    if token is not None:
-        environ[TOKEN_VARIABLE] = token
+    for variable, value in ((TOKEN_VARIABLE, token), (LINK_VARIABLE, link)):
+        environ.pop(variable, None)
+        if value is not None:
+            environ[variable] = value
     return subprocess.Popen(
         [sys.executable, "-m", "realtime_mer.display", url],
         env=environ,
@@ -87,4 +94,5 @@ def main(
         raise InputError(f"the window needs {error.name}, not installed: {_INSTALL}") from error
     except ImportError as error:
         raise InputError(f"the window cannot load Qt ({error}): run realtime-mer doctor") from error
-    return run(url, token=token, screenshot=screenshot, after=after)
+    link = os.environ.get(LINK_VARIABLE)
+    return run(url, token=token, link=link, screenshot=screenshot, after=after)

@@ -17,7 +17,14 @@ from realtime_mer.errors import InputError
 _STREAMS = ("estimates", "status")
 
 
-def run(url: str, *, token: str | None, screenshot: Path | None, after: float) -> int:
+def run(
+    url: str,
+    *,
+    token: str | None,
+    link: str | None,
+    screenshot: Path | None,
+    after: float,
+) -> int:
     """Show the window until it is closed and return 0; arguments as in ``display.main``.
 
     Raises:
@@ -28,7 +35,7 @@ def run(url: str, *, token: str | None, screenshot: Path | None, after: float) -
     application = QApplication.instance() or QApplication(["realtime-mer"])
     latest = Latest(Snapshot())
     reader = Reader(messages, latest=latest)
-    window = Window(latest, url=url)
+    window = Window(latest, url=url, link=link)
     # Python runs signal handlers between bytecodes: the redraw timer brings it there. A quit from a
     # timer of its own also holds when the signal comes before the event loop runs.
     previous = {

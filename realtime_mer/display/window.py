@@ -4,12 +4,20 @@ import time
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from realtime_mer.display import palette
 from realtime_mer.display.bars import Bars, LevelMeter
 from realtime_mer.display.history import History
 from realtime_mer.display.latest import Latest
+from realtime_mer.display.phone import PhoneDialog
 from realtime_mer.display.plane import TRAIL_SECONDS, Plane
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.display.timelines import SECONDS, TimeLine
@@ -53,11 +61,12 @@ class Window(QWidget):
     Args:
         latest: what the reader saw last.
         url: address of the service, for the eye.
+        link: address of the browser display, for a phone; None where it cannot be reached.
     """
 
-    def __init__(self, latest: Latest[Snapshot], *, url: str) -> None:
+    def __init__(self, latest: Latest[Snapshot], *, url: str, link: str | None = None) -> None:
         super().__init__()
-        self._latest, self._url = latest, url
+        self._latest, self._url, self._link = latest, url, link
         self._version = -1
         self._snapshot = Snapshot()
         self._seen: Estimate | None = None
@@ -73,6 +82,7 @@ class Window(QWidget):
         for key in (QKeySequence.StandardKey.Close, QKeySequence.StandardKey.Quit):
             QShortcut(QKeySequence(key), self, self.close)
         QShortcut(QKeySequence(Qt.Key.Key_F11), self, self._toggle_full_screen)
+        QShortcut(QKeySequence(Qt.Key.Key_P), self, self.show_phone)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.refresh)
@@ -144,6 +154,10 @@ class Window(QWidget):
         self.level.setMinimumWidth(80)
         self.health = _label("health")
         self.origin = _ElidedLabel()
+        self.phone = QPushButton("phone (P)")
+        self.phone.setFlat(True)
+        self.phone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.phone.clicked.connect(self.show_phone)
         foot = QHBoxLayout()
         foot.setContentsMargins(14, 0, 14, 0)
         foot.setSpacing(10)
@@ -151,6 +165,7 @@ class Window(QWidget):
         foot.addWidget(self.level)
         foot.addWidget(self.health)
         foot.addWidget(self.origin, stretch=1)
+        foot.addWidget(self.phone)
         foot_widget = QWidget()
         foot_widget.setObjectName("foot")
         foot_widget.setLayout(foot)
@@ -259,6 +274,12 @@ class Window(QWidget):
         if status is Status.MUSIC:
             return STATUS_WORDS[status], "", True
         return STATUS_WORDS[status], snapshot.detail or STATUS_NOTES[status], False
+
+    def show_phone(self) -> None:
+        """Open the dialog with the link for a phone, without holding up the window."""
+        dialog = PhoneDialog(self._link, parent=self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _toggle_full_screen(self) -> None:
         self.showNormal() if self.isFullScreen() else self.showFullScreen()

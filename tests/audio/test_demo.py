@@ -159,6 +159,52 @@ def test_a_plucked_string_is_in_tune(name):
     assert abs(1200 * np.log2(found / freq)) < 6  # cents
 
 
+@pytest.mark.parametrize("name", ["E2", "B3", "A4"])
+def test_a_horn_is_in_tune(name):
+    freq = synth.pitch(name)
+    sound = synth.brass(freq, 2.0, velocity=0.7, rate=RATE, rng=np.random.default_rng(0))
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 16 * RATE))
+    tenth = np.arange(len(spectrum)) / 16 / 10  # the tenth partial shows the pitch most finely
+    near = (tenth > freq * 0.97) & (tenth < freq * 1.03)
+    found = (tenth[near] @ spectrum[near] ** 2) / (spectrum[near] ** 2).sum()
+    assert abs(1200 * np.log2(found / freq)) < 6  # cents
+
+
+def test_a_horn_blown_louder_is_brighter_too():
+    soft, loud = (
+        synth.brass(220.0, 1.0, velocity=velocity, rate=RATE, rng=np.random.default_rng(0))
+        for velocity in (0.3, 0.9)
+    )
+    assert level_dbfs(loud) > level_dbfs(soft) + 6
+    assert centroid_hz(loud) > 1.5 * centroid_hz(soft)
+
+
+def test_a_driven_amplifier_compresses_and_adds_overtones():
+    t = np.arange(RATE) / RATE
+    tone = np.sin(2 * np.pi * 440 * t)
+
+    def share_of_overtones(sound):
+        energy = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2
+        return energy[600:].sum() / energy.sum()
+
+    clean = synth.amplifier(0.01 * tone, drive=1.0, rate=RATE)
+    driven = synth.amplifier(tone, drive=20.0, rate=RATE)
+    assert share_of_overtones(clean) < 1e-3
+    assert share_of_overtones(driven) > 0.1
+    softer = synth.amplifier(0.25 * tone, drive=20.0, rate=RATE)
+    assert level_dbfs(driven) - level_dbfs(softer) < 3  # 12 dB before it
+    assert not synth.amplifier(np.zeros(RATE), drive=20.0, rate=RATE).any()
+
+
+def test_an_amplifier_folds_almost_nothing_back():
+    t = np.arange(RATE) / RATE
+    driven = synth.amplifier(np.sin(2 * np.pi * 1870 * t), drive=20.0, rate=RATE)
+    energy = np.abs(np.fft.rfft(driven * np.hanning(RATE))) ** 2
+    hz = np.arange(len(energy))
+    harmonic = np.abs((hz + 935) % 1870 - 935) <= 3
+    assert energy[~harmonic].sum() < 1e-4 * energy.sum()
+
+
 def test_pitch_names_are_read_as_written():
     assert synth.pitch("A4") == pytest.approx(440.0)
     assert synth.pitch("C4") == pytest.approx(261.626, abs=1e-3)
