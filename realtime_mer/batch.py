@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from realtime_mer.analysis import FileAnalysis
 from realtime_mer.errors import AudioFileError, InputError
+from realtime_mer.estimate import columns
 from realtime_mer.recognizer import Recognizer
 from realtime_mer.shaping import Shaper
 
@@ -106,22 +107,13 @@ def _csv(file: IO[str]) -> Callable[[Record], None]:
 
     def write(record: Record) -> None:
         nonlocal writer
-        flat = dict(_flat(record))
+        flat = dict(columns(record))
         if writer is None:
             writer = csv.DictWriter(file, list(flat), lineterminator="\n")
             writer.writeheader()
         writer.writerow(flat)
 
     return write
-
-
-def _flat(record: Record) -> Iterator[tuple[str, Any]]:
-    """Name nested values by their path: ``quadrants.Q1``, ``gems.power``."""
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{key}.{name}", inner) for name, inner in value.items())
-        else:
-            yield key, value
 
 
 @contextmanager
@@ -139,7 +131,7 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

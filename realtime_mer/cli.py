@@ -6,15 +6,18 @@ import os
 import signal
 import sys
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand
 
 from realtime_mer import __version__
 from realtime_mer.errors import InputError, RealtimeMerError
+from realtime_mer.sessions.commands import app as sessions_app
 
 app = typer.Typer(
     name="realtime-mer",
@@ -24,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(sessions_app, name="sessions")
 
 
 class Speed(StrEnum):
@@ -91,7 +95,18 @@ def _options(
         raise typer.Exit
 
 
-@app.command()
+class _OptionalName(TyperCommand):
+    """Lets ``--record`` stand without a name, which typer has no word for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named: list[str] = []
+        for arg, following in zip_longest(args, args[1:], fillvalue="-"):
+            bare = arg == "--record" and following.startswith("-")
+            named.append("--record=session" if bare else arg)
+        return super().parse_args(ctx, named)
+
+
+@app.command(cls=_OptionalName)
 def live(
     source: Annotated[
         str | None,
@@ -147,6 +162,19 @@ def live(
     sample_format: Annotated[
         SampleFormat, typer.Option("--format", help="Format of raw sound on standard input.")
     ] = SampleFormat.S16LE,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAME]",
+            help="Keep a session of this name, to replay and report; see `realtime-mer sessions`.",
+        ),
+    ] = None,
+    record_audio: Annotated[
+        bool, typer.Option("--record-audio", help="Keep its sound too; else no sound is kept.")
+    ] = False,
+    pseudonym: Annotated[
+        str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
+    ] = None,
 ) -> None:
     """Listen, and show the emotion of the music as it plays.
 
@@ -157,6 +185,8 @@ def live(
     `realtime-mer live song.mp3 --jsonl estimates.jsonl`
 
     `realtime-mer live --host 0.0.0.0 --osc 192.168.1.20:9000`
+
+    `realtime-mer live mic --record friday`
 
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
@@ -186,6 +216,9 @@ def live(
             rate=rate,
             channels=channels,
             sample_format=sample_format.value,
+            record=record,
+            record_sound=record_audio,
+            pseudonym=pseudonym,
         )
     )
 
@@ -232,6 +265,90 @@ def analyze(
     )
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def annotate(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the music is.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="TABLE",
+            help="Table to write or go on with: .sqlite, .parquet or .csv. For the latter two the "
+            "work is kept in the .sqlite of the same name.",
+        ),
+    ] = Path("library.sqlite"),
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes at a time; else one per core, one on a GPU."),
+    ] = None,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+) -> None:
+    """Work out the mood of every track in a folder and those below it.
+
+    Stopped at any moment, the same command goes on from there; tracks that have not changed are not
+    read again. Broken files are listed and do not stop the others; the exit status is 1 only if no
+    file could be read.
+
+    Examples:
+
+    `realtime-mer annotate ~/Music --out music.sqlite`
+
+    `realtime-mer annotate ~/Music --out music.parquet --jobs 4`
+    """
+    from realtime_mer.library.annotate import AnnotateOptions
+    from realtime_mer.library.annotate import annotate as run
+
+    found = run(
+        AnnotateOptions(folder=folder, out=out, model=model, compute=compute.value, jobs=jobs)
+    )
+    for broken in found.broken:
+        print(f"realtime-mer: {broken.reason}", file=sys.stderr)
+    print(
+        f"{out}: {found.total} tracks; {found.done} new, {found.kept} unchanged, "
+        f"{found.gone} gone, {len(found.broken)} broken"
+    )
+    if not found.done + found.kept:
+        raise typer.Exit(1)
+
+
+@app.command()
+def suggest(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="What `annotate` wrote.")],
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TRACK", help="What plays now: a path or a part of it."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="V,A", help="Or the present valence and arousal.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="TRACK|V,A", help="Lead there; without it, continue the mood."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="At most so many tracks.")] = 10,
+    m3u8: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write them as a playlist too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List tracks that continue the present mood, or lead from here to a wanted one.
+
+    Examples:
+
+    `realtime-mer suggest music.sqlite --from "blue monday"`
+
+    `realtime-mer suggest music.sqlite --at 0.2,-0.4 --to 0.5,0.6 --count 8 --m3u8 set.m3u8`
+    """
+    from realtime_mer.library.suggest import SuggestOptions
+    from realtime_mer.library.suggest import suggest as run
+
+    run(
+        SuggestOptions(
+            table=table, start=start, at=at, to=to, count=count, m3u8=m3u8, as_json=as_json
+        )
+    )
 
 
 @app.command()

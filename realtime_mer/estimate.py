@@ -4,7 +4,7 @@ One vocabulary everywhere: these attributes are the keys of the JSON lines and o
 ``estimate`` message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -100,3 +100,12 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute."""
         return asdict(self)
+
+
+def columns(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the cells of a table's row; nested values are named by their path: ``gems.power``."""
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{name}", inner) for name, inner in value.items())
+        else:
+            yield key, value

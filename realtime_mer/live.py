@@ -1,11 +1,15 @@
 """The live session: a source, the recogniser, and whoever wants the results, wired together."""
 
 import json
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Literal
 
 import torch
@@ -25,6 +29,8 @@ from realtime_mer.osc import Target
 from realtime_mer.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.protocol import Hello, StatusMessage
 from realtime_mer.recognizer import Recognizer
+from realtime_mer.sessions.recording import Recording
+from realtime_mer.sessions.store import AUDIO, Manifest, create_folder
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.terminal import TerminalView, marker_line
@@ -47,6 +53,9 @@ class LiveOptions:
         jsonl: path for a line per estimate, ``-`` for standard output.
         smoothing_s, delay_s: see ``Shaper``.
         rate, channels, sample_format: of raw sound on standard input.
+        record: name of the session to record; None for none.
+        record_sound: whether to record its sound too.
+        pseudonym: whom the session is about; None for nobody.
     """
 
     source: str | None = None
@@ -65,6 +74,9 @@ class LiveOptions:
     rate: int = 48_000
     channels: int = 1
     sample_format: SampleFormat = "s16le"
+    record: str | None = None
+    record_sound: bool = False
+    pseudonym: str | None = None
 
 
 def run_live(options: LiveOptions) -> None:
@@ -76,6 +88,9 @@ def run_live(options: LiveOptions) -> None:
     """
     if options.seconds is not None and not options.seconds > 0:
         raise InputError(f"--seconds {options.seconds} must be more than 0; leave it out to go on.")
+    if options.record is None and (options.record_sound or options.pseudonym is not None):
+        option = "--record-audio" if options.record_sound else "--pseudonym"
+        raise InputError(f"{option} is of no use without --record.")
     torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
     to_stderr = options.jsonl == "-"
@@ -87,14 +102,20 @@ def run_live(options: LiveOptions) -> None:
         console.print(f"Source: {source.name} ({why})", markup=False)
         recognizer = Recognizer.load(options.model, device=options.compute)
         fast = options.speed == "max"  # over before anybody could follow
+        hello = _hello(options, recognizer)
+        recording = None
+        if options.record is not None:
+            recording = _open_recording(options.record, options, source, recognizer, hello)
+            stack.callback(recording.close)
         outlets = open_outlets(
-            hello=_hello(options, recognizer),
+            hello=hello,
             service=None if fast else options.service,
             window=options.window and not fast,
             osc=None if fast else options.osc,
             osc_rate=options.osc_rate,
             console=console,
             stack=stack,
+            recording=recording,
         )
         engine = Engine(
             source=source,
@@ -104,6 +125,12 @@ def run_live(options: LiveOptions) -> None:
             seconds=options.seconds,
         )
         view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
+        if recording is not None:
+            if options.record_sound:
+                recording.record_sound(engine.ring, rate=recognizer.sample_rate)
+            console.print(f"Session: {recording.folder}", markup=False)
+            console.print(recording.sentence, markup=False)
+            view.note = recording.sentence
         events = engine.events()
 
         def follow() -> None:
@@ -116,9 +143,13 @@ def run_live(options: LiveOptions) -> None:
                     view.message(f"{event.status.value}: {event.detail}")
                 for marker in outlets.take_markers():
                     view.message(marker_line(marker))
+                if recording is not None:
+                    view.note = recording.sentence
+                    for failure in recording.take_failures():
+                        view.message(failure)
 
         try:
-            with view:
+            with _gently_stopped(engine), view:
                 try:
                     follow()
                 except KeyboardInterrupt:
@@ -127,8 +158,38 @@ def run_live(options: LiveOptions) -> None:
         except KeyboardInterrupt:
             engine.stop()  # before the first estimate, or once more
         finally:
-            for line in [*view.tally.summary_lines(), *_faults(engine, source, outlets)]:
+            outlets.take_markers()  # those that came with the last estimate are recorded
+            faults = _faults(engine, source, outlets)
+            if recording is not None:
+                recording.close()
+                faults += [*recording.take_failures(), *_counted(recording.faults())]
+            for line in [*view.tally.summary_lines(), *faults]:
                 console.print(line, markup=False)
+
+
+@contextmanager
+def _gently_stopped(engine: Engine) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end a session that has a clock without an exception; twice means now.
+
+    An exception would break off whatever the main thread is at, such as the writing of a line. A
+    source that can wait blocks that very thread in a read, so there it must be an exception.
+    """
+    if not engine.source.real_time or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        # In a thread of its own: what is interrupted here may hold a lock that stopping takes.
+        threading.Thread(target=engine.stop, name="stop").start()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _open_source(options: LiveOptions) -> tuple[Source, str]:
@@ -202,6 +263,35 @@ def _hello(options: LiveOptions, recognizer: Recognizer) -> Hello:
     )
 
 
+def _open_recording(
+    label: str, options: LiveOptions, source: Source, recognizer: Recognizer, hello: Hello
+) -> Recording:
+    if options.record_sound and not source.real_time:
+        raise InputError(
+            "--record-audio keeps the sound of a device, or of a file played by the clock; sound "
+            "that comes faster than it plays is in a file or a pipe already."
+        )
+    now = datetime.now().astimezone()
+    folder = create_folder(label, now=now)
+    secret = {"service", "osc", "pseudonym"}  # addresses and tokens are nobody else's business
+    return Recording(
+        folder,
+        Manifest(
+            name=folder.name,
+            pseudonym=options.pseudonym,
+            started_at=now.isoformat("T", "milliseconds"),
+            software=realtime_mer.__version__,
+            source=source.name,
+            hello=hello,
+            model_card=recognizer.card.model_dump(mode="json"),
+            compute=str(recognizer.device),
+            settings={name: value for name, value in asdict(options).items() if name not in secret},
+            audio=AUDIO if options.record_sound else None,
+        ),
+        wait=not source.real_time,
+    )
+
+
 @contextmanager
 def _jsonl(path: str) -> Iterator[Callable[[Estimate], None]]:
     """Open a JSON Lines file and yield what writes an estimate to it at once."""
@@ -227,7 +317,11 @@ def _faults(engine: Engine, source: Source, outlets: Outlets) -> list[str]:
         "estimates that came too fast to be written": engine.lost_events,
         **outlets.faults(),
     }
-    faults = [f"{count} {what}" for what, count in counts.items() if count]
+    faults = _counted(counts)
     if isinstance(source, StdinSource) and source.warning:
         faults.append(source.warning)
     return faults
+
+
+def _counted(counts: Mapping[str, int]) -> list[str]:
+    return [f"{count} {what}" for what, count in counts.items() if count]

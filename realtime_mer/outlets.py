@@ -4,18 +4,22 @@ import secrets
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from realtime_mer import access, display
-from realtime_mer.engine import Event
 from realtime_mer.estimate import Estimate
 from realtime_mer.links import links, qr_code
 from realtime_mer.osc import OscSender, Target
 from realtime_mer.protocol import Hello, LevelMessage, Marker, StatusMessage
 from realtime_mer.server import Limits, Service
+from realtime_mer.sessions.recording import Recording
 from realtime_mer.tls import server_context
+
+if TYPE_CHECKING:  # it brings torch, which a replay has no use for
+    from realtime_mer.engine import Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,13 @@ class ServiceOptions:
             limits=Limits(connections=self.clients),
         )
 
+    def link(self, service: Service) -> str | None:
+        """Return the display's address for a phone; None where only this machine gets in."""
+        if access.is_loopback(self.host):
+            return None
+        tls = self.cert is not None
+        return links(self.host, service.port, token=service.token, tls=tls)[0]
+
     def announce(self, service: Service, console: Console) -> None:
         """Print where the service is; on a network with a QR code for a phone."""
         console.print(f"Service: {service.url}", markup=False)
@@ -76,12 +87,36 @@ class Outlets:
         services: the running services, the public one first.
     """
 
-    def __init__(self, *, services: Sequence[Service], osc: OscSender | None) -> None:
+    def __init__(
+        self,
+        *,
+        services: Sequence[Service],
+        osc: OscSender | None,
+        recording: Recording | None = None,
+    ) -> None:
         self.services = services
         self._osc = osc
+        self._recording = recording
+        self._status: StatusMessage | None = None
+        self._told = ""  # of the recording, to everybody
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: "Event | Marker") -> None:
         """Send an event to everybody."""
+        if self._recording is not None:
+            self._recording.record(event)
+            if isinstance(event, StatusMessage):
+                self._status = event
+                event = self._with_recording(event)
+            elif self._status is not None and self._told != self._recording.sentence:
+                self._send(self._with_recording(self._status))
+        self._send(event)
+
+    def _with_recording(self, status: StatusMessage) -> StatusMessage:
+        """Return a status that tells every display what is recorded, in its words for people."""
+        self._told = self._recording.sentence if self._recording is not None else ""
+        return replace(status, detail=f"{status.detail} {self._told}")
+
+    def _send(self, event: "Event | Marker") -> None:
         match event:
             case Estimate():
                 for service in self.services:
@@ -98,10 +133,21 @@ class Outlets:
                     service.publish_level(event)
                 if self._osc is not None:
                     self._osc.send_level(event)
+            case Marker():
+                for service in self.services:
+                    service.publish_marker(event)
+                if self._osc is not None:
+                    self._osc.send_marker(event)
 
     def take_markers(self) -> list[Marker]:
-        """Return the markers that subscribers set since the last call, after telling OSC."""
+        """Return the markers that subscribers set since the last call, after telling OSC.
+
+        They are recorded too.
+        """
         markers = [marker for service in self.services for marker in service.take_markers()]
+        if self._recording is not None:
+            for marker in markers:
+                self._recording.record(marker)
         if self._osc is not None:
             for marker in markers:
                 self._osc.send_marker(marker)
@@ -122,6 +168,7 @@ def open_outlets(
     osc_rate: float | None,
     console: Console,
     stack: ExitStack,
+    recording: Recording | None = None,
 ) -> Outlets:
     """Start what is wanted; the stack ends it.
 
@@ -132,6 +179,7 @@ def open_outlets(
         osc, osc_rate: where OSC messages go and how often at most; None for nowhere.
         console: is told where the service is.
         stack: ends everything.
+        recording: takes everything down; the caller ends it. None for nowhere.
 
     Raises:
         InputError: a setting cannot be used.
@@ -152,13 +200,14 @@ def open_outlets(
         if not services or (service is not None and service.cert is not None):
             private = Service(hello=hello, port=0, token=secrets.token_urlsafe())
             services.append(stack.enter_context(private))
-        stack.enter_context(_window(services[-1].url, services[-1].token))
-    return Outlets(services=services, osc=sender)
+        link = service.link(services[0]) if service is not None else None
+        stack.enter_context(_window(services[-1].url, services[-1].token, link))
+    return Outlets(services=services, osc=sender, recording=recording)
 
 
 @contextmanager
-def _window(url: str, token: str | None) -> Iterator[None]:
-    process = display.spawn(url, token=token)
+def _window(url: str, token: str | None, link: str | None) -> Iterator[None]:
+    process = display.spawn(url, token=token, link=link)
     try:
         yield
     finally:

@@ -118,6 +118,7 @@ class TerminalView:
 
     Attributes:
         tally: what the session came to so far.
+        note: stands above the numbers of the panel, such as what is recorded; may be empty.
     """
 
     def __init__(self, *, console: Console | None = None, source: str, model: str) -> None:
@@ -129,6 +130,7 @@ class TerminalView:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.tally = Tally()
+        self.note = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -204,7 +206,8 @@ class TerminalView:
         else:
             cells = max(_SHORTEST_BAR, min(_LONGEST_BAR, width - _BESIDE_BAR))
             body = _table(latest, glyphs=self._glyphs(), cells=cells - 1 + cells % 2)
-        return Panel(Group(head, Text(), body), title="realtime-mer", width=width)
+        note = Text(self._writable(self.note), "bold red")
+        return Panel(Group(head, note, body), title="realtime-mer", width=width)
 
     def _glyphs(self) -> _Glyphs:
         return _ASCII if self._console.options.ascii_only else _UNICODE

@@ -16,7 +16,7 @@ import torch
 import realtime_mer
 from realtime_mer import Recognizer, load_audio
 from realtime_mer.emotion import GEMS, QUADRANTS
-from realtime_mer.estimate import Status
+from realtime_mer.estimate import Status, columns
 from tests.commands import RATE, Result, call, noise, start, write_model, write_sound
 
 HOP = RATE // 10
@@ -260,9 +260,11 @@ def test_what_came_before_a_break_is_written(folder, analyze, suffix: str) -> No
     *before, last = result.records()
     assert last["path"] == "next.wav"
     assert len(before) >= 15
-    # Exact up to the last hop, which the resampler or decoder may still have held.
+    # Up to the last hop, which the resampler or decoder may still have held; not to the last digit,
+    # since hops that come in a block of another length may round differently.
     for record, expected in zip(before[:-1], records, strict=False):
-        assert record == {**expected, "path": f"broken.{suffix}"}
+        wanted = dict(columns({**expected, "path": f"broken.{suffix}"}))
+        assert dict(columns(record)) == pytest.approx(wanted, abs=1e-4)
     (summary,) = analyze(f"broken.{suffix}", "--summary").records()
     assert summary["valence"] is not None
 

@@ -1,0 +1,147 @@
+"""A whole music library worked out track by track: what ``realtime-mer annotate`` does."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from realtime_mer.errors import InputError
+from realtime_mer.library.store import Store
+from realtime_mer.library.tables import check_extension, store_of, write_table
+from realtime_mer.library.walk import AudioFile, Broken, walk
+from realtime_mer.library.workers import annotated
+from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotateOptions:
+    """What ``realtime-mer annotate`` was asked for.
+
+    Attributes:
+        folder: walked with all below it.
+        out: table to write, ``.sqlite``, ``.parquet`` or ``.csv``; for the latter two the work is
+            kept in the ``.sqlite`` of the same name beside it.
+        model, compute: checkpoint and device.
+        jobs: processes at a time; None for one per core, or one if they share a GPU.
+    """
+
+    folder: Path
+    out: Path
+    model: str = "default"
+    compute: str = "auto"
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """What has become of a library.
+
+    Attributes:
+        done, kept: tracks worked out now, and those that had not changed since an earlier time.
+        gone: tracks forgotten, because their files are no longer in the folder.
+        broken: what gave no track.
+        total: tracks now in the table, those of other folders included.
+    """
+
+    done: int
+    kept: int
+    gone: int
+    broken: Sequence[Broken]
+    total: int
+
+
+def annotate(options: AnnotateOptions) -> Annotation:
+    """Bring a table up to date with the music in a folder.
+
+    Each track is kept as soon as it is found, so that after a Ctrl-C or a kill the same command
+    goes on from there. A file whose path, size, time and model are those of a track in the table
+    is not read again; broken files are tried again every time.
+
+    Raises:
+        InputError: the folder, the table or a setting cannot be used.
+        CheckpointError: the model cannot be loaded.
+    """
+    check_extension(options.out)
+    model_sha256 = fingerprint(load_checkpoint(options.model))
+    files, broken = walk(options.folder)
+    if not files and not broken:
+        raise InputError(f"{options.folder} holds no audio file: name the folder your music is in")
+    done = 0
+    with Store(store_of(options.out)) as store:
+        before = store.done(model_sha256)
+        new = [file for file in files if file not in before]
+        gone = _gone(options.folder, store.paths(), files, broken)
+        store.drop(gone)
+        jobs = options.jobs or (1 if _on_gpu(options.compute) else _cores())
+        found = annotated(new, model=options.model, compute=options.compute, jobs=jobs)
+        with _progress() as progress, closing(found):
+            bar = progress.add_task("", total=len(new))
+            for file, result in found:
+                if isinstance(result, Broken):
+                    broken.append(result)
+                    store.drop([file.path])  # what it was before it broke
+                else:
+                    store.put(file, result, model_sha256=model_sha256)
+                    done += 1
+                progress.update(bar, advance=1, description=Path(file.path).name)
+        total = len(store.paths())
+        if total and store.path != options.out:
+            write_table(options.out, store.tracks())
+    return Annotation(
+        done=done,
+        kept=len(files) - len(new),
+        gone=len(gone),
+        broken=sorted(broken, key=lambda one: one.path),
+        total=total,
+    )
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """Return the SHA-256, in hexadecimal, of a checkpoint's card and weights."""
+    digest = hashlib.sha256(checkpoint.card.model_dump_json().encode())
+    for name, tensor in sorted(checkpoint.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _gone(
+    folder: Path, known: Sequence[str], files: Sequence[AudioFile], broken: Sequence[Broken]
+) -> set[str]:
+    """Return which known tracks were in the folder and are no more; what cannot be read may be."""
+    root = os.path.join(os.path.abspath(folder), "")
+    unread = tuple(os.path.join(one.path, "") for one in broken)
+    there = {file.path for file in files}
+    return {
+        path
+        for path in known
+        if path.startswith(root) and path not in there and not path.startswith(unread)
+    }
+
+
+def _on_gpu(compute: str) -> bool:
+    return compute == "cuda" or (compute == "auto" and torch.cuda.is_available())
+
+
+def _cores() -> int:
+    # Those that this process may use, where the system tells.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True, highlight=False)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,129 @@
+"""The working table: an SQLite file that a kill at any moment leaves whole."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import InputError
+from realtime_mer.library.tracks import Track
+from realtime_mer.library.walk import AudioFile
+
+_APPLICATION = 0x524D4552  # "RMER": marks the file as ours
+_VERSION = 1
+_TEXTS = ("path", "quadrant", "mood", "model", "valence_course", "arousal_course")
+_COLUMNS = (
+    "path seconds valence arousal valence_sd arousal_sd valence_spread arousal_spread quadrant "
+    f"{' '.join(f'quadrants.{name}' for name in QUADRANTS)} "
+    f"{' '.join(f'gems.{name}' for name in GEMS)} "
+    "mood level_dbfs valence_course arousal_course model"
+).split()
+
+
+class Store:
+    """Tracks by path, each with the state of the file and the model that it was made from.
+
+    The table ``tracks`` has the columns of ``Track.to_row``, courses as JSON, and ``file_size``,
+    ``file_mtime_ns`` and ``model_sha256``.
+
+    Args:
+        path: made if it is not there, unless ``read_only``.
+
+    Raises:
+        InputError: it cannot be opened or is something else; from every method, if it cannot be
+            read or written.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        with self._complaining():
+            mode = "ro" if read_only else "rwc"
+            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            # Each statement is a transaction of its own.
+            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            with self._complaining():
+                self._recognise(read_only=read_only)
+        except InputError:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._database.close()
+
+    def done(self, model_sha256: str) -> set[AudioFile]:
+        """Return the files, in the state they had, whose tracks this model made."""
+        with self._complaining():
+            rows = self._database.execute(
+                "SELECT path, file_size, file_mtime_ns FROM tracks WHERE model_sha256 = ?",
+                (model_sha256,),
+            )
+            return {AudioFile(path=path, size=size, mtime_ns=at) for path, size, at in rows}
+
+    def paths(self) -> list[str]:
+        """Return the paths of all tracks, in order."""
+        with self._complaining():
+            rows = self._database.execute("SELECT path FROM tracks ORDER BY path")
+            return [path for (path,) in rows]
+
+    def put(self, file: AudioFile, track: Track, *, model_sha256: str) -> None:
+        """Keep a track, in place of what was known of its file."""
+        row = {name: _stored(value) for name, value in track.to_row().items()}
+        values = [row[name] for name in _COLUMNS] + [file.size, file.mtime_ns, model_sha256]
+        places = ", ".join("?" * len(values))
+        with self._complaining():
+            self._database.execute(f"INSERT OR REPLACE INTO tracks VALUES ({places})", values)
+
+    def drop(self, paths: Iterable[str]) -> None:
+        """Forget tracks."""
+        with self._complaining():
+            self._database.executemany(
+                "DELETE FROM tracks WHERE path = ?", [(path,) for path in paths]
+            )
+
+    def tracks(self) -> list[Track]:
+        """Return all tracks, in order of their paths."""
+        names = ", ".join(f'"{name}"' for name in _COLUMNS)
+        with self._complaining():
+            rows = self._database.execute(f"SELECT {names} FROM tracks ORDER BY path").fetchall()
+        return [Track.from_row(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+    def _recognise(self, *, read_only: bool) -> None:
+        (application,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables and not read_only:
+            columns = ", ".join(
+                f'"{name}" {"TEXT" if name in _TEXTS else "REAL"} NOT NULL' for name in _COLUMNS
+            )
+            # In one transaction, so that a kill leaves an empty file or a whole table.
+            self._database.executescript(
+                f"BEGIN; CREATE TABLE IF NOT EXISTS tracks ({columns}, "
+                "file_size INTEGER NOT NULL, file_mtime_ns INTEGER NOT NULL, "
+                "model_sha256 TEXT NOT NULL, PRIMARY KEY (path)); "
+                f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+        elif application != _APPLICATION:
+            raise InputError(f"{self.path} is a database of something else: name another file")
+        elif version != _VERSION:
+            raise InputError(
+                f"{self.path} has format {version}, this version knows {_VERSION}: "
+                "delete it and annotate again"
+            )
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path} cannot be used as a table: {error}") from error
+
+
+def _stored(value: object) -> object:
+    return json.dumps(value) if isinstance(value, list) else value

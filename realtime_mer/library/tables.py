@@ -1,0 +1,112 @@
+"""Tables of tracks as files: SQLite, Parquet and CSV, by the extension."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from realtime_mer.library.store import Store
+from realtime_mer.library.tracks import Track
+
+EXTENSIONS = (".sqlite", ".parquet", ".csv")
+
+
+def check_extension(path: Path) -> None:
+    """Refuse a table whose extension does not say what it is.
+
+    Raises:
+        InputError: it is none of ``EXTENSIONS``.
+    """
+    if path.suffix.lower() not in EXTENSIONS:
+        raise InputError(f"{path} is no table that is known: end it in {', '.join(EXTENSIONS)}")
+
+
+def store_of(table: Path) -> Path:
+    """Return the SQLite file in which a table is worked out: itself, or beside it."""
+    return table if table.suffix.lower() == ".sqlite" else table.with_suffix(".sqlite")
+
+
+def write_table(path: Path, tracks: Sequence[Track]) -> None:
+    """Write a Parquet or CSV file, whole or not at all; in CSV a course is a JSON list in a cell.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    write = _write_parquet if path.suffix.lower() == ".parquet" else _write_csv
+    part = path.with_name(path.name + ".part")
+    try:
+        write(part, [track.to_row() for track in tracks])
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read_table(path: Path) -> list[Track]:
+    """Read the tracks of a table in any of the three formats.
+
+    Raises:
+        InputError: it is missing, something else, damaged or empty.
+    """
+    check_extension(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: make it with `realtime-mer annotate`")
+    suffix = path.suffix.lower()
+    if suffix == ".sqlite":
+        with Store(path, read_only=True) as store:
+            tracks = store.tracks()
+    else:
+        read: Callable[[Path], Iterator[Mapping[str, Any]]]
+        read = _read_parquet if suffix == ".parquet" else _read_csv
+        tracks = []
+        for number, row in enumerate(read(path), start=1):
+            try:
+                tracks.append(Track.from_row(row))
+            except InputError as error:
+                raise InputError(f"{path}: track {number}: {error}") from error
+    if not tracks:
+        raise InputError(f"{path} holds no track: annotate a folder with music in it")
+    return tracks
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()}
+            )
+
+
+def _read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+
+
+# pyarrow takes a third of a second to import, and only Parquet needs it.
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(list(rows)), path)
+
+
+def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{path} cannot be read as Parquet: {reason}") from error
+    yield from table.to_pylist()

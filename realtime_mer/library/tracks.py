@@ -1,0 +1,212 @@
+"""What is known of a track: a summary of its emotion, and how that moves over time."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import InputError
+from realtime_mer.estimate import Estimate, Status, Summary
+
+COURSE_POINTS = 20
+"""Points of a track's course, equally spaced over its duration."""
+
+_EDGE_POINTS = 2  # a tenth of the track: what is heard while two tracks are mixed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """A place on the valence-arousal plane, both coordinates in [-1, 1]."""
+
+    valence: float
+    arousal: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Track:
+    """The emotion of a track as a whole and over time.
+
+    Attributes:
+        path: absolute.
+        seconds, valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: as in ``Summary``.
+        valence_spread, arousal_spread: standard deviation over the track's hops, >= 0.
+        valence_course, arousal_course: means over ``COURSE_POINTS`` equal parts of the track.
+        quadrant: the most probable.
+        level_dbfs: root mean square of the sound in dB relative to full scale.
+        model: name of the checkpoint.
+
+    Mean, spread, course and level are of the hops that ``Summarizer`` averages: those that are
+    ``music``, and all of them if there are none.
+    """
+
+    path: str
+    seconds: float
+    valence: float
+    arousal: float
+    valence_sd: float
+    arousal_sd: float
+    valence_spread: float
+    arousal_spread: float
+    quadrant: str
+    quadrants: Mapping[str, float]
+    gems: Mapping[str, float]
+    mood: str
+    level_dbfs: float
+    valence_course: tuple[float, ...]
+    arousal_course: tuple[float, ...]
+    model: str
+
+    @property
+    def mean(self) -> Point:
+        """Where the track lies as a whole."""
+        return Point(valence=self.valence, arousal=self.arousal)
+
+    @property
+    def beginning(self) -> Point:
+        """Mean of its first tenth."""
+        return self._edge(slice(None, _EDGE_POINTS))
+
+    @property
+    def ending(self) -> Point:
+        """Mean of its last tenth."""
+        return self._edge(slice(-_EDGE_POINTS, None))
+
+    def _edge(self, part: slice) -> Point:
+        valence, arousal = self.valence_course[part], self.arousal_course[part]
+        return Point(
+            valence=math.fsum(valence) / len(valence), arousal=math.fsum(arousal) / len(arousal)
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of a table: nested values by their path (``gems.power``), lists as such.
+
+        The names are those of ``analyze --summary --format csv``.
+        """
+        row: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Mapping):
+                row |= {f"{field.name}.{name}": inner for name, inner in value.items()}
+            else:
+                row[field.name] = list(value) if isinstance(value, tuple) else value
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Rebuild a track from ``to_row``'s mapping, its numbers and lists as such or as text.
+
+        Raises:
+            InputError: a column is missing or holds something else.
+        """
+        return cls(
+            path=_text(row, "path"),
+            seconds=_number(row, "seconds"),
+            valence=_number(row, "valence"),
+            arousal=_number(row, "arousal"),
+            valence_sd=_number(row, "valence_sd"),
+            arousal_sd=_number(row, "arousal_sd"),
+            valence_spread=_number(row, "valence_spread"),
+            arousal_spread=_number(row, "arousal_spread"),
+            quadrant=_text(row, "quadrant"),
+            quadrants={name: _number(row, f"quadrants.{name}") for name in QUADRANTS},
+            gems={name: _number(row, f"gems.{name}") for name in GEMS},
+            mood=_text(row, "mood"),
+            level_dbfs=_number(row, "level_dbfs"),
+            valence_course=_course(row, "valence_course"),
+            arousal_course=_course(row, "arousal_course"),
+            model=_text(row, "model"),
+        )
+
+
+def track_of(summary: Summary, estimates: Sequence[Estimate], *, model: str) -> Track:
+    """Return what is known of a track from its estimates.
+
+    Args:
+        summary: of these estimates; its path is made absolute.
+        estimates: all of the track's, in order.
+        model: name of the checkpoint that made them.
+
+    Raises:
+        InputError: there is no estimate.
+    """
+    if summary.valence is None or summary.arousal is None or not estimates:
+        raise InputError(f"{summary.path} is shorter than one hop: there is no estimate of it")
+    music = np.array([estimate.status is Status.MUSIC for estimate in estimates])
+    counts = music if music.any() else np.ones(len(estimates), dtype=bool)
+    valence = np.array([estimate.valence for estimate in estimates])
+    arousal = np.array([estimate.arousal for estimate in estimates])
+    level = np.array([estimate.level_dbfs for estimate in estimates])
+    quadrants = {name: value for name, value in summary.quadrants.items() if value is not None}
+    return Track(
+        path=os.path.abspath(summary.path),
+        seconds=summary.seconds,
+        valence=summary.valence,
+        arousal=summary.arousal,
+        valence_sd=summary.valence_sd or 0.0,
+        arousal_sd=summary.arousal_sd or 0.0,
+        valence_spread=round(float(valence[counts].std()), 6),
+        arousal_spread=round(float(arousal[counts].std()), 6),
+        quadrant=max(quadrants, key=quadrants.__getitem__),
+        quadrants=quadrants,
+        gems={name: value for name, value in summary.gems.items() if value is not None},
+        mood=summary.mood or "",
+        level_dbfs=round(10 * math.log10(float(np.mean(10 ** (level[counts] / 10)))), 2),
+        valence_course=_means(valence, counts),
+        arousal_course=_means(arousal, counts),
+        model=model,
+    )
+
+
+def _means(values: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tuple[float, ...]:
+    """Average over equal parts of time; a part without music lies between its neighbours."""
+    part = np.arange(len(values)) * COURSE_POINTS // len(values)
+    sums = np.bincount(part[counts], weights=values[counts], minlength=COURSE_POINTS)
+    hops = np.bincount(part[counts], minlength=COURSE_POINTS)
+    known = np.flatnonzero(hops)
+    means = np.interp(np.arange(COURSE_POINTS), known, sums[known] / hops[known])
+    return tuple(round(float(mean), 6) for mean in means)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    value = row.get(name)
+    if value is None:
+        raise InputError(f"the column {name} is missing: write the table with annotate again")
+    return value
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = _cell(row, name)
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{name} is {value!r}, not a text")
+    return value
+
+
+def _number(row: Mapping[str, Any], name: str) -> float:
+    return _finite(_cell(row, name), name)
+
+
+def _finite(value: object, name: str) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{name} is {value!r}, not a number")
+    return number
+
+
+def _course(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    value = _cell(row, name)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise InputError(f"{name} is {value!r}, not a list of numbers") from error
+    if not isinstance(value, list) or len(value) != COURSE_POINTS:
+        raise InputError(f"{name} is not a list of {COURSE_POINTS} numbers")
+    return tuple(_finite(number, name) for number in value)

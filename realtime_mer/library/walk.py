@@ -1,0 +1,87 @@
+"""Which files of a folder are music."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtime_mer.errors import InputError
+
+# What libsndfile reads, and what ffmpeg adds; no video, no MIDI, no raw sound.
+_EXTENSIONS = frozenset(
+    (
+        ".aif .aifc .aiff .au .caf .flac .mp2 .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave "
+        ".aac .ac3 .alac .ape .dff .dsf .m4a .m4b .mka .mpc .tta .wma .wv"
+    ).split()
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioFile:
+    """A file and what tells whether it has changed.
+
+    Attributes:
+        path: absolute; links are not resolved.
+        size: bytes.
+        mtime_ns: when it was last written to, in nanoseconds.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broken:
+    """A file or folder that nothing could be found out about, and why in one line."""
+
+    path: str
+    reason: str
+
+
+def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
+    """Find the audio files of a folder and of those below it, by their extension.
+
+    Hidden files and folders (names that begin with a dot) are left out. Links to files are
+    followed, links to folders are not, so that there is no end without end.
+
+    Returns:
+        The files in order of their paths, and what could not be looked at.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        problem = "is a file: name the folder it is in" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {problem}")
+    files: list[AudioFile] = []
+    broken: list[Broken] = []
+
+    def complain(error: OSError) -> None:
+        shown = _shown(os.fspath(error.filename))
+        broken.append(Broken(path=shown, reason=f"{shown} cannot be read: {error.strerror}"))
+
+    for root, folders, names in os.walk(os.path.abspath(folder), onerror=complain):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            path = os.path.join(root, name)
+            if name.startswith(".") or Path(name).suffix.lower() not in _EXTENSIONS:
+                continue
+            if path != _shown(path):
+                shown = _shown(path)
+                reason = f"{shown} has a name that is no UTF-8: no table can hold it, rename it"
+                broken.append(Broken(path=shown, reason=reason))
+                continue
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                complain(error)
+                continue
+            if stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+                files.append(AudioFile(path=path, size=status.st_size, mtime_ns=status.st_mtime_ns))
+    return sorted(files, key=lambda file: file.path), broken
+
+
+def _shown(path: str) -> str:
+    """Return a path with what is no text in it escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()

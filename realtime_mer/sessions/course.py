@@ -1,0 +1,214 @@
+"""The course of a session: its numbers as arrays, its segments and change points, its shares.
+
+A stretch of music is cut where its mean valence and arousal change: the cut that lowers the sum of
+squared distances from the segments' means most (binary segmentation, Scott & Knott 1974) is made,
+and then again on both sides, as long as that sum falls by more than a stated amount.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.emotion import QUADRANTS, nearest_mood
+from realtime_mer.estimate import Estimate, Status
+
+SHORTEST_SEGMENT_S = 8.0
+"""A segment of music is at least so long, unless the music itself is shorter."""
+
+SMALLEST_CHANGE = 0.15
+"""Distance on the plane by which two segments of the shortest length must differ to be two; a
+quarter of the distance at which the mood words stand. Longer ones may differ by less."""
+
+_SHORTEST_STATE_S = 1.0  # a gap or silence shorter than that does not end a segment
+
+Numbers = NDArray[np.float64]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """The estimates of a session as arrays ``(n,)``, in order of time.
+
+    Attributes:
+        hop: seconds from one estimate to the next.
+        t: seconds at the end of each window.
+        valence, arousal, valence_sd, arousal_sd, level_dbfs: as in ``Estimate``.
+        statuses, moods, quadrants: of each estimate; the most probable quadrant.
+        xruns, skipped: totals at the end.
+    """
+
+    hop: float
+    t: Numbers
+    valence: Numbers
+    arousal: Numbers
+    valence_sd: Numbers
+    arousal_sd: Numbers
+    level_dbfs: Numbers
+    statuses: tuple[Status, ...]
+    moods: tuple[str, ...]
+    quadrants: tuple[str, ...]
+    xruns: int
+    skipped: int
+
+    @classmethod
+    def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
+        """Collect estimates, of which there may be none."""
+        rows: list[tuple[float, ...]] = []
+        statuses, moods, quadrants = [], [], []
+        xruns = skipped = 0
+        for one in estimates:
+            rows.append(
+                (one.t, one.valence, one.arousal, one.valence_sd, one.arousal_sd, one.level_dbfs)
+            )
+            statuses.append(one.status)
+            moods.append(one.mood)
+            quadrants.append(max(QUADRANTS, key=one.quadrants.__getitem__))
+            xruns, skipped = one.xruns, one.skipped
+        numbers = np.array(rows, dtype=np.float64).reshape(-1, 6).T
+        names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
+        return cls(
+            hop=hop,
+            **dict(zip(names, numbers, strict=True)),
+            statuses=tuple(statuses),
+            moods=tuple(moods),
+            quadrants=tuple(quadrants),
+            xruns=xruns,
+            skipped=skipped,
+        )
+
+    @property
+    def music(self) -> NDArray[np.bool_]:
+        """Which estimates are of music, ``(n,)``."""
+        return np.array([status is Status.MUSIC for status in self.statuses], dtype=bool)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound at the last estimate; 0 without any."""
+        return float(self.t[-1]) if len(self.t) else 0.0
+
+    def seconds_of_status(self) -> Mapping[Status, float]:
+        """Return how long each status lasted, the longest first."""
+        return self._seconds(self.statuses)
+
+    def seconds_of_mood(self) -> Mapping[str, float]:
+        """Return how long each mood word was the nearest, in music only, the longest first."""
+        return self._seconds(self._of_music(self.moods))
+
+    def seconds_of_quadrant(self) -> Mapping[str, float]:
+        """Return how long each quadrant was the most probable, in music only."""
+        seconds = self._seconds(self._of_music(self.quadrants))
+        return {name: seconds.get(name, 0.0) for name in QUADRANTS}
+
+    def _of_music(self, values: Iterable[str]) -> list[str]:
+        return [value for value, music in zip(values, self.music, strict=True) if music]
+
+    def _seconds(self, values: Iterable[_T]) -> dict[_T, float]:
+        return {value: count * self.hop for value, count in Counter(values).most_common()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch in which the music expressed much the same, or in which there was none.
+
+    Attributes:
+        start, end: seconds of sound.
+        status: ``music``, or what there was instead.
+        mood: word nearest to the mean; None without music.
+        valence, arousal: means over the music; None without.
+        valence_sd, arousal_sd: root mean square of the hops' sd: how uncertain a single estimate
+            is, not how uncertain the mean is; None without music.
+    """
+
+    start: float
+    end: float
+    status: Status
+    mood: str | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    valence_sd: float | None = None
+    arousal_sd: float | None = None
+
+
+def segments(course: Course) -> list[Segment]:
+    """Return the segments of a session, in order; their bounds are its change points."""
+    found = []
+    for start, end in _stretches(course):
+        status = course.statuses[start]
+        if status is Status.MUSIC:
+            for first, last in _cut(course, start, end):
+                found.append(_of_music(course, first, last))
+        else:
+            found.append(
+                Segment(start=_begin(course, start), end=float(course.t[end - 1]), status=status)
+            )
+    return found
+
+
+def _stretches(course: Course) -> list[tuple[int, int]]:
+    """Return where the status stays the same, ``[start, end)``; short states are passed over."""
+    changes = [i for i, (a, b) in enumerate(pairwise(course.statuses)) if a is not b]
+    bounds = [0, *(i + 1 for i in changes), len(course.statuses)]
+    shortest = round(_SHORTEST_STATE_S / course.hop)
+    joined: list[tuple[int, int]] = []
+    for start, end in pairwise(bounds):
+        if not end:
+            continue
+        same = joined and course.statuses[joined[-1][0]] is course.statuses[start]
+        if joined and (same or end - start < shortest):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _cut(course: Course, start: int, end: int) -> list[tuple[int, int]]:
+    points = np.column_stack((course.valence, course.arousal))[start:end]
+    sums = np.concatenate((np.zeros((1, 2)), np.cumsum(points, axis=0)))
+    shortest = max(1, round(SHORTEST_SEGMENT_S / course.hop))
+    # What a cut between two shortest segments gains that differ by the smallest change.
+    least = shortest / 2 * SMALLEST_CHANGE**2
+    pieces: list[tuple[int, int]] = []
+    waiting = [(0, end - start)]
+    while waiting:
+        a, b = waiting.pop()
+        where = _best_cut(sums, a, b, shortest=shortest, least=least)
+        if where is None:
+            pieces.append((start + a, start + b))
+        else:
+            waiting += [(where, b), (a, where)]  # the earlier one is taken first
+    return pieces
+
+
+def _best_cut(sums: Numbers, a: int, b: int, *, shortest: int, least: float) -> int | None:
+    cuts = np.arange(a + shortest, b - shortest + 1)
+    if len(cuts) == 0:
+        return None
+    before, after = cuts - a, b - cuts
+    difference = (sums[cuts] - sums[a]) / before[:, None] - (sums[b] - sums[cuts]) / after[:, None]
+    gains = before * after / (b - a) * np.sum(difference**2, axis=1)
+    best = int(np.argmax(gains))
+    return int(cuts[best]) if gains[best] >= least else None
+
+
+def _of_music(course: Course, start: int, end: int) -> Segment:
+    own = np.flatnonzero(course.music[start:end]) + start
+    valence, arousal = float(course.valence[own].mean()), float(course.arousal[own].mean())
+    return Segment(
+        start=_begin(course, start),
+        end=float(course.t[end - 1]),
+        status=Status.MUSIC,
+        mood=nearest_mood(valence, arousal),
+        valence=valence,
+        arousal=arousal,
+        valence_sd=float(np.sqrt(np.mean(course.valence_sd[own] ** 2))),
+        arousal_sd=float(np.sqrt(np.mean(course.arousal_sd[own] ** 2))),
+    )
+
+
+def _begin(course: Course, index: int) -> float:
+    return max(0.0, round(float(course.t[index]) - course.hop, 6))

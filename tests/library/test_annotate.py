@@ -1,0 +1,278 @@
+"""``annotate``: a whole library worked out, from the command line and through every accident."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from realtime_mer.errors import CheckpointError
+from realtime_mer.library.tables import read_table
+from realtime_mer.library.walk import AudioFile, Broken
+from realtime_mer.library.workers import annotated
+from tests.commands import Result, call, noise, start, write_model, write_sound
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a library of three tracks in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "music" / "deep").mkdir(parents=True)
+    write_sound(tmp_path / "music" / "a.wav", noise(5))
+    write_sound(tmp_path / "music" / "deep" / "b.flac", noise(4, rate=44_100), rate=44_100)
+    write_sound(tmp_path / "music" / "c.ogg", noise(6, channels=2))
+    return tmp_path
+
+
+def options(model: Path, out: str = "table.sqlite", jobs: int = 1) -> tuple[object, ...]:
+    return ("music", "--out", out, "--model", model, "--compute", "cpu", "--jobs", jobs)
+
+
+@pytest.fixture
+def annotate(model: Path, capsys: pytest.CaptureFixture[str]):
+    def run(out: str = "table.sqlite", jobs: int = 1) -> Result:
+        return call(capsys, "annotate", *options(model, out, jobs))
+
+    return run
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+# -- what comes out --------------------------------------------------------------------------------
+
+
+def test_a_table_has_the_very_numbers_of_analyze(folder, annotate, model, capsys) -> None:
+    result = annotate("table.parquet", jobs=2)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "table.parquet: 3 tracks; 3 new, 0 unchanged, 0 gone, 0 broken\n"
+    tracks = read_table(Path("table.parquet"))
+    paths = [track.path for track in tracks]
+    assert paths == [str(folder / "music" / name) for name in ("a.wav", "c.ogg", "deep/b.flac")]
+    summaries = call(capsys, "analyze", *paths, "--summary", "--model", model).records()
+    for track, summary in zip(tracks, summaries, strict=True):
+        assert {name: getattr(track, name) for name in summary} == summary
+
+
+def test_all_formats_hold_the_same_and_share_the_work(folder, annotate) -> None:
+    annotate("table.csv")
+    again = annotate("table.parquet")
+    assert "0 new, 3 unchanged" in again.out
+    tables = [read_table(Path(f"table.{kind}")) for kind in ("csv", "parquet", "sqlite")]
+    assert tables[0] == tables[1] == tables[2]
+    assert len(tables[0]) == 3
+
+
+# -- going on --------------------------------------------------------------------------------------
+
+
+def test_only_what_has_changed_is_done_again(folder, annotate) -> None:
+    annotate()
+    write_sound(folder / "music" / "a.wav", noise(4))
+    write_sound(folder / "music" / "d.wav", noise(1))
+    (folder / "music" / "c.ogg").unlink()
+    result = annotate()
+    assert "3 tracks; 2 new, 1 unchanged, 1 gone, 0 broken" in result.out
+    seconds = {Path(track.path).name: track.seconds for track in read_table(Path("table.sqlite"))}
+    assert seconds == {"a.wav": 4.0, "b.flac": 4.0, "d.wav": 1.0}
+
+
+def test_a_file_that_only_looks_new_is_done_again(folder, annotate) -> None:
+    annotate()
+    os.utime(folder / "music" / "a.wav", ns=(0, 0))
+    assert "1 new, 2 unchanged" in annotate().out
+
+
+def test_another_model_does_all_again(folder, annotate, model, capsys) -> None:
+    annotate()
+    copy = folder / "other.safetensors"
+    shutil.copy(model, copy)
+    card = json.loads(model.with_suffix(".json").read_text())
+    copy.with_suffix(".json").write_text(json.dumps({**card, "name": "other"}))
+    result = call(capsys, "annotate", *options(copy))
+    assert "3 new, 0 unchanged" in result.out
+    assert {track.model for track in read_table(Path("table.sqlite"))} == {"other"}
+
+
+def test_a_table_may_hold_several_folders(folder, annotate, model, capsys) -> None:
+    annotate()
+    write_sound(folder / "more.wav", noise(1))
+    (folder / "music").rename(folder / "music 2")
+    (folder / "music").mkdir()
+    shutil.move(folder / "more.wav", folder / "music" / "more.wav")
+    result = call(capsys, "annotate", "music 2", *options(model)[1:])
+    assert "6 tracks; 3 new" in result.out
+    assert "4 tracks; 1 new, 0 unchanged, 3 gone" in annotate().out
+
+
+# -- broken files ----------------------------------------------------------------------------------
+
+
+def test_broken_files_are_listed_and_not_fatal(folder, annotate) -> None:
+    cut(folder / "music" / "a.wav")
+    (folder / "music" / "empty.mp3").touch()
+    (folder / "music" / "rubbish.flac").write_text("rubbish")
+    write_sound(folder / "music" / "short.wav", noise(0.05))
+    result = annotate()
+    assert result.code == 0
+    assert "2 tracks; 2 new, 0 unchanged, 0 gone, 4 broken" in result.out
+    lines = result.err.splitlines()
+    for line, (name, reason) in zip(
+        lines,
+        (
+            ("a.wav", "breaks off after"),
+            ("empty.mp3", "is empty"),
+            ("rubbish.flac", "decoded"),
+            ("short.wav", "is shorter than one hop"),
+        ),
+        strict=True,
+    ):
+        assert line.startswith(f"realtime-mer: {folder / 'music' / name} ")
+        assert reason in line
+
+
+def test_a_track_that_breaks_leaves_the_table(folder, annotate) -> None:
+    annotate()
+    cut(folder / "music" / "a.wav")
+    assert "2 tracks; 0 new, 2 unchanged, 0 gone, 1 broken" in annotate().out
+
+
+def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
+    cut(folder / "music" / "a.wav")
+    assert annotate().err == annotate().err != ""
+
+
+def test_where_nothing_could_be_read_the_exit_status_says_so(folder, annotate) -> None:
+    shutil.rmtree(folder / "music")
+    (folder / "music").mkdir()
+    (folder / "music" / "rubbish.flac").write_text("rubbish")
+    result = annotate("table.csv")
+    assert result.code == 1
+    assert "rubbish.flac" in result.err
+    assert not Path("table.csv").exists()
+
+
+# -- bad input -------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_is_refused_in_one_line(folder, annotate, model, capsys) -> None:
+    (folder / "nothing").mkdir()
+    for args, complaint in (
+        (("nowhere", *options(model)[1:]), "nowhere does not exist"),
+        (("nothing", *options(model)[1:]), "nothing holds no audio file"),
+        (options(model, "table.xls"), "table.xls is no table that is known"),
+        (options(model, "no/such/table.csv"), "cannot be used as a table"),
+        (("music", "--model", "none-such"), "No checkpoint 'none-such'"),
+    ):
+        assert complaint in call(capsys, "annotate", *args).complaint(), args
+    assert sorted(path.name for path in folder.iterdir()) == ["music", "nothing"]
+
+
+def test_a_process_that_cannot_load_the_model_says_why(folder, tmp_path) -> None:
+    file = AudioFile(path=str(folder / "music" / "a.wav"), size=1, mtime_ns=1)
+    with pytest.raises(CheckpointError, match="none-such"):
+        list(annotated([file], model="none-such", compute="cpu", jobs=1))
+
+
+# -- accidents -------------------------------------------------------------------------------------
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and scripts")
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Put another program in ffmpeg's place, which is asked for what libsndfile cannot read."""
+
+    def install(script: str) -> None:
+        (tmp_path / "bin").mkdir()
+        program = tmp_path / "bin" / "ffmpeg"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+@posix
+def test_a_file_that_crashes_its_decoder_is_broken_and_the_rest_goes_on(
+    folder, model, ffmpeg
+) -> None:
+    ffmpeg("kill -SEGV $PPID")
+    (folder / "music" / "b.ape").write_text("crash me")
+    names = ("a.wav", "b.ape", "c.ogg")
+    files = [AudioFile(path=str(folder / "music" / n), size=1, mtime_ns=1) for n in names]
+    found = dict(annotated(files, model=str(model), compute="cpu", jobs=1))
+    assert list(found) == files
+    assert isinstance(found[files[1]], Broken)
+    assert "b.ape crashed what reads it (exit status -11)" in found[files[1]].reason
+    assert [found[files[i]].path for i in (0, 2)] == [files[0].path, files[2].path]
+
+
+@pytest.fixture
+def stuck(folder: Path, model: Path, ffmpeg) -> Iterator[subprocess.Popen[str]]:
+    """A real annotation that has come to its fourth and last file, which never ends."""
+    os.mkfifo(folder / "reached")
+    ffmpeg(f'echo $$ > "{folder / "reached"}"\nexec sleep 600')
+    (folder / "music" / "z.ape").write_text("endless")
+    with start("annotate", *options(model)) as process:
+        decoder = psutil.Process(int((folder / "reached").read_text()))
+        try:
+            yield process
+        finally:
+            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                decoder.kill()
+
+
+def rows() -> int:
+    with sqlite3.connect("table.sqlite") as database:
+        (count,) = database.execute("SELECT count(*) FROM tracks").fetchone()
+    database.close()
+    return count
+
+
+@posix
+def test_after_a_kill_the_same_command_goes_on_from_there(stuck, folder, annotate) -> None:
+    (worker,) = (
+        child
+        for child in psutil.Process(stuck.pid).children()
+        if "spawn_main" in str(child.cmdline())
+    )
+    decoders = worker.children()
+    stuck.send_signal(signal.SIGKILL)
+    assert stuck.wait(timeout=60) == -signal.SIGKILL
+    kept = rows()
+    assert kept >= 2  # the third was on its way when the fourth began
+    for decoder in decoders:
+        decoder.kill()
+    assert psutil.wait_procs([worker], timeout=60)[1] == []  # nobody asks it any more
+    (folder / "music" / "z.ape").unlink()
+    assert f"3 tracks; {3 - kept} new, {kept} unchanged, 0 gone, 0 broken" in annotate().out
+
+
+@posix
+def test_ctrl_c_ends_all_processes_at_once_and_without_a_word(stuck) -> None:
+    children = psutil.Process(stuck.pid).children()
+    assert children
+    for process in (psutil.Process(stuck.pid), *children):  # as a terminal does
+        process.send_signal(signal.SIGINT)
+    assert (stuck.wait(timeout=60), stuck.stderr.read(), stuck.stdout.read()) == (130, "", "")
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    assert rows() >= 2

@@ -1,0 +1,110 @@
+"""Tables of tracks as files."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from realtime_mer.errors import InputError
+from realtime_mer.library.store import Store
+from realtime_mer.library.tables import read_table, write_table
+from realtime_mer.library.walk import AudioFile
+from tests.library.made import made_track
+
+TRACKS = [made_track("/a,\"b\"\n'c'.flac", valence=0.1), made_track("/ä.mp3", arousal=-0.7)]
+
+
+def write(path: Path, tracks=TRACKS) -> Path:
+    if path.suffix != ".sqlite":
+        write_table(path, tracks)
+        return path
+    with Store(path) as store:
+        for track in tracks:
+            file = AudioFile(path=track.path, size=1, mtime_ns=2)
+            store.put(file, track, model_sha256="x")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "parquet", "csv"])
+def path(request, tmp_path: Path) -> Path:
+    return tmp_path / f"table.{request.param}"
+
+
+def test_every_format_gives_the_very_tracks_back(path: Path) -> None:
+    assert read_table(write(path)) == TRACKS
+
+
+def test_a_table_that_is_damaged_is_told_in_one_line(path: Path) -> None:
+    path.write_bytes(b"\xff\x00 no table \n" * 100)
+    with pytest.raises(InputError, match=path.name) as refused:
+        read_table(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_table_that_is_cut_is_told(path: Path) -> None:
+    content = write(path).read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(InputError, match=path.name):
+        read_table(path)
+
+
+def test_a_table_that_is_not_there_says_how_to_make_one(path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist: make it with `realtime-mer annotate`"):
+        read_table(path)
+
+
+def test_a_table_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    for name in ("table.csv", "table.parquet"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InputError, match=f"{name} cannot be written"):
+            write(tmp_path / name)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["table.csv", "table.parquet"]
+
+
+def test_a_row_that_is_damaged_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv")
+    path.write_text(path.read_text(encoding="utf-8").replace("-0.7", "low"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"table\.csv: track 2: arousal is 'low', not a number"):
+        read_table(path)
+
+
+def test_an_empty_table_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no track"):
+        read_table(write(tmp_path / "table.sqlite", []))
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"songs\.xls is no table that is known"):
+        read_table(tmp_path / "songs.xls")
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "addresses.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE people (name TEXT)")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="is a database of something else"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.sqlite")
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(InputError, match="has format 99"):
+        Store(path)
+
+
+def test_a_store_knows_by_which_model_and_in_which_state_a_file_was_done(tmp_path: Path) -> None:
+    file = AudioFile(path="/ä.mp3", size=10, mtime_ns=2**62)
+    changed = AudioFile(path="/ä.mp3", size=11, mtime_ns=2**62)
+    with Store(tmp_path / "table.sqlite") as store:
+        store.put(file, TRACKS[1], model_sha256="x")
+        assert (store.done("x"), store.done("y")) == ({file}, set())
+        store.put(changed, TRACKS[1], model_sha256="y")
+        assert (store.done("x"), store.done("y")) == (set(), {changed})
+        store.drop(["/ä.mp3"])
+        assert store.paths() == []

@@ -1,0 +1,109 @@
+"""Sessions as tables and labels of other programs."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from realtime_mer.emotion import nearest_mood
+from realtime_mer.estimate import Status, columns
+from realtime_mer.protocol import Marker
+from realtime_mer.sessions.store import Session
+from tests.commands import call
+from tests.samples import sample_estimate
+from tests.sessions.sessions import estimates, recorded
+
+WHEN = "2026-01-01T12:00:00.000+00:00"
+
+
+@pytest.fixture
+def session() -> Session:
+    return recorded(
+        [
+            *estimates(100, valence=1 / 3, latency_ms=None),
+            Marker(label='a <b> & "c", d', t=4.5, wall_time=WHEN),
+            *(
+                sample_estimate(seq=seq, arousal=0.1 + 0.2, status=Status.SILENCE)
+                for seq in range(100, 130)
+            ),
+        ]
+    )
+
+
+def rows(session: Session) -> list[dict[str, object]]:
+    return [dict(columns(estimate.to_dict())) for estimate in session.estimates()]
+
+
+def test_csv_holds_a_row_per_estimate_with_the_numbers_to_the_bit(session, capsys) -> None:
+    result = call(capsys, "sessions", "export", session.name, "--format", "csv")
+    read = list(csv.DictReader(io.StringIO(result.out)))
+    expected = [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in rows(session)
+    ]
+    assert read == expected
+    assert float(read[0]["valence"]) == 1 / 3
+    assert float(read[-1]["arousal"]) == 0.1 + 0.2
+
+
+def test_json_lines_are_those_of_a_live_session(session, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "x.jsonl"
+    call(capsys, "sessions", "export", session.name, "--format", "jsonl", "--out", out)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert lines == [estimate.to_dict() for estimate in session.estimates()]
+
+
+def test_parquet_holds_typed_columns_with_the_numbers_to_the_bit(session, tmp_path, capsys) -> None:
+    out = tmp_path / "x.parquet"
+    call(capsys, "sessions", "export", session.name, "--format", "parquet", "--out", out)
+    table = pq.read_table(out)
+    assert table.to_pylist() == rows(session)
+    types = {field.name: str(field.type) for field in table.schema}
+    assert (types["seq"], types["gems.power"], types["status"]) == ("int64", "double", "string")
+    assert types["latency_ms"] == "double"  # even where every one is missing
+
+
+def test_captions_hold_segments_and_markers_in_order_with_signs_made_harmless(session, capsys):
+    out = call(capsys, "sessions", "export", session.name, "--format", "vtt").out
+    head, *cues = out.strip().split("\n\n")
+    assert head == "WEBVTT"
+    mood = nearest_mood(1 / 3, -0.5)
+    assert cues == [
+        f"00:00:00.000 --> 00:00:10.000\n{mood} (valence +0.33, arousal -0.50)",
+        '00:00:04.500 --> 00:00:07.500\na &lt;b&gt; &amp; "c", d',
+        "00:00:10.000 --> 00:00:13.000\nsilence",
+    ]
+
+
+def test_audacity_labels_are_tabbed_lines_and_a_marker_is_a_point(session, capsys) -> None:
+    out = call(capsys, "sessions", "export", session.name, "--format", "audacity").out
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert [(start, end) for start, end, _ in lines] == [
+        ("0.000000", "10.000000"),
+        ("4.500000", "4.500000"),
+        ("10.000000", "13.000000"),
+    ]
+    assert lines[1][2] == 'a <b> & "c", d'
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_place_that_cannot_be_written_is_told_in_one_line(session, tmp_path, capsys, format):
+    out = tmp_path / "missing" / "x"
+    result = call(capsys, "sessions", "export", session.name, "--format", format, "--out", out)
+    assert "cannot be written" in result.complaint()
+
+
+def test_parquet_goes_to_a_file_alone(session, capsys) -> None:
+    result = call(capsys, "sessions", "export", session.name, "--format", "parquet")
+    assert "--out" in result.complaint()
+
+
+def test_parquet_of_a_session_without_estimates_is_refused(tmp_path, capsys) -> None:
+    session = recorded([])
+    out = tmp_path / "x.parquet"
+    result = call(capsys, "sessions", "export", session.name, "--format", "parquet", "--out", out)
+    assert "no estimate" in result.complaint()
+    assert not out.exists()

@@ -1,0 +1,125 @@
+"""The report: complete, self-contained, and safe to open."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from realtime_mer.estimate import Status
+from realtime_mer.protocol import LevelMessage, Marker
+from realtime_mer.sessions.report import LIMITS, report
+from tests.commands import call
+from tests.samples import sample_estimate
+from tests.sessions.sessions import estimates, recorded
+
+VOID = {"meta", "line", "rect", "polyline", "polygon"}
+
+
+class Page(HTMLParser):
+    """Collects text and tags, and insists that every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words = ""
+        self.tags: list[str] = []
+        self.values: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.values += [value or "" for _, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.values += [value or "" for _, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def evening(**changes: object) -> list[object]:
+    return [
+        *(sample_estimate(seq=i, valence=0.5, arousal=0.4, mood="happy") for i in range(200)),
+        Marker(label="<script>alert(1)</script> sighs & smiles", t=12.0, wall_time="now"),
+        LevelMessage(t=20.0, level_dbfs=-3.0, peak_dbfs=0.0),
+        LevelMessage(t=20.1, level_dbfs=-3.0, peak_dbfs=-0.5),
+        *(
+            sample_estimate(seq=i, valence=-0.4, arousal=-0.4, mood="sad", xruns=3)
+            for i in range(200, 400)
+        ),
+        *(sample_estimate(seq=i, status=Status.SILENCE, xruns=3) for i in range(400, 450)),
+    ]
+
+
+def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:
+    words = Page(report([recorded(evening(), pseudonym="P7")])).words
+    for limit in LIMITS:
+        assert limit in words
+    assert "not a measurement of a person's state" in words
+    for heading in ("Course of valence", "Course of arousal", "Segments", "Signal quality"):
+        assert heading in words
+    assert "P7" in words
+    assert "sighs & smiles" in words
+    assert re.search("0:000:20excited.*0:200:40sad.*0:400:45silence", words)
+    assert re.search(r"happy\s*0:20\s*50%\s*sad\s*0:20\s*50%", words)
+    assert "input overflows (xruns)3" in words
+    assert "(clipping)1 of 2" in words
+    assert "silence5.0 s" in words
+
+
+def test_it_loads_nothing_and_runs_nothing() -> None:
+    text = report([recorded(evening(), pseudonym="<img src=x onerror=alert(1)>")])
+    page = Page(text)
+    assert not {"script", "img", "link", "iframe", "object", "image", "a"} & set(page.tags)
+    assert not re.search(r"https?:|//|url\(|@import|data:", text)
+    assert not [value for value in page.values if "nan" in value or "inf" in value.split()]
+
+
+def test_an_uncertain_line_has_a_band_and_change_points_and_markers_have_theirs() -> None:
+    text = report([recorded(evening())])
+    assert text.count("<polyline") == text.count("<polygon") == 2
+    assert text.count('stroke-dasharray="2 3"') == 2 * 2
+    assert text.count('stroke-dasharray="7 3"') == 2 * 1
+
+
+def test_a_hole_in_time_breaks_the_line() -> None:
+    session = recorded([*estimates(50), *(sample_estimate(seq=i) for i in range(100, 150))])
+    assert report([session]).count("<polyline") == 2 * 2
+
+
+def test_the_page_does_not_grow_with_the_session() -> None:
+    small, large = (len(report([recorded(estimates(count))])) for count in (3_000, 20_000))
+    assert large < 1.2 * small
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_session_of_hardly_anything_has_a_report_too(count: int) -> None:
+    words = Page(report([recorded(estimates(count))])).words
+    assert ("No estimate was recorded." in words) == (count == 0)
+
+
+def test_two_sessions_are_compared_side_by_side() -> None:
+    first = recorded(evening(), "before")
+    second = recorded(estimates(100, valence=0.75, mood="happy"), "after")
+    words = Page(report([first, second])).words
+    assert f"{first.name}{second.name}" in words
+    assert re.search(r"mean valence of the music\+0\.05 \(spread 0\.45\)\+0\.75", words)
+    assert words.count("Course of valence") == 2
+
+
+def test_the_command_writes_the_page_and_says_where(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = recorded(evening())
+    assert call(capsys, "sessions", "report", session.name).out == f"{session.name}.html\n"
+    assert (tmp_path / f"{session.name}.html").read_text("utf-8") == report([session])
+    result = call(capsys, "sessions", "report", session.name, "--out", "no/where.html")
+    assert "cannot be written" in result.complaint()

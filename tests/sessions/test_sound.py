@@ -1,0 +1,95 @@
+"""The sound of a session: sample by sample where it was, and readable after anything."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import soundfile
+
+from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.sessions.sound import SoundRecorder
+from tests.commands import RATE, noise
+from tests.sessions.test_recorder import small_disk  # noqa: F401  a fixture
+
+
+def test_sample_n_of_the_file_is_sample_n_of_the_stream(tmp_path: Path) -> None:
+    sound = noise(3)[:, 0]
+    ring = RingBuffer(30 * RATE)
+    recorder = SoundRecorder(tmp_path / "audio.flac", ring, rate=RATE)
+    ring.write(sound[:10_001])
+    ring.write_gap(500)
+    ring.write(sound[10_001:])
+    recorder.close()
+    kept, rate = soundfile.read(tmp_path / "audio.flac", dtype="float32")
+    expected = np.concatenate((sound[:10_001], np.zeros(500, np.float32), sound[10_001:]))
+    assert rate == RATE
+    assert len(kept) == len(expected)
+    np.testing.assert_allclose(kept, expected, atol=1 / 2**15)
+    assert (recorder.failure, recorder.lost) == (None, 0)
+
+
+def test_what_the_disk_was_too_slow_for_becomes_zeros_and_is_counted(tmp_path: Path) -> None:
+    ring = RingBuffer(RATE)
+    sound = noise(5)[:, 0]
+    # As if the disk had held its thread up from the beginning.
+    with patch.object(SoundRecorder, "_PERIOD_S", 60.0):
+        recorder = SoundRecorder(tmp_path / "audio.flac", ring, rate=RATE)
+        for start in range(0, len(sound), 1000):
+            ring.write(sound[start : start + 1000])
+        recorder.close()
+    kept, _ = soundfile.read(tmp_path / "audio.flac", dtype="float32")
+    assert len(kept) == len(sound)
+    assert recorder.lost == 4 * RATE
+    assert not kept[: 4 * RATE].any()
+    np.testing.assert_allclose(kept[4 * RATE :], sound[4 * RATE :], atol=1 / 2**15)
+
+
+def test_the_file_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "audio.flac"
+    ring = RingBuffer(30 * RATE)
+    noted = threading.Event()
+    note = SoundRecorder._note_length
+
+    def telling(recorder: SoundRecorder) -> None:
+        note(recorder)
+        if recorder._position:
+            noted.set()
+
+    with patch.object(SoundRecorder, "_note_length", telling):
+        recorder = SoundRecorder(path, ring, rate=RATE)
+        sound = noise(1)[:, 0]
+        ring.write(sound)
+        assert noted.wait(10)
+        kept, _ = soundfile.read(path, dtype="float32")
+        recorder.close()
+    assert RATE - 4096 <= len(kept) <= RATE
+    np.testing.assert_allclose(kept, sound[: len(kept)], atol=1 / 2**15)
+
+
+def test_a_full_disk_ends_the_sound_alone_and_says_so(small_disk: Path) -> None:  # noqa: F811
+    ring = RingBuffer(30 * RATE)
+    recorder = SoundRecorder(small_disk / "audio.flac", ring, rate=RATE)
+    ring.write(noise(20)[:, 0])
+    recorder.close()
+    assert recorder.failure is not None
+    assert recorder.failure.startswith("recording of sound stopped, the session goes on")
+
+
+def test_neither_recorder_imports_torch_qt_or_a_sound_card() -> None:
+    code = (
+        "import sys, realtime_mer.sessions.recording\n"
+        "print(*{'torch', 'PySide6', 'sounddevice', 'soundcard', 'pyarrow'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "\n"
+
+
+def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "audio.flac").write_bytes(b"precious")
+    with pytest.raises((OSError, soundfile.LibsndfileError)):
+        SoundRecorder(tmp_path / "audio.flac", RingBuffer(RATE), rate=RATE)
+    assert (tmp_path / "audio.flac").read_bytes() == b"precious"
