@@ -60,6 +60,10 @@ class FileAnalysis:
         stream = self._engine.stream
         return round(stream.position / stream.recognizer.sample_rate, 6)
 
+    def faults(self) -> dict[str, int]:
+        """Return what had to be replaced or clipped in the sound taken so far."""
+        return self._engine.intake.faults()
+
     def estimates(self) -> Iterator[Estimate]:
         """Yield the file's estimates; may be iterated once.
 

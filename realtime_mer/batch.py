@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from realtime_mer.analysis import FileAnalysis
+from realtime_mer.audio.files import refuse_overwriting
 from realtime_mer.errors import AudioFileError, InputError
 from realtime_mer.estimate import columns
 from realtime_mer.recognizer import Recognizer
@@ -62,6 +63,8 @@ def run_batch(options: BatchOptions) -> list[str]:
     # As live: the same numbers, and blocks too small to share between threads.
     torch.set_num_threads(1)
     Shaper(**shape)  # refuses a bad setting before anything is loaded
+    if options.out is not None:
+        refuse_overwriting(options.files, output=options.out, option="--out")
     recognizer = Recognizer.load(options.model, device=options.compute)
     with _output(options.out) as file, _progress(console) as progress:
         write = (_jsonl if options.format == "jsonl" else _csv)(file)
@@ -80,6 +83,9 @@ def run_batch(options: BatchOptions) -> list[str]:
                         write({"path": path, **estimate.to_dict()})
             except AudioFileError as error:
                 _complain(console, failed, path, error)  # what came before the break still counts
+            for what, count in analysis.faults().items():
+                if count:
+                    console.print(f"realtime-mer: {path}: {count} {what}.", markup=False)
             summary = analysis.summary()
             if summary.valence is None and path not in failed:
                 console.print(

@@ -19,7 +19,7 @@ import realtime_mer
 from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.devices import Kind, list_devices
-from realtime_mer.audio.files import FileSource
+from realtime_mer.audio.files import FileSource, refuse_overwriting
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.audio.stdin import SampleFormat, StdinSource
 from realtime_mer.engine import Engine
@@ -96,9 +96,11 @@ def run_live(options: LiveOptions) -> None:
     to_stderr = options.jsonl == "-"
     console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
     with ExitStack() as stack:
-        write = stack.enter_context(_jsonl(options.jsonl)) if options.jsonl else None
+        if options.jsonl:
+            refuse_overwriting([options.source or ""], output=options.jsonl, option="--jsonl")
         source, why = _open_source(options)
         stack.callback(source.close)
+        write = stack.enter_context(_jsonl(options.jsonl)) if options.jsonl else None
         console.print(f"Source: {source.name} ({why})", markup=False)
         recognizer = Recognizer.load(options.model, device=options.compute)
         fast = options.speed == "max"  # over before anybody could follow
@@ -195,6 +197,8 @@ def _gently_stopped(engine: Engine) -> Iterator[None]:
 def _open_source(options: LiveOptions) -> tuple[Source, str]:
     """Return the source that was asked for, or the best there is, and why it is that one."""
     paced = options.speed == "realtime"
+    if not paced and options.source in {None, "mic", "system"}:
+        raise InputError("--speed max needs a FILE, demo or -: a device plays at its own speed.")
     match options.source:
         case None:
             return _best_source(options)
@@ -222,8 +226,6 @@ def _open_source(options: LiveOptions) -> tuple[Source, str]:
 
 def _best_source(options: LiveOptions) -> tuple[Source, str]:
     """Return the microphone, else the system's audio, else the demo piece; or the named device."""
-    if options.speed == "max":
-        raise InputError("--speed max needs a FILE, demo or -: a device plays at its own speed.")
     reasons = []
     failures: list[AudioError] = []
     kinds: tuple[tuple[Kind, str], ...] = (("input", "microphone"), ("loopback", "system audio"))
@@ -312,8 +314,7 @@ def _line(estimate: Estimate) -> str:
 
 def _faults(engine: Engine, source: Source, outlets: Outlets) -> list[str]:
     counts = {
-        "values that were not finite and became 0": engine.intake.replaced,
-        "values far over full scale that were clipped": engine.intake.clipped,
+        **engine.intake.faults(),
         "estimates that came too fast to be written": engine.lost_events,
         **outlets.faults(),
     }

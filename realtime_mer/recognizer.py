@@ -186,7 +186,7 @@ class Recognizer:
         Args:
             samples: float32 ``(B, n)`` as for ``step``.
         """
-        samples = self._checked(samples, batch=samples.shape[0])
+        samples = self._checked(samples)
         hops = samples.shape[1] // self.hop_samples
         if hops == 0:
             return self._nothing(samples.shape[0])
@@ -208,7 +208,7 @@ class Recognizer:
         Raises:
             InputError: the window has another length.
         """
-        window = self._checked(window, batch=window.shape[0])
+        window = self._checked(window)
         if window.shape[1] != self.window_samples:
             raise InputError(
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
@@ -254,10 +254,17 @@ class Recognizer:
             hops=state.hops if keep_memory else mix(fresh.hops, state.hops),
         )
 
-    def _checked(self, samples: Tensor, *, batch: int) -> Tensor:
-        if samples.dim() != 2 or samples.shape[0] != batch:
+    def _checked(self, samples: Tensor, *, batch: int | None = None) -> Tensor:
+        if not isinstance(samples, Tensor):
             raise InputError(
-                f"Samples have shape {tuple(samples.shape)}; give ({batch}, n): one row a stream."
+                f"Samples are a {type(samples).__name__}; give a tensor (B, n): "
+                "torch.from_numpy(samples).unsqueeze(0) for one stream."
+            )
+        rows = samples.shape[0] if samples.dim() == 2 else 0
+        if rows == 0 or batch not in (None, rows):
+            raise InputError(
+                f"Samples have shape {tuple(samples.shape)}; give ({batch or 'B'}, n): one row a "
+                "stream."
             )
         if samples.dtype != torch.float32:
             raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")

@@ -59,6 +59,7 @@ class _Hop:
 
     level_dbfs: float
     gap: bool
+    quiet: bool
     silent: bool
     zeros: bool
 
@@ -84,9 +85,7 @@ class EmotionStream:
         self._skipped = 0
         self._memory_hops = 0  # since the LSTM state was reset
         self._whole_hops = 0  # since the window last began to fill
-        # A stream begins silent: until it is heard, nothing is known.
-        self._silent = True
-        self._quiet_hops = math.ceil(self.policy.silence_after_s / self._hop_s)
+        self._begin_silent()
         self._zero_hops = 0
         self._gap_samples = 0  # of the gap that is going on
         self._held_hops = 0
@@ -172,28 +171,34 @@ class EmotionStream:
         )
         return after_gap or after_silence
 
+    def _begin_silent(self) -> None:
+        """A stream begins silent, and again after a reset: until it is heard, nothing is known."""
+        self._silent = True
+        self._quiet_hops = math.ceil(self.policy.silence_after_s / self._hop_s)
+
     def _forget(self, *, keep_memory: bool) -> None:
         self._state = self.recognizer.reset(self._state, [0], keep_memory=keep_memory)
         self._whole_hops = 0
         if not keep_memory:
             self._memory_hops = 0
+            self._begin_silent()
 
     def _look(self, piece: NDArray[np.float32], lost: int) -> _Hop:
         level = _level(piece)
         threshold = self.policy.sound_above_dbfs if self._silent else self.policy.silence_below_dbfs
+        quiet = level <= threshold
         if lost:
             self._gap_samples += lost
             if self._gap_samples > self._hop:
                 self._whole_hops = -1  # the window fills anew from the next hop on
         else:
             self._gap_samples = 0
-            quiet = level <= threshold
             self._quiet_hops = self._quiet_hops + 1 if quiet else 0
             self._zero_hops = 0 if piece.any() else self._zero_hops + 1
             self._silent = self._quiet_hops * self._hop_s >= self.policy.silence_after_s - 1e-9
         zeros = self._zero_hops * self._hop_s >= self.policy.no_signal_after_s - 1e-9
         self._whole_hops += 1
-        return _Hop(level_dbfs=level, gap=lost > 0, silent=self._silent, zeros=zeros)
+        return _Hop(level_dbfs=level, gap=lost > 0, quiet=quiet, silent=self._silent, zeros=zeros)
 
     def _status(self, hop: _Hop) -> Status:
         if hop.gap:
@@ -225,7 +230,7 @@ class EmotionStream:
         if hop.silent or hop.zeros or hop.gap:
             self._held_hops += 1
             row = self._faded(self._held, self._held_hops * self._hop_s)
-        else:
+        elif not hop.quiet:  # else the network already hears the silence
             self._held, self._held_hops = row, 0
         return replace(
             row,

@@ -115,14 +115,19 @@ def test_silence_holds_the_last_estimate_and_its_confidence_decays(stream):
     quiet = stream.push(sound(20, dbfs=-80))
     silent = [e for e in quiet if e.status is Status.SILENCE]
     assert len(silent) == len(quiet) - 14
-    held = quiet[13]  # the last hop that was not yet called silence
-    assert {e.valence for e in silent} == {held.valence}
-    assert held.valence != pytest.approx(last.valence, abs=1e-9)
+    assert {(e.valence, e.mood) for e in silent} == {(last.valence, last.mood)}
     sds = [e.valence_sd for e in silent]
     prior = stream.recognizer.card.calibration.prior_valence_sd
     assert sds == sorted(sds)
-    assert sds[-1] == pytest.approx(max(prior, held.valence_sd), abs=0.1)
+    assert sds[-1] == pytest.approx(max(prior, last.valence_sd), abs=0.1)
     assert all(p == pytest.approx(0.25, abs=0.1) for p in silent[-1].quadrants.values())
+
+
+def test_after_a_lost_device_zeros_are_not_taken_for_music(stream):
+    last = stream.push(sound(5))[-1]
+    stream.push(zeros(4), gaps=[Gap(start=stream.position, length=4 * SECOND)])
+    after = stream.push(zeros(4))
+    assert {(e.valence, e.arousal) for e in after} == {(last.valence, last.arousal)}
 
 
 def test_a_quiet_passage_is_not_silence(stream):

@@ -1,4 +1,4 @@
-"""``python -m training``: list and render corpora, fetch music, train, evaluate, export."""
+"""``python -m training``: list and render corpora, fetch music, train, evaluate, report, export."""
 
 import hashlib
 import json
@@ -12,18 +12,23 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
-from realtime_mer.errors import RealtimeMerError
+from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.recognizer import Recognizer
 from training import cache, music, not_music
+from training.baselines import MODELS, clip_rows, predict_baseline
 from training.calibration import calibrate
 from training.corpora import data_root, read_clips
 from training.corpora.listing import survey, tables
-from training.corpora.midi import rendered
+from training.corpora.midi import rendered, sound_fonts
+from training.endurance import endurance
 from training.evaluate import evaluate, predict, save_predictions
 from training.export import export
 from training.files import write_json
+from training.report import write_report
+from training.robustness import robustness
 from training.run import audio_hash, open_run
 from training.train import train_part
+from training.unheard import unheard
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +36,16 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of the corpora [REALTIME_MER_DATA].")
 ]
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder.")]
+SoundFonts = Annotated[
+    list[str] | None,
+    typer.Option("--sound-font", help="Render with this one, TimGM6mb say [every one installed]."),
+]
 Threads = Annotated[int, typer.Option(min=1, help="Processor threads.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
+Teacher = Annotated[
+    Path | None, typer.Option(help="The teacher's arrays [DATA/teachers/msd_musicnn.npz].")
+]
+Resamples = Annotated[int, typer.Option(min=1, help="Draws behind an interval.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is computed once.")]
 
 
@@ -111,9 +125,7 @@ def train(
     part: Annotated[
         list[str] | None, typer.Option(help="Only this part: fold-0 ... or all (the refit).")
     ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="The teacher's arrays [DATA/teachers/msd_musicnn.npz].")
-    ] = None,
+    teacher: Teacher = None,
     threads: Threads = 1,
     cache_folder: Cache = None,
 ) -> None:
@@ -144,7 +156,7 @@ def evaluate_command(
     run: RunFolder,
     data: Data = None,
     fold: Annotated[list[int] | None, typer.Option(help="Only these folds.")] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Draws behind an interval.")] = 1000,
+    resamples: Resamples = 1000,
     threads: Threads = 1,
     cache_folder: Cache = None,
 ) -> None:
@@ -176,6 +188,123 @@ def evaluate_command(
     Console().print_json(json.dumps(report["calibration"]))
 
 
+@app.command(name="baselines")
+def baselines_command(
+    run: RunFolder,
+    out: Out,
+    data: Data = None,
+    teacher: Teacher = None,
+    resamples: Resamples = 1000,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for hand-made features.")] = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Judge hand-made features and the teacher's embedding on the run's folds: baselines.json."""
+    torch.set_num_threads(threads)
+    root = data_root(data)
+    opened = open_run(run, read_clips(root), None)
+    place = cache_folder or cache.cache_folder()
+    arrays = teacher or root / "teachers" / "msd_musicnn.npz"
+    heard = {
+        "hand-made features": clip_rows(
+            cache.hand_store(opened.clips, place, jobs=jobs), opened.clips, spread=False
+        ),
+        "MusiCNN embedding": clip_rows(
+            cache.teacher_store(opened.clips, arrays, place), opened.clips, spread=True
+        ),
+    }
+    rows: list[dict[str, Any]] = []
+    for name, features in heard.items():
+        for kind in MODELS:
+            predictions = predict_baseline(opened, features, model=kind)
+            hearing = f"the whole clip at once, {name}, {kind}"
+            judged = evaluate(opened, predictions, resamples=resamples, hearing=hearing)
+            rows += [{"model": f"{name} + {kind}", **row} for row in judged]
+    _leave(out, "baselines.json", rows)
+
+
+@app.command(name="robustness")
+def robustness_command(
+    run: RunFolder,
+    out: Out,
+    data: Data = None,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Sound of each corpus, its clips drawn by seed.")
+    ] = 600.0,
+    resamples: Resamples = 1000,
+    threads: Threads = 1,
+) -> None:
+    """Judge the folds under a phone's band, noise, a room and other levels: robustness.json."""
+    torch.set_num_threads(threads)
+    opened = open_run(run, read_clips(data_root(data)), None)
+    _leave(out, "robustness.json", robustness(opened, most_s=60 * minutes, resamples=resamples))
+
+
+@app.command(name="unheard")
+def unheard_command(
+    run: RunFolder,
+    out: Out,
+    corpus: Annotated[str, typer.Option(help="A corpus with valence and arousal.")] = "vgmidi",
+    seconds: Annotated[int, typer.Option(min=3, help="Heard from the start of each.")] = 60,
+    data: Data = None,
+    sound_font: SoundFonts = None,
+    teacher: Teacher = None,
+    resamples: Resamples = 1000,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Judge the refit by a corpus that nothing was trained on: unheard.json."""
+    torch.set_num_threads(threads)
+    root = data_root(data)
+    place = cache_folder or cache.cache_folder()
+    opened = open_run(run, read_clips(root), None)
+    if any(clip.corpus == corpus for clip in opened.clips):
+        raise InputError(f"the run learnt from {corpus}; name a corpus that it never heard")
+    clips = rendered(read_clips(root, [corpus]), folder=place, fonts=_fonts(sound_font))
+    arrays = teacher or root / "teachers" / "msd_musicnn.npz"
+    rows = unheard(
+        opened,
+        clips,
+        features=cache.feature_store(clips, opened.config.features, place, longest_s=seconds),
+        own_embeddings=cache.teacher_store(clips, arrays, place, longest_s=seconds),
+        embeddings=cache.teacher_store(opened.clips, arrays, place),
+        longest_s=seconds,
+        resamples=resamples,
+    )
+    _leave(out, "unheard.json", rows)
+
+
+@app.command(name="endurance")
+def endurance_command(
+    out: Out,
+    model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "default",
+    corpus: Annotated[str, typer.Option(help="Whose sound is looped.")] = "vgmidi",
+    most: Annotated[int, typer.Option(min=1, help="Sounds, drawn by seed.")] = 10,
+    minutes: Annotated[int, typer.Option(min=3, help="How long each is looped.")] = 60,
+    data: Data = None,
+    sound_font: SoundFonts = None,
+    cache_folder: Cache = None,
+) -> None:
+    """Loop music for an hour and compare the last minute with the second: endurance.json."""
+    torch.set_num_threads(1)
+    clips = rendered(
+        read_clips(data_root(data), [corpus]),
+        folder=cache_folder or cache.cache_folder(),
+        fonts=_fonts(sound_font),
+    )
+    recognizer = Recognizer.load(model, device="cpu")
+    _leave(out, "endurance.json", endurance(recognizer, clips, minutes=minutes, most=most))
+
+
+@app.command(name="report")
+def report_command(
+    run: RunFolder, out: Out, data: Data = None, resamples: Resamples = 1000
+) -> None:
+    """Write the evaluation as Markdown and plots, with what other commands left in the folder."""
+    opened = open_run(run, read_clips(data_root(data)), None)
+    Console().print(f"wrote {write_report(opened, out, resamples=resamples)}")
+
+
 @app.command(name="export")
 def export_command(
     run: RunFolder,
@@ -205,6 +334,32 @@ def not_music_command(
             f"{said.false_emotions:.0%}",
             f"{quadrant} {probability:.2f}",
         )
+    Console().print(table)
+
+
+def _fonts(names: list[str] | None) -> list[Path] | None:
+    if names is None:
+        return None
+    installed = {path.stem: path for path in sound_fonts()}
+    for name in names:
+        if name not in installed:
+            raise InputError(
+                f"the sound font {name} is not installed; there are: {', '.join(installed) or '-'}"
+            )
+    return [installed[name] for name in names]
+
+
+def _leave(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write the rows that a report is made of, and show them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / name, {"rows": rows})
+    table = Table("model or condition", "data", "metric", "value", "95 %", "n")
+    for row in rows:
+        value, low, high = (
+            "-" if row[key] is None else f"{row[key]:.3f}" for key in ("value", "low", "high")
+        )
+        named = row.get("model") or row.get("condition")
+        table.add_row(named, row["data"], row["metric"], value, f"{low} … {high}", str(row["n"]))
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""What is computed once from a corpus' sound: log-mel frames and the teacher's embeddings.
+"""What is computed once from a corpus' sound: log-mel frames, embeddings, hand-made features.
 
 Each is one array for a corpus, half precision, memory-mapped, in a folder outside the repository
 that is named by a hash of everything it depends on: settings and the bytes of every audio file.
@@ -6,8 +6,12 @@ that is named by a hash of everything it depends on: settings and the bytes of e
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +24,15 @@ from torch.nn import functional
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.features import FeatureConfig, LogMel
-from training import teacher
+from training import hand, teacher
 from training.corpora import Clip
 from training.files import replacing, write_json
 
 TEACHER_HOP_S = 2
 """Seconds between the starts of the teacher's windows."""
+
+
+_Compute = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -58,32 +65,76 @@ def cache_folder() -> Path:
     return user_cache_path("realtime-mer") / "training"
 
 
-def feature_store(clips: Sequence[Clip], config: FeatureConfig, folder: Path) -> Store:
+def feature_store(
+    clips: Sequence[Clip], config: FeatureConfig, folder: Path, *, longest_s: int | None = None
+) -> Store:
     """Return the log-mel frames of every clip, computing what is not cached.
+
+    Args:
+        clips: whose sound.
+        config: how it becomes frames.
+        folder: the cache.
+        longest_s: hear this many seconds from a clip's start; None for all.
 
     A clip is taken as preceded by digital zeros, of which n_fft - hop_length samples reach into
     its first frame: n samples give n // hop_length frames and frame f ends at sample
     (f + 1) * hop_length.
     """
-    transform = LogMel(config).eval()
-
-    def compute(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        sound = functional.pad(torch.from_numpy(samples), (config.n_fft - config.hop_length, 0))
-        with torch.inference_mode():
-            frames: NDArray[np.float32] = transform(sound[None])[0].numpy()
-        return frames
-
+    compute = partial(log_mel, LogMel(config).eval())
     settings = json.dumps(asdict(config), sort_keys=True)
-    return _store(clips, folder, "log-mel", settings, config.sample_rate, config.n_mels, compute)
+    return _store(
+        clips,
+        folder,
+        "log-mel",
+        settings,
+        config.sample_rate,
+        config.n_mels,
+        compute,
+        longest_s=longest_s,
+    )
 
 
-def teacher_store(clips: Sequence[Clip], weights: Path, folder: Path) -> Store:
+def log_mel(transform: LogMel, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a sound's frames, (n // hop_length, M), as ``feature_store`` defines them."""
+    config = transform.config
+    sound = functional.pad(torch.from_numpy(samples), (config.n_fft - config.hop_length, 0))
+    with torch.inference_mode():
+        frames: NDArray[np.float32] = transform(sound[None])[0].numpy()
+    return frames
+
+
+def hand_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> Store:
+    """Return a row of hand-made features for every clip, see ``hand.hand_features``.
+
+    Args:
+        clips: whose sound.
+        folder: the cache.
+        jobs: processes that compute side by side.
+    """
+    return _store(
+        clips,
+        folder,
+        "hand",
+        hand.SETTINGS,
+        hand.SAMPLE_RATE,
+        hand.WIDTH,
+        hand.hand_features,
+        jobs=jobs,
+    )
+
+
+def teacher_store(
+    clips: Sequence[Clip], weights: Path, folder: Path, *, longest_s: int | None = None
+) -> Store:
     """Return the teacher's embedding of every whole window of every clip, one each 2 s.
 
     Row k of a clip is the window of 3 s that starts ``TEACHER_HOP_S`` * k s into it.
 
     Args:
+        clips: whose sound.
         weights: the teacher's arrays, an ``.npz`` file.
+        folder: the cache.
+        longest_s: hear this many seconds from a clip's start; None for all.
     """
     network = teacher.MusiCNN(np.load(weights)).eval()
     rate = FeatureConfig().sample_rate
@@ -105,7 +156,9 @@ def teacher_store(clips: Sequence[Clip], weights: Path, folder: Path) -> Store:
         return embeddings
 
     settings = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return _store(clips, folder, "teacher", settings, rate, teacher.EMBEDDING, compute)
+    return _store(
+        clips, folder, "teacher", settings, rate, teacher.EMBEDDING, compute, longest_s=longest_s
+    )
 
 
 def _store(
@@ -115,9 +168,14 @@ def _store(
     settings: str,
     sample_rate: int,
     width: int,
-    compute: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    compute: _Compute,
+    *,
+    longest_s: int | None = None,
+    jobs: int = 1,
 ) -> Store:
     rows = []
+    if longest_s is not None:
+        settings = f"{settings}, first {longest_s} s"
     spans: dict[str, tuple[int, int, int]] = {}
     hashes: dict[str, str] = {}
     for part, corpus in enumerate(sorted({clip.corpus for clip in clips})):
@@ -126,7 +184,8 @@ def _store(
         digest = hashlib.sha256(json.dumps([settings, own], sort_keys=True).encode())
         place = folder / f"{name}-{corpus}-{digest.hexdigest()[:16]}"
         if not place.with_suffix(".json").is_file():
-            _compute(chosen, place, sample_rate, width, compute)
+            read = partial(_rows, compute, sample_rate, longest_s)
+            _compute(chosen, place, width, read, jobs)
         rows.append(np.load(place.with_suffix(".npy"), mmap_mode="r"))
         table = json.loads(place.with_suffix(".json").read_text())
         spans |= {key: (part, start, stop) for key, (start, stop) in table.items()}
@@ -134,21 +193,43 @@ def _store(
     return Store(tuple(rows), spans, hashes)
 
 
+def _rows(
+    compute: _Compute, sample_rate: int, longest_s: int | None, path: Path
+) -> NDArray[np.float16]:
+    samples = load_audio(path, sample_rate=sample_rate)
+    heard = samples if longest_s is None else samples[: longest_s * sample_rate]
+    return compute(heard).astype(np.float16)
+
+
+@contextmanager
+def _mapping(jobs: int) -> Iterator[Callable[..., Iterator[NDArray[np.float16]]]]:
+    if jobs == 1:
+        yield map
+        return
+    # Forking a process whose libraries have threads can lock it up.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        yield pool.map
+
+
 def _compute(
     clips: Sequence[Clip],
     place: Path,
-    sample_rate: int,
     width: int,
-    compute: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    read: Callable[[Path], NDArray[np.float16]],
+    jobs: int,
 ) -> None:
     parts: list[NDArray[np.float16]] = [np.empty((0, width), np.float16)]
     table: dict[str, tuple[int, int]] = {}
     start = 0
-    for clip in track(clips, description=place.name):
-        rows = compute(load_audio(clip.path, sample_rate=sample_rate)).astype(np.float16)
-        parts.append(rows)
-        table[clip.key] = (start, start + len(rows))
-        start += len(rows)
+    with _mapping(jobs) as mapping:
+        results = mapping(read, [clip.path for clip in clips])
+        for clip, rows in zip(
+            clips, track(results, description=place.name, total=len(clips)), strict=True
+        ):
+            parts.append(rows)
+            table[clip.key] = (start, start + len(rows))
+            start += len(rows)
     place.parent.mkdir(parents=True, exist_ok=True)
     with replacing(place.with_suffix(".npy")) as path:
         np.save(path, np.concatenate(parts))

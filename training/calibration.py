@@ -1,10 +1,13 @@
 """Make the predicted standard deviations hold as many ratings as they say, hop and clip apart."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.corpora import Clip
 from training.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, Predictions
 from training.metrics import AFFECT, coverage
 from training.run import Run
@@ -12,6 +15,20 @@ from training.run import Run
 LEVELS = (0.5, 0.9)
 
 _Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class HeldErrors:
+    """Errors over predictive sd, each fold's under factors fitted on the other folds.
+
+    Attributes:
+        clips: the reference corpus' clips that were predicted.
+        z: by ``hop_valence`` and so on: for every clip of ``clips``, in their order, its hops'
+            errors or the one of their mean.
+    """
+
+    clips: Sequence[Clip]
+    z: Mapping[str, Sequence[_Floats]]
 
 
 def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
@@ -25,42 +42,64 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
         ``hop_valence``, ``hop_arousal``: factor; ``clip_valence``, ``clip_arousal``: ``floor`` and
         ``scale``, see ``ClipCalibration``; ``coverage``: by output and level.
     """
-    reference = [
+    result: dict[str, Any] = {}
+    clips = _reference(run, predictions)
+    for axis in AFFECT:
+        hops, means = _errors(clips, predictions, axis)
+        hop_factor, clip_factor = _spread(_squares(hops)), _spread(_squares(means))
+        result[f"hop_{axis}"] = hop_factor
+        result[f"clip_{axis}"] = {"floor": 0.0, "scale": clip_factor / hop_factor}
+    covered = {
+        name: {f"{level:.0%}": coverage(np.concatenate(z), level) for level in LEVELS}
+        for name, z in held_errors(run, predictions).z.items()
+    }
+    return result | {"coverage": covered}
+
+
+def held_errors(run: Run, predictions: Predictions) -> HeldErrors:
+    """Return every standardised error of the reference corpus, calibrated on the other folds."""
+    clips = _reference(run, predictions)
+    folds = np.array([predictions.fold[clip.key] for clip in clips])
+    held: dict[str, Sequence[_Floats]] = {}
+    for axis in AFFECT:
+        for name, errors in zip(("hop", "clip"), _errors(clips, predictions, axis), strict=True):
+            squares = _squares(errors)
+            factors = {}
+            for fold in np.unique(folds):
+                others = folds != fold if (folds != fold).any() else folds == fold
+                factors[fold] = _spread(squares[others])
+            held[f"{name}_{axis}"] = [
+                z / factors[fold] for z, fold in zip(errors, folds, strict=True)
+            ]
+    return HeldErrors(clips, held)
+
+
+def _reference(run: Run, predictions: Predictions) -> list[Clip]:
+    return [
         clip
         for clip in run.clips
         if clip.corpus == run.config.losses.reference and clip.key in predictions.hops
     ]
-    folds = np.array([predictions.fold[clip.key] for clip in reference])
-    result: dict[str, Any] = {}
-    covered: dict[str, dict[str, float]] = {}
-    for axis in AFFECT:
-        mean, sd = HOP_COLUMNS.index(axis), HOP_COLUMNS.index(f"{axis}_sd")
-        hops = [predictions.hops[clip.key][FIRST_WHOLE_HOP:] for clip in reference]
-        errors = [
-            own[:, mean] - getattr(clip, axis) for own, clip in zip(hops, reference, strict=True)
-        ]
-        hop_z = [error / own[:, sd] for error, own in zip(errors, hops, strict=True)]
-        hop_square = np.array([np.mean(z**2) for z in hop_z])
+
+
+def _errors(
+    clips: Sequence[Clip], predictions: Predictions, axis: str
+) -> tuple[list[_Floats], list[_Floats]]:
+    """Return the errors over the network's own sd of every clip's hops, and of their mean."""
+    mean, sd = HOP_COLUMNS.index(axis), HOP_COLUMNS.index(f"{axis}_sd")
+    hop_z: list[_Floats] = []
+    clip_z: list[_Floats] = []
+    for clip in clips:
+        hops = predictions.hops[clip.key][FIRST_WHOLE_HOP:]
+        error = hops[:, mean] - getattr(clip, axis)
+        hop_z.append(error / hops[:, sd])
         # A clip's own sd, before its factor, is the root mean square of its hops'.
-        clip_z = np.array(
-            [
-                error.mean() / np.sqrt(np.mean(own[:, sd] ** 2))
-                for error, own in zip(errors, hops, strict=True)
-            ]
-        )
-        hop_factor, clip_factor = _spread(hop_square), _spread(clip_z**2)
-        result[f"hop_{axis}"] = hop_factor
-        result[f"clip_{axis}"] = {"floor": 0.0, "scale": clip_factor / hop_factor}
-        held_hop, held_clip = [], []
-        for fold in np.unique(folds):
-            others = folds != fold if (folds != fold).any() else folds == fold
-            own = np.flatnonzero(folds == fold)
-            held_hop += [hop_z[n] / _spread(hop_square[others]) for n in own]
-            held_clip.append(clip_z[own] / _spread(clip_z[others] ** 2))
-        for name, parts in (("hop", held_hop), ("clip", held_clip)):
-            z = np.concatenate(parts)
-            covered[f"{name}_{axis}"] = {f"{level:.0%}": coverage(z, level) for level in LEVELS}
-    return result | {"coverage": covered}
+        clip_z.append(np.atleast_1d(error.mean() / np.sqrt(np.mean(hops[:, sd] ** 2))))
+    return hop_z, clip_z
+
+
+def _squares(errors: Sequence[_Floats]) -> _Floats:
+    return np.array([np.mean(z**2) for z in errors])
 
 
 def _spread(squares: _Floats) -> float:

@@ -161,16 +161,28 @@ def _baseline(learnt: pd.DataFrame) -> dict[str, float]:
     return means | {"majority": float(commonest.iloc[0]) if len(commonest) else math.nan}
 
 
-def evaluate(run: Run, predictions: Predictions, *, resamples: int = 1000) -> list[dict[str, Any]]:
+AS_LIVE = "causal from a fresh state; mean over a clip's hops after the first 3 s"
+"""How the network hears a clip, for a protocol."""
+
+
+def evaluate(
+    run: Run, predictions: Predictions, *, resamples: int = 1000, hearing: str = AS_LIVE
+) -> list[dict[str, Any]]:
     """Return every metric of out-of-fold predictions as ``report.json`` and the card list them.
 
     A number that these clips do not define, such as the correlation with a constant, is None.
+
+    Args:
+        run: whose folds and labels.
+        predictions: of the clips they held out.
+        resamples: draws behind an interval.
+        hearing: how a clip was heard, for the protocol.
     """
     table = clip_table(run, predictions)
     protocol = (
         f"{len(set(predictions.fold.values()))} of {run.split.folds} grouped folds (artist or "
-        "recording, jointly over corpora), out of fold; causal from a fresh state; mean over a "
-        "clip's hops after the first 3 s; 95 % interval by bootstrap over groups"
+        f"recording, jointly over corpora), out of fold; {hearing}; 95 % interval by bootstrap "
+        "over groups"
     )
     report: list[dict[str, Any]] = []
     clear = table["true_arousal"].abs() > 0.5
@@ -205,6 +217,20 @@ def save_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions as ``.npz``: an array (H, 17) float16 for every clip, by its key."""
     hops = {key: value.astype(np.float16) for key, value in predictions.hops.items()}
     np.savez_compressed(path, allow_pickle=False, **hops)
+
+
+def load_predictions(run: Run) -> Predictions:
+    """Return what ``save_predictions`` wrote into a run folder.
+
+    Raises:
+        InputError: the run is not evaluated.
+    """
+    path = run.folder / "predictions.npz"
+    if not path.is_file():
+        raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
+    with np.load(path) as arrays:
+        hops = {key: arrays[key].astype(np.float32) for key in arrays.files}
+    return Predictions(hops, {key: run.split.fold_of[key] for key in hops})
 
 
 def _finite(value: float) -> float | None:

@@ -39,15 +39,32 @@ def bootstrap(
         metric: of such a table.
         resamples: how many are drawn.
     """
+    values = draws(table, metric, resamples=resamples, seed=seed)
+    return interval(metric(table), values)
+
+
+def draws(
+    table: pd.DataFrame, metric: Metric, *, resamples: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return a metric of tables of resampled groups, (resamples,).
+
+    Tables with the same groups in the same rows are resampled alike, so that their draws pair.
+    """
     groups = list(table.groupby("group", sort=True).indices.values())
     generator = np.random.default_rng(seed)
     values = []
     for _ in range(resamples):
         drawn = generator.integers(0, len(groups), len(groups))
         values.append(metric(table.iloc[np.concatenate([groups[n] for n in drawn])]))
-    finite = np.array(values)[np.isfinite(values)]
+    return np.array(values, np.float64)
+
+
+def interval(value: float, values: NDArray[np.float64]) -> Interval:
+    """Return a value with the 95 % percentile interval of its draws, those that are no number
+    left out."""
+    finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
-    return Interval(metric(table), float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def coverage(z: NDArray[np.floating[Any]], level: float) -> float:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.intake import Intake
 from realtime_mer.audio.pacing import Pacer
-from realtime_mer.errors import AudioFileError
+from realtime_mer.errors import AudioFileError, InputError
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
 _UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
@@ -56,6 +57,15 @@ def load_audio(path: str | PathLike[str], *, sample_rate: int = 24_000) -> NDArr
         source.close()
     parts += [piece.samples for piece in intake.flush()]
     return np.concatenate(parts)
+
+
+def refuse_overwriting(
+    recordings: Iterable[str], *, output: str | PathLike[str], option: str
+) -> None:
+    """Raise InputError where ``output`` is one of the recordings about to be read."""
+    for path in recordings:
+        if os.path.exists(path) and os.path.exists(output) and os.path.samefile(path, output):
+            raise InputError(f"{option} {output} is the recording itself: name another file.")
 
 
 class FileSource:

@@ -61,6 +61,13 @@ class Intake:
         """Seconds of sound taken in and not handed out yet: the resampler's present delay."""
         return float(self._now() - Fraction(self._given, self._target))
 
+    def faults(self) -> dict[str, int]:
+        """Return in words what was replaced and clipped so far, and how often."""
+        return {
+            "values that were not finite and became 0": self.replaced,
+            "values far over full scale that were clipped": self.clipped,
+        }
+
     def push(self, block: Block) -> list[Piece]:
         """Take a block and return what is ready; the list may be empty.
 

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.conditions import band, conditions, gain, noise, room
+
+RATE = 24_000
+
+
+def tone(frequency: float, *, seconds: float = 2.0) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (0.3 * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
+
+
+def level(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(samples.astype(np.float64) ** 2)))
+
+
+@given(st.integers(1, 5000), st.integers(0, 3))
+def test_every_condition_keeps_length_and_type_and_makes_no_nan(length: int, seed: int) -> None:
+    samples = np.random.default_rng(seed).standard_normal(length).astype(np.float32)
+    for condition in conditions().values():
+        heard = condition(samples, RATE, np.random.default_rng(seed))
+        assert heard.shape == samples.shape
+        assert heard.dtype == np.float32
+        assert np.isfinite(heard).all()
+
+
+def test_clean_is_the_sound_itself() -> None:
+    samples = tone(440)
+    assert conditions()["clean"](samples, RATE, np.random.default_rng(0)) is samples
+
+
+@pytest.mark.parametrize("frequency", [100.0, 8000.0])
+def test_a_phone_lets_no_bass_and_no_treble_through(frequency: float) -> None:
+    samples = tone(frequency)
+    assert level(band(samples, RATE)[RATE:]) < level(samples) - 25
+
+
+def test_a_phone_lets_a_voice_through() -> None:
+    assert level(band(tone(1000), RATE)[RATE:]) == pytest.approx(level(tone(1000)), abs=0.5)
+
+
+@pytest.mark.parametrize("pink", [False, True])
+def test_noise_lies_as_far_below_the_sound_as_it_says(pink: bool) -> None:
+    samples = tone(440)
+    added = noise(samples, np.random.default_rng(1), snr_db=10, pink=pink) - samples
+    assert level(samples) - level(added) == pytest.approx(10, abs=0.01)
+
+
+def test_pink_noise_has_as_much_power_in_one_octave_as_in_the_next() -> None:
+    silence = tone(440, seconds=20)
+    added = noise(silence, np.random.default_rng(1), pink=True) - silence
+    power = np.abs(np.fft.rfft(added)) ** 2
+    octaves = [power[20 * f : 20 * 2 * f].sum() for f in (500, 1000, 2000, 4000)]
+    assert max(octaves) / min(octaves) < 1.1
+
+
+def test_a_room_goes_on_sounding_and_has_died_away_by_60_db_after_its_time() -> None:
+    click = np.zeros(RATE, np.float32)
+    click[0] = 1.0
+    heard = room(click, RATE, np.random.default_rng(2), rt60_s=0.5)
+    early, late = heard[1200:2400], heard[8400:9600]
+    assert level(early) - level(late) == pytest.approx(60 * 0.3 / 0.5, abs=1.5)
+    assert not heard[RATE // 2 + 1 :].any() or level(heard[RATE // 2 + 1 :]) < -120
+    assert level(heard) == pytest.approx(level(click), abs=0.01)
+
+
+def test_a_room_answers_only_to_what_was_played() -> None:
+    samples = tone(440)
+    samples[: RATE // 2] = 0
+    heard = room(samples, RATE, np.random.default_rng(2))
+    assert np.abs(heard[: RATE // 2 - 1]).max() < 1e-5
+
+
+def test_a_gain_of_12_db_makes_four_times_the_amplitude() -> None:
+    np.testing.assert_allclose(gain(tone(440), 12.0), 3.981 * tone(440), rtol=1e-3)

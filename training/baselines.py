@@ -1,0 +1,152 @@
+"""What one could plug in instead of the network, judged on the very same folds.
+
+Every clip becomes one row of numbers, from which a linear model and a support vector machine learn
+each label of the clip's corpus, on the fold's training clips alone. How strongly they are
+regularised is chosen inside these, by three folds of whole groups.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.special import softmax
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from realtime_mer.emotion import GEMS
+from realtime_mer.errors import InputError
+from training.cache import Store
+from training.corpora import Clip
+from training.evaluate import HOP_COLUMNS, Predictions
+from training.metrics import QUADRANT_COLUMNS
+from training.run import Run
+from training.splits import joined_groups
+
+MODELS = ("linear", "SVM")
+"""Ridge and logistic regression; support vectors with a Gaussian kernel."""
+
+_INNER_FOLDS = 3
+
+
+def clip_rows(
+    store: Store, clips: Sequence[Clip], *, spread: bool
+) -> dict[str, NDArray[np.float64]]:
+    """Return one row for each clip: the mean of its rows and, with ``spread``, their sd.
+
+    Raises:
+        InputError: a clip has no row.
+    """
+    rows = {}
+    for clip in clips:
+        own = store[clip.key].astype(np.float64)
+        if not len(own):
+            raise InputError(f"{clip.key} is too short for a baseline: not one whole window")
+        rows[clip.key] = np.concatenate((own.mean(0), own.std(0))) if spread else own.mean(0)
+    return rows
+
+
+def predict_baseline(
+    run: Run, rows: Mapping[str, NDArray[np.float64]], *, model: str
+) -> Predictions:
+    """Return a baseline's out-of-fold predictions, one "hop" for each clip.
+
+    What a clip's corpus did not ask, and every sd, is NaN.
+
+    Args:
+        run: whose folds.
+        rows: from ``clip_rows``.
+        model: of ``MODELS``.
+    """
+    hops = {clip.key: np.full((1, len(HOP_COLUMNS)), np.nan, np.float32) for clip in run.clips}
+    for fold in track(range(run.split.folds), description=f"fitting {model}"):
+        part = f"fold-{fold}"
+        for corpus in sorted({clip.corpus for clip in run.clips}):
+            learnt = [clip for clip in run.training_clips(part) if clip.corpus == corpus]
+            judged = [clip for clip in run.held_out_clips(part) if clip.corpus == corpus]
+            if not judged:
+                continue
+            heard = np.stack([rows[clip.key] for clip in judged])
+            for columns, labels in _labels(learnt).items():
+                known = [n for n, label in enumerate(labels) if label is not None]
+                if not known:
+                    continue
+                fitted = fit(
+                    np.stack([rows[learnt[n].key] for n in known]),
+                    np.array([labels[n] for n in known]),
+                    joined_groups([learnt[n] for n in known]),
+                    model=model,
+                    classes=len(columns) > 1,
+                )
+                said = _scores(fitted, heard) if len(columns) > 1 else fitted.predict(heard)
+                at = [HOP_COLUMNS.index(column) for column in columns]
+                for clip, row in zip(judged, said.reshape(len(judged), -1), strict=True):
+                    hops[clip.key][0, at] = row
+    return Predictions(hops, run.split.fold_of)
+
+
+def fit(
+    rows: NDArray[np.float64],
+    labels: NDArray[Any],
+    groups: Sequence[str],
+    *,
+    model: str,
+    classes: bool,
+) -> Any:
+    """Return a model that learnt labels from rows, its regularisation chosen over groups.
+
+    Args:
+        rows: (n, width).
+        labels: (n,) ratings, or quadrants as 0 to 3.
+        groups: n names; at least three different ones.
+        model: of ``MODELS``.
+        classes: labels are classes.
+    """
+    strengths = np.logspace(-2, 1, 4)
+    inner: Any
+    if classes:
+        inner = LogisticRegression(max_iter=2000) if model == "linear" else SVC(break_ties=True)
+        grid = {"model__C": strengths * (0.1 if model == "linear" else 1.0)}
+    elif model == "linear":
+        inner, grid = Ridge(), {"model__regressor__alpha": np.logspace(1, 4, 4)}
+    else:
+        inner, grid = SVR(), {"model__regressor__C": strengths}
+    if not classes:
+        # The width of SVR's tube is in units of the labels.
+        inner = TransformedTargetRegressor(inner, transformer=StandardScaler())
+    pipeline = Pipeline([("scaler", StandardScaler()), ("model", inner)])
+    search = GridSearchCV(
+        pipeline,
+        grid,
+        cv=GroupKFold(_INNER_FOLDS),
+        scoring="f1_macro" if classes else "neg_mean_squared_error",
+    )
+    search.fit(rows, labels, groups=groups)
+    return search.best_estimator_
+
+
+def _labels(clips: Sequence[Clip]) -> dict[tuple[str, ...], list[Any]]:
+    """Return every clip's labels by the columns of a prediction they belong to."""
+    labels: dict[tuple[str, ...], list[Any]] = {
+        QUADRANT_COLUMNS: [clip.quadrant for clip in clips],
+        ("valence",): [clip.valence for clip in clips],
+        ("arousal",): [clip.arousal for clip in clips],
+    }
+    for n, item in enumerate(GEMS):
+        labels[(item,)] = [clip.gems and clip.gems[n] for clip in clips]
+    return labels
+
+
+def _scores(fitted: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n, 4) scores that sum to 1, 0 for a quadrant that was never seen."""
+    scores = np.zeros((len(rows), len(QUADRANT_COLUMNS)))
+    decision = fitted.decision_function(rows)
+    if decision.ndim == 1:
+        decision = np.stack((-decision, decision), axis=1)
+    scores[:, fitted.classes_] = softmax(decision, axis=1)
+    return scores
