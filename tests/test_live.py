@@ -367,11 +367,12 @@ def test_a_subscriber_follows_a_session_until_it_is_stopped(folder, model, stop:
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
 
-    hello, *_, bye = received
+    hello = received[0]
     assert isinstance(hello, Hello)
     assert (hello.model, hello.hop, hello.window) == ("random", 0.1, 3.0)
     assert (hello.smoothing_s, hello.delay_s) == (0.5, 0.2)
-    assert isinstance(bye, Bye)
+    # It may overtake estimates that wait for a busy reader, as every control message does.
+    assert sum(isinstance(m, Bye) for m in received) == 1
     (status, *_) = (m for m in received if isinstance(m, StatusMessage))
     assert status.status in (Status.WARMING_UP, Status.MUSIC)
     assert status.source
