@@ -173,6 +173,18 @@ def _soundcard_loopbacks() -> list[Found]:
     return found
 
 
+def hears_only_loopbacks() -> bool:
+    """Return whether the sound server has no microphone; to be asked after listing loopbacks.
+
+    ALSA's way to PulseAudio then is an input all the same, which records what the system plays.
+    """
+    if sys.platform != "linux":
+        return False
+    import soundcard
+
+    return not soundcard.all_microphones(include_loopback=False)
+
+
 @contextmanager
 def _open_soundcard(found: Found) -> Iterator[Read]:
     device = found.device

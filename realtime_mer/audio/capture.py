@@ -205,6 +205,8 @@ def _list(kind: Kind, output: IO[bytes]) -> int:
     answer: dict[str, Any]
     try:
         answer = {"devices": [one.device.to_dict() for one in backends.find_all(kind)]}
+        if kind == "loopback":
+            answer["only_loopbacks"] = backends.hears_only_loopbacks()
     except DeviceError as error:
         answer = {"error": str(error)}
     output.write(json.dumps(answer).encode())

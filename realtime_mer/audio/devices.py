@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from realtime_mer.errors import DeviceError
 Kind = Literal["input", "loopback"]
 
 _LIST_TIMEOUT_S = 15.0
+# ALSA's ways to the sound server; without a microphone there they record what the system plays.
+_CONVERTERS = frozenset({"pulse", "default"})
 _SHOWN = {"input": "input device", "loopback": "system-audio loopback"}
 
 
@@ -74,6 +76,7 @@ def survey() -> Listing:
     processes = {kind: capture_process(["--list", "--kind", kind]) for kind in kinds}
     devices: list[Device] = []
     problems: dict[Kind, str] = {}
+    converters: frozenset[str] = frozenset()
     for kind, process in processes.items():
         try:
             output, _ = process.communicate(timeout=_LIST_TIMEOUT_S)
@@ -86,9 +89,12 @@ def survey() -> Listing:
             answer = {"error": f"listing devices failed with exit status {process.returncode}"}
         if "error" in answer:
             problems[kind] = answer["error"]
-        for found in answer.get("devices", ()):
-            devices.append(Device(**{**found, "index": len(devices)}))
-    return Listing(devices=tuple(devices), problems=problems)
+        devices += [Device(**found) for found in answer.get("devices", ())]
+        if answer.get("only_loopbacks"):
+            converters = _CONVERTERS
+    kept = [one for one in devices if one.kind == "loopback" or one.name not in converters]
+    numbered = tuple(replace(one, index=index) for index, one in enumerate(kept))
+    return Listing(devices=numbered, problems=problems)
 
 
 def find_device(spec: str | int | None = None, *, kind: Kind) -> Device:

@@ -1,5 +1,6 @@
 """A real sound server: a null sink as the speakers, a pipe as the microphone."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,13 @@ def test_monitors_are_not_taken_for_microphones(pulse):
     assert sum(device.default for device in inputs) == 1
     assert not any("onitor" in device.name for device in inputs)
     assert all(device.channels <= 2 for device in inputs)
+
+
+def test_without_a_microphone_what_the_system_plays_is_not_taken_for_one(pulse):
+    if shutil.which("pactl") is None:
+        pytest.skip("pactl is not installed")
+    subprocess.run(["pactl", "unload-module", "module-pipe-source"], check=True)
+    assert [device.kind for device in list_devices()] == ["loopback"]
 
 
 def test_what_the_system_plays_is_heard(pulse):
