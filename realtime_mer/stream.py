@@ -117,13 +117,7 @@ class EmotionStream:
         for index in range(count):
             hop_start = start + index * self._hop
             piece = heard[index * self._hop : (index + 1) * self._hop]
-            lost = sum(
-                max(
-                    0,
-                    min(gap.start + gap.length, hop_start + self._hop) - max(gap.start, hop_start),
-                )
-                for gap in gaps
-            )
+            lost = sum(gap.overlap(hop_start, self._hop) for gap in gaps)
             if self._ends_something(piece, lost):
                 estimates += self._recognize(heard[begin * self._hop : index * self._hop], run)
                 begin, run = index, []

@@ -21,6 +21,10 @@ class Gap:
     start: int
     length: int
 
+    def overlap(self, start: int, length: int) -> int:
+        """Return how many of its samples lie within ``[start, start + length)``."""
+        return max(0, min(self.start + self.length, start + length) - max(self.start, start))
+
 
 class RingBuffer:
     """Mono samples of one producer thread for one consumer thread.
@@ -96,11 +100,11 @@ class RingBuffer:
 
     def gaps(self, start: int, length: int) -> list[Gap]:
         """Return the parts of noted gaps that fall within ``[start, start + length)``."""
-        end = start + length
-        inside = (
-            (max(gap.start, start), min(gap.start + gap.length, end)) for gap in tuple(self._gaps)
-        )
-        return [Gap(start=a, length=b - a) for a, b in inside if a < b]
+        return [
+            Gap(start=max(gap.start, start), length=inside)
+            for gap in tuple(self._gaps)
+            if (inside := gap.overlap(start, length))
+        ]
 
     def arrived_at(self, position: int) -> float | None:
         """Return when the sample before ``position`` arrived; None if that is not known."""
