@@ -10,8 +10,13 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from realtime_mer.control import CONTROLS_OPTION
 from realtime_mer.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_mer.display.theme import LayoutName
 
 TOKEN_VARIABLE = "REALTIME_MER_TOKEN"
 """Environment variable that hands the token to the window: arguments are visible to other users."""
@@ -44,7 +49,12 @@ def is_installed() -> bool:
 
 
 def spawn(
-    url: str, *, token: str | None = None, link: str | None = None
+    url: str,
+    *,
+    token: str | None = None,
+    link: str | None = None,
+    controls: bool = False,
+    layout: "LayoutName | None" = None,
 ) -> subprocess.Popen[bytes]:
     """Start the window in a process of its own and return that process.
 
@@ -55,6 +65,9 @@ def spawn(
         url: address of the service, ``ws://host:port/``.
         token: what the service asks for off loopback; passed in the environment.
         link: address of the browser display for other machines, likewise; None if there is none.
+        controls: give it pipes for standard input and output, over which it and the session talk
+            (see ``control``), and tell it so.
+        layout: ``dj`` or ``therapy``; None for that of the last time.
     """
     environ = dict(os.environ)
     for variable, value in ((TOKEN_VARIABLE, token), (LINK_VARIABLE, link)):
@@ -62,10 +75,18 @@ def spawn(
         if value is not None:
             environ[variable] = value
     return subprocess.Popen(
-        [sys.executable, "-m", "realtime_mer.display", url],
+        [
+            sys.executable,
+            "-m",
+            "realtime_mer.display",
+            url,
+            *([CONTROLS_OPTION] if controls else []),
+            *(["--layout", layout] if layout is not None else []),
+        ],
         env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # else whoever reads our JSON lines waits for the window to end
+        stdin=subprocess.PIPE if controls else subprocess.DEVNULL,
+        # Never ours: else whoever reads our JSON lines waits for the window to end.
+        stdout=subprocess.PIPE if controls else subprocess.DEVNULL,
     )
 
 
@@ -75,6 +96,9 @@ def main(
     *,
     screenshot: Path | None = None,
     after: float = 10.0,
+    controls: bool = False,
+    layout: "LayoutName | None" = None,
+    size: tuple[int, int] | None = None,
 ) -> int:
     """Show the window until it is closed and return the exit code, 0.
 
@@ -83,6 +107,9 @@ def main(
         token: what the service asks for off loopback.
         screenshot: where to write a PNG of the window; it then closes.
         after: seconds to wait before the screenshot.
+        controls: whether standard input and output lead to the session (see ``control``).
+        layout: ``dj`` or ``therapy``; None for that of the last time.
+        size: width and height in pixels; None for those of the last time.
 
     Raises:
         InputError: the packages of the window are missing, or the picture cannot be written.
@@ -95,4 +122,13 @@ def main(
     except ImportError as error:
         raise InputError(f"the window cannot load Qt ({error}): run realtime-mer doctor") from error
     link = os.environ.get(LINK_VARIABLE)
-    return run(url, token=token, link=link, screenshot=screenshot, after=after)
+    return run(
+        url,
+        token=token,
+        link=link,
+        screenshot=screenshot,
+        after=after,
+        controls=controls,
+        layout=layout,
+        size=size,
+    )

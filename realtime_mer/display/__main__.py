@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from realtime_mer import display
+from realtime_mer.control import CONTROLS_OPTION
 from realtime_mer.errors import RealtimeMerError
 
 
@@ -26,14 +27,30 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--after", type=float, default=10.0, metavar="SECONDS", help="when to take the screenshot"
     )
+    parser.add_argument("--layout", choices=("dj", "therapy"), help="by default that of last time")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="such as 1920x1080")
+    parser.add_argument(
+        CONTROLS_OPTION, action="store_true", help="standard streams lead to the session"
+    )
     return parser.parse_args()
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)
 
 
 def _main() -> int:
     options = _arguments()
     try:
         return display.main(
-            options.url, options.token, screenshot=options.screenshot, after=options.after
+            options.url,
+            options.token,
+            screenshot=options.screenshot,
+            after=options.after,
+            layout=options.layout,
+            controls=options.controls,
+            size=options.size,
         )
     except RealtimeMerError as error:
         print(f"realtime-mer: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The process of the window: application, reader, signals, exit."""
+"""The process of the window: application, reader, pipe, signals, exit."""
 
 import signal
 from functools import partial
@@ -9,12 +9,16 @@ from PySide6.QtWidgets import QApplication
 
 from realtime_mer.client import subscribe
 from realtime_mer.display.latest import Latest
+from realtime_mer.display.pipe import SessionPipe
+from realtime_mer.display.preferences import user_settings
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
+from realtime_mer.display.theme import LayoutName
 from realtime_mer.display.window import Window
 from realtime_mer.errors import InputError
 
-_STREAMS = ("estimates", "status")
+_STREAMS = ("estimates", "status", "level", "markers")
+_STDIN, _STDOUT = 0, 1
 
 
 def run(
@@ -24,8 +28,14 @@ def run(
     link: str | None,
     screenshot: Path | None,
     after: float,
+    layout: LayoutName | None = None,
+    controls: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> int:
     """Show the window until it is closed and return 0; arguments as in ``display.main``.
+
+    Args:
+        size: width and height in pixels, instead of the remembered ones.
 
     Raises:
         InputError: an address that cannot be used, or the screenshot cannot be written.
@@ -35,7 +45,18 @@ def run(
     application = QApplication.instance() or QApplication(["realtime-mer"])
     latest = Latest(Snapshot())
     reader = Reader(messages, latest=latest)
-    window = Window(latest, url=url, link=link)
+    window = Window(
+        latest,
+        url=url,
+        link=link,
+        mark=reader.mark,
+        pipe=SessionPipe(_STDIN, _STDOUT) if controls else None,
+        # A picture is of the window as everybody has it, and changes nobody's.
+        settings=user_settings() if screenshot is None else None,
+        layout=layout,
+    )
+    if size is not None:
+        window.resize(*size)
     # Python runs signal handlers between bytecodes: the redraw timer brings it there. A quit from a
     # timer of its own also holds when the signal comes before the event loop runs.
     previous = {
@@ -46,7 +67,7 @@ def run(
 
     def take_screenshot() -> None:
         nonlocal written
-        written = window.grab().save(str(screenshot), "PNG")
+        written = screenshot is not None and window.take_picture(screenshot)
         window.close()
 
     if screenshot is not None:
@@ -56,6 +77,7 @@ def run(
     try:
         application.exec()
     finally:
+        window.close()  # remembers how it was, also at a signal
         reader.stop()
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,16 +1,14 @@
-"""Bars with names: the shares of the GEMS words, the probabilities of the quadrants, the level."""
+"""Bars with names: the shares of the GEMS words and the probabilities of the quadrants."""
 
 from collections.abc import Mapping
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from realtime_mer.display import palette
+from realtime_mer.display.theme import Theme
 
-_PERCENT_WIDTH = 44
 _GAP = 10
-_TITLE_HEIGHT = 26
 
 
 class Bars(QWidget):
@@ -20,6 +18,9 @@ class Bars(QWidget):
         title: what the shares are.
         labels: for every key, the name shown.
         colours: for every key, the colour of its bar.
+        theme: the other colours, and the sizes.
+        scale: of all text.
+        stacked: the names stand above their bars, for long names in a narrow column.
     """
 
     def __init__(
@@ -28,20 +29,38 @@ class Bars(QWidget):
         *,
         labels: Mapping[str, str],
         colours: Mapping[str, str],
+        theme: Theme,
+        scale: float = 1.0,
+        stacked: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._title, self._labels = title, dict(labels)
+        self._title, self._labels, self._theme = title, dict(labels), theme
         self._colours = {key: QColor(colour) for key, colour in colours.items()}
+        self._stacked = stacked
         self._shares: dict[str, float] = {}
         self._current = False
+        self._plain = QFont(self.font())
+        self._plain.setPointSizeF(theme.text_pt * scale)
+        self._bold = QFont(self._plain)
+        self._bold.setBold(True)
+        metrics = QFontMetricsF(self._bold)
+        self._line = metrics.height()
+        self._names = max(metrics.horizontalAdvance(label) for label in labels.values()) + _GAP
+        self._percents = metrics.horizontalAdvance("100%") + _GAP
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName(title)
 
     def sizeHint(self) -> QSize:
-        return QSize(240, _TITLE_HEIGHT + 24 * len(self._labels))
+        return self._size(1.3)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, _TITLE_HEIGHT + 15 * len(self._labels))
+        return self._size(0.92)
+
+    def _size(self, spacing: float) -> QSize:
+        lines = len(self._labels) * (1.7 if self._stacked else 1.0) * spacing + 1.2
+        bar = 0 if self._stacked else 50
+        return QSize(int(self._names + self._percents + bar), int(self._line * lines))
 
     def shares(self) -> dict[str, float]:
         """Return what is drawn."""
@@ -62,78 +81,40 @@ class Bars(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QColor(palette.MUTED))
-        painter.drawText(
-            QRectF(0, 0, self.width(), _TITLE_HEIGHT),
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
-            self._title,
-        )
-        metrics = painter.fontMetrics()
-        names = max(metrics.horizontalAdvance(label) for label in self._labels.values()) + _GAP
-        row = (self.height() - _TITLE_HEIGHT) / len(self._labels)
-        thickness = min(12.0, row * 0.5)
-        length = max(0.0, self.width() - names - _PERCENT_WIDTH)
+        theme, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
+        left, right = Qt.AlignmentFlag.AlignLeft | middle, Qt.AlignmentFlag.AlignRight | middle
+        title, width = 1.3 * self._line, self.width()
+        tallest = (2.2 if self._stacked else 1.6) * self._line
+        row = min(tallest, (self.height() - title) / len(self._labels))
+        painter.setFont(self._plain)
+        painter.setPen(QColor(theme.muted))
+        painter.drawText(QRectF(0, 0, width, self._line), left, self._title)
+        start = 0.0 if self._stacked else self._names
+        length = max(0.0, width - start - (0.0 if self._stacked else self._percents))
         largest = max(self._shares, key=self._shares.__getitem__, default=None)
-        plain, bold = QFont(painter.font()), QFont(painter.font())
-        bold.setBold(True)
+        panel = QColor(theme.panel)
         for number, (key, label) in enumerate(self._labels.items()):
-            top = _TITLE_HEIGHT + number * row
+            top = title + number * row
+            text = QRectF(0, top, width, self._line if self._stacked else row)
+            thickness = min(0.8 * self._line, row * 0.56)
+            groove = QRectF(start, top + (row - thickness) / 2, length, thickness)
+            if self._stacked:
+                groove = QRectF(
+                    0, text.bottom() + 1, length, min(0.7 * self._line, row - self._line) - 4
+                )
             stands_out = key == largest and self._current
-            painter.setFont(plain)
-            painter.setPen(QColor(palette.TEXT if stands_out else palette.MUTED))
-            painter.drawText(
-                QRectF(0, top, names, row),
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-                label,
-            )
-            painter.setPen(Qt.PenStyle.NoPen)
-            groove = QRectF(names, top + (row - thickness) / 2, length, thickness)
-            painter.setBrush(QColor(palette.PANEL))
-            painter.drawRoundedRect(groove, thickness / 2, thickness / 2)
+            painter.setFont(self._bold if stands_out else self._plain)
+            painter.setPen(QColor(theme.text if stands_out else theme.muted))
+            painter.drawText(text, left, label)
             share = self._shares.get(key)
-            if share is None:
-                continue
-            colour = QColor(self._colours[key])
-            colour.setAlphaF(0.35 if not self._current else 1.0 if stands_out else 0.7)
-            painter.setBrush(colour)
-            painter.save()
-            painter.setClipRect(QRectF(names, top, length * min(1.0, share), row))
-            painter.drawRoundedRect(groove, thickness / 2, thickness / 2)
-            painter.restore()
-            painter.setFont(bold if stands_out else plain)
-            painter.setPen(QColor(palette.TEXT if stands_out else palette.MUTED))
-            painter.drawText(
-                QRectF(self.width() - _PERCENT_WIDTH, top, _PERCENT_WIDTH, row),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                f"{share:.0%}",
-            )
-
-
-class LevelMeter(QWidget):
-    """The level of the input as a bar from -60 to 0 dB relative to full scale."""
-
-    _FLOOR = -60.0
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._level = self._FLOOR
-        self.setFixedSize(110, 12)
-
-    def show_level(self, level_dbfs: float) -> None:
-        """Draw a level in dBFS, in steps of half a decibel."""
-        level = min(0.0, max(self._FLOOR, round(level_dbfs * 2) / 2))
-        if level != self._level:
-            self._level = level
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(palette.GRID))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
-        share = 1.0 - self._level / self._FLOOR
-        if share > 0:
-            painter.setBrush(QColor(palette.WARNING if self._level > -3 else palette.GOOD))
-            painter.setClipRect(QRectF(0, 0, self.width() * share, self.height()))
-            painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
+            if share is not None:
+                painter.drawText(text, right, f"{share:.0%}")
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(panel)
+            painter.drawRoundedRect(groove, 3, 3)
+            if share is not None:
+                colour = QColor(self._colours[key])
+                colour.setAlphaF(0.35 if not self._current else 1.0 if stands_out else 0.75)
+                painter.setBrush(colour)
+                groove.setWidth(length * min(1.0, share))
+                painter.drawRoundedRect(groove, 3, 3)

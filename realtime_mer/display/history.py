@@ -1,4 +1,6 @@
-"""The recent past of the estimates, in memory that is taken once."""
+"""The recent past of estimates and spectrum, in memory that is taken once."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +71,72 @@ def runs(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     starts = np.concatenate(([0], holes + 1))
     ends = np.concatenate((holes, [len(rows)]))
     return [rows[a:b] for a, b in zip(starts, ends, strict=True) if b > a]
+
+
+def thinned(rows: NDArray[np.float64], *, step: float) -> NDArray[np.float64]:
+    """Return the means of rows over cells of stream time, and the newest row as it is.
+
+    The cells stay where they are as time goes on, so that a line drawn from them moves but does not
+    tremble. A cell with a hole is a hole.
+
+    Args:
+        rows: of ``History``, oldest first.
+        step: seconds of a cell.
+    """
+    if len(rows) < 3:
+        return rows.copy()
+    cells = np.floor(rows[:-1, 0] / step)
+    starts = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1))
+    means = np.add.reduceat(rows[:-1], starts) / np.diff(starts, append=len(cells))[:, None]
+    return np.concatenate((means, rows[-1:]))
+
+
+class Spectrum:
+    """The last columns of the log-mel picture, one per hop, in memory that is taken once.
+
+    Every column is written twice, a capacity apart, so that the past is always one contiguous
+    slice.
+
+    Args:
+        capacity: columns that are kept.
+        bands: numbers in each.
+    """
+
+    def __init__(self, *, capacity: int, bands: int) -> None:
+        self._columns = np.zeros((2 * capacity, bands), dtype=np.uint8)
+        self._capacity, self._bands = capacity, bands
+        self._written = 0
+        self._last: float | None = None
+
+    def add(self, t: float, column: Sequence[int], *, hop: float) -> bool:
+        """Append the column of a hop; hops that never came stay empty.
+
+        Args:
+            t: seconds of sound at the end of the hop; a step back forgets the past.
+            column: numbers from 0 to 255, low frequencies first.
+            hop: seconds from one column to the next.
+
+        Returns:
+            Whether it was added: not if it is there already or has another number of bands.
+        """
+        if len(column) != self._bands or t == self._last:
+            return False
+        steps = 1 if self._last is None else round((t - self._last) / hop)
+        if steps < 0 or steps > self._capacity:
+            self._columns[:] = 0
+            steps = 1
+        for _ in range(steps - 1):
+            self._write(0)
+        self._write(column)
+        self._last = t
+        return True
+
+    def _write(self, column: Sequence[int] | int) -> None:
+        place = self._written % self._capacity
+        self._columns[place] = self._columns[place + self._capacity] = column
+        self._written += 1
+
+    def columns(self) -> NDArray[np.uint8]:
+        """Return the past, oldest first, ``(capacity, bands)``: a view that ``add`` may change."""
+        start = self._written % self._capacity
+        return self._columns[start : start + self._capacity]

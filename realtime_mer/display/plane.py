@@ -1,136 +1,103 @@
-"""The valence-arousal plane: a moving point with its 1-sigma ellipse and a fading trail."""
+"""The valence-arousal plane: a moving point with its 1-sigma ellipse and a fading trail.
+
+It moves sixty times a second, so it is painted in layers: the ground once, the trail with every
+estimate, words as small pictures, and of all that in each frame only where something moved.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import (
-    QGraphicsEllipseItem,
-    QGraphicsItem,
-    QGraphicsLineItem,
-    QGraphicsRectItem,
-    QWidget,
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
 )
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from realtime_mer.display import palette
-from realtime_mer.emotion import MOOD_WORDS, MoodWord
+from realtime_mer.display.theme import Theme
+from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate
 
 TRAIL_SECONDS = 30.0
-_PIECES = 15  # steps of the fade
+_PIECES = 8  # steps of the fade
 _GLIDE = (0.05, 0.5)  # bounds in seconds of the glide from one estimate to the next
-_DOT = 9.0  # radius of the point in pixels
-_STILL = 0.0008  # a move that is less than a quarter of a pixel on most screens
-# Drawn once and then copied in the sixty redraws a second.
-_CACHED = QGraphicsItem.CacheMode.DeviceCoordinateCache
-_UNCACHED = QGraphicsItem.CacheMode.NoCache
+_STILL = 0.2  # pixels; a smaller move cannot be seen
+_HALO = 2.5  # pixels of ground round a word
+_CLEAR = 5.0  # pixels between the point and a word that made way for it
+_RAMP = 30.0  # pixels over which a word at the point's side makes way
+_TIP = 16  # estimates that may wait for the trail to be drawn again
 _CORNERS = {"Q1": (0, 0), "Q2": (-1, 0), "Q3": (-1, -1), "Q4": (0, -1)}
 
 
-class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
+class Plane(QWidget):
     """Valence to the right, arousal upwards, both in [-1, 1], with the mood words at their places.
 
-    ``show_estimate`` sets where the point is to be, ``advance`` glides it there.
+    ``show_estimate`` sets where the point is to be, ``advance`` glides it there. A word that the
+    point would cover moves aside, above or below it.
+
+    Args:
+        theme: colours and sizes.
+        scale: of all text.
+        words: what to write for a mood word, where it is not the word itself.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=palette.BACKGROUND)
-        self.setAntialiasing(True)
-        self._pixel = self.devicePixelRatioF()  # the pens count device pixels
-        self._dress_axes()
-        self._add_ground()
-        self._words = {mood.word: self._add_word(mood) for mood in MOOD_WORDS}
+    def __init__(
+        self,
+        theme: Theme,
+        *,
+        scale: float = 1.0,
+        words: Mapping[str, str] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._theme, self._scale = theme, scale
+        self._labels = {mood.word: (words or {}).get(mood.word, mood.word) for mood in MOOD_WORDS}
+        self._places = {mood.word: (mood.valence, mood.arousal) for mood in MOOD_WORDS}
+        self._pictures: dict[tuple[str, bool], QPixmap] = {}
+        self._ground = self._scene = QPixmap()
+        self._square = QRectF()
+        self._past: NDArray[np.float64] = np.empty((0, 5))
+        self._tip: deque[tuple[float, float]] = deque(maxlen=_TIP)
+        self._ellipse_key: tuple[int, int, bool] | None = None
+        self._ellipse_picture = self._point_picture = QPixmap()
+        self._trail_area = QRect()
+        self._drawn_area = QRect()
+        self._shifts = dict.fromkeys(self._labels, 0.0)
+        self._sides = dict.fromkeys(self._labels, 0)
         self._mood: str | None = None
-
-        self.trail = [pg.PlotCurveItem(antialias=True, connect="finite") for _ in range(_PIECES)]
-        self.tip = pg.PlotCurveItem(antialias=True)
-        for number, piece in enumerate([*self.trail, self.tip]):
-            fade = min(1.0, (number + 1) / _PIECES)
-            colour = QColor(palette.TEXT)
-            colour.setAlphaF(0.05 + 0.6 * fade**1.5)
-            pen = pg.mkPen(colour, width=self._pixel * (1.0 + 1.5 * fade))
-            pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
-            piece.setPen(pen)
-            piece.setZValue(5)
-            piece.setCacheMode(_CACHED if number < _PIECES else _UNCACHED)
-            self.addItem(piece, ignoreBounds=True)
-
-        self.ellipse = QGraphicsEllipseItem()
-        self.ellipse.setZValue(8)
-        self.point = QGraphicsEllipseItem(-_DOT, -_DOT, 2 * _DOT, 2 * _DOT)
-        self.point.setFlag(QGraphicsEllipseItem.GraphicsItemFlag.ItemIgnoresTransformations)
-        self.point.setZValue(10)
-        for item in (self.ellipse, self.point):
-            item.setVisible(False)
-            self.addItem(item, ignoreBounds=True)
-
-        self._here = np.zeros(4)  # valence, arousal and their sd, as drawn
-        self._from = np.zeros(4)
-        self._to = np.zeros(4)
-        self._departure = 0.0
-        self._glide = 0.1
+        self._shown = False
+        self._far = 0.0  # no word need move for a point further away, in pixels
+        self._here = self._from = self._to = (0.0, 0.0, 0.0, 0.0)  # valence, arousal, their sd
+        self._departure, self._glide = 0.0, 0.1
         self._t: float | None = None
         self._moving = False
-        self._current: bool | None = None
+        self.current = False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # the ground covers all of it
+        self.setAccessibleName("valence-arousal plane")
 
-    def _dress_axes(self) -> None:
-        plot = self.getPlotItem()
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        self.setMouseEnabled(x=False, y=False)
-        self.setAspectLocked(True)
-        self.setRange(QRectF(-1, -1, 2, 2), padding=0.02, disableAutoRange=True)
-        font = QFont(self.font())
-        font.setPointSizeF(9)
-        ticks = [[(value, f"{value:g}".replace("-", "\N{MINUS SIGN}")) for value in (-1, 0, 1)]]
-        for side, label in (
-            ("bottom", "unpleasant  \N{LEFTWARDS ARROW}  valence  \N{RIGHTWARDS ARROW}  pleasant"),
-            ("left", "calm  \N{LEFTWARDS ARROW}  arousal  \N{RIGHTWARDS ARROW}  energetic"),
-        ):
-            axis = plot.getAxis(side)
-            axis.setTicks(ticks)
-            axis.setStyle(tickLength=0, tickAlpha=0, hideOverlappingLabels=False, tickFont=font)
-            axis.setPen(pg.mkPen(None))
-            axis.setTextPen(palette.MUTED)
-            axis.setLabel(label, color=palette.MUTED, **{"font-size": "10pt"})
+    def sizeHint(self) -> QSize:
+        return QSize(600, 600)
 
-    def _add_ground(self) -> None:
-        for name, (x, y) in _CORNERS.items():
-            tint = QColor(palette.QUADRANT[name])
-            tint.setAlpha(26)
-            ground = QGraphicsRectItem(x, y, 1, 1)
-            ground.setBrush(tint)
-            ground.setPen(pg.mkPen(None))
-            self.addItem(ground, ignoreBounds=True)
-            right, top = x == 0, y == 0
-            tint.setAlpha(150)
-            label = pg.TextItem(name, color=tint, anchor=(1 if right else 0, 0 if top else 1))
-            label.setPos(0.98 if right else -0.98, 0.98 if top else -0.98)
-            self.addItem(label, ignoreBounds=True)
-        for ends in ((-1, 0, 1, 0), (0, -1, 0, 1)):
-            axis = QGraphicsLineItem(*ends)
-            axis.setPen(pg.mkPen(palette.GRID))
-            self.addItem(axis, ignoreBounds=True)
+    def minimumSizeHint(self) -> QSize:
+        return QSize(280, 280)
 
-    def _add_word(self, mood: MoodWord) -> pg.TextItem:
-        ground = None
-        if abs(mood.valence) < 0.06:  # the axis would strike the word through
-            ground = QColor(palette.BACKGROUND)
-            ground.setAlpha(150)
-        label = pg.TextItem(mood.word, color=palette.MUTED, anchor=(0.5, 0.5), fill=ground)
-        label.setPos(mood.valence, mood.arousal)
-        label.setZValue(3)
-        label.textItem.setCacheMode(_CACHED)
-        self.addItem(label, ignoreBounds=True)
-        return label
-
-    def show_estimate(self, estimate: Estimate, past: NDArray[np.float64], *, now: float) -> None:
+    def show_estimate(self, estimate: Estimate, *, now: float) -> None:
         """Set out for a new estimate.
 
         Args:
             estimate: where the point goes.
-            past: rows of ``History`` up to this estimate.
             now: seconds on the clock that ``advance`` gets.
         """
         goal = (estimate.valence, estimate.arousal, estimate.valence_sd, estimate.arousal_sd)
@@ -138,15 +105,37 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         step = -1.0 if self._t is None else estimate.t - self._t
         first = step <= 0
         if not first:
-            self._glide = float(np.clip(step, *_GLIDE))
-        self._to[:] = goal
-        self._from[:] = goal if first else self._here
+            self._glide = max(float(np.clip(step, *_GLIDE)), self._theme.glide_s)
+        self._to = goal
+        self._from = goal if first else self._here
         self._t, self._departure, self._moving = estimate.t, now, True
-        self._draw_trail(past)
-        self._highlight(estimate.mood)
-        self.point.setVisible(True)
-        self.ellipse.setVisible(True)
+        if first:
+            self._tip.clear()
+        self._tip.append(self._here[:2])
+        self._shown = True
         self.advance(now)
+
+    def show_mood(self, mood: str) -> None:
+        """Write a mood word larger than the others."""
+        if mood != self._mood:
+            words = [word for word in (self._mood, mood) if word in self._labels]
+            areas = [self._word_area(word) for word in words]
+            self._mood = mood
+            self._make_way()
+            for area in (*areas, *(self._word_area(word) for word in words)):
+                self.update(area)
+
+    def show_trail(self, past: NDArray[np.float64]) -> None:
+        """Draw where the estimates were, the older the fainter.
+
+        Args:
+            past: rows of ``History``, ``thinned`` or not. What came after them is drawn as one line
+                from there to the point.
+        """
+        self._past = past[:-1, :3]  # the last is where the point goes, not where it was
+        if len(self._past):
+            self._tip = deque([(self._past[-1, 1], self._past[-1, 2])], maxlen=_TIP)
+        self._draw_trail()
 
     def advance(self, now: float) -> bool:
         """Glide towards the estimate; return whether anything was redrawn.
@@ -157,53 +146,363 @@ class Plane(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         if not self._moving:
             return False
         share = min(1.0, (now - self._departure) / self._glide)
-        here = self._from + (self._to - self._from) * share
-        if 0.0 < share < 1.0 and np.abs(here - self._here).max() < _STILL:
+        here = tuple(a + (b - a) * share for a, b in zip(self._from, self._to, strict=True))
+        width = self._square.width()
+        still = _STILL * 2 / width if width else 0.0
+        moved = max(abs(a - b) for a, b in zip(here, self._here, strict=True))
+        if 0.0 < share < 1.0 and moved < still:
             return False
-        self._here[:] = here
-        valence, arousal, valence_sd, arousal_sd = here.tolist()
-        self.point.setPos(valence, arousal)
-        self.ellipse.setRect(-valence_sd, -arousal_sd, 2 * valence_sd, 2 * arousal_sd)
-        self.ellipse.setPos(valence, arousal)
-        self.tip.setData(*np.stack((self._from, self._here), axis=1)[:2])
+        self._here = here  # type: ignore[assignment]  # a tuple of four, as the two that it mixes
         self._moving = share < 1.0
+        self._make_way()
+        area = self._point_area()
+        self.update(area.united(self._drawn_area))
+        self._drawn_area = area
+        return True
+
+    def set_current(self, current: bool) -> bool:
+        """Draw a filled point for music that plays now, a hollow and dashed one for any other."""
+        if current == self.current:
+            return False
+        self.current = current
+        self._point_picture = QPixmap()
+        self.update(self._point_area())
         return True
 
     def position(self) -> tuple[float, float]:
         """Return valence and arousal of the point as drawn."""
-        place: QPointF = self.point.pos()
-        return place.x(), place.y()
+        return self._here[0], self._here[1]
 
-    def _draw_trail(self, past: NDArray[np.float64]) -> None:
+    def ellipse(self) -> QRectF:
+        """Return the ellipse as drawn: a rectangle of the plane, whose bottom is its top edge."""
+        valence, arousal, valence_sd, arousal_sd = self._here
+        return QRectF(valence - valence_sd, arousal - arousal_sd, 2 * valence_sd, 2 * arousal_sd)
+
+    def trail(self) -> NDArray[np.float64]:
+        """Return the places that the trail goes through, oldest first, ``(n, 2)``."""
+        return self._past[:, 1:]
+
+    def on_screen(self, valence: float, arousal: float) -> QPointF:
+        """Return where a place of the plane is in the widget."""
+        square = self._square
+        return QPointF(
+            square.left() + (valence + 1) / 2 * square.width(),
+            square.bottom() - (arousal + 1) / 2 * square.height(),
+        )
+
+    def word_rect(self, word: str) -> QRectF:
+        """Return where a mood word is written now."""
+        picture = self._picture(word, bold=word == self._mood)
+        size = picture.deviceIndependentSize()
+        place = self.on_screen(*self._places[word])
+        return QRectF(
+            round(place.x() - size.width() / 2),
+            round(place.y() - size.height() / 2 + self._shifts[word]),
+            size.width(),
+            size.height(),
+        )
+
+    def _word_area(self, word: str) -> QRect:
+        return self.word_rect(word).toAlignedRect().adjusted(-20, -2, 20, 2)
+
+    def _point_area(self) -> QRect:
+        if not self._shown:
+            return QRect()
+        ellipse = self.ellipse()
+        corner = self.on_screen(ellipse.left(), ellipse.bottom())
+        other = self.on_screen(ellipse.right(), ellipse.top())
+        point = self.on_screen(*self.position())
+        dot = self._theme.dot + 4
+        area = QRectF(corner, other).united(
+            QRectF(point.x() - dot, point.y() - dot, 2 * dot, 2 * dot)
+        )
+        for place in self._tip:
+            start = self.on_screen(*place)
+            area = area.united(QRectF(start.x() - 3, start.y() - 3, 6, 6))
+        return area.toAlignedRect().adjusted(-3, -3, 3, 3)
+
+    def _make_way(self) -> None:
+        """Move the words aside that the point would cover."""
+        if not self._shown:
+            return
+        point = self.on_screen(*self.position())
+        radius = self._theme.dot + _CLEAR
+        for word, place in self._places.items():
+            home = self.on_screen(*place)
+            across, down = point.x() - home.x(), point.y() - home.y()
+            if not self._shifts[word] and abs(across) > self._far:
+                continue
+            size = self._picture(word, bold=word == self._mood).deviceIndependentSize()
+            shift, self._sides[word] = evasion(
+                across,
+                down,
+                reach=(size.width() / 2, size.height() / 2),
+                radius=radius,
+                side=self._sides[word],
+            )
+            if abs(shift - self._shifts[word]) >= 0.5 or (not shift and self._shifts[word]):
+                before = self._word_area(word)
+                self._shifts[word] = shift
+                self.update(before.united(self._word_area(word)))
+
+    # -- layers ------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._draw_ground()
+
+    def _font(self, points: float, *, bold: bool = False) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(points * self._scale)
+        font.setBold(bold)
+        return font
+
+    def _blank(self, size: QSize) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        pixmap = QPixmap(size * ratio)
+        pixmap.setDevicePixelRatio(ratio)
+        return pixmap
+
+    def _picture(self, word: str, *, bold: bool) -> QPixmap:
+        picture = self._pictures.get((word, bold))
+        if picture is None:
+            picture = self._pictures[word, bold] = self._draw_word(self._labels[word], bold=bold)
+        return picture
+
+    def _draw_word(self, label: str, *, bold: bool) -> QPixmap:
+        font = self._font(self._theme.plane_pt * (1.15 if bold else 1.0), bold=bold)
+        metrics = QFontMetricsF(font)
+        picture = self._blank(
+            QSize(
+                int(metrics.horizontalAdvance(label) + 4 * _HALO + 2),
+                int(metrics.height() + 2 * _HALO),
+            )
+        )
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        path = QPainterPath()
+        path.addText(2 * _HALO, _HALO + metrics.ascent(), font, label)
+        halo = QColor(self._theme.background)
+        halo.setAlpha(200)
+        painter.setPen(
+            QPen(
+                halo,
+                2 * _HALO,
+                Qt.PenStyle.SolidLine,
+                Qt.PenCapStyle.RoundCap,
+                Qt.PenJoinStyle.RoundJoin,
+            )
+        )
+        painter.drawPath(path)
+        painter.fillPath(path, QColor(self._theme.text if bold else self._theme.muted))
+        painter.end()
+        return picture
+
+    def _draw_ground(self) -> None:
+        theme = self._theme
+        small = self._font(theme.small_pt)
+        line = QFontMetricsF(small).height()
+        left, below = line + 24.0, line + 24.0
+        side = max(50.0, min(self.width() - left - 6, self.height() - below - 6))
+        self._square = QRectF(
+            round(left + (self.width() - left - side) / 2),
+            round((self.height() - below - side) / 2) + 2,
+            round(side),
+            round(side),
+        )
+        self._ellipse_key, self._point_picture = None, QPixmap()
+        self._pictures.clear()  # the screen may have another resolution by now
+        widest = max(self._picture(word, bold=True).width() for word in self._labels)
+        self._far = widest + theme.dot + _CLEAR + _RAMP
+        self._ground = self._blank(self.size())
+        self._ground.fill(QColor(theme.background))
+        painter = QPainter(self._ground)
+        square = self._square
+        for name, (x, y) in _CORNERS.items():
+            tint = QColor(theme.quadrants[name])
+            tint.setAlpha(theme.tint)
+            corner = QRectF(self.on_screen(x, y + 1), self.on_screen(x + 1, y))
+            painter.fillRect(corner, tint)
+            tint.setAlpha(230)
+            painter.setPen(tint)
+            painter.setFont(self._font(theme.small_pt, bold=True))
+            right, top = x == 0, y == 0
+            painter.drawText(
+                corner.adjusted(9, 6, -9, -6),
+                (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft)
+                | (Qt.AlignmentFlag.AlignTop if top else Qt.AlignmentFlag.AlignBottom),
+                name,
+            )
+        painter.setPen(QPen(QColor(theme.grid), 1))
+        painter.drawLine(self.on_screen(-1, 0), self.on_screen(1, 0))
+        painter.drawLine(self.on_screen(0, -1), self.on_screen(0, 1))
+        painter.setFont(small)
+        painter.setPen(QColor(theme.muted))
+        centre = Qt.AlignmentFlag.AlignCenter
+        arrows = "\N{LEFTWARDS ARROW}  {}  \N{RIGHTWARDS ARROW}"
+        below_square = QRectF(square.left(), square.bottom() + 4, square.width(), line)
+        painter.drawText(below_square, centre, f"unpleasant  {arrows.format('valence')}  pleasant")
+        _ends(painter, below_square)
+        painter.translate(square.left() - line - 5, square.bottom())
+        painter.rotate(-90)
+        beside_square = QRectF(0, 0, square.height(), line)
+        painter.drawText(beside_square, centre, f"calm  {arrows.format('arousal')}  energetic")
+        _ends(painter, beside_square)
+        painter.end()
+        self._scene = self._ground.copy()
+        self._draw_trail()
+        self._make_way()
+        self.update()
+
+    def _draw_trail(self) -> None:
         """Draw what lies before the newest estimate, the older the fainter."""
-        ages = past[-1, 0] - past[:-1, 0]
-        edges = np.searchsorted(-ages, -np.linspace(TRAIL_SECONDS, 0.0, _PIECES + 1))
-        for piece, start, end in zip(self.trail, edges[:-1], edges[1:], strict=True):
-            # One row more, so that the pieces meet; a copy, since it is drawn later.
-            rows = past[start : min(end + 1, len(ages))].copy() if end > start else past[:0]
-            piece.setData(rows[:, 1], rows[:, 2])
-
-    def _highlight(self, mood: str) -> None:
-        if mood == self._mood:
+        if self._scene.isNull():
             return
-        for word, colour, bold in ((self._mood, palette.MUTED, False), (mood, palette.TEXT, True)):
-            label = self._words.get(word or "")
-            if label is not None:
-                font = QFont(self.font())
-                font.setBold(bold)
-                label.setFont(font)
-                label.setColor(colour)
-        self._mood = mood
+        painter = QPainter(self._scene)
+        before = self._trail_area
+        if before.isValid():
+            ratio = self._ground.devicePixelRatio()
+            painter.drawPixmap(QRectF(before), self._ground, _scaled(before, ratio))
+        self._trail_area = QRect()
+        past = self._past
+        if len(past) > 1:
+            square = self._square
+            places = np.empty((len(past), 2))
+            places[:, 0] = square.left() + (past[:, 1] + 1) / 2 * square.width()
+            places[:, 1] = square.bottom() - (past[:, 2] + 1) / 2 * square.height()
+            edges = np.searchsorted(
+                past[:, 0], past[-1, 0] - np.linspace(TRAIL_SECONDS, 0.0, _PIECES + 1)
+            )
+            edges[-1] = len(past)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            colour = QColor(self._theme.text)
+            area = QRectF()
+            for number, (start, end) in enumerate(itertools.pairwise(edges)):
+                fade = (number + 1) / _PIECES
+                colour.setAlphaF(0.05 + 0.6 * fade**1.5)
+                pen = QPen(colour, 1.0 + 1.8 * fade)
+                pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
+                painter.setPen(pen)
+                # One row before, so that the pieces meet.
+                for run in _without_holes(places[max(0, start - 1) : end]):
+                    line = QPolygonF([QPointF(x, y) for x, y in run.tolist()])
+                    painter.drawPolyline(line)
+                    area = area.united(line.boundingRect().adjusted(-3, -3, 3, 3))
+            self._trail_area = area.toAlignedRect() & self.rect()
+        painter.end()
+        self.update(before.united(self._trail_area))
 
-    def set_current(self, current: bool) -> None:
-        """Draw a filled point for music that plays now, a hollow and dashed one for any other."""
-        if current == self._current:
-            return
-        self._current = current
-        line = QColor(palette.POINT if current else palette.MUTED)
-        self.point.setBrush(pg.mkBrush(palette.POINT if current else palette.BACKGROUND))
-        self.point.setPen(pg.mkPen(line, width=2 * self._pixel))
-        style = Qt.PenStyle.SolidLine if current else Qt.PenStyle.DashLine
-        self.ellipse.setPen(pg.mkPen(line, width=1.5 * self._pixel, style=style))
-        line.setAlpha(40 if current else 0)
-        self.ellipse.setBrush(line)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        ratio = self.devicePixelRatioF()
+        if self._scene.devicePixelRatio() != ratio:  # moved to another screen
+            self._draw_ground()
+        painter = QPainter(self)
+        for area in event.region():  # type: ignore[attr-defined]  # missing in its stubs
+            painter.drawPixmap(QRectF(area), self._scene, _scaled(area, ratio))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        exposed = QRectF(event.rect())
+        if self._shown and exposed.intersects(QRectF(self._point_area())):
+            self._paint_ellipse(painter)
+        for word in self._labels:
+            place = self.word_rect(word)
+            if word != self._mood and exposed.intersects(place):
+                painter.drawPixmap(place.topLeft(), self._picture(word, bold=False))
+        if self._shown:
+            self._paint_point(painter)
+        if self._mood in self._labels:
+            word = str(self._mood)
+            place = self.word_rect(word)
+            if exposed.intersects(place):
+                painter.drawPixmap(place.topLeft(), self._picture(word, bold=True))
+
+    def _paint_ellipse(self, painter: QPainter) -> None:
+        """Copy the ellipse, drawn anew only when it is another by two pixels."""
+        _, _, valence_sd, arousal_sd = self._here
+        scale = self._square.width() / 2
+        width, height = (max(1, round(sd * scale)) * 2 for sd in (valence_sd, arousal_sd))
+        if self._ellipse_key != (width, height, self.current):
+            self._ellipse_key = (width, height, self.current)
+            picture = self._blank(QSize(width + 4, height + 4))
+            picture.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(picture)
+            inner.setRenderHint(QPainter.RenderHint.Antialiasing)
+            line = QColor(self._theme.point if self.current else self._theme.muted)
+            solid = Qt.PenStyle.SolidLine if self.current else Qt.PenStyle.DashLine
+            inner.setPen(QPen(line, 1.6, solid))
+            line.setAlpha(38 if self.current else 0)
+            inner.setBrush(line)
+            inner.drawEllipse(QRectF(2, 2, width, height))
+            inner.end()
+            self._ellipse_picture = picture
+        place = self.on_screen(*self.position())
+        corner = QPointF(place.x() - width / 2 - 2, place.y() - height / 2 - 2)
+        painter.drawPixmap(corner, self._ellipse_picture)
+
+    def _paint_point(self, painter: QPainter) -> None:
+        theme = self._theme
+        place = self.on_screen(*self.position())
+        trail = QColor(theme.text)
+        trail.setAlphaF(0.65)
+        painter.setPen(QPen(trail, 2.8))
+        painter.drawPolyline([*(self.on_screen(*at) for at in self._tip), place])
+        if self._point_picture.isNull():
+            size = round(2 * theme.dot + 6)
+            picture = self._blank(QSize(size, size))
+            picture.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(picture)
+            inner.setRenderHint(QPainter.RenderHint.Antialiasing)
+            middle = QPointF(size / 2, size / 2)
+            inner.setPen(QPen(QColor(theme.background), 2.0))
+            inner.setBrush(QColor(theme.background))
+            inner.drawEllipse(middle, theme.dot + 1, theme.dot + 1)
+            inner.setPen(QPen(QColor(theme.point if self.current else theme.muted), 2.5))
+            inner.setBrush(QColor(theme.point if self.current else theme.background))
+            inner.drawEllipse(middle, theme.dot - 2, theme.dot - 2)
+            inner.end()
+            self._point_picture = picture
+        half = self._point_picture.deviceIndependentSize().width() / 2
+        painter.drawPixmap(QPointF(place.x() - half, place.y() - half), self._point_picture)
+
+
+def evasion(
+    across: float, down: float, *, reach: tuple[float, float], radius: float, side: int
+) -> tuple[float, int]:
+    """Return how far a word moves down so that a point does not cover it, and to which side.
+
+    It moves little by little as the point comes nearer from the side, and stays on the side that it
+    chose until the point has gone past, so that it does not flutter.
+
+    Args:
+        across, down: where the point is from the middle of the word's own place, in pixels.
+        reach: half the width and half the height of the word.
+        radius: pixels that the point keeps free.
+        side: what this returned last; 0 at first.
+
+    Returns:
+        Pixels to move down, negative for up, and the side: -1 above, 1 below, 0 for its own place.
+    """
+    apart = abs(across) - reach[0] - radius
+    weight = min(1.0, max(0.0, 1.0 - apart / _RAMP))
+    free = reach[1] + radius
+    if not weight or abs(down) >= 2 * free:
+        return 0.0, 0
+    if side == 0 or side * down > 0.8 * free:
+        side = -1 if down >= 0 else 1
+    return side * weight * max(0.0, side * down + free), side
+
+
+def _ends(painter: QPainter, line: QRectF) -> None:
+    middle = Qt.AlignmentFlag.AlignVCenter
+    painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, "\N{MINUS SIGN}1")
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, "1")
+
+
+def _scaled(area: QRect, ratio: float) -> QRectF:
+    return QRectF(area.x() * ratio, area.y() * ratio, area.width() * ratio, area.height() * ratio)
+
+
+def _without_holes(places: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    holes = np.flatnonzero(np.isnan(places[:, 0]))
+    if not len(holes):
+        return [places]
+    return [run[~np.isnan(run[:, 0])] for run in np.split(places, holes) if len(run) > 1]

@@ -1,7 +1,8 @@
 """The thread that reads the service and leaves what it saw in a slot."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from realtime_mer.client import Gap
 from realtime_mer.display.latest import Latest
@@ -11,6 +12,16 @@ from realtime_mer.protocol import ServerMessage
 
 _WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before each new try, the last for ever
 _CLOSE_SECONDS = 1.0
+_MOST_MARKERS = 8  # on their way at a time
+
+
+class Messages(Protocol):
+    """The messages of a service, as ``client.Subscription`` gives them."""
+
+    def __iter__(self) -> Iterator[ServerMessage | Gap]: ...
+
+    def mark(self, label: str, *, id: str = "") -> None:
+        """Set a marker; raise ServiceError where there is no connection."""
 
 
 class Reader:
@@ -25,12 +36,14 @@ class Reader:
 
     def __init__(
         self,
-        subscribe: Callable[[], Iterable[ServerMessage | Gap]],
+        subscribe: Callable[[], Messages],
         *,
         latest: Latest[Snapshot],
         waits: tuple[float, ...] = _WAITS,
     ) -> None:
         self._subscribe, self._latest, self._waits = subscribe, latest, waits
+        self._messages: Messages | None = None
+        self._marking = threading.BoundedSemaphore(_MOST_MARKERS)
         self._stop = threading.Event()
         # A daemon, because a read that waits for a silent service cannot be interrupted.
         self._thread = threading.Thread(target=self._run, name="display reader", daemon=True)
@@ -45,12 +58,42 @@ class Reader:
         if self._thread.is_alive():
             self._thread.join(timeout=_CLOSE_SECONDS)
 
+    def mark(self, label: str, id: str) -> bool:
+        """Ask the service for a marker, without waiting for it; it comes back among the messages.
+
+        Args:
+            label: one line of 1 to 200 characters.
+            id: given back with the marker.
+
+        Returns:
+            False where it cannot be asked for: no connection, or too many on their way.
+        """
+        messages = self._messages
+        if messages is None or not self._marking.acquire(blocking=False):
+            return False
+
+        def send() -> None:
+            try:
+                messages.mark(label, id=id)
+            except (ServiceError, RuntimeError):
+                # Lost, or (the latter) its event loop is closed: whoever waits for the marker to
+                # come back says so.
+                pass
+            finally:
+                self._marking.release()
+
+        # A thread of its own: a stalled network may hold it up as long as it likes.
+        threading.Thread(target=send, name="display marker", daemon=True).start()
+        return True
+
     def _run(self) -> None:
         snapshot = Snapshot()
         tries = 0
+        messages: Messages | None
         while not self._stop.is_set():
             try:
-                for message in self._subscribe():
+                messages = self._messages = self._subscribe()
+                for message in messages:
                     if self._stop.is_set():
                         return
                     snapshot = snapshot.after(message)
@@ -60,6 +103,9 @@ class Reader:
                 snapshot = snapshot.lost(snapshot.problem or "the connection ended")
             except (ServiceError, ProtocolError) as error:
                 snapshot = snapshot.lost(str(error))
+            finally:
+                # Dropped here, a connection closes here, not while the interpreter ends.
+                messages = self._messages = None
             self._latest.put(snapshot)
             self._stop.wait(self._waits[min(tries, len(self._waits) - 1)])
             tries += 1

@@ -5,7 +5,18 @@ from enum import StrEnum
 
 from realtime_mer.client import Gap
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.protocol import Bye, Hello, ServerMessage, StatusMessage
+from realtime_mer.protocol import (
+    Bye,
+    Hello,
+    LevelMessage,
+    Marker,
+    RecordingState,
+    ServerMessage,
+    StatusMessage,
+)
+
+_LEVELS = 64  # six seconds, for a window that was held up
+_MARKERS = 64
 
 
 class Link(StrEnum):
@@ -23,26 +34,32 @@ class Snapshot:
     Attributes:
         link: whether the service is there.
         problem: why it is not, empty otherwise.
-        model: name of its model, None before it has spoken.
+        hello: what it said of itself, None before it has spoken.
         source: where its sound comes from, None before it has said so.
         estimate: its latest, None before the first.
         status: what it last said of the sound, None before the first word.
         detail: what it said about that status, may be empty.
+        recording: what is recorded there; None for nothing, or before it has said so.
+        levels: its last levels, oldest first, at most 64.
+        markers: its last markers, oldest first, at most 64.
     """
 
     link: Link = Link.CONNECTING
     problem: str = ""
-    model: str | None = None
+    hello: Hello | None = None
     source: str | None = None
     estimate: Estimate | None = None
     status: Status | None = None
     detail: str = ""
+    recording: RecordingState | None = None
+    levels: tuple[LevelMessage, ...] = ()
+    markers: tuple[Marker, ...] = ()
 
     def after(self, message: ServerMessage | Gap) -> "Snapshot":
         """Return what is known once a message has come; most types change nothing."""
         match message:
             case Hello():
-                return replace(self, link=Link.CONNECTED, problem="", model=message.model)
+                return replace(self, link=Link.CONNECTED, problem="", hello=message)
             case Estimate():
                 same = message.status is self.status
                 return replace(
@@ -53,8 +70,16 @@ class Snapshot:
                 )
             case StatusMessage():
                 return replace(
-                    self, status=message.status, detail=message.detail, source=message.source
+                    self,
+                    status=message.status,
+                    detail=message.detail,
+                    source=message.source,
+                    recording=message.recording,
                 )
+            case LevelMessage():
+                return replace(self, levels=(*self.levels[1 - _LEVELS :], message))
+            case Marker():
+                return replace(self, markers=(*self.markers[1 - _MARKERS :], message))
             case Bye():
                 return self.lost(f"the service ended: {message.reason}")
             case _:

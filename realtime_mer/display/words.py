@@ -9,6 +9,7 @@ STATUS_WORDS = {
     Status.NO_SIGNAL: "no signal",
     Status.GAP: "gap",
     Status.RECONNECTING: "reconnecting",
+    Status.PAUSED: "paused",
 }
 """A short name for every status."""
 
@@ -19,6 +20,7 @@ STATUS_NOTES = {
     Status.NO_SIGNAL: "only zeros arrive: a denied permission or a paused player",
     Status.GAP: "samples were lost",
     Status.RECONNECTING: "the sound device is gone; the last estimate is held",
+    Status.PAUSED: "no estimates until somebody lets it go on",
 }
 """What each status means for the numbers beside it; empty where there is nothing to add."""
 

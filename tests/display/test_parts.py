@@ -1,5 +1,6 @@
 """The parts of the display that need no Qt."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,14 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer import display
-from realtime_mer.display.history import History, runs
+from realtime_mer.control import Failed, Pause, Record, parse_command
+from realtime_mer.display.history import History, Spectrum, runs, thinned
 from realtime_mer.display.latest import Latest
+from realtime_mer.display.pipe import SessionPipe
+from realtime_mer.display.plane import evasion
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Link, Snapshot
+from realtime_mer.display.turns import Held, Turns
 from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS, clock, signed
 from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import Bye, Hello, LevelMessage, ServerMessage, StatusMessage
+from realtime_mer.protocol import (
+    Bye,
+    Hello,
+    LevelMessage,
+    Marker,
+    ServerMessage,
+    StatusMessage,
+)
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
@@ -117,7 +129,7 @@ def test_a_snapshot_follows_the_messages() -> None:
         source="USB microphone",
     )
     snapshot = Snapshot().after(HELLO).after(estimate)
-    assert (snapshot.link, snapshot.model) == (Link.CONNECTED, "default")
+    assert (snapshot.link, snapshot.hello) == (Link.CONNECTED, HELLO)
     assert (snapshot.estimate, snapshot.status) == (estimate, Status.MUSIC)
 
     held = snapshot.after(away)
@@ -125,7 +137,12 @@ def test_a_snapshot_follows_the_messages() -> None:
     assert (held.status, held.source) == (Status.RECONNECTING, "USB microphone")
     assert held.after(sample_estimate(status=Status.RECONNECTING)).detail == away.detail
     assert held.after(estimate).detail == ""
-    assert held.after(LevelMessage(t=5, level_dbfs=-9, peak_dbfs=-3)) == held
+    level, marker = LevelMessage(t=5, level_dbfs=-9, peak_dbfs=-3), Marker(label="drop", t=5.0)
+    for _ in range(1000):
+        held = held.after(level).after(marker)
+    assert set(held.levels) == {level}
+    assert set(held.markers) == {marker}
+    assert len(held.levels) == len(held.markers) == 64
 
     gone = held.after(Bye(reason="stopped by the user"))
     assert (gone.link, gone.estimate) == (Link.RECONNECTING, estimate)
@@ -147,7 +164,14 @@ def test_the_reader_says_that_the_service_is_away_and_goes_on_when_it_returns() 
 
     calls = iter(range(10))
 
-    def subscribe() -> Iterator[ServerMessage]:
+    class Messages:
+        def __iter__(self) -> Iterator[ServerMessage]:
+            return messages()
+
+        def mark(self, label: str, *, id: str = "") -> None:
+            raise ServiceError("not in this test")
+
+    def messages() -> Iterator[ServerMessage]:
         match next(calls):
             case 0:
                 raise ServiceError("nobody answers at ws://x")
@@ -159,7 +183,7 @@ def test_the_reader_says_that_the_service_is_away_and_goes_on_when_it_returns() 
                 yield second
                 release.wait()
 
-    reader = Reader(subscribe, latest=Recorder(Snapshot()), waits=(0.0,))
+    reader = Reader(Messages, latest=Recorder(Snapshot()), waits=(0.0,))
     reader.start()
     assert done.wait(30)
     links = [snapshot.link for snapshot in seen]
@@ -175,3 +199,107 @@ def test_the_reader_says_that_the_service_is_away_and_goes_on_when_it_returns() 
     ]
     assert seen[0].problem == "nobody answers at ws://x"
     assert seen[3].problem == "the connection ended"
+
+
+def test_a_thinned_line_holds_the_means_of_fixed_cells_and_the_newest_row() -> None:
+    history = History(capacity=100)
+    for number in range(9):
+        history.add(sample_estimate(t=number / 4, valence=number / 10))
+    cells = thinned(history.rows(), step=1.0)
+    np.testing.assert_allclose(cells[:, 1], [0.15, 0.55, 0.8])
+    history.add(sample_estimate(t=2.25, valence=0.9))
+    np.testing.assert_allclose(thinned(history.rows(), step=1.0)[:2, 1], [0.15, 0.55])
+
+
+def test_a_thinned_line_keeps_a_hole() -> None:
+    history = History(capacity=100)
+    for t in (1.0, 1.1, 9.0, 9.1):
+        history.add(sample_estimate(t=t))
+    assert len(runs(thinned(history.rows(), step=0.5))) == 2
+
+
+@given(capacity=st.integers(1, 9), count=st.integers(1, 40))
+def test_the_spectrum_keeps_exactly_the_last_columns(capacity: int, count: int) -> None:
+    spectrum = Spectrum(capacity=capacity, bands=2)
+    for number in range(count):
+        assert spectrum.add(0.1 * (number + 1), (number, 255), hop=0.1)
+    kept = list(range(count))[-capacity:]
+    columns = spectrum.columns()
+    assert columns.shape == (capacity, 2)
+    assert columns[-len(kept) :, 0].tolist() == kept
+
+
+def test_hops_that_never_came_are_empty_columns() -> None:
+    spectrum = Spectrum(capacity=5, bands=1)
+    spectrum.add(0.1, (7,), hop=0.1)
+    spectrum.add(0.4, (9,), hop=0.1)
+    assert spectrum.columns()[:, 0].tolist() == [0, 7, 0, 0, 9]
+    assert not spectrum.add(0.4, (9,), hop=0.1)
+    assert not spectrum.add(0.5, (9, 9), hop=0.1)
+    spectrum.add(0.1, (3,), hop=0.1)  # begun anew
+    assert spectrum.columns()[:, 0].tolist() == [0, 0, 0, 0, 3]
+
+
+def test_one_part_is_drawn_at_a_time_and_each_at_most_so_often() -> None:
+    turns, drawn = Turns(), list[str]()
+    turns.add("fast", lambda: drawn.append("fast"), period=0.0)
+    turns.add("slow", lambda: drawn.append("slow"), period=1.0)
+    for frame in range(20):
+        turns.want("fast", "slow")
+        turns.take(frame / 10)
+    assert drawn.count("slow") == 2
+    assert drawn.count("fast") == 18
+    turns.take(9.0)
+    turns.take(9.0)
+    assert not turns.take(9.0)
+
+
+def test_a_word_is_held_until_its_successor_has_stood() -> None:
+    held = Held(0.4)
+    said = [("calm", 0.0), ("sad", 0.1), ("calm", 0.2), ("sad", 0.3), ("sad", 0.6), ("sad", 0.8)]
+    shown = []
+    for word, now in said:
+        held.offer(word, now=now)
+        shown.append(held.word)
+    assert shown == ["calm"] * 5 + ["sad"]
+
+
+@given(across=st.floats(-60, 60), down=st.floats(-60, 60), side=st.sampled_from([-1, 0, 1]))
+def test_a_word_is_never_under_the_point(across: float, down: float, side: int) -> None:
+    reach, radius = (40.0, 8.0), 15.0
+    shift, _ = evasion(across, down, reach=reach, radius=radius, side=side)
+    beside = abs(across) >= reach[0] + radius
+    assert beside or abs(down - shift) >= reach[1] + radius - 1e-9
+
+
+def test_a_word_does_not_flutter_about_a_point_that_trembles() -> None:
+    side, sides = 0, set()
+    for number in range(100):
+        _, side = evasion(0.0, (-1) ** number * 2.0, reach=(40.0, 8.0), radius=15.0, side=side)
+        sides.add(side)
+    assert len(sides) == 1
+
+
+def test_the_pipe_carries_commands_one_way_and_reports_the_other() -> None:
+    from_session, to_window = os.pipe()
+    from_window, to_session = os.pipe()
+    pipe = SessionPipe(from_session, to_session)
+    assert pipe.send(Pause())
+    assert parse_command(os.read(from_window, 4096)) == Pause()
+    failed = Failed(do="source", message="no such device")
+    os.write(to_window, b"noise\n" + failed.to_json().encode()[:9])
+    os.write(to_window, failed.to_json().encode()[9:] + b"\n")
+    os.close(to_window)
+    reports = []
+    while not pipe.ended:
+        threading.Event().wait(0.005)
+    reports += pipe.take()
+    assert reports == [failed]
+
+
+def test_a_session_that_reads_nothing_holds_up_nobody_and_is_told() -> None:
+    from_session, _to_window = os.pipe()
+    _from_window, to_session = os.pipe()
+    pipe = SessionPipe(from_session, to_session)
+    asked = Record(name="x" * 200, sound=False)
+    assert not all(pipe.send(asked) for _ in range(100_000))

@@ -62,13 +62,13 @@ def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> 
             waits=(0.05,),
         )
         reader.start()
-        qtbot.waitUntil(lambda: window.mood.text() == "calm", timeout=SECONDS * 1000)
-        assert window.status.text() == "music"
-        assert "model default" in window.origin.toolTip()
-    qtbot.waitUntil(lambda: window.status.text() == "reconnecting", timeout=SECONDS * 1000)
+        qtbot.waitUntil(lambda: window.face.mood.text() == "calm", timeout=SECONDS * 1000)
+        assert window.face.status.text() == "music"
+        assert "model default" in window.face.origin.toolTip()
+    qtbot.waitUntil(lambda: window.face.status.text() == "reconnecting", timeout=SECONDS * 1000)
     with playing(port=port, mood="sad"):
-        qtbot.waitUntil(lambda: window.mood.text() == "sad", timeout=SECONDS * 1000)
-        assert window.status.text() == "music"
+        qtbot.waitUntil(lambda: window.face.mood.text() == "sad", timeout=SECONDS * 1000)
+        assert window.face.status.text() == "music"
         reader.stop()
 
 
@@ -104,7 +104,7 @@ def test_a_screenshot_of_a_running_service_is_written(tmp_path: Path) -> None:
         )
     assert (result.returncode, result.stderr) == (0, "")
     image = QImage(str(picture))
-    assert (image.width(), image.height()) == (1200, 800)
+    assert (image.width(), image.height()) == (1280, 800)
 
 
 def test_the_process_of_the_window_does_not_load_torch() -> None:

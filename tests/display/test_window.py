@@ -1,27 +1,56 @@
 """The window: what it shows, and that it shows nothing twice and keeps nothing for ever."""
 
 import gc
+import math
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import psutil
 import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtGui import QAction, QFontMetricsF, QImage
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from realtime_mer.control import (
+    ChangeSource,
+    Command,
+    DeviceEntry,
+    Devices,
+    Failed,
+    Pause,
+    Record,
+    Report,
+    Reset,
+    Resume,
+    SessionState,
+    StopRecording,
+)
 from realtime_mer.display.bars import Bars
+from realtime_mer.display.dialogs import RecordDialog, WordsDialog
 from realtime_mer.display.history import History
 from realtime_mer.display.latest import Latest
+from realtime_mer.display.menus import MENUS
+from realtime_mer.display.meter import LevelMeter
+from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.plane import TRAIL_SECONDS, Plane
+from realtime_mer.display.preferences import Preferences, load
+from realtime_mer.display.reading import Reading
 from realtime_mer.display.snapshot import Link, Snapshot
-from realtime_mer.display.timelines import SECONDS, TimeLine
+from realtime_mer.display.theme import DJ, THEMES, LayoutName
+from realtime_mer.display.timelines import POINTS, TimeLine
+from realtime_mer.display.waterfall import Waterfall
 from realtime_mer.display.window import Window
 from realtime_mer.display.words import STATUS_WORDS
-from realtime_mer.emotion import MOOD_WORDS
+from realtime_mer.emotion import MOOD_WORDS, nearest_mood
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.protocol import Hello, LevelMessage, Marker, RecordingState
 from tests.samples import sample_estimate
 
 URL = "ws://127.0.0.1:8765"
+HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
 
 
 class Service:
@@ -32,28 +61,35 @@ class Service:
         self.window = Window(self.latest, url=URL)
         qtbot.addWidget(self.window)
         self.now = 1000.0
+        self.window.grab()  # lays it out
 
     def says(self, estimate: Estimate, *, status: Status | None = None) -> None:
         """Show an estimate, and then wait the tenth of a second that it takes to glide there."""
         self.latest.put(
             Snapshot(
                 link=Link.CONNECTED,
-                model="default",
+                hello=HELLO,
                 estimate=estimate,
                 status=status or estimate.status,
             )
         )
         self.window.refresh(self.now)
-        self.now += 0.1
-        self.window.refresh(self.now)
+        self.frames(6, seconds=0.1)
+
+    def frames(self, count: int, *, seconds: float) -> None:
+        """Let time pass, with so many looks into the slot."""
+        for _ in range(count):
+            self.now += seconds / count
+            self.window.refresh(self.now)
 
     def settles(self) -> None:
         """Wait until everything that was said is drawn."""
-        self.now += 1.0
-        self.window.refresh(self.now)
+        self.frames(60, seconds=1.5)
 
     def words(self) -> str:
-        return " ".join(label.text() for label in self.window.findChildren(QLabel))
+        readings = [part.text() for part in self.window.findChildren(Reading)]
+        labels = [part.text() for part in self.window.findChildren(QLabel)]
+        return " ".join([*readings, *labels, self.window.face.meter.words()])
 
 
 @pytest.fixture
@@ -63,7 +99,7 @@ def service(qtbot: QtBot) -> Service:
 
 def test_the_point_stands_where_the_first_estimate_is(service: Service) -> None:
     service.says(sample_estimate(valence=0.3, arousal=-0.6))
-    assert service.window.plane.position() == pytest.approx((0.3, -0.6))
+    assert service.window.face.plane.position() == pytest.approx((0.3, -0.6))
 
 
 def test_the_point_glides_from_one_estimate_to_the_next(service: Service) -> None:
@@ -75,7 +111,7 @@ def test_the_point_glides_from_one_estimate_to_the_next(service: Service) -> Non
             status=Status.MUSIC,
         )
     )
-    plane = service.window.plane
+    plane = service.window.face.plane
     service.window.refresh(service.now)
     assert plane.position() == pytest.approx((0.0, 0.0))
     service.window.refresh(service.now + 0.05)
@@ -86,56 +122,80 @@ def test_the_point_glides_from_one_estimate_to_the_next(service: Service) -> Non
 
 def test_the_ellipse_reaches_one_standard_deviation_to_each_side(service: Service) -> None:
     service.says(sample_estimate(valence=0.1, arousal=0.2, valence_sd=0.3, arousal_sd=0.15))
-    ellipse = service.window.plane.ellipse
-    edges = ellipse.mapToParent(ellipse.rect()).boundingRect()
+    edges = service.window.face.plane.ellipse()
     assert (edges.left(), edges.right()) == pytest.approx((0.1 - 0.3, 0.1 + 0.3))
     assert (edges.top(), edges.bottom()) == pytest.approx((0.2 - 0.15, 0.2 + 0.15))
 
 
-def test_right_is_pleasant_and_up_is_energetic_on_screen(service: Service) -> None:
-    view = service.window.plane.getPlotItem().getViewBox()
-    centre, right, up = (
-        view.mapViewToScene(view.viewRect().center().__class__(*place))
-        for place in ((0, 0), (0.5, 0), (0, 0.5))
-    )
+def test_right_is_pleasant_and_up_is_energetic_on_screen(qtbot: QtBot) -> None:
+    plane = Plane(DJ)
+    qtbot.addWidget(plane)
+    plane.resize(700, 500)
+    plane.grab()
+    centre, right, up = (plane.on_screen(*place) for place in ((0, 0), (0.5, 0), (0, 0.5)))
     assert right.x() > centre.x()
     assert up.y() < centre.y()
     assert right.x() - centre.x() == pytest.approx(centre.y() - up.y(), rel=0.01)
 
 
 def test_every_mood_word_stands_at_its_place(qtbot: QtBot) -> None:
-    plane = Plane()
+    plane = Plane(DJ, words={"calm": "ruhig"})
     qtbot.addWidget(plane)
-    shown = {
-        item.toPlainText(): (item.pos().x(), item.pos().y())
-        for item in plane.getPlotItem().items
-        if hasattr(item, "toPlainText")
-    }
+    plane.resize(800, 800)
+    plane.grab()
     for mood in MOOD_WORDS:
-        assert shown[mood.word] == (mood.valence, mood.arousal)
+        home, drawn = plane.on_screen(mood.valence, mood.arousal), plane.word_rect(mood.word)
+        assert abs(drawn.center().x() - home.x()) <= 1
+        assert abs(drawn.center().y() - home.y()) <= 1
+
+
+@pytest.mark.parametrize("layout", list(THEMES))
+def test_the_mood_word_is_never_under_the_point(qtbot: QtBot, layout: LayoutName) -> None:
+    theme = THEMES[layout]
+    plane = Plane(theme)
+    qtbot.addWidget(plane)
+    plane.resize(560, 560)
+    plane.grab()
+    now = 0.0
+    for number in range(400):
+        angle = number / 200 * math.pi
+        valence, arousal = 0.6 * math.cos(angle), 0.6 * math.sin(angle)
+        mood = nearest_mood(valence, arousal)
+        t = 0.1 * (number + 1)
+        plane.show_estimate(
+            sample_estimate(t=t, valence=valence, arousal=arousal, mood=mood), now=now
+        )
+        plane.show_mood(mood)
+        now += 0.1
+        plane.advance(now)
+        point, word = plane.on_screen(*plane.position()), plane.word_rect(mood)
+        aside = max(word.left() - point.x(), point.x() - word.right(), 0.0)
+        below = max(word.top() - point.y(), point.y() - word.bottom(), 0.0)
+        assert math.hypot(aside, below) >= theme.dot - 2
 
 
 def test_the_trail_holds_the_last_thirty_seconds_and_no_more(service: Service) -> None:
     for number in range(1000):
         service.says(sample_estimate(t=0.1 * number, valence=number / 1000))
-    drawn = np.concatenate([piece.getData()[0] for piece in service.window.plane.trail])
-    assert drawn.min() * 100 >= 99.9 - TRAIL_SECONDS - 0.11
-    assert drawn.max() == pytest.approx(0.998)  # the estimate before the one where the point is
+    drawn = service.window.face.plane.trail()[:, 0]
+    assert drawn.min() * 100 >= 99.9 - TRAIL_SECONDS - 1.0
+    assert drawn.max() > 0.98
 
 
 def test_the_time_lines_reach_two_minutes_back(service: Service) -> None:
     for number in range(1500):
         service.says(sample_estimate(t=0.1 * number, valence=0.5, arousal=-0.25))
     service.settles()
-    for line, value in zip(service.window.lines, (0.5, -0.25), strict=True):
+    for line, value in zip(service.window.face.lines, (0.5, -0.25), strict=True):
         seconds, values = line.line.getData()
-        assert seconds[0] == pytest.approx(-SECONDS, abs=0.11)
+        assert seconds[0] == pytest.approx(-DJ.line_s, abs=0.6)
         assert seconds[-1] == 0
-        assert set(values) == {value}
+        assert values == pytest.approx(value)
+        assert len(values) <= POINTS + 2
 
 
 def test_the_band_of_a_time_line_is_one_standard_deviation_each_way(qtbot: QtBot) -> None:
-    line = TimeLine("valence", colour="#ffffff", column=1, sd_column=3)
+    line = TimeLine("valence", theme=DJ, colour="#ffffff", column=1, sd_column=3)
     qtbot.addWidget(line)
     history = History(capacity=10)
     for t in (1.0, 1.1, 1.2):
@@ -150,54 +210,60 @@ def test_a_hole_in_time_is_a_hole_in_the_lines(service: Service) -> None:
     for t in (1.0, 1.1, 50.0, 50.1):
         service.says(sample_estimate(t=t))
     service.settles()
-    _, values = service.window.lines[0].line.getData()
+    _, values = service.window.face.lines[0].line.getData()
     assert np.isnan(values).sum() == 1
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_told_in_words(service: Service, status: Status) -> None:
     service.says(sample_estimate(status=status))
-    assert service.window.status.text() == STATUS_WORDS[status]
+    assert service.window.face.status.text() == STATUS_WORDS[status]
 
 
 def test_only_music_is_drawn_as_certain(service: Service) -> None:
-    point, pictures = service.window.plane.point, {}
+    plane = service.window.face.plane
+    service.window.resize(1000, 700)
     for number, status in enumerate(Status):
-        service.says(sample_estimate(t=float(number + 1), status=status))
-        pictures[status] = (point.brush().color().name(), point.pen().color().name())
-    music = pictures.pop(Status.MUSIC)
-    assert music not in pictures.values()
+        service.says(sample_estimate(t=float(number + 1), status=status, valence=0.0, arousal=0.3))
+        service.settles() if status is not Status.MUSIC else service.frames(30, seconds=0.5)
+        picture = plane.grab().toImage()
+        ratio = picture.devicePixelRatio()
+        place = plane.on_screen(0.0, 0.3) * ratio
+        filled = picture.pixelColor(place.toPoint()).name() == DJ.point
+        assert filled is (status is Status.MUSIC)
 
 
 def test_a_service_that_is_away_is_told_in_words_until_it_returns(service: Service) -> None:
     service.says(sample_estimate(t=1.0))
     service.latest.put(service.latest.get()[1].lost("nobody answers"))
     service.window.refresh(service.now)
-    assert service.window.status.text() == "reconnecting"
+    assert service.window.face.status.text() == "reconnecting"
     assert "nobody answers" in service.words()
-    assert "not connected" in service.window.origin.toolTip()
+    assert "not connected" in service.window.face.origin.toolTip()
     service.says(sample_estimate(t=0.1, mood="sad"))
-    assert service.window.status.text() == "music"
-    assert service.window.mood.text() == "sad"
+    service.frames(30, seconds=0.5)
+    assert service.window.face.status.text() == "music"
+    assert service.window.face.mood.text() == "sad"
 
 
 def test_a_service_that_falls_silent_is_not_taken_for_music(service: Service) -> None:
     service.says(sample_estimate())
     service.window.refresh(service.now + 7.0)
-    assert service.window.status.text() == "waiting"
-    assert "no estimate for 7 s" in service.window.note.text()
+    assert service.window.face.status.text() == "waiting"
+    assert "no estimate for 7 s" in service.window.face.note.text()
 
 
 def test_a_device_that_is_gone_is_told_though_no_estimate_comes(service: Service) -> None:
     service.says(sample_estimate(), status=Status.RECONNECTING)
     service.window.refresh(service.now + 60.0)
-    assert service.window.status.text() == "reconnecting"
+    assert service.window.face.status.text() == "reconnecting"
 
 
 def test_the_health_of_the_stream_is_shown(service: Service) -> None:
     service.says(
         sample_estimate(level_dbfs=-23.4, latency_ms=17.2, xruns=3, skipped=5, state_age_s=65.0)
     )
+    service.settles()
     words = service.words()
     for part in ("−23 dBFS", "latency 17 ms", "xruns 3", "skipped 5", "state age 1:05", "default"):
         assert part in words
@@ -205,6 +271,7 @@ def test_the_health_of_the_stream_is_shown(service: Service) -> None:
 
 def test_a_stream_without_a_clock_has_no_latency(service: Service) -> None:
     service.says(sample_estimate(latency_ms=None))
+    service.settles()
     assert "latency –" in service.words()
 
 
@@ -212,37 +279,44 @@ def test_nothing_is_drawn_when_nothing_is_new(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.says(sample_estimate())
-    service.settles()
+    service.frames(30, seconds=0.5)
     calls: list[str] = []
     for kind, method in (
         (TimeLine, "show_rows"),
-        (Plane, "show_estimate"),
+        (Plane, "update"),
         (Bars, "update"),
+        (Reading, "update"),
         (QLabel, "setText"),
     ):
         monkeypatch.setattr(kind, method, lambda *_, name=method, **__: calls.append(name))
-    monkeypatch.setattr(service.window.plane.tip, "setData", lambda *_: calls.append("tip"))
     drawn = [service.window.refresh(service.now + frame / 60) for frame in range(45)]
     assert not any(drawn)
     assert calls == []
 
 
-def test_the_point_moves_sixty_times_a_second_and_the_slow_lines_four_times(
+def test_a_frame_draws_one_slow_part_at_most_and_the_point_sixty_times_a_second(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.says(sample_estimate(t=1.0))
-    service.settles()
-    lines: list[int] = []
-    monkeypatch.setattr(TimeLine, "show_rows", lambda *_: lines.append(frame))
+    service.frames(30, seconds=0.5)
+    slow: list[int] = []
+    frame = 0
+    for kind, method in (
+        (TimeLine, "show_rows"),
+        (Plane, "show_trail"),
+        (Bars, "show_shares"),
+        (Waterfall, "show_columns"),
+    ):
+        monkeypatch.setattr(kind, method, lambda *_, **__: slow.append(frame))
     moved = 0
     for frame in range(120):  # two seconds
         if frame % 6 == 0:
-            estimate = sample_estimate(t=1.1 + frame / 60, valence=(-1) ** (frame // 6) * 0.5)
+            estimate = sample_estimate(t=1.7 + frame / 60, valence=(-1) ** (frame // 6) * 0.5)
             service.latest.put(replace(service.latest.get()[1], estimate=estimate))
         moved += service.window.refresh(service.now + frame / 60)
     assert moved == 120
-    assert len(lines) // len(service.window.lines) in range(6, 9)
-    assert service.window.refresh(service.now + 10.0)  # and the last one is drawn too
+    assert len(slow) == len(set(slow))
+    assert len(slow) > 20
 
 
 @pytest.mark.slow
@@ -258,10 +332,13 @@ def test_nothing_grows_over_ten_thousand_estimates(service: Service) -> None:
 
     play(1, 5000)  # every buffer is full by now
     process = psutil.Process()
-    items, before = len(service.window.plane.scene().items()), process.memory_info().rss
+    items, before = (
+        sum(len(line.scene().items()) for line in service.window.face.lines),
+        process.memory_info().rss,
+    )
     play(5001, 5000)
     gc.collect()
-    assert len(service.window.plane.scene().items()) == items
+    assert sum(len(line.scene().items()) for line in service.window.face.lines) == items
     # Estimates take about 1 kB each: to keep those of 5000 hops would take 5 MB.
     grown = process.memory_info().rss - before
     assert grown < 3_000_000
@@ -270,12 +347,12 @@ def test_nothing_grows_over_ten_thousand_estimates(service: Service) -> None:
 def test_the_bars_show_the_shares(service: Service) -> None:
     estimate = sample_estimate()
     service.says(estimate)
-    assert service.window.gems.shares() == pytest.approx(dict(estimate.gems))
-    assert service.window.quadrants.shares() == pytest.approx(dict(estimate.quadrants))
+    assert service.window.face.gems.shares() == pytest.approx(dict(estimate.gems))
+    assert service.window.face.quadrants.shares() == pytest.approx(dict(estimate.quadrants))
 
 
 def test_a_long_bar_is_drawn_longer(qtbot: QtBot) -> None:
-    bars = Bars("title", labels={"a": "a"}, colours={"a": "#ff0000"})
+    bars = Bars("title", labels={"a": "a"}, colours={"a": "#ff0000"}, theme=DJ)
     qtbot.addWidget(bars)
     bars.resize(400, 60)
 
@@ -293,9 +370,13 @@ def test_a_long_bar_is_drawn_longer(qtbot: QtBot) -> None:
     assert whole == pytest.approx(2 * half, rel=0.1)
 
 
-@pytest.mark.parametrize("size", [(1200, 800), (900, 640), (2560, 1440)])
-def test_no_text_is_cut_off(qtbot: QtBot, service: Service, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("layout", list(THEMES))
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
+def test_no_text_is_cut_off(
+    qtbot: QtBot, service: Service, layout: str, size: tuple[int, int]
+) -> None:
     window = service.window
+    window.arrange(layout)
     service.says(
         sample_estimate(
             mood="distressed", status=Status.WARMING_UP, level_dbfs=-120.0, valence=-0.5, xruns=99
@@ -304,27 +385,293 @@ def test_no_text_is_cut_off(qtbot: QtBot, service: Service, size: tuple[int, int
     window.resize(*size)
     with qtbot.waitExposed(window):
         window.show()
-    window.refresh(service.now)
-    qtbot.waitUntil(lambda: window.mood.width() >= window.mood.sizeHint().width())
-    assert (window.width(), window.height()) == size
-    for name in ("mood", "valence", "arousal", "status", "level", "health"):
-        label = getattr(window, name)
-        assert label.width() >= label.sizeHint().width(), name
-        assert label.height() >= label.sizeHint().height(), name
-    assert window.note.height() >= window.note.heightForWidth(window.note.width())
+    service.settles()
+    qtbot.waitUntil(lambda: window.face.width() == size[0])  # no scroll bar
+    for part in window.face.findChildren(Reading):
+        if part.text() and part is not window.face.origin:
+            font = QFontMetricsF(part.font())
+            assert font.horizontalAdvance(part.text()) <= part.width(), part.text()
+    for bars in (window.face.gems, window.face.quadrants):
+        assert bars.height() >= bars.minimumSizeHint().height()
 
 
-def test_a_long_source_name_is_shortened_on_screen_and_whole_in_the_tool_tip(
-    qtbot: QtBot, service: Service
-) -> None:
-    window, name = service.window, "a very long device name " * 10
+def test_a_long_source_name_is_whole_in_the_tool_tip(service: Service) -> None:
+    name = "a very long device name " * 10
     service.says(sample_estimate())
     service.latest.put(replace(service.latest.get()[1], source=name))
-    with qtbot.waitExposed(window):
-        window.show()
-    window.refresh(service.now)
-    assert name in window.origin.toolTip()
-    qtbot.waitUntil(lambda: "…" in window.origin.text())
-    assert window.origin.text().endswith(URL)
-    drawn = window.origin.fontMetrics().horizontalAdvance(window.origin.text())
-    assert drawn <= window.origin.width()
+    service.window.refresh(service.now)
+    assert name in service.window.face.origin.toolTip()
+
+
+# -- what can be asked for --------------------------------------------------------------------
+
+
+class Session:
+    """Stands in for the pipe to a session: keeps what it was asked and reports what it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[Command] = []
+        self.reports: list[Report] = []
+        self.ended = False
+        self.busy = False
+
+    def send(self, command: Command) -> bool:
+        if not self.busy:
+            self.asked.append(command)
+        return not self.busy
+
+    def take(self) -> list[Report]:
+        reports, self.reports = self.reports, []
+        return reports
+
+
+STATE = SessionState(
+    paused=False, source="mic", device=None, title="Built-in mic", recording=None, sound=False
+)
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session()
+
+
+@pytest.fixture
+def controlled(qtbot: QtBot, session: Session) -> Window:
+    window = Window(Latest(Snapshot()), url=URL, pipe=cast(SessionPipe, session))
+    qtbot.addWidget(window)
+    session.reports.append(STATE)
+    window.refresh(1.0)
+    session.asked.clear()
+    return window
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("pause", Pause()),
+        ("reset", Reset()),
+        ("mic", ChangeSource(source="mic")),
+        ("system", ChangeSource(source="system")),
+        ("demo", ChangeSource(source="demo")),
+    ],
+)
+def test_the_menu_asks_the_session(
+    controlled: Window, session: Session, name: str, command: Command
+) -> None:
+    controlled.menus.actions[name].trigger()
+    assert session.asked == [command]
+
+
+def test_pausing_again_resumes(controlled: Window, session: Session) -> None:
+    session.reports.append(replace(STATE, paused=True))
+    controlled.refresh(2.0)
+    controlled.menus.actions["pause"].trigger()
+    assert session.asked == [Resume()]
+
+
+def test_a_device_that_is_chosen_is_asked_for_by_name_and_ticked_once_it_is_used(
+    controlled: Window, session: Session
+) -> None:
+    entry = DeviceEntry(kind="mic", name="Scarlett", default=False)
+    session.reports.append(Devices(devices=(entry,)))
+    controlled.refresh(2.0)
+
+    def action() -> QAction:
+        return controlled.menus.devices.actions()[-1]
+
+    action().trigger()
+    assert session.asked[-1] == ChangeSource(source="mic", device="Scarlett")
+    assert not action().isChecked()
+    session.reports.append(replace(STATE, device="Scarlett", title="Scarlett"))
+    controlled.refresh(3.0)
+    assert action().isChecked()
+    assert "Scarlett" in controlled.notice.text()
+
+
+def test_a_source_that_cannot_be_opened_is_told_with_what_is_heard_still(
+    controlled: Window, session: Session
+) -> None:
+    session.reports.append(Failed(do="source", message="There is no device 'x'."))
+    controlled.refresh(2.0)
+    assert controlled.notice.text() == ("There is no device 'x'. Still listening to Built-in mic.")
+
+
+def test_a_recording_is_begun_and_ended(controlled: Window, session: Session) -> None:
+    actions = controlled.menus.actions
+    assert actions["record"].isEnabled()
+    assert not actions["stop"].isEnabled()
+    actions["record"].trigger()
+    (dialog,) = controlled.findChildren(RecordDialog)
+    assert not dialog.sound.isChecked()
+    dialog.name.setText("friday")
+    dialog.sound.setChecked(True)
+    dialog.accept()
+    assert session.asked == [Record(name="friday", sound=True)]
+    session.reports.append(replace(STATE, recording="friday", sound=True))
+    controlled.refresh(2.0)
+    assert not actions["record"].isEnabled()
+    assert actions["stop"].isEnabled()
+    actions["stop"].trigger()
+    assert session.asked[-1] == StopRecording()
+
+
+@pytest.mark.parametrize("layout", list(THEMES))
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, ""),
+        (RecordingState(estimates=True, sound=False), "● REC estimates, no sound"),
+        (RecordingState(estimates=True, sound=True), "● REC estimates and SOUND"),
+        (RecordingState(estimates=False, sound=False), "recording stopped"),
+    ],
+)
+def test_what_is_recorded_is_said(
+    service: Service, layout: str, state: RecordingState | None, words: str
+) -> None:
+    service.window.arrange(layout)
+    service.says(sample_estimate())
+    service.latest.put(replace(service.latest.get()[1], recording=state))
+    service.window.refresh(service.now)
+    assert service.window.face.recording.text() == words
+
+
+def test_a_busy_session_is_told(controlled: Window, session: Session) -> None:
+    session.busy = True
+    controlled.menus.actions["reset"].trigger()
+    assert "busy" in controlled.notice.text()
+
+
+def test_a_window_that_may_only_watch_says_why(service: Service) -> None:
+    for items in MENUS.values():
+        for item in items:
+            action = service.window.menus.actions[item.name]
+            assert action.isEnabled() is not item.controls or item.name == "stop"
+            assert ("live" in action.toolTip()) is item.controls
+
+
+def test_the_end_of_the_session_closes_its_window(controlled: Window, session: Session) -> None:
+    controlled.show()
+    session.ended = True
+    controlled.refresh(2.0)
+    assert not controlled.isVisible()
+
+
+def test_every_item_has_a_key_of_its_own() -> None:
+    keys = [key for items in MENUS.values() for item in items for key in item.keys]
+    assert len(keys) == len(set(keys)) >= sum(map(len, MENUS.values()))
+
+
+def test_a_marker_is_said_once_it_has_come_back_and_a_lost_one_after_a_while(
+    qtbot: QtBot,
+) -> None:
+    marks: list[tuple[str, str]] = []
+    latest = Latest(Snapshot())
+
+    def mark(label: str, id: str) -> bool:
+        marks.append((label, id))
+        return True
+
+    window = Window(latest, url=URL, mark=mark, layout="therapy")
+    qtbot.addWidget(window)
+    assert window.face.notes is not None
+    window.show()
+    window.face.notes.note.setText("tears")
+    window.face.notes.mark.click()
+    assert "not set" in window.notice.text()
+    assert marks == []
+    latest.put(Snapshot(link=Link.CONNECTED))
+    window.refresh(1.0)
+    window.face.notes.mark.click()
+    ((label, id),) = marks
+    assert (label, window.face.notes.note.text()) == ("tears", "tears")
+    latest.put(Snapshot(link=Link.CONNECTED, markers=(Marker(label=label, id=id, t=83.0),)))
+    window.refresh(2.0)
+    assert "1:23" in window.notice.text()
+    assert window.face.notes.note.text() == ""
+    assert window.face.notes.markers.item(0).text() == "1:23   tears"
+    window.set_marker("again")
+    window.refresh(2.1)
+    window.refresh(9.0)
+    assert "not confirmed" in window.notice.text()
+
+
+def test_the_spectrum_is_shown_where_there_is_one(service: Service) -> None:
+    waterfall = service.window.face.waterfall
+    service.says(sample_estimate())
+    service.settles()
+    assert not waterfall.isVisibleTo(service.window.face)
+    mel = tuple(range(64))
+    level = LevelMessage(t=1.0, level_dbfs=-20, peak_dbfs=-6, mel=mel)
+    service.latest.put(replace(service.latest.get()[1], levels=(level,)))
+    service.settles()
+    assert waterfall.isVisibleTo(service.window.face)
+    assert waterfall.image.image[-1].tolist() == list(mel)
+    without = replace(level, t=1.1, mel=None)
+    service.latest.put(replace(service.latest.get()[1], levels=(level, without)))
+    service.settles()
+    assert not waterfall.isVisibleTo(service.window.face)
+
+
+def test_clipping_is_written_until_it_has_been_seen(qtbot: QtBot) -> None:
+    meter = LevelMeter(DJ)
+    qtbot.addWidget(meter)
+    meter.show_level(-6.0, 0.0, now=1.0)
+    assert meter.words() == "CLIP"
+    meter.show_level(-20.0, -10.0, now=2.0)
+    assert meter.words() == "CLIP"
+    meter.show_level(-20.0, -10.0, now=3.5)
+    assert meter.words() == "−20 dBFS"
+
+
+def test_the_layout_can_be_changed_while_it_runs_and_nothing_is_forgotten(
+    service: Service,
+) -> None:
+    for number in range(100):
+        service.says(sample_estimate(t=0.1 * (number + 1)))
+    service.window.menus.actions["turn"].trigger()
+    assert service.window.theme.name == "therapy"
+    service.settles()
+    face = service.window.face
+    assert face.mood.text() == "calm"
+    assert len(face.lines[0].line.getData()[0]) > 5
+    assert face.notes is not None
+    assert face.notes.clock.text() == "0:10"
+    service.window.menus.layouts["dj"].trigger()
+    assert service.window.face.notes is None
+
+
+def test_preferences_are_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    def open_window() -> Window:
+        settings = QSettings(str(tmp_path / "display.ini"), QSettings.Format.IniFormat)
+        window = Window(Latest(Snapshot()), url=URL, settings=settings)
+        qtbot.addWidget(window)
+        return window
+
+    first = open_window()
+    first.resize(700, 600)
+    first.show()
+    first.menus.actions["turn"].trigger()
+    first.menus.actions["larger"].trigger()
+    first.menus.actions["words"].trigger()
+    (dialog,) = first.findChildren(WordsDialog)
+    dialog.fields["calm"].setText("ruhig")
+    dialog.accept()
+    first.close()
+    second = open_window()
+    assert second.theme.name == "therapy"
+    assert second.preferences.scale == 1.15
+    assert second.preferences.words == {"calm": "ruhig"}
+    assert (second.width(), second.height()) == (700, 600)
+
+
+def test_a_file_of_settings_that_makes_no_sense_is_as_none(tmp_path: Path) -> None:
+    (tmp_path / "display.ini").write_text("[General]\nlayout=disco\nscale=-3\ngeometry=7\n")
+    settings = QSettings(str(tmp_path / "display.ini"), QSettings.Format.IniFormat)
+    assert load(settings) == Preferences()
+
+
+def test_a_picture_is_written_or_it_is_said_why_not(service: Service, tmp_path: Path) -> None:
+    assert service.window.take_picture(tmp_path / "a.png")
+    assert QImage(str(tmp_path / "a.png")).width() == service.window.width()
+    assert not service.window.take_picture(tmp_path / "none" / "a.png")
+    assert "No picture" in service.window.notice.text()

@@ -1,0 +1,113 @@
+"""A line of text that changes often: it is drawn anew, but nothing is laid out anew."""
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+_PILL = 12.0  # pixels from the words of a pill to its ends
+
+
+class Reading(QWidget):
+    """One line of text; a longer one is shortened in the middle, or written smaller.
+
+    A ``QLabel`` asks the whole window for a new layout with every text; this one has the size of a
+    sample and keeps it. It takes one or more pieces, each with a colour of its own.
+
+    Args:
+        sample: the longest text that it must have room for.
+        points: size of the text.
+        colour: of the text.
+        bold: whether it is written bold.
+        right: whether it stands at the right edge.
+        pill: whether a line goes round it, in the colour of the text.
+        shrink: write a text that is too long for the width smaller rather than shorten it.
+    """
+
+    def __init__(
+        self,
+        sample: str,
+        *,
+        points: float,
+        colour: str,
+        bold: bool = False,
+        right: bool = False,
+        pill: bool = False,
+        shrink: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._sample, self._right, self._pill, self._shrink = sample, right, pill, shrink
+        self._colour = QColor(colour)
+        self._pieces: tuple[tuple[str, QColor], ...] = ()
+        font = QFont(self.font())
+        font.setPointSizeF(points)
+        font.setBold(bold)
+        self.setFont(font)
+        wide = QSizePolicy.Policy.Expanding if not pill else QSizePolicy.Policy.Fixed
+        self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetricsF(self.font())
+        width = metrics.horizontalAdvance(self._sample) + 2
+        return QSize(
+            int(width + (2 * _PILL if self._pill else 0)),
+            int(metrics.height() + (8 if self._pill else 2)),
+        )
+
+    def minimumSizeHint(self) -> QSize:
+        hint = self.sizeHint()
+        return QSize(hint.width() // 3 if self._shrink else hint.width(), hint.height())
+
+    def text(self) -> str:
+        """Return what was asked to be shown."""
+        return "".join(words for words, _ in self._pieces)
+
+    def show_text(self, text: str, *, colour: str | None = None) -> bool:
+        """Show a text, by default in the colour of the reading; return whether that is new."""
+        return self.show_pieces((text, colour))
+
+    def show_pieces(self, *pieces: tuple[str, str | None]) -> bool:
+        """Show pieces of text, each with its colour; return whether that is new."""
+        new = tuple((words, QColor(colour or self._colour)) for words, colour in pieces)
+        if new == self._pieces:
+            return False
+        self._pieces = new
+        self.setAccessibleName(self.text())
+        self.update()
+        return True
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        text = self.text()
+        if not text:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        room = self.width() - (2 * _PILL if self._pill else 0.0)
+        font = self.font()
+        length = QFontMetricsF(font).horizontalAdvance(text)
+        if self._shrink and length > room:
+            font.setPointSizeF(font.pointSizeF() * room / length)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        pieces = self._pieces
+        if not self._shrink and length > room + 1:
+            short = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+            pieces = ((short, pieces[0][1]),)
+        length = sum(metrics.horizontalAdvance(words) for words, _ in pieces)
+        x = self.width() - length if self._right else 0.0
+        if self._pill:
+            width = length + 2 * _PILL
+            left = self.width() - width if self._right else 0.0
+            painter.setPen(QPen(pieces[0][1], 1.3))
+            frame = QRectF(left, 0, width, self.height()).adjusted(1, 1, -1, -1)
+            painter.drawRoundedRect(frame, frame.height() / 2, frame.height() / 2)
+            x = left + _PILL
+        for words, colour in pieces:
+            painter.setPen(colour)
+            width = metrics.horizontalAdvance(words)
+            painter.drawText(
+                QRectF(x, 0, width + 4, self.height()),
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+                words,
+            )
+            x += width

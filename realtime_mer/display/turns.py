@@ -1,0 +1,80 @@
+"""Whose turn it is to draw: one slow part a frame, so that no frame has to draw them all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass
+class _Part:
+    draw: Callable[[], None]
+    period: float
+    due: float = float("-inf")
+    wanted: bool = False
+
+
+class Turns:
+    """Draws parts at most so often each, and at most one of them at a time.
+
+    Of those that want to draw and may, the one that may since longest comes first, so that none
+    waits for ever.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[str, _Part] = {}
+
+    def add(self, name: str, draw: Callable[[], None], *, period: float) -> None:
+        """Add a part.
+
+        Args:
+            name: how ``want`` calls it.
+            draw: brings it up to date.
+            period: least seconds from one drawing to the next.
+        """
+        self._parts[name] = _Part(draw, period)
+
+    def want(self, *names: str) -> None:
+        """Note that parts are behind; several times is as good as once."""
+        for name in names:
+            self._parts[name].wanted = True
+
+    def take(self, now: float) -> bool:
+        """Draw the part whose turn it is; return False if there is none.
+
+        Args:
+            now: seconds on any steady clock.
+        """
+        ready = [part for part in self._parts.values() if part.wanted and part.due <= now]
+        if not ready:
+            return False
+        part = min(ready, key=lambda part: part.due)
+        part.wanted, part.due = False, now + part.period
+        part.draw()
+        return True
+
+
+class Held:
+    """A word that changes only once its successor has stood for a while.
+
+    Args:
+        seconds: how long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.word = ""
+        self._seconds = seconds
+        self._next = ""
+        self._since = 0.0
+
+    def offer(self, word: str, *, now: float) -> bool:
+        """Take the word of this moment; return whether the held one has changed to it.
+
+        Args:
+            word: what would be shown without holding.
+            now: seconds on any steady clock.
+        """
+        if word != self._next:
+            self._next, self._since = word, now
+        if word == self.word or (self.word and now - self._since < self._seconds):
+            return False
+        self.word = word
+        return True
