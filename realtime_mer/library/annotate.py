@@ -11,12 +11,12 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from realtime_mer.errors import InputError
+from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.library.store import Store
 from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
-from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
+from realtime_mer.model.checkpoint import checkpoint_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def annotate(options: AnnotateOptions) -> Annotation:
         CheckpointError: the model cannot be loaded.
     """
     check_extension(options.out)
-    model_sha256 = fingerprint(load_checkpoint(options.model))
+    model_sha256 = fingerprint(options.model)
     files, broken = walk(options.folder)
     if not files and not broken:
         raise InputError(f"{options.folder} holds no audio file: name the folder your music is in")
@@ -102,12 +102,18 @@ def annotate(options: AnnotateOptions) -> Annotation:
     )
 
 
-def fingerprint(checkpoint: Checkpoint) -> str:
-    """Return the SHA-256, in hexadecimal, of a checkpoint's card and weights."""
-    digest = hashlib.sha256(checkpoint.card.model_dump_json().encode())
-    for name, tensor in sorted(checkpoint.network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().numpy().tobytes())
+def fingerprint(model: str) -> str:
+    """Return the SHA-256, in hexadecimal, of a checkpoint's card and weights.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in checkpoint_files(model):
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
     return digest.hexdigest()
 
 

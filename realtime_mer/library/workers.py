@@ -16,7 +16,7 @@ from realtime_mer.analysis import FileAnalysis
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.library.tracks import Track, track_of
 from realtime_mer.library.walk import AudioFile, Broken
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer import AnyRecognizer, load_recognizer
 
 Found = tuple[AudioFile, Track | Broken]
 
@@ -55,7 +55,7 @@ def annotated(
 
     Args:
         files: taken as they are needed.
-        model, compute: as for ``Recognizer.load``; each process loads the model.
+        model, compute: as for ``load_recognizer``; each process loads the model.
         jobs: how many processes, >= 1.
 
     Raises:
@@ -144,7 +144,7 @@ def _work(connection: Connection, model: str, compute: str) -> None:
     torch.set_num_threads(1)
     with suppress(EOFError, ConnectionError):  # nobody asks any more
         try:
-            recognizer = Recognizer.load(model, device=compute)
+            recognizer = load_recognizer(model, device=compute)
         except RealtimeMerError as error:
             connection.send(error)
             return
@@ -153,7 +153,7 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             connection.send(annotate_file(connection.recv(), recognizer=recognizer))
 
 
-def annotate_file(path: str, *, recognizer: Recognizer) -> Track | Broken:
+def annotate_file(path: str, *, recognizer: AnyRecognizer) -> Track | Broken:
     """Return what ``analyze`` finds of a file, as a track; a file that breaks off is broken."""
     try:
         analysis = FileAnalysis(path, recognizer=recognizer)

@@ -2,17 +2,22 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from realtime_mer.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_mer.sessions.store import Session
 
 app = typer.Typer(
     help="List, show, replay, export, report and delete what `live --record` kept.",
@@ -30,12 +35,43 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
     VTT = "vtt"
     AUDACITY = "audacity"
+    FLAC = "flac"
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    PDF = "pdf"
 
 
 Name = Annotated[
     str,
     typer.Argument(metavar="SESSION", help="Its name, or as much of it as no other begins with."),
 ]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Whose first line opens an encrypted session; else REALTIME_MER_PASSPHRASE is taken, "
+        "else you are asked.",
+    ),
+]
+
+
+@contextmanager
+def _opened(name: str, passphrase_file: Path | None) -> Iterator["Session"]:
+    """Find a session, unlock it, and say at the end what of it could not be read."""
+    from realtime_mer.sessions.passphrase import take_passphrase
+    from realtime_mer.sessions.store import open_session
+
+    session = open_session(
+        name, passphrase=lambda full: take_passphrase(full, file=passphrase_file)
+    )
+    yield session
+    for problem in session.problems():
+        print(problem, file=sys.stderr)
 
 
 @app.command("list")
@@ -43,16 +79,24 @@ def list_() -> None:
     """List the sessions, oldest first.
 
     Off a terminal one a line, columns separated by blanks: name, seconds, estimates, markers,
-    `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model.
+    `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of one that
+    is encrypted only its name and start are known: it is `locked`, and the others are `-`.
     """
     from realtime_mer.display.words import clock
-    from realtime_mer.sessions.store import list_sessions, sessions_folder
+    from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
 
     sessions, problems = list_sessions()
     console = Console(highlight=False)
     name = Column("name", overflow="fold")  # cut off it would be of no use to type
     table = Table(name, "length", "estimates", "markers", "sound", "begun", "person", box=None)
     for session in sessions:
+        if isinstance(session, LockedSession):
+            begun = session.manifest.started_at
+            if console.is_terminal:
+                table.add_row(session.name, "locked", "", "", "", begun[:16].replace("T", " "), "")
+            else:
+                print(session.name, "-", "-", "-", "-", "locked", begun, "-")
+            continue
         manifest, totals = session.manifest, session.totals()
         if not console.is_terminal:
             print(
@@ -85,16 +129,16 @@ def list_() -> None:
 def show(
     name: Name,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Say what a session holds: when, of what, with which model and settings."""
-    from realtime_mer.sessions.store import find_session
-
-    session = find_session(name)
-    manifest, totals = session.manifest, session.totals()
+    with _opened(name, passphrase_file) as session:
+        manifest, totals = session.manifest, session.totals(read=True)
     if as_json:
         whole = {
             **manifest.model_dump(mode="json"),
             **asdict(totals),
+            "encrypted": session.encrypted,
             "folder": str(session.folder),
         }
         print(json.dumps(whole, indent=2, allow_nan=False))
@@ -108,6 +152,7 @@ def show(
         "source": manifest.source,
         "model": f"{manifest.hello.model}, on {manifest.compute}",
         "sound": manifest.audio or "not kept",
+        "encrypted": "yes" if session.encrypted else "no",
         "length": f"{totals.seconds:.1f} s",
         "estimates": totals.estimates,
         "markers": totals.markers,
@@ -142,6 +187,7 @@ def replay(
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print every estimate as a JSON line.")
     ] = False,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Play a session again, with the numbers that were recorded.
 
@@ -149,21 +195,19 @@ def replay(
     """
     from realtime_mer.outlets import ServiceOptions
     from realtime_mer.sessions.replay import ReplayOptions, parse_clock, run_replay
-    from realtime_mer.sessions.store import find_session
 
     pace = None if speed == "max" else _speed(speed)
     service = ServiceOptions(host=host, port=port, token=token)
-    run_replay(
-        find_session(name),
-        ReplayOptions(
-            speed=pace,
-            start=parse_clock(start),
-            # As live: at full speed it is over before anybody could follow.
-            service=service if server and pace is not None else None,
-            window=window and pace is not None,
-            jsonl=jsonl,
-        ),
+    options = ReplayOptions(
+        speed=pace,
+        start=parse_clock(start),
+        # As live: at full speed it is over before anybody could follow.
+        service=service if server and pace is not None else None,
+        window=window and pace is not None,
+        jsonl=jsonl,
     )
+    with _opened(name, passphrase_file) as session:
+        run_replay(session, options)
 
 
 def _speed(text: str) -> float:
@@ -183,18 +227,19 @@ def export(
         ExportFormat,
         typer.Option(
             help="csv, jsonl, parquet: a row per estimate. vtt (captions), audacity (labels): "
-            "markers and segments."
+            "markers and segments. flac: the sound, where it was kept."
         ),
     ] = ExportFormat.CSV,
     out: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Write there, not to standard output.")
     ] = None,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Write a session for other programs."""
+    """Write a session for other programs; what is written is not encrypted."""
     from realtime_mer.sessions.export import export as write
-    from realtime_mer.sessions.store import find_session
 
-    write(find_session(name), format=format.value, out=out)
+    with _opened(name, passphrase_file) as session:
+        write(session, format=format.value, out=out)
 
 
 @app.command()
@@ -203,24 +248,42 @@ def report(
     compare: Annotated[
         str | None, typer.Option(metavar="SESSION", help="Another session, to compare with.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where to write; else SESSION.html here.")
+    format: Annotated[
+        ReportFormat | None,
+        typer.Option(
+            help="Without it what --out ends with says so; else html.", show_default=False
+        ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where to write; else SESSION.html or .pdf here."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Write a page for people: course, moods, segments, markers, signal quality and limits.
 
-    It is one HTML file that loads nothing; print it from a browser for PDF.
+    It is one file that loads nothing, for a browser or as PDF, and is not encrypted.
     """
-    from realtime_mer.sessions.report import report as page
-    from realtime_mer.sessions.store import find_session
+    from realtime_mer.sessions.html import to_html
+    from realtime_mer.sessions.pdf import to_pdf
+    from realtime_mer.sessions.report import report as write
 
-    sessions = [find_session(one) for one in (name, compare) if one is not None]
-    path = out or Path(f"{sessions[0].name}.html")
-    try:
-        path.write_text(page(sessions), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
+    wanted = format or _format_of(out)
+    with ExitStack() as stack:
+        names = [one for one in (name, compare) if one is not None]
+        sessions = [stack.enter_context(_opened(one, passphrase_file)) for one in names]
+        document = write(sessions)
+        page = to_html(document).encode() if wanted is ReportFormat.HTML else to_pdf(document)
+        path = out or Path(f"{sessions[0].name}.{wanted.value}")
+        try:
+            path.write_bytes(page)
+        except OSError as error:
+            raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
     print(path)
+
+
+def _format_of(path: Path | None) -> ReportFormat:
+    return ReportFormat.PDF if path and path.suffix.lower() == ".pdf" else ReportFormat.HTML
 
 
 @app.command()

@@ -19,7 +19,7 @@ from realtime_mer.protocol import Marker
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
 
-Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity"]
+Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity", "flac"]
 
 _ROWS = 10_000  # written to Parquet at a time
 _MARKER_S = 3.0  # how long a marker's caption stands
@@ -31,14 +31,23 @@ def export(session: Session, *, format: Format, out: Path | None) -> None:
     """Write a session for other programs.
 
     ``csv``, ``jsonl`` and ``parquet`` hold a row per estimate, with the numbers to the bit; ``vtt``
-    (WebVTT captions) and ``audacity`` (label track) hold the markers and the segments.
+    (WebVTT captions) and ``audacity`` (label track) hold the markers and the segments; ``flac`` is
+    the sound.
 
     Args:
         out: where to write, over what is there; None for standard output.
 
     Raises:
-        InputError: it cannot be written there.
+        InputError: it cannot be written there, or there is no such thing to write.
     """
+    if format == "flac":
+        if out is None:
+            raise InputError("Sound is no text: give --out PATH.")
+        try:
+            out.write_bytes(session.sound())
+        except OSError as error:
+            raise _not_written(out, error) from error
+        return
     if format == "parquet":
         if out is None:
             raise InputError("Parquet is no text: give --out PATH.")

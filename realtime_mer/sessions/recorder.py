@@ -16,7 +16,9 @@ from typing import BinaryIO, Self, cast
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import Estimate
 from realtime_mer.protocol import Marker, ServerMessage, encode
-from realtime_mer.sessions.store import EVENTS, Manifest
+from realtime_mer.sessions.manifest import Manifest
+from realtime_mer.sessions.sealing import Key, SealedWriter, open_sealed, sealed_path
+from realtime_mer.sessions.store import EVENTS
 
 _Stamped = tuple[ServerMessage, float]  # and when it came, in seconds since 1970
 
@@ -38,8 +40,9 @@ class Recorder:
         manifest: is written at once, and again with the totals at the end.
         wait: when the queue is full wait for the disk, for a source that can wait; otherwise the
             message counts as ``lost``.
+        key: encrypts what is recorded; None leaves it readable.
         capacity: messages that may wait for the disk.
-        open_file: opens the file of events.
+        open_file: opens the file of events, if it is not to be encrypted.
 
     Attributes:
         estimates, markers: how many were written.
@@ -57,6 +60,7 @@ class Recorder:
         manifest: Manifest,
         *,
         wait: bool = False,
+        key: Key | None = None,
         capacity: int = 4096,
         open_file: Callable[[Path], BinaryIO] = _append_unbuffered,
     ) -> None:
@@ -70,8 +74,13 @@ class Recorder:
         self._failures: list[str] = []
         self._closed = False
         self._queue: queue.Queue[_Stamped | None] = queue.Queue(capacity)  # None ends it
-        manifest.write(folder)
-        self._file = open_file(folder / EVENTS)
+        self._key = key
+        manifest.write(folder, key=key)
+        self._file: BinaryIO | SealedWriter
+        if key is None:
+            self._file = open_file(folder / EVENTS)
+        else:
+            self._file = open_sealed(sealed_path(folder / EVENTS), key=key, purpose=EVENTS)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -132,7 +141,7 @@ class Recorder:
             }
         )
         try:
-            self._manifest.write(self.folder)
+            self._manifest.write(self.folder, key=self._key)
         except OSError as error:
             # The first manifest stands, and the session reads like one that crashed.
             self._failures.append(f"the end of the session could not be noted: {error.strerror}")
@@ -156,7 +165,10 @@ class Recorder:
                 except OSError as error:
                     self._fail(error)
                 synced, dirty = time.monotonic(), False
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # there is no room for the end of an encrypted one
+            self._fail(error)
 
     def _take(self) -> tuple[list[_Stamped], bool]:
         """Wait for messages; return them, and whether they are the last."""

@@ -1,23 +1,27 @@
-"""The recording of a live session: its events and, where it was asked for, its sound."""
+"""The recordings of a live session: its events and, where it was asked for, its sound."""
 
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
-from realtime_mer.protocol import ServerMessage
+from realtime_mer.protocol import RecordingState, ServerMessage, StatusMessage
+from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.recorder import Recorder
+from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.sound import SoundRecorder
-from realtime_mer.sessions.store import AUDIO, Manifest
+from realtime_mer.sessions.store import AUDIO
 
 
 class Recording:
     """Records into a fresh folder of a session.
 
     Args:
-        folder, manifest, wait: as for ``Recorder``.
+        folder, manifest, wait, key: as for ``Recorder``.
 
     Attributes:
         folder: of the session.
@@ -26,12 +30,15 @@ class Recording:
         InputError: nothing can be written there.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, wait: bool = False) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, *, wait: bool = False, key: Key | None = None
+    ) -> None:
         self.folder = folder
+        self._key = key
         self._sound: SoundRecorder | None = None
         self._told: tuple[str, ...] = ()
         try:
-            self._events = Recorder(folder, manifest, wait=wait)
+            self._events = Recorder(folder, manifest, wait=wait, key=key)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)  # it holds nothing yet
             raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
@@ -41,13 +48,15 @@ class Recording:
         self._events.record(message)
 
     def record_sound(self, ring: RingBuffer, *, rate: int) -> None:
-        """Record what passes through a ring too, from now on, before any sound has come.
+        """Record what passes through a ring from now on too.
 
         Raises:
             InputError: the file cannot be made.
         """
         try:
-            self._sound = SoundRecorder(self.folder / AUDIO, ring, rate=rate)
+            self._sound = SoundRecorder(
+                self.folder / AUDIO, ring, rate=rate, start=ring.written, key=self._key
+            )
         except (OSError, soundfile.LibsndfileError) as error:
             raise InputError(f"{self.folder / AUDIO} cannot be written: {error}") from error
 
@@ -58,14 +67,12 @@ class Recording:
         return (*((sound,) if sound is not None else ()), *self._events.failures)
 
     @property
-    def sentence(self) -> str:
+    def state(self) -> RecordingState:
         """What is recorded at this moment, for everybody who watches."""
-        sound = self._sound is not None and self._sound.failure is None
-        if self._events.failures:
-            return "SOUND is recorded, estimates no more." if sound else "Recording stopped."
-        if sound:
-            return "Estimates and SOUND are recorded."
-        return "Estimates are recorded, without sound."
+        return RecordingState(
+            estimates=not self._events.failures,
+            sound=self._sound is not None and self._sound.failure is None,
+        )
 
     def take_failures(self) -> tuple[str, ...]:
         """Return the failures that were not returned before."""
@@ -91,3 +98,74 @@ class Recording:
         self._events.close(
             failures=() if sound is None or sound.failure is None else (sound.failure,)
         )
+
+
+class Deck:
+    """Where the recordings of one live session begin and end, one at a time.
+
+    ``record`` is for any thread, ``begin`` and ``end`` are for one at a time.
+
+    Args:
+        make: returns a new recording with this label (None for the usual one), with sound or not;
+            may raise InputError.
+    """
+
+    def __init__(self, make: Callable[[str | None, bool], Recording]) -> None:
+        self._make = make
+        self._recording: Recording | None = None
+        self._status: StatusMessage | None = None
+        self._failures: list[str] = []  # of recordings that have ended
+        self._faults: Counter[str] = Counter()
+
+    @property
+    def name(self) -> str | None:
+        """Name of the session that is being recorded; None where none is, or none any more."""
+        recording = self._recording
+        return None if recording is None or not recording.state.estimates else recording.folder.name
+
+    @property
+    def state(self) -> RecordingState | None:
+        """What is recorded at this moment; None for nothing."""
+        recording = self._recording
+        return None if recording is None else recording.state
+
+    def begin(self, label: str | None = None, *, sound: bool) -> Recording:
+        """Begin a recording; one that failed gives way to it.
+
+        Raises:
+            InputError: another is going on, or nothing can be written.
+        """
+        if self.name is not None:
+            raise InputError(f"{self.name} is being recorded: stop that first.")
+        self.end()
+        recording = self._make(label, sound)
+        if self._status is not None:
+            recording.record(self._status)  # else nothing would tell what the first estimate is of
+        self._recording = recording
+        return recording
+
+    def end(self) -> None:
+        """End the recording, if there is one. May take a moment."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.close()
+            self._failures += recording.take_failures()
+            self._faults.update(recording.faults())
+
+    def record(self, message: ServerMessage) -> None:
+        """Take a message, whether or not it is recorded."""
+        if isinstance(message, StatusMessage):
+            self._status = message
+        recording = self._recording
+        if recording is not None:
+            recording.record(message)
+
+    def take_failures(self) -> tuple[str, ...]:
+        """Return the failures that were not returned before, one line each."""
+        recording = self._recording
+        ended, self._failures = self._failures, []
+        return (*ended, *(() if recording is None else recording.take_failures()))
+
+    def faults(self) -> dict[str, int]:
+        """Return what the recordings that have ended could not take, counted."""
+        return dict(self._faults)

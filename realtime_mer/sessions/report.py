@@ -1,14 +1,12 @@
-"""A session as one HTML page that loads nothing: plots, shares, segments, markers, limits."""
+"""What a report says: course, moods, segments, markers, signal quality, limits."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime_mer.display.words import STATUS_WORDS, clock, signed
+from realtime_mer.emotion import MOOD_WORDS, QUADRANTS, nearest_mood
 from realtime_mer.estimate import Status
 from realtime_mer.protocol import LevelMessage, Marker
 from realtime_mer.sessions.course import (
@@ -18,6 +16,24 @@ from realtime_mer.sessions.course import (
     Numbers,
     Segment,
     segments,
+)
+from realtime_mer.sessions.document import (
+    Block,
+    Document,
+    Facts,
+    Heading,
+    Note,
+    Picture,
+    Share,
+    Shares,
+    Table,
+    Text,
+)
+from realtime_mer.sessions.pictures import (
+    QUADRANT_COLOURS,
+    course_picture,
+    plane_picture,
+    quadrant_of,
 )
 from realtime_mer.sessions.store import Session
 
@@ -39,27 +55,12 @@ _QUADRANT_WORDS = {
     "Q3": "unpleasant, calm",
     "Q4": "pleasant, calm",
 }
-_COLOURS = {"valence": "#0072b2", "arousal": "#d55e00"}  # Okabe and Ito: safe for colour-blind eyes
-
-_WIDTH, _HEIGHT = 960, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 24, 8, 24
-_POINTS = 900  # about one a pixel
-
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:60rem;
-margin:2rem auto;padding:0 1rem}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}
-svg{width:100%;height:auto}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0;
-border-bottom:1px solid #ddd;vertical-align:top}
-.n{text-align:right;font-variant-numeric:tabular-nums}
-.limits{border-left:.3rem solid #d55e00;padding:.2rem 1rem;background:#fdf3ee}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{color:#555}dd{margin:0}
-@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr,svg{break-inside:avoid}}
-"""
+_NEUTRAL = "#a7b0ad"  # the mood word that lies in no quadrant
+_SMALLEST_SHARE = 0.01  # moods below that are summed up
 
 
-def report(sessions: Sequence[Session]) -> str:
-    """Return a page on one session, or on several one after the other with a table of all.
+def report(sessions: Sequence[Session]) -> Document:
+    """Return a report on one session, or on several one after the other with a table of all.
 
     Args:
         sessions: one or more.
@@ -68,41 +69,28 @@ def report(sessions: Sequence[Session]) -> str:
     courses = [
         Course.of(session.estimates(), hop=session.manifest.hello.hop) for session in sessions
     ]
-    parts = [f"<h1>{escape(title)}</h1>", _limits()]
+    limits = Note(title="What this is, and what it is not", items=LIMITS)
+    blocks: list[Block] = [Heading(text=title, level=1)]
     if len(sessions) > 1:
-        parts.append(_comparison(sessions, courses))
+        blocks += [limits, *_comparison(sessions, courses)]
     for session, course in zip(sessions, courses, strict=True):
         if len(sessions) > 1:
-            parts.append(f"<h1>{escape(session.name)}</h1>")
-        parts += _session(session, course)
-    parts.append(_rule())
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
-    )
+            blocks.append(Heading(text=session.name, level=1))
+        blocks += _session(session, course, limits=limits if len(sessions) == 1 else None)
+    blocks += [Heading(text="How segments were found"), Text(text=_RULE)]
+    return Document(title=title, blocks=tuple(blocks))
 
 
-def _limits() -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in LIMITS)
-    title = "<h2>What this is, and what it is not</h2>"
-    return f'<section class="limits">{title}<ul>{items}</ul></section>'
+_RULE = (
+    "A stretch of music is cut where its mean valence and arousal change. Of all cuts the one is "
+    "made that lowers the sum of squared distances from the means of the segments most, and again "
+    f"on both sides. A segment lasts at least {SHORTEST_SEGMENT_S:g} s; two of that length are "
+    f"told apart where their means lie {SMALLEST_CHANGE:g} apart, longer ones where the cut lowers "
+    "the sum as much. The word of a segment is the one nearest to its mean on the plane."
+)
 
 
-def _rule() -> str:
-    return (
-        "<h2>How segments were found</h2><p>A stretch of music is cut where its mean valence and "
-        "arousal change. Of all cuts the one is made that lowers the sum of squared distances from "
-        "the means of the segments most, and again on both sides. A segment lasts at least "
-        f"{SHORTEST_SEGMENT_S:g} s; two of that length are told apart where their means lie "
-        f"{SMALLEST_CHANGE:g} apart, longer ones where the cut lowers the sum as much. The word of "
-        "a segment is the one nearest to its mean on the plane.</p>"
-    )
-
-
-def _session(session: Session, course: Course) -> list[str]:
+def _session(session: Session, course: Course, *, limits: Note | None) -> list[Block]:
     markers: list[Marker] = []
     clipped = levels = 0
     for message in session.messages():
@@ -112,104 +100,175 @@ def _session(session: Session, course: Course) -> list[str]:
             levels += 1
             clipped += message.peak_dbfs >= 0.0
     found = segments(course)
-    parts = [_facts(session, course)]
+    blocks: list[Block] = [Text(text=_at_a_glance(course), lead=True)]
+    if limits is not None:
+        blocks.append(limits)
+    blocks.append(_facts(session, course))
+    if len(course.t):
+        blocks += _pictures(course, found, markers)
+        blocks += [Heading(text="Time in each quadrant"), *_quadrants(course)]
+        blocks += [Heading(text="Time in each mood"), *_moods(course)]
+        blocks += [Heading(text="Segments"), _segments(found)]
+    blocks += [Heading(text="Markers and notes"), *_markers(markers)]
+    if len(course.t):
+        blocks += [
+            Heading(text="Signal quality"),
+            _quality(session, course, clipped=clipped, levels=levels),
+        ]
+    return blocks
+
+
+def _at_a_glance(course: Course) -> str:
     if not len(course.t):
-        return [*parts, "<p>No estimate was recorded.</p>"]
-    cuts = [segment.start for segment in found[1:]]
-    moments = [marker.t for marker in markers if marker.t is not None]
-    for name, means, sds in (
-        ("valence", course.valence, course.valence_sd),
-        ("arousal", course.arousal, course.arousal_sd),
-    ):
-        parts.append(f"<h2>Course of {name}</h2>")
-        parts.append(_plot(course, name, means, sds, cuts=cuts, markers=moments))
-    parts.append(
-        "<p>Line: estimate. Band: one standard deviation. Grey: warming up, or no music "
-        "and the last estimate is held. Dotted: change points. Dashed: markers.</p>"
+        return "No estimate was recorded."
+    music = course.music
+    if not music.any():
+        return f"{clock(course.seconds)} of sound without music."
+    valence, arousal = float(course.valence[music].mean()), float(course.arousal[music].mean())
+    quadrants = course.seconds_of_quadrant()
+    most = max(quadrants, key=quadrants.__getitem__)
+    share = quadrants[most] / sum(quadrants.values())
+    words = _QUADRANT_WORDS[most].replace(", ", " and ")
+    return (
+        f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. On the mean it "
+        f"expressed {nearest_mood(valence, arousal)} (valence {signed(valence)}, arousal "
+        f"{signed(arousal)}); the most frequent quadrant was {words}, {share:.0%} of the time."
     )
-    quadrants = {
-        f"{name} {_QUADRANT_WORDS[name]}": seconds
-        for name, seconds in course.seconds_of_quadrant().items()
-    }
-    parts += ["<h2>Time in each quadrant</h2>", _shares(quadrants)]
-    parts += ["<h2>Time in each mood</h2>", _shares(course.seconds_of_mood())]
-    parts += ["<h2>Segments</h2>", _segments(found)]
-    parts += ["<h2>Markers and notes</h2>", _markers(markers)]
-    parts += ["<h2>Signal quality</h2>", _quality(session, course, clipped, levels)]
-    return parts
 
 
-def _facts(session: Session, course: Course) -> str:
+def _music_s(course: Course) -> float:
+    return course.seconds_of_status().get(Status.MUSIC, 0.0)
+
+
+def _facts(session: Session, course: Course) -> Facts:
     manifest = session.manifest
-    facts = {
+    ended = manifest.ended_at
+    rows = {
         "Person": manifest.pseudonym or "not stated",
-        "Begun": manifest.started_at,
-        "Ended": manifest.ended_at or "not noted: it is still recorded, or was cut off",
+        "Begun": _moment(manifest.started_at),
+        "Ended": _moment(ended) if ended else "not noted: it is still recorded, or was cut off",
         "Sound": f"{clock(course.seconds)}, {len(course.t)} estimates",
         "Source": manifest.source,
         "Model": manifest.hello.model,
         "Sound kept": "yes" if manifest.audio else "no",
+        "Encrypted": "yes" if session.encrypted else "no",
         "Software": f"realtime-mer {manifest.software}",
     }
-    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
-    return f"<dl>{rows}</dl>"
+    return Facts(rows=tuple(rows.items()))
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numbers: int = 0) -> str:
-    """Return a table; its last ``numbers`` columns are numbers."""
-    names = list(head)
-    first = len(names) - numbers
-
-    def line(tag: str, cells: Iterable[str]) -> str:
-        return (
-            "<tr>"
-            + "".join(
-                f"<{tag}{' class=n' if i >= first else ''}>{escape(cell)}</{tag}>"
-                for i, cell in enumerate(cells)
-            )
-            + "</tr>"
-        )
-
-    body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', names)}</thead><tbody>{body}</tbody></table>"
+def _moment(text: str) -> str:
+    """Return an ISO 8601 time as people write it, in its own offset from UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # of a marker from elsewhere
+        return text
+    return f"{moment.day} {moment:%B %Y, %H:%M:%S} {moment.tzname() or ''}".rstrip()
 
 
-def _shares(seconds: Mapping[str, float]) -> str:
+def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker]) -> list[Block]:
+    blocks: list[Block] = [
+        Heading(text="Course of valence and arousal"),
+        Picture(
+            svg=course_picture(course, found, markers=[marker.t for marker in markers]),
+            description=f"Valence and arousal from -1 to 1 over {clock(course.seconds)}, and the "
+            "mood of each segment; the tables below hold the same in numbers.",
+        ),
+        Text(
+            text="Line: estimate. Band: one standard deviation. Grey: warming up, or no music and "
+            "the last estimate is held. Dotted: change points. Dashed, numbered: markers. Below: "
+            "the mood of each segment, in the colour of its quadrant.",
+            small=True,
+        ),
+    ]
+    if any(one.mood is not None for one in found):
+        blocks += [
+            Heading(text="Segments on the plane"),
+            Picture(
+                svg=plane_picture(found),
+                description="The mean of each segment on the plane of valence and arousal.",
+                width=0.55,
+            ),
+            Text(
+                text="Each disc is a segment of music: its place is the mean, its area the time it "
+                "took, its number that in the table of segments. The line goes by time.",
+                small=True,
+            ),
+        ]
+    return blocks
+
+
+def _quadrants(course: Course) -> list[Block]:
+    colours = {f"{name} {_QUADRANT_WORDS[name]}": QUADRANT_COLOURS[name] for name in QUADRANTS}
+    seconds = course.seconds_of_quadrant()
+    return _shares({name: seconds[name[:2]] for name in colours}, colours)
+
+
+def _moods(course: Course) -> list[Block]:
+    seconds = course.seconds_of_mood()
+    whole = sum(seconds.values())
+    shown = {word: s for word, s in seconds.items() if s >= _SMALLEST_SHARE * whole}
+    few = {word: s for word, s in seconds.items() if word not in shown}
+    if few:
+        shown[f"{len(few)} others"] = sum(few.values())
+    colours = {
+        word.word: QUADRANT_COLOURS[quadrant_of(word.valence, word.arousal)]
+        for word in MOOD_WORDS
+        if word.valence or word.arousal
+    }
+    return _shares(shown, colours)
+
+
+def _shares(seconds: Mapping[str, float], colours: Mapping[str, str]) -> list[Block]:
     whole = sum(seconds.values())
     if not whole:
-        return "<p>There was no music.</p>"
-    rows = [(name, clock(value), f"{value / whole:.0%}") for name, value in seconds.items()]
-    return _table(("of the music", "time", "share"), rows, numbers=2)
+        return [Text(text="There was no music.")]
+    return [
+        Shares(
+            rows=tuple(
+                Share(
+                    name=name,
+                    amount=clock(value),
+                    part=value / whole,
+                    colour=colours.get(name, _NEUTRAL),
+                )
+                for name, value in seconds.items()
+            )
+        )
+    ]
 
 
-def _segments(found: Sequence[Segment]) -> str:
+def _segments(found: Sequence[Segment]) -> Table:
     rows = []
-    for one in found:
+    for number, one in enumerate(found, start=1):
         values = ("", "")
         if one.valence is not None and one.arousal is not None:
             values = (
                 f"{signed(one.valence)} ± {one.valence_sd:.2f}",
                 f"{signed(one.arousal)} ± {one.arousal_sd:.2f}",
             )
-        rows.append(
-            (clock(one.start), clock(one.end), one.mood or STATUS_WORDS[one.status], *values)
-        )
-    return _table(("from", "to", "what", "valence", "arousal"), rows, numbers=2)
+        what = one.mood or STATUS_WORDS[one.status]
+        rows.append((str(number), clock(one.start), clock(one.end), what, *values))
+    head = ("", "from", "to", "what", "valence", "arousal")
+    return Table(head=head, rows=tuple(rows), numbers=2)
 
 
-def _markers(markers: Sequence[Marker]) -> str:
+def _markers(markers: Sequence[Marker]) -> list[Block]:
     if not markers:
-        return "<p>None.</p>"
-    return _table(
-        ("at", "time of day", "note"),
-        [
-            (clock(one.t) if one.t is not None else "", one.wall_time or "", one.label)
-            for one in markers
-        ],
+        return [Text(text="None.")]
+    rows = tuple(
+        (
+            str(number),
+            clock(one.t) if one.t is not None else "",
+            _moment(one.wall_time) if one.wall_time else "",
+            one.label,
+        )
+        for number, one in enumerate(markers, start=1)
     )
+    return [Table(head=("", "at", "time of day", "note"), rows=rows)]
 
 
-def _quality(session: Session, course: Course, clipped: int, levels: int) -> str:
+def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> Table:
     rows = [
         (STATUS_WORDS[status], f"{seconds:.1f} s")
         for status, seconds in course.seconds_of_status().items()
@@ -220,124 +279,40 @@ def _quality(session: Session, course: Course, clipped: int, levels: int) -> str
         ("measured levels at full scale or over it (clipping)", f"{clipped} of {levels}"),
         ("median level", f"{float(np.median(course.level_dbfs)):.0f} dBFS"),
         ("messages that could not be recorded", str(session.manifest.lost)),
-        ("lines that cannot be read", str(session.damaged)),
+        ("recorded parts that cannot be read", str(session.damaged)),
     ]
+    if session.cut_off:
+        rows.append(("end of the recording", "missing"))
     rows += [("failure", failure) for failure in session.manifest.failures]
-    return _table(("what", "how much"), rows, numbers=1)
+    return Table(head=("what", "how much"), rows=tuple(rows), numbers=1)
 
 
-def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> str:
+def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[Block]:
     def mean(values: Numbers, course: Course) -> str:
         own = values[course.music]
         return f"{signed(float(own.mean()))} (spread {own.std():.2f})" if len(own) else "no music"
 
     rows = {
-        "begun": [session.manifest.started_at for session in sessions],
+        "begun": [_moment(session.manifest.started_at) for session in sessions],
         "sound": [clock(course.seconds) for course in courses],
-        "music": [clock(course.seconds_of_status().get(Status.MUSIC, 0.0)) for course in courses],
+        "music": [clock(_music_s(course)) for course in courses],
         "mean valence of the music": [mean(course.valence, course) for course in courses],
         "mean arousal of the music": [mean(course.arousal, course) for course in courses],
         "longest mood": [next(iter(course.seconds_of_mood()), "none") for course in courses],
         **{
-            f"time in {name}, {words}": [
-                clock(course.seconds_of_quadrant()[name]) for course in courses
-            ]
+            f"{name} {words}": [_part(course, name) for course in courses]
             for name, words in _QUADRANT_WORDS.items()
         },
     }
-    head = ("", *(session.name for session in sessions))
-    body = _table(head, [(name, *cells) for name, cells in rows.items()], numbers=len(sessions))
-    return f"<h2>Compared</h2>{body}"
-
-
-# -- plots ---------------------------------------------------------------------------------------
-
-
-def _plot(
-    course: Course,
-    name: str,
-    means: Numbers,
-    sds: Numbers,
-    *,
-    cuts: Sequence[float],
-    markers: Sequence[float],
-) -> str:
-    end = course.seconds
-
-    def x(t: float) -> float:
-        return _LEFT + t / end * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(value: float) -> float:
-        return _TOP + (1 - max(-1.0, min(1.0, value))) / 2 * (_HEIGHT - _TOP - _BOTTOM)
-
-    def vertical(t: float, dash: str, colour: str) -> str:
-        return (
-            f'<line x1="{x(t):.1f}" x2="{x(t):.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
-            f'stroke="{colour}" stroke-dasharray="{dash}"/>'
-        )
-
-    shapes = []
-    for start, stop in _runs(~course.music, course.t, course.hop):
-        shapes.append(
-            f'<rect x="{x(start):.1f}" y="{_TOP}" width="{x(stop) - x(start):.1f}" '
-            f'height="{_HEIGHT - _TOP - _BOTTOM}" fill="#e8e8e8"/>'
-        )
-    for value in (-1, 0, 1):
-        shapes.append(
-            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value)}" y2="{y(value)}" '
-            f'stroke="#999"/><text x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">'
-            f"{escape(signed(value)[:2]) if value else '0'}</text>"
-        )
-    for t in _ticks(end):
-        shapes.append(
-            f'<text x="{x(t):.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{clock(t)}</text>'
-        )
-    colour = _COLOURS[name]
-    for piece in _pieces(course.t, course.hop):
-        times, mean, sd = (_thinned(all_[piece]) for all_ in (course.t, means, sds))
-        line = _points(x, y, times, mean)
-        upper, lower = _points(x, y, times, mean + sd), _points(x, y, times, mean - sd)
-        band = " ".join([*upper, *reversed(lower)])
-        shapes.append(f'<polygon points="{band}" fill="{colour}" fill-opacity="0.2"/>')
-        shapes.append(
-            f'<polyline points="{" ".join(line)}" fill="none" stroke="{colour}" '
-            'stroke-width="1.5"/>'
-        )
-    shapes += [vertical(t, "2 3", "#555") for t in cuts]
-    shapes += [vertical(t, "7 3", "#000") for t in markers]
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" font-size="12" fill="#444" '
-        f'aria-label="{name} from -1 to 1 over {clock(end)}">{"".join(shapes)}</svg>'
+    table = Table(
+        head=("", *(session.name for session in sessions)),
+        rows=tuple((name, *cells) for name, cells in rows.items()),
+        numbers=len(sessions),
     )
+    return [Heading(text="Compared"), table]
 
 
-def _points(
-    x: Callable[[float], float], y: Callable[[float], float], t: Numbers, values: Numbers
-) -> list[str]:
-    return [f"{x(a):.1f},{y(b):.1f}" for a, b in zip(t.tolist(), values.tolist(), strict=True)]
-
-
-def _thinned(values: Numbers) -> Numbers:
-    """Return means over equally many values each, so that there are about ``_POINTS``."""
-    size = math.ceil(len(values) / _POINTS)
-    starts = np.arange(0, len(values), size)
-    sums: Numbers = np.add.reduceat(values, starts)
-    return sums / np.diff([*starts, len(values)])
-
-
-def _pieces(t: Numbers, hop: float) -> list[slice]:
-    """Return the stretches without a hole."""
-    holes = np.flatnonzero(np.diff(t) > 1.5 * hop) + 1
-    bounds = [0, *holes.tolist(), len(t)]
-    return [slice(a, b) for a, b in pairwise(bounds)]
-
-
-def _runs(flags: NDArray[np.bool_], t: Numbers, hop: float) -> list[tuple[float, float]]:
-    edges = np.flatnonzero(np.diff([False, *flags.tolist(), False]))
-    return [(float(t[a]) - hop, float(t[b - 1])) for a, b in edges.reshape(-1, 2)]
-
-
-def _ticks(end: float) -> list[float]:
-    steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-    step = next((s for s in steps if end / s <= 12), 7200)
-    return [float(t) for t in range(0, int(end) + 1, step)]
+def _part(course: Course, quadrant: str) -> str:
+    seconds = course.seconds_of_quadrant()
+    whole = sum(seconds.values())
+    return f"{clock(seconds[quadrant])} ({seconds[quadrant] / whole:.0%})" if whole else "no music"

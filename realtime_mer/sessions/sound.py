@@ -1,45 +1,64 @@
 """Keeps the sound of a session as FLAC, in a thread of its own that reads the ring."""
 
+import io
+import os
+import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.sessions.sealing import Key, SealedReader, open_sealed, sealed_path
+
+_PURPOSE = "audio.flac"
+_PLACE = struct.Struct(">QI")  # of a write in the file, and its length
+_LENGTH_AT = 18  # in a FLAC file
 
 
 class SoundRecorder:
-    """Write what passes through a ring to a FLAC file, mono, 16 bits, from its first sample.
+    """Write what passes through a ring to a FLAC file, mono, 16 bits.
 
-    Sample n of the file is sample n of the stream: lost samples are zeros, and so is what the disk
-    was too slow for (counted in ``lost``). Killing the program or a power cut loses at most the
-    last second, and the file's head then says how much it holds.
+    Sample n of the file is sample ``start`` + n of the stream: lost samples are zeros, and so is
+    what the disk was too slow for (counted in ``lost``). Killing the program or a power cut loses
+    at most the last second, and the file's head then says how much it holds.
 
     Args:
         path: the file; it must not exist.
         ring: may hold sound already, but not have lost any.
         rate: sample rate in Hz.
+        start: position in the ring of the first sample to keep.
+        key: encrypts the sound, in a file of this name with ``.sealed`` added; None does not.
 
     Attributes:
         failure: why the recording ended too early, one line; None if it did not.
         lost: samples that became zeros because the disk was too slow.
 
     Raises:
-        soundfile.LibsndfileError: the file cannot be made.
+        OSError, soundfile.LibsndfileError: the file cannot be made.
     """
 
-    _PERIOD_S = 0.4
+    _PERIOD_S = 0.25
     _FLAC_BLOCK = 4096  # samples; libsndfile writes whole blocks
 
-    def __init__(self, path: Path, ring: RingBuffer, *, rate: int) -> None:
+    def __init__(
+        self, path: Path, ring: RingBuffer, *, rate: int, key: Key | None = None, start: int = 0
+    ) -> None:
         self.failure: str | None = None
         self.lost = 0
         self._path, self._ring, self._rate = path, ring, rate
-        self._position = 0
+        self._start = self._position = start
+        self._sealed = None if key is None else _SealedWrites(path, key)
         self._file = soundfile.SoundFile(
-            path, "x", samplerate=rate, channels=1, format="FLAC", subtype="PCM_16"
+            path if self._sealed is None else self._sealed,
+            "x" if self._sealed is None else "w",
+            samplerate=rate,
+            channels=1,
+            format="FLAC",
+            subtype="PCM_16",
         )
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sound-recorder", daemon=True)
@@ -56,14 +75,18 @@ class SoundRecorder:
             while not stopped:
                 stopped = self._stopped.wait(self._PERIOD_S)
                 self._copy()
-                self._file.flush()  # to the disk itself
-                self._note_length()
+                self._flush()
             self._file.close()
+            if self._sealed is not None:
+                self._sealed.flush()  # libsndfile wrote the rest and a new head
+                self._sealed.close()
         except (OSError, soundfile.LibsndfileError) as error:
             # libsndfile knows no more than "System error": nearly always a full disk.
             self.failure = f"recording of sound stopped, the session goes on: {error}"
-            with suppress(soundfile.LibsndfileError):  # for the same reason
+            with suppress(OSError, soundfile.LibsndfileError):  # for the same reason
                 self._file.close()
+                if self._sealed is not None:
+                    self._sealed.close()
 
     def _copy(self) -> None:
         end = self._ring.written
@@ -76,15 +99,102 @@ class SoundRecorder:
             self._file.write(samples)
             self._position += length
 
-    def _note_length(self) -> None:
-        """Write the number of samples into the file's head, which libsndfile does at the end only.
+    def _flush(self) -> None:
+        """Force what there is to the disk, in a state that any program can open."""
+        if self._sealed is not None:
+            self._sealed.write_at(_LENGTH_AT, self._noted(self._sealed.head))
+            self._sealed.flush()
+            return
+        with self._path.open("r+b") as file:
+            file.seek(_LENGTH_AT)
+            noted = self._noted(file.read(8))
+            file.seek(_LENGTH_AT)
+            file.write(noted)
+        self._file.flush()  # to the disk itself, the length too
 
-        STREAMINFO keeps it in the last 36 bits of 8 bytes at offset 18 (RFC 9639, section 8.2).
+    def _noted(self, head: bytes) -> bytes:
+        """Return these 8 bytes of STREAMINFO with the length, which libsndfile puts in at the end.
+
+        It stands in their last 36 bits (RFC 9639, section 8.2).
         """
         # The newest block stays in the encoder until a sample follows it.
-        frames = max(0, self._position - 1) // self._FLAC_BLOCK * self._FLAC_BLOCK
-        with self._path.open("r+b") as file:
-            file.seek(18)
-            head = int.from_bytes(file.read(8), "big")
-            file.seek(18)
-            file.write((head >> 36 << 36 | frames).to_bytes(8, "big"))
+        frames = max(0, self._position - self._start - 1) // self._FLAC_BLOCK * self._FLAC_BLOCK
+        return (int.from_bytes(head, "big") >> 36 << 36 | frames).to_bytes(8, "big")
+
+
+class _SealedWrites:
+    """A file for libsndfile to write into, which is kept as a sealed list of writes.
+
+    A frame is what was written since the one before: for each write where it goes (8 bytes), its
+    length (4 bytes) and its data. So it is appended to only, although libsndfile goes back to the
+    head at the end. Nothing is raised inside libsndfile: writes are kept until ``flush`` puts
+    them on the disk.
+
+    Attributes:
+        head: the 8 bytes of the file's head in which its length stands.
+    """
+
+    def __init__(self, path: Path, key: Key) -> None:
+        self.head = bytes(8)
+        self._file = open_sealed(sealed_path(path), key=key, purpose=_PURPOSE)
+        self._position = self._end = 0
+        self._pending: list[tuple[int, bytearray]] = []
+
+    def write(self, data: Any, /) -> int:
+        self.write_at(self._position, bytes(data))
+        self._position += len(data)
+        return len(data)
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write somewhere else; the position stays."""
+        if offset <= _LENGTH_AT and offset + len(data) >= _LENGTH_AT + 8:
+            self.head = data[_LENGTH_AT - offset :][:8]
+        last = self._pending[-1] if self._pending else None
+        if last is not None and last[0] + len(last[1]) == offset:
+            last[1].extend(data)
+        else:
+            self._pending.append((offset, bytearray(data)))
+        self._end = max(self._end, offset + len(data))
+
+    def flush(self) -> None:
+        """Seal what was written since the last time, and force it to the disk."""
+        if self._pending:
+            self._file.write(
+                b"".join(_PLACE.pack(offset, len(data)) + data for offset, data in self._pending)
+            )
+        self._pending.clear()
+        os.fsync(self._file.fileno())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._end}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def close(self) -> None:
+        """Note the end and close the file; what was not flushed is gone."""
+        self._file.close()
+
+
+def read_sound(path: Path, *, key: Key) -> tuple[bytes, SealedReader]:
+    """Return a FLAC file that was recorded encrypted, and what read it.
+
+    What was damaged or changed is zeros, and counted by the reader.
+
+    Args:
+        path: without ``.sealed``.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    reader = SealedReader(sealed_path(path), key=key, purpose=_PURPOSE)
+    sound = bytearray()
+    for frame in reader:
+        while frame:
+            offset, length = _PLACE.unpack_from(frame)
+            sound.extend(bytes(max(0, offset - len(sound))))
+            sound[offset : offset + length] = frame[_PLACE.size : _PLACE.size + length]
+            frame = frame[_PLACE.size + length :]
+    return bytes(sound), reader

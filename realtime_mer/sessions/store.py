@@ -1,86 +1,32 @@
 """Where sessions are kept: names, manifests, reading, deleting."""
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Hello, Marker, ServerMessage, parse_server_message
+from realtime_mer.protocol import Marker, ServerMessage, parse_server_message
+from realtime_mer.sessions.manifest import MANIFEST, Manifest, SealedManifest, sync_folder
+from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
+from realtime_mer.sessions.sound import read_sound
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
 """Environment variable that names another folder for sessions."""
 
-MANIFEST = "manifest.json"
 EVENTS = "events.jsonl"
 AUDIO = "audio.flac"
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LONGEST_LABEL = 80
-
-
-class Manifest(BaseModel):
-    """What a session is of.
-
-    Attributes:
-        format, version: of the session's files.
-        name: of the session and its folder.
-        pseudonym: whom the session is about, as the therapist calls them; None for nobody.
-        started_at: ISO 8601 time with offset.
-        ended_at: the same; None while it is recorded, and for ever after a crash.
-        software: version of realtime-mer.
-        source: device, file or piece, as a person would call it.
-        hello: what subscribers were told.
-        model_card: the checkpoint's card.
-        compute: where the network ran.
-        settings: options of the command line, without secrets.
-        audio: name of the sound file in the folder; None for none.
-        estimates, markers: how many were recorded; None until the session was ended.
-        seconds: seconds of sound at the last estimate; None until the session was ended.
-        lost: messages that could not be recorded.
-        failures: what went wrong, one line each.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    format: Literal["realtime-mer.session"] = "realtime-mer.session"
-    version: Literal[1] = 1
-    name: str
-    pseudonym: str | None = None
-    started_at: str
-    ended_at: str | None = None
-    software: str
-    source: str
-    hello: Hello
-    model_card: dict[str, Any]
-    compute: str
-    settings: dict[str, Any]
-    audio: str | None = None
-    estimates: int | None = None
-    markers: int | None = None
-    seconds: float | None = None
-    lost: int = 0
-    failures: tuple[str, ...] = ()
-
-    def write(self, folder: Path) -> None:
-        """Put the manifest into a folder, so that a crash leaves the old one or the new one."""
-        path = folder / f"{MANIFEST}.new"
-        with path.open("w", encoding="utf-8") as file:
-            json.dump(self.model_dump(mode="json"), file, indent=2, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        path.replace(folder / MANIFEST)
-        sync_folder(folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,31 +50,38 @@ class Session:
 
     Args:
         folder: where its files are.
+        key: of an encrypted session; see ``unlock``.
+
+    Attributes:
+        damaged: what could not be read; known once ``messages`` has been read to its end.
+        cut_off: whether an encrypted session that was ended lacks its end; known then, too.
 
     Raises:
-        InputError: there is no session, or its manifest cannot be read.
+        InputError: there is no session, it is locked, or its manifest cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, key: Key | None = None) -> None:
         self.folder = folder
         self.damaged = 0
-        try:
-            text = (folder / MANIFEST).read_text("utf-8")
-            self.manifest = Manifest.model_validate_json(text)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{folder} holds no session: {error}.") from error
-        except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, problem["loc"])) or "it"
-            raise InputError(
-                f"{folder / MANIFEST} cannot be used: {where}: {problem['msg']}; "
-                "it may be of a newer version of realtime-mer."
-            ) from error
+        self.cut_off = False
+        self._key = key
+        manifest = _read_manifest(folder)
+        if isinstance(manifest, Manifest):
+            self.manifest = manifest
+        elif key is None:
+            raise InputError(f"{folder.name} is encrypted: its passphrase is needed.")
+        else:
+            self.manifest = manifest.unseal(key)
 
     @property
     def name(self) -> str:
         """Name of the session."""
         return self.folder.name
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its files are sealed."""
+        return self._key is not None
 
     def messages(self) -> Iterator[ServerMessage]:
         """Yield what was recorded, in order.
@@ -136,31 +89,80 @@ class Session:
         A torn last line, which a crash leaves, is ignored; other lines that cannot be read are
         counted in ``damaged``.
         """
-        self.damaged = 0
+        self.damaged, self.cut_off = 0, False
+        for line in self._lines():
+            try:
+                message = parse_server_message(line.decode("utf-8"))
+            except (UnicodeDecodeError, ProtocolError):
+                self.damaged += 1
+                continue
+            if message is not None:
+                yield message
+
+    def _lines(self) -> Iterator[bytes]:
         try:
-            file = (self.folder / EVENTS).open("rb")
+            if self._key is None:
+                with (self.folder / EVENTS).open("rb") as file:
+                    yield from (line for line in file if line.endswith(b"\n"))
+                return
+            reader = SealedReader(sealed_path(self.folder / EVENTS), key=self._key, purpose=EVENTS)
+            yield from reader
+            self._judge(reader)
         except FileNotFoundError:  # killed between the manifest and the first event
-            return
-        with file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    message = parse_server_message(line.decode("utf-8"))
-                except (UnicodeDecodeError, ProtocolError):
-                    self.damaged += 1
-                    continue
-                if message is not None:
-                    yield message
+            self.cut_off = self._key is not None and self.manifest.ended_at is not None
+
+    def sound(self) -> bytes:
+        """Return the FLAC file of the session's sound.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        if self.manifest.audio is None:
+            raise InputError(f"No sound was kept of {self.name}.")
+        path = self.folder / self.manifest.audio
+        try:
+            if self._key is None:
+                return path.read_bytes()
+            self.damaged = 0
+            sound, reader = read_sound(path, key=self._key)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        self._judge(reader)
+        return sound
+
+    def _judge(self, reader: SealedReader) -> None:
+        self.damaged += reader.damaged
+        # A recording that failed, or was killed, could not note its end.
+        whole = self.manifest.ended_at is not None and not self.manifest.failures
+        self.cut_off = whole and not reader.ended
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with what ``messages`` read, a line each."""
+        found = []
+        if self.damaged:
+            found.append(
+                f"{self.name}: {self.damaged} part(s) of what was recorded cannot be read: they "
+                "were damaged or changed, and are left out."
+            )
+        if self.cut_off:
+            found.append(
+                f"{self.name}: its end is missing, though it had been recorded: somebody or "
+                "something cut it off."
+            )
+        return found
 
     def estimates(self) -> Iterator[Estimate]:
         """Yield the estimates, in order."""
         return (message for message in self.messages() if isinstance(message, Estimate))
 
-    def totals(self) -> Totals:
-        """Return how much the session holds; counted anew where it was not ended."""
+    def totals(self, *, read: bool = False) -> Totals:
+        """Return how much the session holds.
+
+        Args:
+            read: count anew, and find what is damaged, even if the session was ended.
+        """
         manifest = self.manifest
-        if None not in (manifest.estimates, manifest.markers, manifest.seconds):
+        if not read and None not in (manifest.estimates, manifest.markers, manifest.seconds):
             return Totals(
                 estimates=manifest.estimates or 0,
                 markers=manifest.markers or 0,
@@ -182,9 +184,81 @@ class Session:
         Raises:
             OSError: a file cannot be removed.
         """
-        # Without its manifest it is no session any more, even if the rest could not be removed.
-        (self.folder / MANIFEST).unlink()
-        shutil.rmtree(self.folder)
+        delete_folder(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedSession:
+    """An encrypted session, of which only name and start can be seen."""
+
+    folder: Path
+    manifest: SealedManifest
+
+    @property
+    def name(self) -> str:
+        """Name of the session."""
+        return self.folder.name
+
+    def unlock(self, passphrase: str) -> Session:
+        """Return the session.
+
+        Raises:
+            InputError: it is the wrong passphrase, or the manifest was changed.
+        """
+        return Session(self.folder, key=Key.of(passphrase, self.manifest.derivation))
+
+    def delete(self) -> None:
+        """Remove every file of the session, for which nobody needs the passphrase.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        delete_folder(self.folder)
+
+
+AnySession = Session | LockedSession
+
+
+def open_folder(folder: Path) -> AnySession:
+    """Return the session in a folder, locked if it is encrypted.
+
+    Raises:
+        InputError: there is none, or its manifest cannot be read.
+    """
+    manifest = _read_manifest(folder)
+    if isinstance(manifest, SealedManifest):
+        return LockedSession(folder=folder, manifest=manifest)
+    return Session(folder)
+
+
+def delete_folder(folder: Path) -> None:
+    """Remove a session with every file.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    # Without its manifest it is no session any more, even if the rest could not be removed.
+    (folder / MANIFEST).unlink()
+    shutil.rmtree(folder)
+
+
+_MANIFESTS: TypeAdapter[Manifest | SealedManifest] = TypeAdapter(
+    Annotated[Manifest | SealedManifest, Field(discriminator="format")]
+)
+
+
+def _read_manifest(folder: Path) -> Manifest | SealedManifest:
+    try:
+        return _MANIFESTS.validate_json((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder} holds no session: {error}.") from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "it"
+        raise InputError(
+            f"{folder / MANIFEST} cannot be used: {where}: {problem['msg']}; "
+            "it may be of a newer version of realtime-mer."
+        ) from error
 
 
 def sessions_folder() -> Path:
@@ -227,13 +301,14 @@ def create_folder(label: str, *, now: datetime) -> Path:
     raise InputError(f"{home / name} and a thousand like it are there already.")
 
 
-def list_sessions() -> tuple[list[Session], list[str]]:
+def list_sessions() -> tuple[list[AnySession], list[str]]:
     """Return all sessions, oldest first, and a line for each folder that cannot be read."""
     home = sessions_folder()
-    sessions, problems = [], []
+    sessions: list[AnySession] = []
+    problems: list[str] = []
     for path in sorted(home.glob(f"*/{MANIFEST}")):
         try:
-            sessions.append(Session(path.parent))
+            sessions.append(open_folder(path.parent))
         except InputError as error:
             problems.append(str(error))
     # By the instant, as offsets from UTC differ between summer and winter.
@@ -241,7 +316,20 @@ def list_sessions() -> tuple[list[Session], list[str]]:
     return sessions, problems
 
 
-def find_session(name: str) -> Session:
+def open_session(name: str, *, passphrase: Callable[[str], str]) -> Session:
+    """Return the session of that name, or of the only one that begins so, unlocked.
+
+    Args:
+        passphrase: is called with the name of a session that is encrypted.
+
+    Raises:
+        InputError: there is none, or more than one, or the passphrase is wrong.
+    """
+    found = find_session(name)
+    return found if isinstance(found, Session) else found.unlock(passphrase(found.name))
+
+
+def find_session(name: str) -> AnySession:
     """Return the session of that name, or of the only one that begins so.
 
     Raises:
@@ -251,24 +339,13 @@ def find_session(name: str) -> Session:
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} is no name of a session; see `realtime-mer sessions list`.")
     if (home / name / MANIFEST).is_file():
-        return Session(home / name)
+        return open_folder(home / name)
     found = sorted(path.parent for path in home.glob(f"{name}*/{MANIFEST}"))
     if len(found) == 1:
-        return Session(found[0])
+        return open_folder(found[0])
     if not found:
         raise InputError(
             f"There is no session {name!r} in {home}; see `realtime-mer sessions list`."
         )
     names = ", ".join(path.name for path in found[:5])
     raise InputError(f"{name!r} fits {len(found)} sessions ({names}); give more of the name.")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder survive a power cut, where the system can."""
-    if os.name == "nt":  # folders cannot be opened there (not run on Windows)
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,6 +12,8 @@ from realtime_mer.sessions.store import Manifest, Session, create_folder
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO
 
+PASSPHRASE = "correct horse battery staple"
+
 
 def manifest(folder: Path, **changes: Any) -> Manifest:
     values: dict[str, Any] = {

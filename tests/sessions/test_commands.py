@@ -177,7 +177,9 @@ def test_every_display_is_told_whether_sound_is_recorded(tmp_path: Path) -> None
         told = outlets(stack, recording)
         with Client(told.services[0], "status") as client:
             told.publish(status("on air"))
-            assert client.receive()["detail"] == "on air Estimates and SOUND are recorded."
+            message = client.receive()
+            assert message["detail"] == "on air"
+            assert message["recording"] == {"estimates": True, "sound": True}
     recording.close()
     (kept,) = Session(tmp_path / "x").messages()
     assert kept == status("on air")  # as it was, so that a replay does not claim to record
@@ -189,10 +191,10 @@ def test_every_display_is_told_once_when_the_recording_stops(tmp_path: Path) -> 
         told = outlets(stack, recording)
         with Client(told.services[0], "status") as client:
             told.publish(status("on air"))
-            assert client.receive()["detail"] == "on air Estimates are recorded, without sound."
+            assert client.receive()["recording"] == {"estimates": True, "sound": False}
             recording._events._fail(OSError(28, "No space left on device"))
             told.publish(sample_estimate(seq=0))
-            assert client.receive()["detail"] == "on air Recording stopped."
+            assert client.receive()["recording"] == {"estimates": False, "sound": False}
             told.publish(sample_estimate(seq=1))
             client.send(type="ping", id="last")
             assert client.receive()["type"] == "pong"

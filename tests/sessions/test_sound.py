@@ -52,14 +52,14 @@ def test_the_file_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "audio.flac"
     ring = RingBuffer(30 * RATE)
     noted = threading.Event()
-    note = SoundRecorder._note_length
+    flush = SoundRecorder._flush
 
     def telling(recorder: SoundRecorder) -> None:
-        note(recorder)
+        flush(recorder)
         if recorder._position:
             noted.set()
 
-    with patch.object(SoundRecorder, "_note_length", telling):
+    with patch.object(SoundRecorder, "_flush", telling):
         recorder = SoundRecorder(path, ring, rate=RATE)
         sound = noise(1)[:, 0]
         ring.write(sound)

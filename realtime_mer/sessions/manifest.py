@@ -1,0 +1,133 @@
+"""What a session is of: its manifest, plain or sealed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict
+
+from realtime_mer.errors import InputError
+from realtime_mer.protocol import Hello
+from realtime_mer.sessions.sealing import Derivation, Key
+
+MANIFEST = "manifest.json"
+
+
+class Manifest(BaseModel):
+    """What a session is of.
+
+    Attributes:
+        format, version: of the session's files.
+        name: of the session and its folder.
+        pseudonym: whom the session is about, as the therapist calls them; None for nobody.
+        started_at: ISO 8601 time with offset.
+        ended_at: the same; None while it is recorded, and for ever after a crash.
+        software: version of realtime-mer.
+        source: device, file or piece, as a person would call it.
+        hello: what subscribers were told.
+        model_card: the checkpoint's card.
+        compute: where the network ran.
+        settings: options of the command line, without secrets.
+        audio: name of the sound file in the folder; None for none.
+        estimates, markers: how many were recorded; None until the session was ended.
+        seconds: seconds of sound at the last estimate; None until the session was ended.
+        lost: messages that could not be recorded.
+        failures: what went wrong, one line each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    format: Literal["realtime-mer.session"] = "realtime-mer.session"
+    version: Literal[1] = 1
+    name: str
+    pseudonym: str | None = None
+    started_at: str
+    ended_at: str | None = None
+    software: str
+    source: str
+    hello: Hello
+    model_card: dict[str, Any]
+    compute: str
+    settings: dict[str, Any]
+    audio: str | None = None
+    estimates: int | None = None
+    markers: int | None = None
+    seconds: float | None = None
+    lost: int = 0
+    failures: tuple[str, ...] = ()
+
+    def write(self, folder: Path, *, key: Key | None = None) -> None:
+        """Put the manifest into a folder, so that a crash leaves the old one or the new one.
+
+        Args:
+            key: seals all but name and start, which listing and deleting need.
+        """
+        value: BaseModel = self if key is None else SealedManifest.of(self, key=key)
+        path = folder / f"{MANIFEST}.new"
+        with path.open("w", encoding="utf-8") as file:
+            json.dump(value.model_dump(mode="json"), file, indent=2, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.replace(folder / MANIFEST)
+        sync_folder(folder)
+
+
+class SealedManifest(BaseModel):
+    """What anybody may see of an encrypted session.
+
+    Attributes:
+        format, version: of the session's files.
+        name: of the session and its folder.
+        started_at: ISO 8601 time with offset.
+        derivation: how the key is made of the passphrase.
+        sealed: the manifest, as JSON.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal["realtime-mer.sealed-session"] = "realtime-mer.sealed-session"
+    version: Literal[1] = 1
+    name: str
+    started_at: str
+    derivation: Derivation
+    sealed: Base64Bytes = b""
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, key: Key) -> "SealedManifest":
+        """Seal a manifest."""
+        open_ = cls.model_construct(
+            name=manifest.name, started_at=manifest.started_at, derivation=key.derivation
+        )
+        text = manifest.model_dump_json().encode()
+        return open_.model_copy(update={"sealed": key.seal(text, bound_to=open_._seen())})
+
+    def unseal(self, key: Key) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            InputError: the key is another, or anything was changed.
+        """
+        text = key.unseal(self.sealed, bound_to=self._seen())
+        if text is None:
+            raise InputError(
+                f"The passphrase does not open {self.name}: it is another one, or the session's "
+                f"{MANIFEST} was damaged or changed."
+            )
+        return Manifest.model_validate_json(text)
+
+    def _seen(self) -> bytes:
+        """Return what anybody may see, which must not be changed either."""
+        return json.dumps(self.model_dump(mode="json", exclude={"sealed"})).encode()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that the names in a folder survive a power cut, where the system can."""
+    if os.name == "nt":  # folders cannot be opened there (not run on Windows)
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
