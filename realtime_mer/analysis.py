@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Summary
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer import AnyRecognizer, load_recognizer
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
@@ -43,7 +43,7 @@ class FileAnalysis:
         self,
         path: str | os.PathLike[str],
         *,
-        recognizer: Recognizer,
+        recognizer: AnyRecognizer,
         shaper: Shaper | None = None,
     ) -> None:
         self.path = os.fspath(path)
@@ -80,7 +80,7 @@ class FileAnalysis:
         return self._summarizer.summary(path=self.path, seconds=self.seconds)
 
 
-def analyze(path: str | os.PathLike[str], *, recognizer: Recognizer | None = None) -> Analysis:
+def analyze(path: str | os.PathLike[str], *, recognizer: AnyRecognizer | None = None) -> Analysis:
     """Recognise the emotion of a whole file.
 
     Args:
@@ -90,7 +90,7 @@ def analyze(path: str | os.PathLike[str], *, recognizer: Recognizer | None = Non
     Raises:
         AudioFileError: the file is missing, broken or empty.
     """
-    analysis = FileAnalysis(path, recognizer=recognizer or Recognizer.load(device="cpu"))
+    analysis = FileAnalysis(path, recognizer=recognizer or load_recognizer(device="cpu"))
     estimates = list(analysis.estimates())
     return Analysis(
         path=analysis.path,

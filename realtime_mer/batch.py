@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -17,7 +17,7 @@ from realtime_mer.analysis import FileAnalysis
 from realtime_mer.audio.files import refuse_overwriting
 from realtime_mer.errors import AudioFileError, InputError
 from realtime_mer.estimate import columns
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer import load_recognizer
 from realtime_mer.shaping import Shaper
 
 Record = Mapping[str, Any]
@@ -65,9 +65,9 @@ def run_batch(options: BatchOptions) -> list[str]:
     Shaper(**shape)  # refuses a bad setting before anything is loaded
     if options.out is not None:
         refuse_overwriting(options.files, output=options.out, option="--out")
-    recognizer = Recognizer.load(options.model, device=options.compute)
-    with _output(options.out) as file, _progress(console) as progress:
-        write = (_jsonl if options.format == "jsonl" else _csv)(file)
+    recognizer = load_recognizer(options.model, device=options.compute)
+    with ExitStack() as stack, _progress(console) as progress:
+        write: Callable[[Record], None] | None = None
         bar = progress.add_task("", total=len(options.files))
         for path in options.files:
             try:
@@ -75,6 +75,9 @@ def run_batch(options: BatchOptions) -> list[str]:
             except AudioFileError as error:
                 _complain(console, failed, path, error)
                 continue
+            if write is None:  # not before: an old result outlives a mistyped name
+                file = stack.enter_context(_output(options.out))
+                write = (_jsonl if options.format == "jsonl" else _csv)(file)
             try:
                 for estimate in analysis.estimates():
                     if estimate.seq % _SHOW_EVERY == 0:
@@ -131,8 +134,11 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
         file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
 
 
 def _progress(console: Console) -> Progress:

@@ -8,7 +8,7 @@ import sys
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from typer.core import TyperCommand
 from realtime_mer import __version__
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.sessions.commands import app as sessions_app
+
+if TYPE_CHECKING:
+    from realtime_mer.sessions.sealing import Key
 
 app = typer.Typer(
     name="realtime-mer",
@@ -43,6 +46,13 @@ class Compute(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Layout(StrEnum):
+    """What the window is for."""
+
+    DJ = "dj"
+    THERAPY = "therapy"
 
 
 class Format(StrEnum):
@@ -71,6 +81,10 @@ Smoothing = Annotated[
 ]
 Delay = Annotated[
     float, typer.Option(metavar="SECONDS", help="Hold back what is shown and sent this long.")
+]
+LayoutOption = Annotated[
+    Layout | None,
+    typer.Option(help="The window for a booth or for a therapy room; else that of the last time."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Url = Annotated[str, typer.Argument(help="Address of the service.")]
@@ -152,16 +166,23 @@ def live(
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
     ] = True,
+    layout: LayoutOption = None,
     jsonl: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write every estimate as a JSON line.")
     ] = None,
     smoothing: Smoothing = 0.0,
     delay: Delay = 0.0,
-    rate: Annotated[int, typer.Option(help="Sample rate of raw sound on standard input.")] = 48_000,
-    channels: Annotated[int, typer.Option(help="Channels of raw sound on standard input.")] = 1,
+    rate: Annotated[
+        int | None,
+        typer.Option(help="Sample rate of raw sound on standard input; 48000 without it."),
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Channels of raw sound on standard input; 1 without it.")
+    ] = None,
     sample_format: Annotated[
-        SampleFormat, typer.Option("--format", help="Format of raw sound on standard input.")
-    ] = SampleFormat.S16LE,
+        SampleFormat | None,
+        typer.Option("--format", help="Format of raw sound on standard input; s16le without it."),
+    ] = None,
     record: Annotated[
         str | None,
         typer.Option(
@@ -172,6 +193,14 @@ def live(
     record_audio: Annotated[
         bool, typer.Option("--record-audio", help="Keep its sound too; else no sound is kept.")
     ] = False,
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
+    ] = False,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
+    ] = None,
     pseudonym: Annotated[
         str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
     ] = None,
@@ -190,6 +219,7 @@ def live(
 
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
+    from realtime_mer.audio.opening import RawFormat
     from realtime_mer.live import LiveOptions, run_live
     from realtime_mer.osc import Target
     from realtime_mer.outlets import ServiceOptions
@@ -197,6 +227,14 @@ def live(
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
     service = ServiceOptions(host=host, port=port, token=token, cert=cert, key=key, clients=clients)
+    raw = None
+    if (rate, channels, sample_format) != (None, None, None):
+        usual = RawFormat()
+        raw = RawFormat(
+            rate=usual.rate if rate is None else rate,
+            channels=usual.channels if channels is None else channels,
+            sample_format=usual.sample_format if sample_format is None else sample_format.value,
+        )
 
     run_live(
         LiveOptions(
@@ -208,19 +246,26 @@ def live(
             compute=compute.value,
             service=service if server else None,
             window=window,
+            layout=None if layout is None else layout.value,
             osc=None if osc is None else Target.parse(osc),
             osc_rate=osc_rate,
             jsonl=jsonl,
             smoothing_s=smoothing,
             delay_s=delay,
-            rate=rate,
-            channels=channels,
-            sample_format=sample_format.value,
+            raw=raw,
             record=record,
             record_sound=record_audio,
+            key=_new_key(record, file=passphrase_file) if encrypt else None,
             pseudonym=pseudonym,
         )
     )
+
+
+def _new_key(record: str | None, *, file: Path | None) -> "Key":
+    from realtime_mer.sessions.passphrase import take_passphrase
+    from realtime_mer.sessions.sealing import Key
+
+    return Key.new(take_passphrase(record or "what is recorded", file=file, new=True))
 
 
 @app.command()
@@ -447,11 +492,20 @@ def display(
     after: Annotated[
         float, typer.Option(metavar="SECONDS", help="When to take the picture.")
     ] = 10.0,
+    layout: LayoutOption = None,
 ) -> None:
     """Open the window on a running session, here or elsewhere."""
     from realtime_mer.display import main as window
 
-    raise typer.Exit(window(url, token, screenshot=screenshot, after=after))
+    raise typer.Exit(
+        window(
+            url,
+            token,
+            screenshot=screenshot,
+            after=after,
+            layout=None if layout is None else layout.value,
+        )
+    )
 
 
 @app.command()

@@ -64,28 +64,45 @@ _LONGEST_DELAY_S = 10.0
 
 
 class Stream:
-    """A subscription: an async context manager, and an async iterator over its messages.
+    """A subscription: ``async with connect(url) as stream: async for estimate in stream``.
 
-    The iterator yields every message while its reader keeps up; of the estimates (and of the
-    levels) that come while the reader is busy it keeps the latest ``backlog``. It ends when the
+    The iterator yields every message in order while its reader keeps up; of the estimates (and of
+    the levels) that come while the reader is busy it keeps the latest ``backlog``. It ends when the
     service says ``bye``, or, with ``reconnect``, never.
+
+    Args:
+        url: ``ws://HOST:PORT``, ``wss://…``, or just ``HOST:PORT``.
+        streams: some of ``estimates``, ``status``, ``level``, ``markers``; the iterator yields
+            ``Estimate``, ``StatusMessage``, ``LevelMessage`` and ``Marker`` values.
+        max_rate: most estimates, and most levels, per second of sound; None for every one.
+        token: what the service asks for, if it asks.
+        reconnect: after a loss connect again, by and by more patiently; otherwise the iterator
+            ends with the service's ``bye`` or raises ServiceError at a loss.
+        events: also yield ``Hello`` at every connection, ``Bye`` at every loss, and a ``Gap`` where
+            estimates were missed in between.
+        backlog: estimates, and levels, kept for a reader that is busy; 1 is always the latest.
+        ca: path of a PEM file with the certificate to trust, for ``wss://`` with one of your own;
+            None for the authorities that this machine trusts.
 
     Attributes:
         hello: what the service said of itself at the latest connection.
         reconnects: how often the connection was lost and made again.
+
+    Raises:
+        InputError: an argument that cannot be used.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        streams: Sequence[str],
-        max_rate: float | None,
-        token: str | None,
-        reconnect: bool,
-        events: bool,
-        backlog: int,
-        ca: str | None,
+        streams: Sequence[str] = ("estimates",),
+        max_rate: float | None = None,
+        token: str | None = None,
+        reconnect: bool = True,
+        events: bool = False,
+        backlog: int = 1,
+        ca: str | None = None,
     ) -> None:
         unknown = [stream for stream in streams if stream not in STREAMS]
         if isinstance(streams, str) or unknown:
@@ -277,46 +294,8 @@ class Stream:
         self._news.set()
 
 
-def connect(
-    url: str,
-    *,
-    streams: Sequence[str] = ("estimates",),
-    max_rate: float | None = None,
-    token: str | None = None,
-    reconnect: bool = True,
-    events: bool = False,
-    backlog: int = 1,
-    ca: str | None = None,
-) -> Stream:
-    """Subscribe to a service: ``async with connect(url) as stream: async for estimate in stream``.
-
-    Args:
-        url: ``ws://HOST:PORT``, ``wss://…``, or just ``HOST:PORT``.
-        streams: some of ``estimates``, ``status``, ``level``, ``markers``; the iterator yields
-            ``Estimate``, ``StatusMessage``, ``LevelMessage`` and ``Marker`` values.
-        max_rate: most estimates, and most levels, per second of sound; None for every one.
-        token: what the service asks for, if it asks.
-        reconnect: after a loss connect again, by and by more patiently; otherwise the iterator
-            ends with the service's ``bye`` or raises ServiceError at a loss.
-        events: also yield ``Hello`` at every connection, ``Bye`` at every loss, and a ``Gap`` where
-            estimates were missed in between.
-        backlog: estimates, and levels, kept for a reader that is busy; 1 is always the latest.
-        ca: path of a PEM file with the certificate to trust, for ``wss://`` with one of your own;
-            None for the authorities that this machine trusts.
-
-    Raises:
-        InputError: an argument that cannot be used.
-    """
-    return Stream(
-        url,
-        streams=streams,
-        max_rate=max_rate,
-        token=token,
-        reconnect=reconnect,
-        events=events,
-        backlog=backlog,
-        ca=ca,
-    )
+connect = Stream
+"""The name under which a program asks for a stream."""
 
 
 def subscribe(
@@ -342,7 +321,7 @@ def subscribe(
     Raises:
         InputError: an argument that cannot be used.
     """
-    stream = connect(
+    stream = Stream(
         url,
         streams=streams,
         max_rate=max_rate,

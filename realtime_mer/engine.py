@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.audio.block import Source
+from realtime_mer.audio.block import Block, Source
 from realtime_mer.audio.intake import Intake, Piece
 from realtime_mer.audio.ring import Gap, RingBuffer
 from realtime_mer.errors import RealtimeMerError
@@ -38,6 +38,7 @@ _DETAILS = {
     ),
     Status.GAP: "Samples were lost; their place in time is kept and filled with zeros.",
     Status.RECONNECTING: "The device is gone; it is being reopened by its name.",
+    Status.PAUSED: "Paused: nothing is estimated until somebody lets it go on.",
 }
 
 
@@ -84,9 +85,9 @@ class Engine:
         self._backlog_hops = max(1, round(max_backlog_s * self._rate) // self._hop)
         self.intake = Intake(target_rate=self._rate)
         self.ring = RingBuffer(round(self._RING_S * self._rate))
-        self._status: Status | None = None
+        self._told: tuple[Status, str] | None = None
         self._t = 0.0
-        self._reconnecting = False
+        self._away: Status | None = None  # why no sound comes
         self._captured_all = False
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -120,6 +121,8 @@ class Engine:
             while not self._stopped.is_set() and (block := self.source.read()) is not None:
                 self.xruns += block.xruns
                 yield from self._pieces(self.intake.push(block))
+                if (away := _away(block)) is not None:
+                    yield from self._changed(away)
         except RealtimeMerError as error:
             failure = error  # raised after all that came before it
         except KeyboardInterrupt as interrupt:
@@ -137,7 +140,8 @@ class Engine:
             lost = [Gap(start=start, length=piece.missing)] if piece.missing else []
             zeros = np.zeros(piece.missing, dtype=np.float32)
             samples = np.concatenate((zeros, piece.samples))
-            yield from self._estimated(samples, lost, stamped=False)
+            resets = [start] if piece.fresh else []
+            yield from self._estimated(samples, lost, resets, stamped=False)
 
     # -- a source with a real clock ---------------------------------------------------------
 
@@ -166,7 +170,7 @@ class Engine:
         try:
             while not self._stopped.is_set() and (block := self.source.read()) is not None:
                 self.xruns += block.xruns
-                self._reconnecting = block.reconnecting
+                self._away = _away(block)
                 self._store(self.intake.push(block), block.arrived_at)
             self._store(self.intake.flush(), None)
         finally:
@@ -175,6 +179,8 @@ class Engine:
 
     def _store(self, pieces: Sequence[Piece], arrived_at: float | None) -> None:
         for piece in pieces:
+            if piece.fresh:
+                self.ring.write_reset()
             self.ring.write_gap(piece.missing, arrived_at)
             self.ring.write(piece.samples, arrived_at)
         self._wake.set()
@@ -195,25 +201,28 @@ class Engine:
 
     def _newest(self) -> Iterator[Event]:
         """Work through what the ring holds, leaving out what is behind the bound."""
-        if self._reconnecting:
-            yield from self._changed(Status.RECONNECTING)
         position = self.stream.position
         hops = (self.ring.written - position) // self._hop
         if hops > self._backlog_hops:
             self._leave_out(position, hops - self._backlog_hops)
             position, hops = self.stream.position, self._backlog_hops
         if hops == 0:
+            if self._away is not None:
+                yield from self._changed(self._away)
             return
         samples = self.ring.read(position, hops * self._hop)
         if samples is not None:  # lapped meanwhile: the next look finds a longer backlog and skips
             gaps = self.ring.gaps(position, hops * self._hop)
-            yield from self._estimated(samples, gaps, stamped=True)
+            resets = self.ring.resets(position, hops * self._hop)
+            yield from self._estimated(samples, gaps, resets, stamped=True)
 
     def _leave_out(self, position: int, hops: int) -> None:
         lost_samples = sum(gap.length for gap in self.ring.gaps(position, hops * self._hop))
         lost = min(hops, math.ceil(lost_samples / self._hop))
         self.stream.skip(lost, lost=True)
         self.stream.skip(hops - lost)
+        if self.ring.resets(position, hops * self._hop):
+            self.stream.reset()
 
     def _enqueue(self, event: Event) -> None:
         try:
@@ -235,9 +244,14 @@ class Engine:
     # -- both -------------------------------------------------------------------------------
 
     def _estimated(
-        self, samples: NDArray[np.float32], gaps: Sequence[Gap], *, stamped: bool
+        self,
+        samples: NDArray[np.float32],
+        gaps: Sequence[Gap],
+        resets: Sequence[int],
+        *,
+        stamped: bool,
     ) -> Iterator[Event]:
-        estimates = self.stream.push(samples, gaps=gaps)
+        estimates = self.stream.push(samples, gaps=gaps, resets=resets)
         now, clock = time.monotonic(), datetime.now().astimezone()
         for estimate in estimates:
             if estimate.t > self._limit:
@@ -260,15 +274,16 @@ class Engine:
             self._publish(self._level(samples))
 
     def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
-        if status is self._status:
+        name = self.source.name  # which may have been exchanged for another
+        if self._told == (status, name):
             return
-        self._status = status
+        self._told = status, name
         message = StatusMessage(
             status=status,
             detail=_DETAILS[status],
             t=self._t,
             wall_time=estimate.wall_time if estimate else None,
-            source=self.source.name,
+            source=name,
             xruns=self.xruns,
             skipped=estimate.skipped if estimate else 0,
         )
@@ -291,4 +306,11 @@ class Engine:
             t=round(self.stream.position / self._rate, 6),
             level_dbfs=decibels(float(np.sqrt(np.mean(newest**2)))),
             peak_dbfs=decibels(float(np.abs(newest).max())),
+            mel=self.stream.mel,
         )
+
+
+def _away(block: Block) -> Status | None:
+    if block.paused:
+        return Status.PAUSED
+    return Status.RECONNECTING if block.reconnecting else None

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+DECIMALS = 6
+"""Of the numbers of an estimate in JSON: finer than float32 guarantees, and half its length."""
+
 
 class Status(StrEnum):
     """What the sound of an estimate's window was."""
@@ -25,6 +28,8 @@ class Status(StrEnum):
     """Samples of this hop were lost and replaced by zeros."""
     RECONNECTING = "reconnecting"
     """The device is gone and is being reopened; the last estimate is held."""
+    PAUSED = "paused"
+    """Somebody asked for a pause: no estimates come until they let it go on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +77,8 @@ class Estimate:
     delay_s: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping with every attribute."""
-        return asdict(self)
+        """Return a JSON-ready mapping with every attribute, numbers to ``DECIMALS`` decimals."""
+        return {name: _rounded(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +105,14 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute."""
         return asdict(self)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {name: round(share, DECIMALS) for name, share in value.items()}
+    return value
 
 
 def columns(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

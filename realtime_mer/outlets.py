@@ -5,20 +5,22 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from realtime_mer import access, display
+from realtime_mer.control_pipe import ControlPipe
 from realtime_mer.estimate import Estimate
 from realtime_mer.links import links, qr_code
 from realtime_mer.osc import OscSender, Target
-from realtime_mer.protocol import Hello, LevelMessage, Marker, StatusMessage
+from realtime_mer.protocol import Hello, LevelMessage, Marker, RecordingState, StatusMessage
 from realtime_mer.server import Limits, Service
-from realtime_mer.sessions.recording import Recording
+from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.tls import server_context
 
-if TYPE_CHECKING:  # it brings torch, which a replay has no use for
+if TYPE_CHECKING:  # these bring torch or devices, which a replay has no use for
+    from realtime_mer.controller import Controller
     from realtime_mer.engine import Event
 
 
@@ -92,13 +94,13 @@ class Outlets:
         *,
         services: Sequence[Service],
         osc: OscSender | None,
-        recording: Recording | None = None,
+        recording: Recording | Deck | None = None,
     ) -> None:
-        self.services = services
+        self.services = list(services)
         self._osc = osc
         self._recording = recording
         self._status: StatusMessage | None = None
-        self._told = ""  # of the recording, to everybody
+        self._told: RecordingState | None = None  # to everybody
 
     def publish(self, event: "Event | Marker") -> None:
         """Send an event to everybody."""
@@ -107,14 +109,20 @@ class Outlets:
             if isinstance(event, StatusMessage):
                 self._status = event
                 event = self._with_recording(event)
-            elif self._status is not None and self._told != self._recording.sentence:
-                self._send(self._with_recording(self._status))
+            else:
+                self.tell_recording()
         self._send(event)
 
+    def tell_recording(self) -> None:
+        """Send the latest status again if what is recorded has changed since. From any thread."""
+        status, recording = self._status, self._recording
+        if status is not None and recording is not None and self._told != recording.state:
+            self._send(self._with_recording(status))
+
     def _with_recording(self, status: StatusMessage) -> StatusMessage:
-        """Return a status that tells every display what is recorded, in its words for people."""
-        self._told = self._recording.sentence if self._recording is not None else ""
-        return replace(status, detail=f"{status.detail} {self._told}")
+        """Return a status that tells every display what is recorded."""
+        self._told = self._recording.state if self._recording is not None else None
+        return replace(status, recording=self._told)
 
     def _send(self, event: "Event | Marker") -> None:
         match event:
@@ -168,7 +176,7 @@ def open_outlets(
     osc_rate: float | None,
     console: Console,
     stack: ExitStack,
-    recording: Recording | None = None,
+    recording: Recording | Deck | None = None,
 ) -> Outlets:
     """Start what is wanted; the stack ends it.
 
@@ -194,20 +202,57 @@ def open_outlets(
     if service is not None:
         services.append(stack.enter_context(service.open(hello)))
         service.announce(services[0], console)
-    if window and display.has_screen() and display.is_installed():
-        # The window is a client like any other. Without a service that it can use as it is (a
-        # certificate is for a name, not for this machine's loopback) it gets a private one.
-        if not services or (service is not None and service.cert is not None):
-            private = Service(hello=hello, port=0, token=secrets.token_urlsafe())
-            services.append(stack.enter_context(private))
-        link = service.link(services[0]) if service is not None else None
-        stack.enter_context(_window(services[-1].url, services[-1].token, link))
-    return Outlets(services=services, osc=sender, recording=recording)
+    outlets = Outlets(services=services, osc=sender, recording=recording)
+    if window:
+        open_window(outlets, hello=hello, service=service, stack=stack)
+    return outlets
+
+
+def open_window(
+    outlets: Outlets,
+    *,
+    hello: Hello,
+    service: ServiceOptions | None,
+    stack: ExitStack,
+    controller: "Controller | None" = None,
+    layout: Literal["dj", "therapy"] | None = None,
+) -> None:
+    """Open a window where there is a screen.
+
+    Args:
+        outlets: the window becomes one of them.
+        hello, service, stack: as for ``open_outlets``.
+        controller: carries out what the window asks; None for a window without controls.
+        layout: as for ``display.spawn``.
+    """
+    if not (display.has_screen() and display.is_installed()):
+        return
+    # The window is a client like any other. Without a service that it can use as it is (a
+    # certificate is for a name, not for this machine's loopback) it gets a private one.
+    services = outlets.services
+    if not services or (service is not None and service.cert is not None):
+        private = Service(hello=hello, port=0, token=secrets.token_urlsafe())
+        services.append(stack.enter_context(private))
+    link = service.link(services[0]) if service is not None else None
+    process = display.spawn(
+        services[-1].url,
+        token=services[-1].token,
+        link=link,
+        controls=controller is not None,
+        layout=layout,
+    )
+    stack.enter_context(_until_the_end(process, controller))
 
 
 @contextmanager
-def _window(url: str, token: str | None, link: str | None) -> Iterator[None]:
-    process = display.spawn(url, token=token, link=link)
+def _until_the_end(
+    process: subprocess.Popen[bytes], controller: "Controller | None"
+) -> Iterator[None]:
+    pipe = None
+    if controller is not None and process.stdout is not None and process.stdin is not None:
+        pipe = ControlPipe(process.stdout, process.stdin, carry_out=controller.carry_out)
+        pipe.start()
+        controller.attach(pipe.send)
     try:
         yield
     finally:
@@ -216,3 +261,5 @@ def _window(url: str, token: str | None, link: str | None) -> Iterator[None]:
             process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
             process.kill()
+        if pipe is not None:
+            pipe.close()

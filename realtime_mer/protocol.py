@@ -6,10 +6,12 @@ message of an unknown type reads as None, so that either side can be the older o
 validated where they are read, not where they are made. ``docs/protocol.md`` is the reference.
 """
 
+import itertools
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from enum import IntEnum
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -62,6 +64,7 @@ _Id = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]
 _Decibels = Annotated[float, Field(ge=-120)]
+_Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +108,32 @@ class Hello:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RecordingState:
+    """What the service writes down of the session at this moment.
+
+    Attributes:
+        estimates: whether estimates, status, level and markers with their notes are recorded.
+        sound: whether the sound is. Both are false once a recording has failed.
+    """
+
+    estimates: bool
+    sound: bool
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        match self.estimates, self.sound:
+            case True, True:
+                return "Estimates and SOUND are recorded."
+            case True, False:
+                return "Estimates are recorded, without sound."
+            case False, True:
+                return "SOUND is recorded, estimates no more."
+            case _:
+                return "Recording stopped."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StatusMessage:
     """What changed in the health of the stream, between the estimates or without any.
 
@@ -116,6 +145,7 @@ class StatusMessage:
         source: what is listened to, as a person would call it.
         xruns: input overflows since the start.
         skipped: hops left out since the start.
+        recording: what is recorded of the session; None where no recording was asked for.
     """
 
     status: Status
@@ -125,6 +155,7 @@ class StatusMessage:
     source: _Text
     xruns: _Count = 0
     skipped: _Count = 0
+    recording: RecordingState | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,11 +166,15 @@ class LevelMessage:
         t: seconds of sound at the end of what was measured.
         level_dbfs: root mean square in dB relative to full scale, >= -120.
         peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
+        mel: what the network heard of the hop, in mel bands from low to high, 64 of them: the
+            loudest of its log-mel frames, 32 steps to a factor of ten in power, 0 for digital
+            silence, at most 255; None where no network heard it.
     """
 
     t: _Seconds
     level_dbfs: _Decibels
     peak_dbfs: _Decibels
+    mel: tuple[_Byte, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,11 +296,18 @@ def encode(message: Message) -> str:
     Raises:
         ProtocolError: ``not_finite``, a number is NaN or infinite.
     """
-    fields = {"type": _NAMES[type(message)], **asdict(message)}
+    # A line of JSON and a message hold the same numbers, so a recording replays to the bit.
+    if isinstance(message, Estimate):
+        body = message.to_dict()
+    else:
+        body = {field.name: getattr(message, field.name) for field in dataclass_fields(message)}
+    fields = {"type": _NAMES[type(message)], **body}
     if type(message) is Marker and message.t is None and message.wall_time is None:
         del fields["t"], fields["wall_time"]
     try:
-        return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=asdict
+        )
     except ValueError as error:
         raise ProtocolError(
             "not_finite", f"a number is NaN or infinite, which JSON cannot hold: {message}"
@@ -318,7 +360,7 @@ class _Slot(Generic[_T]):
     """The newest items of one stream, thinned to a rate in stream time."""
 
     def __init__(self, *, size: int, max_rate: float | None) -> None:
-        self.items: deque[_T] = deque(maxlen=size)
+        self.items: deque[tuple[int, _T]] = deque(maxlen=size)
         self._period = 0.0 if max_rate is None else 1.0 / max_rate
         self._due = self._last_t = -float("inf")
 
@@ -336,12 +378,13 @@ class _Slot(Generic[_T]):
 
 
 class Mailbox(Generic[_T]):
-    """What waits to be sent to one reader: control messages in order, otherwise only the latest.
+    """What waits to be sent to one reader: every control message, otherwise only the latest.
 
     Control messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
     nothing more is kept for it. Items of the streams in ``select`` (``offer``) wait in a slot each,
-    where a newer one takes the place of the oldest, so a slow reader gets fewer items, never older
-    ones, and holds a bounded amount of memory. Not thread-safe.
+    where a newer one pushes out the oldest, so a slow reader gets fewer items, never older ones,
+    and holds a bounded amount of memory. What waits is taken in the order in which it came. Not
+    thread-safe.
 
     Args:
         control_limit: most control messages that may wait.
@@ -355,10 +398,12 @@ class Mailbox(Generic[_T]):
     def __init__(self, *, control_limit: int = 32, slot_size: int = 1) -> None:
         self.replaced = 0
         self.hopeless = False
-        self._control: deque[_T] = deque()
+        self._came = itertools.count()
+        self._control: deque[tuple[int, _T]] = deque()
         self._control_limit = control_limit
         self._slot_size = slot_size
         self._slots: dict[str, _Slot[_T]] = {}
+        self._queues = [self._control]
 
     def select(self, streams: Iterable[str], *, max_rate: float | None = None) -> None:
         """Keep items of these streams from now on, at most ``max_rate`` per second of stream time.
@@ -366,13 +411,14 @@ class Mailbox(Generic[_T]):
         What waits in the slots is forgotten; control messages stay.
         """
         self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
+        self._queues = [self._control, *(slot.items for slot in self._slots.values())]
 
     def put(self, item: _T) -> None:
         """Add a control message behind the others."""
         if len(self._control) >= self._control_limit:
             self.hopeless = True
         if not self.hopeless:
-            self._control.append(item)
+            self._control.append((next(self._came), item))
 
     def offer(self, stream: str, item: _T, *, t: float) -> int:
         """Keep the newest item of a stream, of stream time ``t`` in seconds.
@@ -385,22 +431,21 @@ class Mailbox(Generic[_T]):
         if slot is None or self.hopeless or not slot.admits(t):
             return 0
         pushed_out = int(len(slot.items) == slot.items.maxlen)
-        slot.items.append(item)
+        slot.items.append((next(self._came), item))
         self.replaced += pushed_out
         return pushed_out
 
     def take(self) -> _T | None:
         """Remove and return what is to be sent next; None if nothing waits."""
-        if self._control:
-            return self._control.popleft()
-        for slot in self._slots.values():
-            if slot.items:
-                return slot.items.popleft()
-        return None
+        first: deque[tuple[int, _T]] | None = None
+        for queue in self._queues:
+            if queue and (first is None or queue[0][0] < first[0][0]):
+                first = queue
+        return None if first is None else first.popleft()[1]
 
     def __len__(self) -> int:
         """How many items wait."""
-        return len(self._control) + sum(len(slot.items) for slot in self._slots.values())
+        return sum(map(len, self._queues))
 
 
 class MessageBudget:

@@ -7,19 +7,29 @@ Dimensions: B streams, n samples, H hops.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from realtime_mer.errors import InputError
+from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import LogMel
-from realtime_mer.model.checkpoint import Card, Checkpoint, load_checkpoint
+from realtime_mer.model.checkpoint import (
+    CNN_LSTM,
+    BaseCard,
+    Card,
+    CardKind,
+    Checkpoint,
+    find_checkpoint,
+    load_card,
+    load_checkpoint,
+)
 from realtime_mer.model.network import EmotionNetwork, NetworkOutput, NetworkState
 
 
@@ -32,6 +42,8 @@ class Estimates:
         valence_sd, arousal_sd: ``(B, H)``, calibrated predictive standard deviation, > 0.
         quadrants: ``(B, H, 4)``, probabilities in the order of ``emotion.QUADRANTS``.
         gems: ``(B, H, 9)``, shares in [0, 1] in the order of ``emotion.GEMS``.
+        mel: ``(B, H, M)``, what the network heard: the loudest of the hop's log-mel frames in each
+            of M bands, >= 0, 0 for digital silence (see ``features.LogMel``).
     """
 
     valence: Tensor
@@ -40,6 +52,7 @@ class Estimates:
     arousal_sd: Tensor
     quadrants: Tensor
     gems: Tensor
+    mel: Tensor
 
     def __len__(self) -> int:
         """Return the number of hops."""
@@ -79,6 +92,86 @@ class RecognizerState:
             return cls(samples=tensors["samples"], network=network, hops=tensors["hops"])
         except KeyError as error:
             raise InputError(f"The saved state lacks the tensor {error}.") from error
+
+
+class AnyRecognizer(Protocol):
+    """What streams, files and sessions ask of a recogniser of whatever kind.
+
+    Each method keeps the promises of ``Recognizer``'s of the same name; the state is a value of the
+    recogniser's own.
+    """
+
+    @property
+    def card(self) -> BaseCard:
+        """What it is and learnt from."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples it takes."""
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+
+    @property
+    def window_samples(self) -> int:
+        """Samples an estimate looks at: a whole number of hops."""
+
+    def initial_state(self, batch: int = 1) -> Any:
+        """Return the state of streams before their first sample."""
+
+    def step(self, samples: Tensor, state: Any) -> tuple[Estimates, Any]:
+        """Take the next samples and return the hops they complete."""
+
+    def run(self, samples: Tensor) -> Estimates:
+        """Recognise whole recordings in one call."""
+
+    def reset(self, state: Any, streams: Sequence[int], *, keep_memory: bool = False) -> Any:
+        """Return a state in which the given streams start anew."""
+
+
+KINDS = "realtime_mer.recognizers"
+"""The group of entry points that bring other kinds of recogniser, by ``BaseCard.architecture``.
+
+Each is a function of the stem of a checkpoint's files and of ``cpu``, ``cuda``, ``cuda:N`` or
+``auto``, which returns an ``AnyRecognizer`` or raises a ``RealtimeMerError``.
+"""
+
+
+def load_recognizer(name_or_path: str | Path = "default", device: str = "auto") -> AnyRecognizer:
+    """Load a checkpoint of any kind that is installed.
+
+    Args:
+        name_or_path, device: as for ``Recognizer.load``.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, it does not fit its card, or its kind is not
+            installed; the message says what to install.
+        InputError: the device is not there.
+    """
+    stem = find_checkpoint(name_or_path)
+    kind = load_card(stem, CardKind)
+    if kind.architecture == CNN_LSTM:
+        return Recognizer.load(stem, device)
+    found = {entry.name: entry for entry in entry_points(group=KINDS)}
+    advice = f"Install {kind.requires}." if kind.requires else "Install the package it came with."
+    if kind.architecture not in found:
+        raise CheckpointError(
+            f"{stem}.json: field architecture: no {kind.architecture!r} is installed; there are: "
+            f"{', '.join([CNN_LSTM, *sorted(found)])}. {advice}"
+        )
+    try:
+        load = found[kind.architecture].load()
+    except ImportError as error:
+        raise CheckpointError(
+            f"{stem}.json: a recogniser {kind.architecture!r} cannot start: {error}. {advice}"
+        ) from error
+    recognizer: AnyRecognizer = load(stem, device)
+    return recognizer
 
 
 class Recognizer:
@@ -193,8 +286,9 @@ class Recognizer:
         before = self.window_samples - self.hop_samples
         padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
         with self._exact():
-            output, _ = self._path.network(self._path.features(padded))
-            return _named(self._path.calibrated(output))
+            frames = self._path.features(padded)
+            output, _ = self._path.network(frames)
+            return _named((*self._path.calibrated(output), self._path.columns(frames, hops)))
 
     def windowed(
         self, window: Tensor, lstm_state: tuple[Tensor, Tensor] | None
@@ -255,23 +349,11 @@ class Recognizer:
         )
 
     def _checked(self, samples: Tensor, *, batch: int | None = None) -> Tensor:
-        if not isinstance(samples, Tensor):
-            raise InputError(
-                f"Samples are a {type(samples).__name__}; give a tensor (B, n): "
-                "torch.from_numpy(samples).unsqueeze(0) for one stream."
-            )
-        rows = samples.shape[0] if samples.dim() == 2 else 0
-        if rows == 0 or batch not in (None, rows):
-            raise InputError(
-                f"Samples have shape {tuple(samples.shape)}; give ({batch or 'B'}, n): one row a "
-                "stream."
-            )
-        if samples.dtype != torch.float32:
-            raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")
+        check_samples(samples, batch=batch)
         return samples.to(self.device)
 
     def _nothing(self, batch: int) -> Estimates:
-        shapes = {"quadrants": (4,), "gems": (9,)}
+        shapes = {"quadrants": (4,), "gems": (9,), "mel": (self.card.features.n_mels,)}
         return Estimates(
             **{
                 name: torch.zeros(batch, 0, *shapes.get(name, ()), device=self.device)
@@ -281,7 +363,28 @@ class Recognizer:
 
     def _exact(self) -> AbstractContextManager[Any]:
         """No gradients; on CUDA no TF32 either, whose 10-bit mantissa would break equality."""
-        return _Exact() if self.device.type == "cuda" else torch.no_grad()
+        return _without_tf32() if self.device.type == "cuda" else torch.no_grad()
+
+
+def check_samples(samples: Tensor, *, batch: int | None = None) -> None:
+    """Refuse what is not float32 ``(B, n)``, B = ``batch`` unless that is None.
+
+    Raises:
+        InputError: shape, type or batch do not fit.
+    """
+    if not isinstance(samples, Tensor):
+        raise InputError(
+            f"Samples are a {type(samples).__name__}; give a tensor (B, n): "
+            "torch.from_numpy(samples).unsqueeze(0) for one stream."
+        )
+    rows = samples.shape[0] if samples.dim() == 2 else 0
+    if rows == 0 or batch not in (None, rows):
+        raise InputError(
+            f"Samples have shape {tuple(samples.shape)}; give ({batch or 'B'}, n): one row a "
+            "stream."
+        )
+    if samples.dtype != torch.float32:
+        raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")
 
 
 _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
@@ -305,10 +408,19 @@ class _Path(nn.Module):
         self.network = network
         self.valence_scale = card.calibration.hop_valence
         self.arousal_scale = card.calibration.hop_arousal
+        self.quadrant_temperature = card.calibration.quadrant_temperature
+        self.hop_frames = card.hop_samples // card.features.hop_length
 
     def forward(self, samples: Tensor, state: NetworkState) -> tuple[Any, ...]:
-        output, after = self.network.advance(self.features(samples), NetworkState(*state))
-        return (*self.calibrated(output), after)
+        frames = self.features(samples)
+        output, after = self.network.advance(frames, NetworkState(*state))
+        hops = frames.shape[1] // self.hop_frames
+        return (*self.calibrated(output), self.columns(frames, hops), after)
+
+    def columns(self, frames: Tensor, hops: int) -> Tensor:
+        """Return the loudest of each hop's frames, ``(B, H, M)``, for the newest ``hops``."""
+        newest = frames[:, frames.shape[1] - hops * self.hop_frames :]
+        return newest.reshape(-1, hops, self.hop_frames, frames.shape[2]).amax(dim=2)
 
     def calibrated(self, output: NetworkOutput) -> tuple[Tensor, ...]:
         """Turn the heads' output into numbers in the order of ``Estimates``."""
@@ -317,7 +429,7 @@ class _Path(nn.Module):
             output.arousal,
             output.valence_sd * self.valence_scale,
             output.arousal_sd * self.arousal_scale,
-            torch.softmax(output.quadrant_logits, dim=-1),
+            torch.softmax(output.quadrant_logits / self.quadrant_temperature, dim=-1),
             torch.sigmoid(output.gems_logits),
         )
 
@@ -330,8 +442,9 @@ class _Window(nn.Module):
         self.path = path
 
     def forward(self, window: Tensor, lstm_state: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
-        output, after = self.path.network(self.path.features(window), lstm_state)
-        return (*self.path.calibrated(output), after)
+        frames = self.path.features(window)
+        output, after = self.path.network(frames, lstm_state)
+        return (*self.path.calibrated(output), self.path.columns(frames, 1), after)
 
 
 def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]:
@@ -350,20 +463,14 @@ def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]
     return graph
 
 
-class _Exact:
+@contextmanager
+def _without_tf32() -> Iterator[None]:
     """``no_grad`` with TF32 off inside, and as it was before outside."""
-
-    def __enter__(self) -> None:
-        self._flags = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=False, allow_tf32=False
-        )
-        self._flags.__enter__()
-        self._no_grad = torch.no_grad()
-        self._no_grad.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._no_grad.__exit__(*error)
-        self._flags.__exit__(*error)
+    exact = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
+    )
+    with exact, torch.no_grad():
+        yield
 
 
 def _pick_device(device: str) -> torch.device:
@@ -383,4 +490,4 @@ def _pick_device(device: str) -> torch.device:
     return picked
 
 
-__all__ = ["Estimates", "Recognizer", "RecognizerState"]
+__all__ = ["AnyRecognizer", "Estimates", "Recognizer", "RecognizerState", "load_recognizer"]

@@ -16,10 +16,13 @@ from realtime_mer.audio.ring import Gap
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.recognizer import Estimates, Recognizer
+from realtime_mer.recognizer import AnyRecognizer, Estimates
 
 SILENCE_FLOOR_DBFS = -120.0
 """What digital silence reads: JSON holds no infinity."""
+
+MEL_STEPS = 32
+"""Steps of a log-mel column to a factor of ten in power: one step is 10 dB / 32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ class EmotionStream:
         policy: thresholds and times.
     """
 
-    def __init__(self, recognizer: Recognizer, *, policy: StreamPolicy | None = None) -> None:
+    def __init__(self, recognizer: AnyRecognizer, *, policy: StreamPolicy | None = None) -> None:
         self.recognizer = recognizer
         self.policy = policy or StreamPolicy()
         self._hop = recognizer.hop_samples
@@ -81,6 +84,7 @@ class EmotionStream:
         self._state = recognizer.initial_state(1)
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._pending_gaps: list[Gap] = []
+        self._resets: set[int] = set()  # hops that begin anew, by number
         self._seq = 0
         self._skipped = 0
         self._memory_hops = 0  # since the LSTM state was reset
@@ -90,19 +94,39 @@ class EmotionStream:
         self._gap_samples = 0  # of the gap that is going on
         self._held_hops = 0
         self._held = self._neutral()
+        self._mel: torch.Tensor | None = None  # of the newest hop, float32 (M,)
+
+    @property
+    def mel(self) -> tuple[int, ...] | None:
+        """The newest hop's log-mel column in steps of 1 / ``MEL_STEPS``; None before the first.
+
+        From 0, digital silence, to 255, low bands first; larger values read 255.
+        """
+        if self._mel is None:
+            return None
+        steps = np.rint(self._mel.cpu().numpy() * MEL_STEPS)
+        return tuple(np.minimum(steps, 255).astype(np.uint8).tolist())
 
     @property
     def position(self) -> int:
         """Samples taken so far, those skipped counted in."""
         return self._seq * self._hop + len(self._pending)
 
-    def push(self, samples: NDArray[np.float32], *, gaps: Sequence[Gap] = ()) -> list[Estimate]:
+    def push(
+        self,
+        samples: NDArray[np.float32],
+        *,
+        gaps: Sequence[Gap] = (),
+        resets: Sequence[int] = (),
+    ) -> list[Estimate]:
         """Take the next samples and return an estimate for every hop they complete.
 
         Args:
             samples: float32 ``(n,)``, n >= 0, mono at the recogniser's rate, finite.
             gaps: parts of these samples that stand for lost sound, positions counted as in
                 ``position``.
+            resets: positions from which on nothing that came before counts; the rest of a hop that
+                has begun goes with it.
         """
         start = self.position - len(self._pending)
         heard = np.concatenate((self._pending, samples))
@@ -111,6 +135,8 @@ class EmotionStream:
         used = count * self._hop
         self._pending = heard[used:]
         self._pending_gaps = [gap for gap in gaps if gap.start + gap.length > start + used]
+        first = self._seq
+        self._resets |= {-(-at // self._hop) for at in resets}
         estimates: list[Estimate] = []
         run: list[tuple[_Hop, Status]] = []
         begin = 0
@@ -118,13 +144,18 @@ class EmotionStream:
             hop_start = start + index * self._hop
             piece = heard[index * self._hop : (index + 1) * self._hop]
             lost = sum(gap.overlap(hop_start, self._hop) for gap in gaps)
-            if self._ends_something(piece, lost):
+            asked = first + index in self._resets
+            if asked or self._ends_something(piece, lost):
                 estimates += self._recognize(heard[begin * self._hop : index * self._hop], run)
                 begin, run = index, []
-                self._forget(keep_memory=False)
+                if asked:
+                    self.reset()
+                else:
+                    self._forget(keep_memory=False)
             hop = self._look(piece, lost)
             run.append((hop, self._status(hop)))
         estimates += self._recognize(heard[begin * self._hop : used], run)
+        self._resets = {hop for hop in self._resets if hop >= self._seq}
         return estimates
 
     def skip(self, hops: int, *, lost: bool = False) -> None:
@@ -145,10 +176,13 @@ class EmotionStream:
             self._skipped += hops
         self._held_hops += hops
         self._forget(keep_memory=hops * self._hop_s < self.policy.reset_after_gap_s)
+        if any(hop < self._seq for hop in self._resets):
+            self.reset()
 
     def reset(self) -> None:
         """Forget all sound heard so far; time and counters go on."""
         self._forget(keep_memory=False)
+        self._held, self._held_hops = self._neutral(), 0
 
     # -- what the hops are ------------------------------------------------------------------
 
@@ -213,6 +247,7 @@ class EmotionStream:
         numbers, self._state = self.recognizer.step(
             torch.from_numpy(np.ascontiguousarray(samples)).unsqueeze(0), self._state
         )
+        self._mel = numbers.mel[0, -1]
         rows = _rows(numbers)
         return [
             self._estimate(row, hop, status) for row, (hop, status) in zip(rows, hops, strict=True)

@@ -1,15 +1,25 @@
 """A clip's emotion as a whole, from the estimates of its hops."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.estimate import Estimate, Status, Summary
-from realtime_mer.model.checkpoint import Calibration, ClipCalibration
+
+if TYPE_CHECKING:  # it brings torch, which a replay has no use for
+    from realtime_mer.model.checkpoint import Calibration, ClipCalibration
 
 
 class Averager:
-    """Running means over estimates, in constant memory however long the stream."""
+    """Running means over estimates, in constant memory however long the stream.
+
+    Attributes:
+        count: estimates taken.
+        valence, arousal, valence_variance, arousal_variance, quadrants, gems: means.
+        moods: how often each mood word was the nearest.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -19,10 +29,12 @@ class Averager:
         self.arousal_variance = 0.0
         self.quadrants = dict.fromkeys(QUADRANTS, 0.0)
         self.gems = dict.fromkeys(GEMS, 0.0)
+        self.moods: Counter[str] = Counter()
 
     def add(self, estimate: Estimate) -> None:
         """Take one more estimate into the means."""
         self.count += 1
+        self.moods[estimate.mood] += 1
         self.valence += (estimate.valence - self.valence) / self.count
         self.arousal += (estimate.arousal - self.arousal) / self.count
         self.valence_variance += (estimate.valence_sd**2 - self.valence_variance) / self.count
@@ -42,7 +54,7 @@ class Summarizer:
         calibration: of the checkpoint that made the estimates; says how a clip's sd follows.
     """
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: "Calibration") -> None:
         self._calibration = calibration
         self._music = Averager()
         self._all = Averager()
@@ -82,5 +94,5 @@ class Summarizer:
         )
 
 
-def _clip_sd(calibration: ClipCalibration, mean_variance: float) -> float:
+def _clip_sd(calibration: "ClipCalibration", mean_variance: float) -> float:
     return round(math.hypot(calibration.floor, calibration.scale * math.sqrt(mean_variance)), 6)

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -17,6 +16,7 @@ from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS, clock
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import Marker
+from realtime_mer.summary import Averager
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
@@ -50,14 +50,14 @@ def marker_line(marker: Marker) -> str:
 
 
 class Tally:
-    """What a session came to: sums over its estimates, of a size that does not grow.
+    """What a session came to: means over its estimates, of a size that does not grow.
 
     As in a clip's summary, means are over ``music`` hops, and over all hops if there are none.
     """
 
     def __init__(self) -> None:
-        self._music = _Sums()
-        self._all = _Sums()
+        self._music = Averager()
+        self._all = Averager()
         self._last: Estimate | None = None
 
     def add(self, estimate: Estimate) -> None:
@@ -72,36 +72,18 @@ class Tally:
         last = self._last
         if last is None:
             return ["no estimate: less than 0.1 s of sound was heard"]
-        sums = self._music if self._music.count else self._all
+        mean = self._music if self._music.count else self._all
         of = "music" if self._music.count else "all hops, none was music"
-        mood, hits = sums.moods.most_common(1)[0]
-        quadrant = max(sums.quadrants, key=sums.quadrants.__getitem__)
-        share = hits / sums.count
-        probability = sums.quadrants[quadrant] / sums.count
-        valence, arousal = sums.valence / sums.count, sums.arousal / sums.count
+        mood, hits = mean.moods.most_common(1)[0]
+        quadrant = max(mean.quadrants, key=mean.quadrants.__getitem__)
+        probability = mean.quadrants[quadrant]
         return [
             f"heard {last.t:.1f} s: {self._all.count} estimates, {self._music.count} of music",
-            f"mean valence {valence:+.2f}, arousal {arousal:+.2f} (over {of})",
-            f"mostly {mood} ({share:.0%}), quadrant {quadrant} (probability {probability:.0%})",
+            f"mean valence {mean.valence:+.2f}, arousal {mean.arousal:+.2f} (over {of})",
+            f"mostly {mood} ({hits / mean.count:.0%}), "
+            f"quadrant {quadrant} (probability {probability:.0%})",
             f"xruns {last.xruns}, hops skipped {last.skipped}",
         ]
-
-
-class _Sums:
-    def __init__(self) -> None:
-        self.count = 0
-        self.valence = 0.0
-        self.arousal = 0.0
-        self.moods: Counter[str] = Counter()
-        self.quadrants = dict.fromkeys(QUADRANTS, 0.0)
-
-    def add(self, estimate: Estimate) -> None:
-        self.count += 1
-        self.valence += estimate.valence
-        self.arousal += estimate.arousal
-        self.moods[estimate.mood] += 1
-        for name in QUADRANTS:
-            self.quadrants[name] += estimate.quadrants[name]
 
 
 class TerminalView:
@@ -117,13 +99,15 @@ class TerminalView:
         model: what estimates, for the eye.
 
     Attributes:
+        source: may be changed at any time.
         tally: what the session came to so far.
         note: stands above the numbers of the panel, such as what is recorded; may be empty.
     """
 
     def __init__(self, *, console: Console | None = None, source: str, model: str) -> None:
         self._console = Console(file=sys.stderr) if console is None else console
-        self._source, self._model = source, model
+        self.source = source
+        self._model = model
         self._latest: Estimate | None = None
         self._printed_t: float | None = None
         self._live: Live | None = None
@@ -147,7 +131,7 @@ class TerminalView:
             self._thread = threading.Thread(target=self._draw_on, name="terminal", daemon=True)
             self._thread.start()
         else:
-            self.message(f"listening to {self._source} with model {self._model}")
+            self.message(f"listening to {self.source} with model {self._model}")
         return self
 
     def __exit__(
@@ -194,7 +178,7 @@ class TerminalView:
 
     def _draw(self) -> Panel:
         head = Text(
-            self._writable(f"{self._source}, model {self._model}"),
+            self._writable(f"{self.source}, model {self._model}"),
             "dim",
             no_wrap=True,
             overflow="crop",

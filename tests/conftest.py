@@ -120,14 +120,16 @@ class PulseServer:
     def _feed_mic(self) -> None:
         tick = 0.02
         silence = bytes(2 * round(RATE * tick))
-        speech = b""
+        speech, said = b"", 0
         due = time.monotonic()
         pipe: int | None = None
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             due += tick
             if not self._speech.empty():
-                speech += self._speech.get()
-            chunk, speech = speech[: len(silence)], speech[len(silence) :]
+                speech, said = speech[said:] + self._speech.get(), 0
+            # Not cut off in front each time: copying minutes of it would hold up the whole process.
+            chunk = speech[said : said + len(silence)]
+            said += len(silence)
             try:
                 if pipe is None:
                     pipe = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)

@@ -240,6 +240,22 @@ def test_without_reconnect_the_messages_end_with_the_service(service: Service) -
     assert list(messages) == [Bye(reason="good night")]
 
 
+def test_a_busy_reader_finds_what_came_before_the_bye_before_it(service: Service) -> None:
+    async def listen() -> list[Any]:
+        async with connect(service.url, reconnect=False, events=True, backlog=50) as stream:
+            service.publish_estimate(sample_estimate(seq=0))
+            assert isinstance(await anext(stream), Hello)
+            assert await anext(stream) == sample_estimate(seq=0)  # it is subscribed
+            for seq in range(1, 21):
+                service.publish_estimate(sample_estimate(seq=seq))
+            await asyncio.to_thread(service.stop, "good night")
+            return [message async for message in stream]
+
+    *estimates, bye = asyncio.run(listen())
+    assert [estimate.seq for estimate in estimates] == list(range(1, 21))
+    assert bye == Bye(reason="good night")
+
+
 def test_it_reconnects_by_itself_when_the_service_comes_back(service: Service) -> None:
     service.publish_estimate(sample_estimate(seq=70))
 
@@ -312,7 +328,7 @@ def test_after_a_break_it_says_how_much_sound_was_missed(
     async def listen() -> list[Any]:
         async with (
             Relay(service.port) as relay,
-            connect(relay.url, events=True, max_rate=max_rate) as stream,
+            connect(relay.url, events=True, max_rate=max_rate, backlog=100) as stream,
             connect(service.url) as witness,
         ):
             received = [await anext(stream), await anext(stream)]

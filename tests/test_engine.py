@@ -3,11 +3,13 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from realtime_mer.audio.block import Block
 from realtime_mer.engine import Engine
 from realtime_mer.errors import AudioError
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.features import LogMel
 from realtime_mer.protocol import LevelMessage, StatusMessage
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
@@ -224,3 +226,109 @@ def test_listeners_get_levels_too(recognizer):
     levels = [e for e in heard if isinstance(e, LevelMessage)]
     assert levels[-1].level_dbfs == pytest.approx(-20, abs=1)
     assert levels[-1].peak_dbfs > levels[-1].level_dbfs
+
+
+# -- a source that is paused, started afresh and exchanged ---------------------------------------
+
+
+def statuses(events) -> list[Status]:
+    return [e.status for e in events if isinstance(e, StatusMessage)]
+
+
+@pytest.mark.parametrize("real_time", [False, True])
+def test_a_fresh_block_starts_the_state_anew_and_time_goes_on(recognizer, real_time):
+    items = [block(noise(4)), block(noise(4, seed=1), fresh=True)]
+    _, estimates, events = run(recognizer, items, real_time=real_time, max_backlog_s=10)
+    assert [e.seq for e in estimates] == list(range(80))
+    assert estimates[39].state_age_s == pytest.approx(4.0)
+    assert [e.state_age_s for e in estimates[40:42]] == pytest.approx([0.1, 0.2])
+    assert {e.status for e in estimates[40:69]} == {Status.WARMING_UP}
+    assert estimates[-1].status is Status.MUSIC
+    expected = [Status.WARMING_UP, Status.MUSIC, Status.WARMING_UP, Status.MUSIC]
+    assert statuses(events) == expected
+
+
+def test_after_a_fresh_block_the_numbers_are_those_of_a_new_session(recognizer):
+    sound = noise(4, seed=1)
+    _, after, _ = run(
+        recognizer, [block(noise(4)), block(sound, fresh=True)], real_time=True, max_backlog_s=10
+    )
+    _, anew, _ = run(recognizer, [block(sound)], real_time=True, max_backlog_s=10)
+    assert [e.valence for e in after[40:]] == pytest.approx([e.valence for e in anew], abs=1e-4)
+
+
+def test_a_pause_is_told_and_what_came_before_it_is_estimated(recognizer):
+    told = threading.Event()
+
+    def listen(event) -> None:
+        if isinstance(event, StatusMessage) and event.status is Status.PAUSED:
+            told.set()
+
+    items = [
+        block(noise(1)),
+        block(noise(0), paused=True),
+        lambda: told.wait(30),
+        block(noise(1, seed=1), missing=2 * RATE),
+    ]
+    _, estimates, events = run(recognizer, items, real_time=True, publish=listen)
+    assert told.is_set()
+    assert statuses(events)[:2] == [Status.WARMING_UP, Status.PAUSED]
+    assert estimates[-1].t == pytest.approx(4.0)
+    assert [e.t for e in estimates if e.status is Status.GAP] == pytest.approx(
+        [1.1 + 0.1 * i for i in range(20)]
+    )
+
+
+def test_a_pause_of_what_can_wait_is_told_and_costs_nothing(recognizer):
+    items = [block(noise(1)), block(noise(0), paused=True), block(noise(1, seed=1))]
+    _, estimates, events = run(recognizer, items, real_time=False)
+    assert [e.seq for e in estimates] == list(range(20))
+    assert statuses(events) == [Status.WARMING_UP, Status.PAUSED, Status.WARMING_UP]
+
+
+def test_another_source_is_told_even_where_the_status_stays(recognizer):
+    script = Script([block(noise(1)), None, block(noise(1), fresh=True)], real_time=False)
+    script._items[1] = lambda: setattr(script, "name", "another")
+    engine = Engine(source=script, stream=EmotionStream(recognizer))
+    told = [e for e in engine.events() if isinstance(e, StatusMessage)]
+    assert [message.source for message in told] == ["script", "another"]
+    assert {message.status for message in told} == {Status.WARMING_UP}
+
+
+def test_a_fresh_start_in_what_is_skipped_is_not_forgotten(recognizer):
+    gate, ready = threading.Event(), threading.Event()
+
+    def hold_inference(event) -> None:
+        if isinstance(event, Estimate) and not ready.is_set():
+            ready.set()
+            assert gate.wait(30)
+
+    items = [
+        block(noise(0.1)),
+        lambda: ready.wait(30),  # inference is now held up, and the clock runs on
+        block(noise(1), fresh=True),
+        block(noise(3.5, seed=1)),
+        gate.set,
+    ]
+    _, estimates, _ = run(recognizer, items, real_time=True, publish=hold_inference)
+    assert estimates[-1].skipped > 0
+    assert estimates[-1].state_age_s < 3.5
+
+
+def test_a_level_carries_the_features_that_the_network_heard(recognizer):
+    heard = []
+    sound = noise(1)
+    run(recognizer, [block(sound)], real_time=False, publish=heard.append)
+    (level,) = [e for e in heard if isinstance(e, LevelMessage)]
+    newest = torch.from_numpy(sound[-(2400 + 480) :, 0]).unsqueeze(0)
+    with torch.no_grad():
+        frames = LogMel(recognizer.card.features)(newest)[0]
+    assert len(frames) == 5
+    expected = (32 * frames.amax(dim=0)).round().clamp(max=255).tolist()
+    assert list(level.mel) == pytest.approx(expected, abs=1)  # rounding at the half
+
+
+def test_digital_silence_is_a_level_of_zeros(recognizer):
+    heard = []
+    run(recognizer, [block(0 * noise(1))], real_time=False, publish=heard.append)
+    assert [e.mel for e in heard if isinstance(e, LevelMessage)] == [(0,) * 64]

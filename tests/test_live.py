@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime_mer import live as live_module
+from realtime_mer.audio import opening
 from realtime_mer.client import subscribe
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import Bye, Hello, StatusMessage
@@ -262,7 +262,38 @@ def test_json_lines_that_cannot_be_written_are_one_line(folder, live) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_a_full_disk_is_one_line(folder, live) -> None:
     write_sound(folder / "song.wav", noise(0.1))
-    assert "No space left" in live("song.wav", *MAX, "--jsonl", "/dev/full").complaint()
+    line = live("song.wav", *MAX, "--jsonl", "/dev/full").complaint()
+    assert "--jsonl /dev/full cannot be written: No space left" in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_an_analysis_onto_a_full_disk_is_one_line(folder, analyze) -> None:
+    write_sound(folder / "song.wav", noise(60))
+    line = analyze("song.wav", "--out", "/dev/full").complaint()
+    assert "--out /dev/full cannot be written: No space left" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("song.wav", "--device", "scarlett"), "--device scarlett"),
+        (("demo", "--device", "1"), "--device 1"),
+        (("song.wav", "--rate", 44100), "--rate"),
+        (("mic", "--channels", 2), "--channels"),
+        (("--format", "f32le"), "--format"),
+        (("song.wav", "--osc-rate", 5), "--osc-rate"),
+        (("song.wav", *MAX, "--osc", "9000"), "--osc"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(folder, live, given, says: str) -> None:
+    write_sound(folder / "song.wav", noise(0.1))
+    assert says in live(*given, "--no-server").complaint()
+
+
+def test_an_old_result_outlives_a_mistyped_name(folder, analyze) -> None:
+    (folder / "keep.jsonl").write_text("kept")
+    assert "missing.wav does not exist" in analyze("missing.wav", "--out", "keep.jsonl").complaint()
+    assert (folder / "keep.jsonl").read_text() == "kept"
 
 
 def test_an_unknown_checkpoint_is_one_line(folder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,11 +353,12 @@ def test_a_device_of_another_make_is_refused(folder, live) -> None:
 
 
 def test_without_devices_the_demo_piece_plays_and_says_why(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(live_module, "list_devices", list)
-    source, why = live_module._open_source(live_module.LiveOptions())
-    with closing(source):
-        assert source.real_time
-        assert why == "no microphone; no system audio; so the built-in piece plays"
+    monkeypatch.setattr(opening, "list_devices", list)
+    opened = opening.open_source(None)
+    with closing(opened.source):
+        assert opened.source.real_time
+        assert (opened.spec, opened.device) == ("demo", None)
+        assert opened.why == "no microphone; no system audio; so the built-in piece plays"
 
 
 def session(folder: Path, model: Path, *args: object) -> tuple[Any, str]:

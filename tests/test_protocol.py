@@ -30,6 +30,7 @@ from realtime_mer.protocol import (
     MessageBudget,
     Ping,
     Pong,
+    RecordingState,
     StatusMessage,
     Subscribe,
     encode,
@@ -50,6 +51,7 @@ SERVER_MESSAGES = {
         source="Küchenradio “USB”",
         xruns=1,
         skipped=2,
+        recording=RecordingState(estimates=True, sound=False),
     ),
     "level": LevelMessage(t=1.5, level_dbfs=-120.0, peak_dbfs=-3.5),
     "marker": Marker(label="drop", id="7", t=61.2, wall_time="2026-01-01T12:00:00.000+00:00"),
@@ -106,8 +108,31 @@ def test_json_never_holds_nan_or_infinity(value: float) -> None:
     st.text(max_size=100).filter(lambda text: text.isprintable()),
 )
 def test_any_finite_estimate_survives_the_way_over_json(t: float, seq: int, mood: str) -> None:
-    estimate = sample_estimate(seq=seq, t=t, mood=mood)
+    estimate = sample_estimate(seq=seq, t=round(t, 6), mood=mood)
     assert parse_server_message(encode(estimate)) == estimate
+
+
+@given(st.floats(-1, 1), st.floats(0.001, 2), st.floats(0, 1))
+def test_an_estimate_and_its_line_of_json_hold_the_same_short_numbers(
+    valence: float, sd: float, share: float
+) -> None:
+    estimate = sample_estimate(valence=valence, valence_sd=sd, quadrants={"Q1": share})
+    sent = json.loads(encode(estimate), parse_float=str)
+    assert sent == {"type": "estimate"} | json.loads(
+        json.dumps(estimate.to_dict()), parse_float=str
+    )
+    assert all(
+        abs(float(text) - value) <= 5.1e-7
+        for text, value in (
+            (sent["valence"], valence),
+            (sent["valence_sd"], sd),
+            (sent["quadrants"]["Q1"], share),
+        )
+    )
+    received = parse_server_message(encode(estimate))
+    assert isinstance(received, Estimate)
+    assert encode(received) == encode(estimate)
+    assert len(sent["valence"].removeprefix("-")) <= 8 or "e-" in sent["valence"]
 
 
 @pytest.mark.parametrize("parse", [parse_client_message, parse_server_message])
@@ -191,13 +216,23 @@ def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
     assert outcome is None or isinstance(outcome, expected)
 
 
-def test_control_messages_come_in_order_and_before_the_rest() -> None:
+def test_what_waits_is_taken_in_the_order_in_which_it_came() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    mailbox.select(["estimates", "level"])
+    mailbox.put("hello")
+    mailbox.offer("level", "level", t=0.1)
+    mailbox.offer("estimates", "estimate", t=0.1)
+    mailbox.put("bye")
+    assert [mailbox.take() for _ in range(5)] == ["hello", "level", "estimate", "bye", None]
+
+
+def test_what_takes_the_place_of_an_older_one_comes_after_the_messages_in_between() -> None:
     mailbox: Mailbox[str] = Mailbox()
     mailbox.select(["estimates"])
-    mailbox.offer("estimates", "estimate", t=0.1)
-    mailbox.put("first")
-    mailbox.put("second")
-    assert [mailbox.take() for _ in range(4)] == ["first", "second", "estimate", None]
+    mailbox.offer("estimates", "old", t=0.1)
+    mailbox.put("status")
+    mailbox.offer("estimates", "new", t=0.2)
+    assert [mailbox.take() for _ in range(3)] == ["status", "new", None]
 
 
 def test_the_latest_estimate_wins_and_the_replaced_are_counted() -> None:
@@ -258,6 +293,7 @@ def test_a_mailbox_is_bounded_keeps_order_and_loses_no_control_message_of_a_read
     waiting = len(mailbox)
     while (item := mailbox.take()) is not None:
         taken.append(item)
+    assert [number for _, number in taken] == sorted(number for _, number in taken)
     estimates = [item for item in taken if item[0] == "offer"]
     assert [item for item in taken if item[0] == "put"] == put
     assert estimates == sorted(estimates)

@@ -230,3 +230,34 @@ def test_estimates_are_ready_for_json(stream):
 def test_thresholds_that_contradict_are_refused():
     with pytest.raises(InputError):
         StreamPolicy(silence_below_dbfs=-40, sound_above_dbfs=-50)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, 6 * SECOND), max_size=8),
+    resets=st.lists(st.integers(0, 6 * SECOND - 1), max_size=3),
+)
+def test_a_fresh_start_does_not_depend_on_how_the_samples_were_cut(recognizer, cuts, resets):
+    heard = sound(6)
+    whole = EmotionStream(recognizer).push(heard, resets=resets)
+    stream, pieces = EmotionStream(recognizer), []
+    edges = sorted({0, len(heard), *cuts})
+    for begin, end in itertools.pairwise(edges):
+        inside = [at for at in resets if begin <= at < end]
+        pieces += stream.push(heard[begin:end], resets=inside)
+    assert [e.state_age_s for e in pieces] == [e.state_age_s for e in whole]
+    assert statuses(pieces) == statuses(whole)
+    assert [e.valence for e in pieces] == pytest.approx([e.valence for e in whole], abs=1e-4)
+
+
+def test_a_fresh_start_within_a_hop_takes_the_rest_of_that_hop_with_it(stream):
+    estimates = stream.push(sound(5), resets=[SECOND + 100])
+    ages = [estimate.state_age_s for estimate in estimates]
+    assert ages[10] == pytest.approx(1.1)  # the hop that it falls into
+    assert ages[11] == pytest.approx(0.1)
+
+
+def test_after_a_fresh_start_the_estimate_before_it_is_not_held(stream):
+    stream.push(sound(5))
+    (first, *_) = stream.push(zeros(1), resets=[5 * SECOND])
+    assert (first.valence, first.arousal, first.mood) == (0.0, 0.0, "neutral")

@@ -1,7 +1,7 @@
 """What an audio source hands over: data, stream time and overflow flag travel together."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ class Block:
         missing: frames, at ``rate``, that were lost just before this block.
         xruns: input overflows that happened just before this block.
         reconnecting: the device is gone and being reopened; such blocks hold no frame.
+        paused: somebody asked for a pause; such blocks hold no frame.
+        fresh: what was heard before has nothing to do with this block and those after it.
     """
 
     samples: NDArray[np.float32]
@@ -26,6 +28,8 @@ class Block:
     missing: int = 0
     xruns: int = 0
     reconnecting: bool = False
+    paused: bool = False
+    fresh: bool = False
 
 
 class Source(Protocol):
@@ -44,3 +48,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop; a ``read`` in progress in another thread returns None soon. May be called twice."""
+
+
+@runtime_checkable
+class PatientSource(Source, Protocol):
+    """A source whose sound waits while nobody reads it: a file, the demo piece, a pipe."""
+
+    def resume(self) -> None:
+        """Go on after a time without reads: where a clock paces it, that begins anew."""

@@ -98,6 +98,10 @@ class DemoSource:
         due = self._pacer.wait(len(samples))
         return None if due is None else Block(samples=samples, rate=self._rate, arrived_at=due)
 
+    def resume(self) -> None:
+        """Go on after a time without reads: the clock begins anew."""
+        self._pacer.restart()
+
     def close(self) -> None:
         """Stop; a ``read`` that waits in another thread returns None at once."""
         self._closed = True

@@ -1,5 +1,6 @@
 """Sound from files: anything libsndfile decodes, and what ffmpeg decodes where it is installed."""
 
+import math
 import os
 import re
 import shutil
@@ -29,8 +30,10 @@ _FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pip
 _UNKNOWN_LENGTH = 0x7FFF0000  # streamed WAV files announce about 2 or 4 GB; no real file says so
 
 
-def load_audio(path: str | PathLike[str], *, sample_rate: int = 24_000) -> NDArray[np.float32]:
-    """Decode a whole file to mono at one rate.
+def load_audio(
+    path: str | PathLike[str], *, sample_rate: int = 24_000, longest_s: float | None = None
+) -> NDArray[np.float32]:
+    """Decode a file to mono at one rate.
 
     Any sample rate, channel count and format that libsndfile reads (WAV, FLAC, Ogg Vorbis, Opus,
     MP3, AIFF, ...), and through ffmpeg, where it is installed, the rest (AAC in .m4a, ...). The
@@ -39,24 +42,27 @@ def load_audio(path: str | PathLike[str], *, sample_rate: int = 24_000) -> NDArr
     Args:
         path: the file.
         sample_rate: rate of the result in Hz.
+        longest_s: read no further than so many seconds from its start; None for the whole file.
 
     Returns:
-        float32 ``(n,)``, n = round(frames * sample_rate / file's rate), full scale 1.0; values
-        that are not finite are 0.
+        float32 ``(n,)``, full scale 1.0, values that are not finite 0; of a whole file
+        n = round(frames * sample_rate / file's rate).
 
     Raises:
         AudioFileError: the file is missing, not audio, empty, or breaks off.
     """
     source = FileSource(path, paced=False)
     intake = Intake(target_rate=sample_rate)
-    parts = []
+    parts: list[NDArray[np.float32]] = []
+    most = math.inf if longest_s is None else round(longest_s * sample_rate)
     try:
-        while (block := source.read()) is not None:
+        while sum(len(part) for part in parts) < most and (block := source.read()) is not None:
             parts += [piece.samples for piece in intake.push(block)]
     finally:
         source.close()
     parts += [piece.samples for piece in intake.flush()]
-    return np.concatenate(parts)
+    samples = np.concatenate(parts)
+    return samples if len(samples) <= most else samples[: int(most)]
 
 
 def refuse_overwriting(
@@ -124,6 +130,11 @@ class FileSource:
             return Block(samples=samples, rate=self.rate)
         due = self._pacer.wait(len(samples))
         return None if due is None else Block(samples=samples, rate=self.rate, arrived_at=due)
+
+    def resume(self) -> None:
+        """Go on after a time without reads: the clock begins anew."""
+        if self._pacer is not None:
+            self._pacer.restart()
 
     def close(self) -> None:
         """Stop; a paced ``read`` in progress returns None at once."""

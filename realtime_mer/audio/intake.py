@@ -5,7 +5,7 @@ constant ratio: it filters in the time domain, so its delay is short and constan
 48 kHz), where the usual mode's block transforms make it 4 to 38 ms. docs/audio.md has the numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -26,10 +26,12 @@ class Piece:
     Attributes:
         samples: float32 ``(n,)``, finite, at most ``MAX_LEVEL`` plus the resampler's overshoot.
         missing: samples, at the target rate, that were lost just before ``samples``.
+        fresh: what came before has nothing to do with this piece and those after it.
     """
 
     samples: NDArray[np.float32]
     missing: int = 0
+    fresh: bool = False
 
 
 class Intake:
@@ -77,9 +79,11 @@ class Intake:
         """
         pieces = []
         frames, channels = block.samples.shape
-        breaks = block.missing > 0 or block.reconnecting
+        breaks = block.missing > 0 or block.reconnecting or block.fresh
         if breaks or (frames and (block.rate, channels) != (self._rate, self._channels)):
             pieces += self.flush()
+        if block.fresh:
+            pieces.append(Piece(samples=_nothing(), fresh=True))
         if block.missing:
             self._start += Fraction(block.missing, block.rate)
             pieces.append(Piece(samples=_nothing(), missing=self._due()))
@@ -144,11 +148,12 @@ def _nothing() -> NDArray[np.float32]:
 
 
 def _merge(pieces: list[Piece]) -> list[Piece]:
-    """Join a gap with the samples that follow it."""
+    """Join a fresh start and a gap with the samples that follow them."""
     merged: list[Piece] = []
     for piece in pieces:
-        if merged and not len(merged[-1].samples) and not piece.missing:
-            piece = Piece(samples=piece.samples, missing=merged.pop().missing)
-        if piece.missing or len(piece.samples):
+        if merged and not len(merged[-1].samples) and not piece.fresh:
+            before = merged.pop()
+            piece = replace(piece, missing=before.missing + piece.missing, fresh=before.fresh)
+        if piece.missing or len(piece.samples) or piece.fresh:
             merged.append(piece)
     return merged

@@ -8,8 +8,8 @@ class Pacer:
     """Makes each block wait until a sound card would have delivered it.
 
     The clock starts with the first ``wait``; due times are counted in frames from there, so waiting
-    never accumulates an error and a late reader catches up. ``wait`` belongs to one thread,
-    ``close`` may come from any.
+    never accumulates an error and a late reader catches up. ``wait`` and ``restart`` belong to one
+    thread, ``close`` may come from any.
 
     Args:
         rate: sample rate in Hz.
@@ -33,6 +33,10 @@ class Pacer:
         self._frames += frames
         due = self._start + self._frames / self._rate
         return None if self._closed.wait(max(0.0, due - now)) else due
+
+    def restart(self) -> None:
+        """Begin anew: the clock starts with the next ``wait``."""
+        self._start, self._frames = None, 0
 
     def close(self) -> None:
         """End a ``wait`` in progress at once, and all later ones. May be called twice."""

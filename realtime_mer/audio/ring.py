@@ -52,6 +52,7 @@ class RingBuffer:
         self._stamp_times = np.full(self._STAMPS, np.nan)
         self._stamped = 0
         self._gaps: deque[Gap] = deque(maxlen=256)
+        self._resets: deque[int] = deque(maxlen=256)
 
     def write(self, samples: NDArray[np.float32], arrived_at: float | None = None) -> None:
         """Append samples (producer).
@@ -75,6 +76,10 @@ class RingBuffer:
         zeros = np.zeros(min(length, self.capacity), dtype=np.float32)
         self._store((self.written + length - len(zeros)) % self.capacity, zeros)
         self._publish(length, arrived_at)
+
+    def write_reset(self) -> None:
+        """Note that what follows has nothing to do with what came before (producer)."""
+        self._resets.append(self.written)
 
     def read(self, start: int, length: int) -> NDArray[np.float32] | None:
         """Return a copy of samples ``[start, start + length)`` (consumer).
@@ -105,6 +110,10 @@ class RingBuffer:
             for gap in tuple(self._gaps)
             if (inside := gap.overlap(start, length))
         ]
+
+    def resets(self, start: int, length: int) -> list[int]:
+        """Return the positions in ``[start, start + length)`` where something new begins."""
+        return [at for at in tuple(self._resets) if start <= at < start + length]
 
     def arrived_at(self, position: int) -> float | None:
         """Return when the sample before ``position`` arrived; None if that is not known."""

@@ -93,6 +93,9 @@ class StdinSource:
         self._closed.set()
         return None
 
+    def resume(self) -> None:
+        """Go on after a time without reads: there is nothing to do."""
+
     def close(self) -> None:
         """Stop; a ``read`` in progress returns None at once, whether or not the sender stops."""
         self._closed.set()

@@ -14,6 +14,7 @@ import {
   decibels,
   levelShare,
   moodColour,
+  recordingWords,
   signed,
   tinted,
 } from "./values.js";
@@ -50,6 +51,7 @@ const seen = {
   status: null,
   detail: "",
   source: "",
+  recording: undefined, // not told yet
   level: null,
 };
 let theme = settings.theme();
@@ -101,6 +103,10 @@ stream.addEventListener("status", ({ detail }) => {
   seen.status = detail.status;
   seen.detail = detail.detail;
   seen.source = detail.source;
+  seen.recording = detail.recording;
+});
+stream.addEventListener("hello", () => {
+  seen.recording = undefined;
 });
 stream.addEventListener("level", ({ detail }) => {
   seen.level = detail;
@@ -146,6 +152,8 @@ function showTexts(now) {
   const { estimate } = seen;
   showState();
   const model = stream.hello === null ? "" : `model ${stream.hello.model}`;
+  write("recording", recordingWords(seen.recording));
+  root.classList.toggle("recorded", Boolean(seen.recording));
   write("origin", [seen.source, model].filter(Boolean).join(", "));
   if (estimate === null) return;
   const mood = steady.offer(estimate.mood, now, PACE[theme].hold);

@@ -1,6 +1,7 @@
 /** The plane, the time lines and the bars, drawn as SVG and HTML in the colours of the theme. */
 
 import { GEMS, MOOD_WORDS, QUADRANTS } from "./emotion.js";
+import { freePlace } from "./values.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const TRAIL_SECONDS = 30;
@@ -41,6 +42,8 @@ export class Plane {
   #ticks;
   #titles;
   #words;
+  #mood = null;
+  #beside = 0;
   #pieces;
   #ellipse;
   #point;
@@ -74,7 +77,7 @@ export class Plane {
     this.#words = new Map(
       MOOD_WORDS.map((mood) => [
         mood.word,
-        { mood, text: add(svg, "text", { class: "word" }, mood.word) },
+        { mood, text: add(svg, "text", { class: "word" }, mood.word), place: null },
       ]),
     );
     this.#point = add(svg, "circle", { class: "point", r: 9 });
@@ -85,11 +88,15 @@ export class Plane {
   /** Write the user's own words in the place of the usual ones. */
   showWords(mapping) {
     for (const [word, { text }] of this.#words) text.textContent = mapping[word] ?? word;
+    this.#measureWords();
   }
 
   /** Make the word of the mood stand out. */
   showMood(mood) {
+    if (mood === this.#mood) return;
+    this.#mood = mood;
     for (const [word, { text }] of this.#words) text.classList.toggle("here", word === mood);
+    this.#measureWords();
   }
 
   /** Draw a filled point for music that plays now, a hollow and dashed one for any other. */
@@ -116,6 +123,7 @@ export class Plane {
     });
     this.#svg.dataset.valence = here.valence.toFixed(4);
     this.#svg.dataset.arousal = here.arousal.toFixed(4);
+    this.#giveWay();
   }
 
   /**
@@ -142,6 +150,39 @@ export class Plane {
   /** Forget the trail. */
   jump() {
     this.#path = [];
+  }
+
+  /** Learn how much room the words take: a bold one, or another language, takes another. */
+  #measureWords() {
+    if (this.#side === 0) return;
+    for (const { mood, text, place } of this.#words.values()) {
+      const { width, height } = text.getBBox();
+      Object.assign(place, { halfWidth: width / 2, halfHeight: 0.36 * height }); // of the letters
+      if (mood.word !== this.#mood) text.style.transform = "";
+    }
+    this.#beside = 0;
+    this.#giveWay();
+  }
+
+  /** Keep the word of the mood readable where the point is at its place. */
+  #giveWay() {
+    const word = this.#words.get(this.#mood);
+    if (word === undefined || this.#here === null) return;
+    const point = {
+      x: this.#x(this.#here.valence),
+      y: this.#y(this.#here.arousal),
+      radius: this.#radius + 5, // with its rim and some air
+    };
+    const others = [...this.#words.values()].filter((other) => other !== word);
+    const places = others.map(({ place }) => place);
+    const { x, y, side } = freePlace(word.place, point, places, this.#beside);
+    this.#beside = side;
+    const [across, down] = [x - word.place.x, y - word.place.y];
+    word.text.style.transform = `translate(${across.toFixed(1)}px, ${down.toFixed(1)}px)`;
+  }
+
+  get #radius() {
+    return Math.max(7, this.#side / 55);
   }
 
   #x(valence) {
@@ -199,12 +240,15 @@ export class Plane {
       y: top + half,
       transform: `rotate(-90 ${left - beside} ${top + half})`,
     });
-    for (const { mood, text } of this.#words.values()) {
+    for (const word of this.#words.values()) {
+      const { mood, text } = word;
       // On a phone neighbours would touch: a few pixels away from the middle they do not.
       const aside = small && Math.abs(mood.valence) > 0.1 ? 8 * Math.sign(mood.valence) : 0;
-      set(text, { x: this.#x(mood.valence) + aside, y: this.#y(mood.arousal) });
+      word.place = { x: this.#x(mood.valence) + aside, y: this.#y(mood.arousal) };
+      set(text, { x: word.place.x, y: word.place.y });
     }
-    set(this.#point, { r: Math.max(7, this.#side / 55) });
+    this.#measureWords();
+    set(this.#point, { r: this.#radius });
     if (this.#here !== null) this.move(this.#here);
   }
 }

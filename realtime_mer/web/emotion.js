@@ -53,4 +53,5 @@ export const STATUS = {
     word: "reconnecting",
     note: "the sound device is gone; the last estimate is held",
   },
+  paused: { word: "paused", note: "no estimates until somebody lets it go on" },
 };

@@ -89,6 +89,14 @@ def test_the_result_has_the_rate_asked_for(tmp_path):
     assert load_audio(tmp_path / "a.wav", sample_rate=16_000).shape == (16_000,)
 
 
+def test_a_files_beginning_is_the_beginning_of_the_whole_file(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", music(30.0, 44_100), 44_100)
+    whole = load_audio(tmp_path / "a.wav")
+    for seconds in (1.5, 12.0, 100.0):
+        beginning = load_audio(tmp_path / "a.wav", longest_s=seconds)
+        assert np.array_equal(beginning, whole[: round(24_000 * seconds)])
+
+
 def test_a_variable_rate_mp3_read_in_blocks_is_the_mp3_read_whole(tmp_path):
     path = tmp_path / "a.mp3"
     soundfile.write(path, music(9.0, 44_100), 44_100, bitrate_mode="VARIABLE")

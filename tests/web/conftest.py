@@ -38,7 +38,8 @@ def tab(_browser: Browser) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    """A running service without a token."""
+def service(tab: Browser) -> Iterator[Service]:
+    """A running service without a token, for a tab that is closed before it stops."""
     with Service(hello=HELLO, port=0) as running:
         yield running
+        tab.driver.get("about:blank")  # a page left open would complain that the service is gone

@@ -238,6 +238,26 @@ def test_a_new_mood_must_stand_for_a_while_before_it_is_shown(page: Browser) -> 
     assert shown == ["calm", "calm", "calm", "calm", "calm", "sad"]
 
 
+def test_a_label_leaves_its_place_only_where_the_point_would_cover_it(page: Browser) -> None:
+    free, moved, crowded, kept = page.module(
+        "values.js",
+        """
+        const label = { x: 0, y: 0, halfWidth: 30, halfHeight: 6 };
+        const above = { x: 0, y: -20, halfWidth: 30, halfHeight: 6 };
+        return [
+          m.freePlace(label, { x: 50, y: 0, radius: 10 }, []),
+          m.freePlace(label, { x: 0, y: 4, radius: 10 }, []),
+          m.freePlace(label, { x: 0, y: 4, radius: 10 }, [above]),
+          m.freePlace(label, { x: 0, y: -1, radius: 10 }, [], 1),
+        ];
+        """,
+    )
+    assert free == {"x": 0, "y": 0, "side": 0}
+    assert moved == {"x": 0, "y": -12, "side": 1}  # above, which is nearer than below
+    assert crowded == {"x": 0, "y": 20, "side": 2}  # but not onto another label
+    assert kept == {"x": 0, "y": -17, "side": 1}  # below would be nearer, by a jump
+
+
 def test_the_corners_of_the_plane_have_the_colours_of_the_quadrants(page: Browser) -> None:
     assert page.module(
         "values.js",

@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import Marker, StatusMessage
+from realtime_mer.protocol import Marker, RecordingState, StatusMessage
 from realtime_mer.server import Service
 from tests.web.browser import (
     DESKTOP,
@@ -109,6 +109,69 @@ def test_sound_that_is_not_music_is_told_in_words_and_by_a_hollow_point(
     tab.wait_for("document.getElementById('state-note').textContent === 'unplugged'")
     assert tab.text("#state-word") == "reconnecting"
     assert tab.text("#origin") == "Mic 2, model default"
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_point_never_hides_the_word_of_the_mood(
+    tab: Browser, service: Service, size: tuple[int, int]
+) -> None:
+    open_display(tab, service, size=size)
+    for seq, mood in enumerate(MOOD_WORDS):
+        publish(service, estimate_at(mood.valence, mood.arousal, seq=seq))
+        tab.wait_for(reaches(mood.valence, mood.arousal))
+        tab.wait_for(f"document.querySelector('.word.here')?.textContent === '{mood.word}'")
+        assert tab.wait_for(_WORD_IS_FREE), mood.word
+
+
+_WORD_IS_FREE = """(() => {
+  const box = (e) => e.getBoundingClientRect();
+  const word = box(document.querySelector(".word.here"));
+  const air = word.height / 5;
+  const apart = (one) => one.right <= word.left || word.right <= one.left
+    || one.bottom <= word.top + air || word.bottom - air <= one.top;
+  return apart(box(document.querySelector(".point")));
+})()"""
+
+
+@pytest.mark.parametrize("theme", ["dj", "therapy"])
+def test_the_page_says_what_is_recorded_and_what_is_not(
+    tab: Browser, service: Service, theme: str
+) -> None:
+    def tell(recording: RecordingState | None) -> None:
+        service.publish_status(
+            StatusMessage(
+                status=Status.MUSIC,
+                detail="",
+                t=0.0,
+                wall_time=None,
+                source="Mic",
+                recording=recording,
+            )
+        )
+
+    open_display(tab, service, fragment=f"#theme={theme}")
+    said = "document.getElementById('recording')"
+    assert "has not said" in tab.wait_for(f"{said}.textContent")
+    for recording, words in [
+        (None, "The service records no session."),
+        (
+            RecordingState(estimates=True, sound=False),
+            "The service records estimates and notes, but no sound.",
+        ),
+        (
+            RecordingState(estimates=True, sound=True),
+            "The service records estimates, notes and SOUND.",
+        ),
+        (
+            RecordingState(estimates=False, sound=True),
+            "The service records SOUND, and no more estimates.",
+        ),
+        (RecordingState(estimates=False, sound=False), "The recording has stopped."),
+    ]:
+        tell(recording)
+        tab.wait_for(f"{said}.textContent === arguments[0]", words)
+        seen = tab.js(f"return {said}.checkVisibility()")
+        assert seen == (theme == "therapy" or recording is not None)
 
 
 def test_a_service_that_falls_silent_is_said_to_be_waited_for(

@@ -1,0 +1,138 @@
+"""Opening what a person asked to listen to, by name."""
+
+import sys
+from dataclasses import dataclass
+
+from realtime_mer.audio.block import Source
+from realtime_mer.audio.demo import DemoSource
+from realtime_mer.audio.devices import Kind, list_devices
+from realtime_mer.audio.files import FileSource
+from realtime_mer.audio.sources import DeviceSource
+from realtime_mer.audio.stdin import SampleFormat, StdinSource
+from realtime_mer.errors import AudioError, DeviceError, InputError
+
+_WORDS: dict[str, tuple[Kind, str]] = {
+    "mic": ("input", "microphone"),
+    "system": ("loopback", "system audio"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawFormat:
+    """Raw sound on standard input.
+
+    Attributes:
+        rate: sample rate in Hz.
+        channels: samples in a frame.
+        sample_format: ``s16le``, ``s24le``, ``s32le``, ``f32le`` or ``u8``.
+    """
+
+    rate: int = 48_000
+    channels: int = 1
+    sample_format: SampleFormat = "s16le"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A source that is open, and what it was opened as.
+
+    Attributes:
+        source: its reader closes it.
+        spec: ``mic``, ``system``, ``demo``, ``-`` or a path.
+        device: name of the device that was asked for; None for the default one or none.
+        why: what it is, or why it was chosen, for people.
+    """
+
+    source: Source
+    spec: str
+    device: str | None = None
+    why: str
+
+
+def open_source(
+    spec: str | None,
+    *,
+    device: str | None = None,
+    paced: bool = True,
+    raw: RawFormat | None = None,
+) -> Opened:
+    """Open what was asked for, or the best there is.
+
+    Args:
+        spec: ``mic``, ``system``, ``demo``, ``-`` or a path; None for the microphone, else the
+            system's audio, else the demo piece.
+        device: index, name or part of a name of a device; None for the default one.
+        paced: play files and the demo piece by the clock.
+        raw: what comes on standard input; None for the usual.
+
+    Raises:
+        InputError: one of these does not go with the other.
+        AudioError: it cannot be opened.
+    """
+    if device is not None and spec not in {None, *_WORDS}:
+        raise InputError(f"--device {device} goes with mic and system, not with {spec}.")
+    if raw is not None and spec != "-":
+        raise InputError(
+            "--rate, --channels and --format are those of raw sound on standard input: leave them "
+            f"out, or listen to - instead of {spec or 'a device'}."
+        )
+    if not paced and spec in {None, *_WORDS}:
+        raise InputError("--speed max needs a FILE, demo or -: a device plays at its own speed.")
+    match spec:
+        case None:
+            return _best(device)
+        case "mic" | "system":
+            return _open_device(spec, device)
+        case "demo":
+            return Opened(source=DemoSource(paced=paced), spec=spec, why="the built-in piece")
+        case "-":
+            return _open_stdin(raw or RawFormat())
+        case path:
+            why = f"file, speed {'realtime' if paced else 'max'}"
+            return Opened(source=FileSource(path, paced=paced), spec=path, why=why)
+
+
+def _open_device(spec: str, device: str | None) -> Opened:
+    kind, what = _WORDS[spec]
+    source = DeviceSource(kind=kind, device=device)
+    named = None if device is None else source.name
+    return Opened(source=source, spec=spec, device=named, why=what)
+
+
+def _open_stdin(raw: RawFormat) -> Opened:
+    if sys.stdin is None:
+        raise InputError("Standard input is closed: pipe raw sound into `live -`.")
+    source = StdinSource(
+        sys.stdin.buffer, rate=raw.rate, channels=raw.channels, sample_format=raw.sample_format
+    )
+    why = f"raw {raw.sample_format}, {raw.rate} Hz, {raw.channels} channel(s)"
+    return Opened(source=source, spec="-", why=why)
+
+
+def _best(device: str | None) -> Opened:
+    """Return the microphone, else the system's audio, else the demo piece; or the named device."""
+    reasons = []
+    failures: list[AudioError] = []
+    found = {one.kind for one in list_devices()}
+    for spec, (kind, what) in _WORDS.items():
+        if kind not in found:
+            reasons.append(f"no {what}")
+            continue
+        try:
+            opened = _open_device(spec, device)
+        except AudioError as error:
+            reasons.append(f"{what}: {error}")
+            failures.append(error)
+            continue
+        why = "; ".join([*reasons, what])
+        return Opened(source=opened.source, spec=spec, device=opened.device, why=why)
+    if device is not None:
+        raise (
+            failures[0]
+            if failures
+            else DeviceError(
+                f"There is no device {device!r}, nor any other; see `realtime-mer doctor`."
+            )
+        )
+    why = "; ".join([*reasons, "so the built-in piece plays"])
+    return Opened(source=DemoSource(paced=True), spec="demo", why=why)
