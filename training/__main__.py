@@ -15,20 +15,20 @@ from rich.table import Table
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.recognizer import Recognizer
 from training import cache, music, not_music
-from training.baselines import MODELS, clip_rows, predict_baseline
 from training.calibration import calibrate
+from training.compare import compare
 from training.corpora import data_root, read_clips
 from training.corpora.listing import survey, tables
 from training.corpora.midi import rendered, sound_fonts
-from training.endurance import endurance
 from training.evaluate import evaluate, predict, save_predictions
 from training.export import export
 from training.files import write_json
+from training.material import gather
+from training.measure import PARTS, Bench, evaluated, fingerprint, measure, measured
+from training.papers import command as papers
 from training.report import write_report
-from training.robustness import robustness
-from training.run import audio_hash, open_run
+from training.run import SHARED, Run, audio_hash, open_run
 from training.train import train_part
-from training.unheard import unheard
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -134,20 +134,22 @@ def train(
     root = data_root(data)
     opened = open_run(run, read_clips(root), config)
     place = cache_folder or cache.cache_folder()
-    features = cache.feature_store(opened.clips, opened.config.features, place)
-    embeddings = None
+    arrays = None
     if opened.config.losses.teacher > 0:
         arrays = teacher or root / "teachers" / "msd_musicnn.npz"
-        embeddings = cache.teacher_store(opened.clips, arrays, place)
         opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
+    material = gather(opened, root, place, arrays)
+    shared = opened.folder / SHARED if opened.config.shared_epochs else None
     for name in part or opened.parts:
         train_part(
-            opened.training_clips(name),
-            features,
-            embeddings,
+            material.run.training_clips(name),
+            material.features,
+            material.teacher,
             opened.config,
             opened.folder / name,
             stream_key=opened.parts.index(name),
+            labelled=name != SHARED,
+            start=shared if name != SHARED else None,
         )
 
 
@@ -163,19 +165,8 @@ def evaluate_command(
     """Judge the folds by the songs they held out; write predictions.npz and report.json."""
     torch.set_num_threads(threads)
     opened = open_run(run, read_clips(data_root(data)), None)
-    features = cache.feature_store(
-        opened.clips, opened.config.features, cache_folder or cache.cache_folder()
-    )
     folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
-    predictions = predict(opened, features, folds)
-    save_predictions(predictions, run / "predictions.npz")
-    report: dict[str, Any] = {
-        "folds": folds,
-        "metrics": evaluate(opened, predictions, resamples=resamples),
-        "calibration": calibrate(opened, predictions),
-        "audio_sha256": audio_hash(features),
-    }
-    write_json(run / "report.json", report)
+    report = _evaluate(opened, cache_folder or cache.cache_folder(), folds, resamples)
     table = Table("data", "metric", "value", "95 %", "baseline", "n")
     for row in report["metrics"]:
         value, low, high, baseline = (
@@ -188,121 +179,83 @@ def evaluate_command(
     Console().print_json(json.dumps(report["calibration"]))
 
 
-@app.command(name="baselines")
-def baselines_command(
-    run: RunFolder,
-    out: Out,
-    data: Data = None,
-    teacher: Teacher = None,
-    resamples: Resamples = 1000,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes for hand-made features.")] = 1,
-    threads: Threads = 1,
-    cache_folder: Cache = None,
-) -> None:
-    """Judge hand-made features and the teacher's embedding on the run's folds: baselines.json."""
-    torch.set_num_threads(threads)
-    root = data_root(data)
-    opened = open_run(run, read_clips(root), None)
-    place = cache_folder or cache.cache_folder()
-    arrays = teacher or root / "teachers" / "msd_musicnn.npz"
-    heard = {
-        "hand-made features": clip_rows(
-            cache.hand_store(opened.clips, place, jobs=jobs), opened.clips, spread=False
-        ),
-        "MusiCNN embedding": clip_rows(
-            cache.teacher_store(opened.clips, arrays, place), opened.clips, spread=True
-        ),
-    }
-    rows: list[dict[str, Any]] = []
-    for name, features in heard.items():
-        for kind in MODELS:
-            predictions = predict_baseline(opened, features, model=kind)
-            hearing = f"the whole clip at once, {name}, {kind}"
-            judged = evaluate(opened, predictions, resamples=resamples, hearing=hearing)
-            rows += [{"model": f"{name} + {kind}", **row} for row in judged]
-    _leave(out, "baselines.json", rows)
-
-
-@app.command(name="robustness")
-def robustness_command(
-    run: RunFolder,
-    out: Out,
-    data: Data = None,
-    minutes: Annotated[
-        float, typer.Option(min=0.1, help="Sound of each corpus, its clips drawn by seed.")
-    ] = 600.0,
-    resamples: Resamples = 1000,
-    threads: Threads = 1,
-) -> None:
-    """Judge the folds under a phone's band, noise, a room and other levels: robustness.json."""
-    torch.set_num_threads(threads)
-    opened = open_run(run, read_clips(data_root(data)), None)
-    _leave(out, "robustness.json", robustness(opened, most_s=60 * minutes, resamples=resamples))
-
-
-@app.command(name="unheard")
-def unheard_command(
-    run: RunFolder,
-    out: Out,
-    corpus: Annotated[str, typer.Option(help="A corpus with valence and arousal.")] = "vgmidi",
-    seconds: Annotated[int, typer.Option(min=3, help="Heard from the start of each.")] = 60,
-    data: Data = None,
-    sound_font: SoundFonts = None,
-    teacher: Teacher = None,
-    resamples: Resamples = 1000,
-    threads: Threads = 1,
-    cache_folder: Cache = None,
-) -> None:
-    """Judge the refit by a corpus that nothing was trained on: unheard.json."""
-    torch.set_num_threads(threads)
-    root = data_root(data)
-    place = cache_folder or cache.cache_folder()
-    opened = open_run(run, read_clips(root), None)
-    if any(clip.corpus == corpus for clip in opened.clips):
-        raise InputError(f"the run learnt from {corpus}; name a corpus that it never heard")
-    clips = rendered(read_clips(root, [corpus]), folder=place, fonts=_fonts(sound_font))
-    arrays = teacher or root / "teachers" / "msd_musicnn.npz"
-    rows = unheard(
-        opened,
-        clips,
-        features=cache.feature_store(clips, opened.config.features, place, longest_s=seconds),
-        own_embeddings=cache.teacher_store(clips, arrays, place, longest_s=seconds),
-        embeddings=cache.teacher_store(opened.clips, arrays, place),
-        longest_s=seconds,
-        resamples=resamples,
-    )
-    _leave(out, "unheard.json", rows)
-
-
-@app.command(name="endurance")
-def endurance_command(
-    out: Out,
-    model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "default",
-    corpus: Annotated[str, typer.Option(help="Whose sound is looped.")] = "vgmidi",
-    most: Annotated[int, typer.Option(min=1, help="Sounds, drawn by seed.")] = 10,
-    minutes: Annotated[int, typer.Option(min=3, help="How long each is looped.")] = 60,
-    data: Data = None,
-    sound_font: SoundFonts = None,
-    cache_folder: Cache = None,
-) -> None:
-    """Loop music for an hour and compare the last minute with the second: endurance.json."""
-    torch.set_num_threads(1)
-    clips = rendered(
-        read_clips(data_root(data), [corpus]),
-        folder=cache_folder or cache.cache_folder(),
-        fonts=_fonts(sound_font),
-    )
-    recognizer = Recognizer.load(model, device="cpu")
-    _leave(out, "endurance.json", endurance(recognizer, clips, minutes=minutes, most=most))
-
-
 @app.command(name="report")
 def report_command(
-    run: RunFolder, out: Out, data: Data = None, resamples: Resamples = 1000
+    run: RunFolder,
+    out: Out,
+    data: Data = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Measure only this part, again [what is missing].")
+    ] = None,
+    left_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run that left a corpus out, to be judged by that corpus."),
+    ] = None,
+    sound_font: SoundFonts = None,
+    teacher: Teacher = None,
+    resamples: Resamples = 1000,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
 ) -> None:
-    """Write the evaluation as Markdown and plots, with what other commands left in the folder."""
-    opened = open_run(run, read_clips(data_root(data)), None)
-    Console().print(f"wrote {write_report(opened, out, resamples=resamples)}")
+    """Measure a trained run in every respect and write it as Markdown and plots.
+
+    What was measured of these very weights before is not measured again, unless named by --part.
+    """
+    torch.set_num_threads(threads)
+    root = data_root(data)
+    clips = read_clips(root)
+    opened = open_run(run, clips, None)
+    place = cache_folder or cache.cache_folder()
+    for name in part or ():
+        if name not in PARTS:
+            raise InputError(f"no part {name!r} of a report; parts are {', '.join(PARTS)}")
+    if not evaluated(opened):
+        _evaluate(opened, place, list(range(opened.split.folds)), resamples)
+    bench = Bench(
+        root=root,
+        cache=place,
+        teacher=teacher or root / "teachers" / "msd_musicnn.npz",
+        fonts=_fonts(sound_font),
+        left_out=[open_run(folder, clips, None) for folder in left_out or ()],
+        jobs=jobs,
+        resamples=resamples,
+    )
+    reasons = {}
+    missing = [
+        name
+        for name in PARTS
+        # What a run that left a corpus out adds may not be among what lies there.
+        if measured(opened, out, name) is None or (name == "unheard" and left_out)
+    ]
+    for name in part or missing:
+        Console().print(f"measuring: {name}")
+        try:
+            measure(opened, out, name, bench)
+        except InputError as error:
+            # A corpus, a sound font or a teacher is not there; all the rest can be told.
+            reasons[name] = str(error)
+            Console().print(f"not measured: {name}: {error}")
+    report = write_report(opened, out, reasons=reasons, resamples=resamples)
+    Console().print(f"wrote {report}")
+
+
+@app.command(name="compare")
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluated on the same folds.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Markdown file [print it].")] = None,
+    data: Data = None,
+    resamples: Resamples = 1000,
+) -> None:
+    """Set runs of the same folds side by side, with paired differences from the first."""
+    clips = read_clips(data_root(data))
+    text = compare([open_run(folder, clips, None) for folder in runs], resamples=resamples)
+    if out is None:
+        print(text)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n", encoding="utf-8")
+    Console().print(f"wrote {out}")
 
 
 @app.command(name="export")
@@ -314,6 +267,87 @@ def export_command(
     """Write the refit's weights and a card that carries the out-of-fold figures."""
     card = export(open_run(run, read_clips(data_root(data)), None), out)
     Console().print(f"wrote {out}.safetensors and {out}.json: {card.description}")
+
+
+@app.command(name="papers")
+def papers_command(
+    system: Annotated[
+        list[str] | None, typer.Option(help="Only this system, see --list [every one].")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this corpus: emotify, 4q, grekow, ... [every one with sound]."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="paper (LEAKY), grouped (songs and artists kept together) or both.")
+    ] = "both",
+    every: Annotated[bool, typer.Option("--all", help="Every system and corpus.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the systems and stop.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Learn from every clip; write a checkpoint here, without suffix."),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="An evaluated run folder of the streaming model to add.")
+    ] = None,
+    lyrics: Annotated[
+        Path | None, typer.Option(help="Judge Parisi's words: song, audio, lyrics, emotion (CSV).")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Word vectors for --lyrics, fastText's .vec format.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of each system's own number.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Stop each fit after so many steps: a trial.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder of records and plots; the table lies beside it, as .md.")
+    ] = Path("docs/papers"),
+    data: Data = None,
+    resamples: Resamples = 1000,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Put the papers' systems to their own protocol and to an honest one; write the table.
+
+    With --export a --system becomes a checkpoint for realtime-mer live --model.
+    """
+    place = cache_folder or cache.cache_folder()
+    if export is not None:
+        papers.export_system(
+            system or [],
+            corpus or [],
+            export,
+            epochs=epochs,
+            steps=steps,
+            out=out,
+            data=data,
+            jobs=jobs,
+            threads=threads,
+            cache=place,
+        )
+        return
+    papers.run(
+        systems=system or [],
+        corpora=corpus or [],
+        protocol=protocol,
+        every=every,
+        listed=listed,
+        run=run,
+        lyrics=lyrics,
+        vectors=vectors,
+        epochs=epochs,
+        steps=steps,
+        out=out,
+        data=data,
+        resamples=resamples,
+        jobs=jobs,
+        threads=threads,
+        cache=place,
+    )
 
 
 @app.command(name="not-music")
@@ -349,18 +383,20 @@ def _fonts(names: list[str] | None) -> list[Path] | None:
     return [installed[name] for name in names]
 
 
-def _leave(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """Write the rows that a report is made of, and show them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / name, {"rows": rows})
-    table = Table("model or condition", "data", "metric", "value", "95 %", "n")
-    for row in rows:
-        value, low, high = (
-            "-" if row[key] is None else f"{row[key]:.3f}" for key in ("value", "low", "high")
-        )
-        named = row.get("model") or row.get("condition")
-        table.add_row(named, row["data"], row["metric"], value, f"{low} … {high}", str(row["n"]))
-    Console().print(table)
+def _evaluate(run: Run, place: Path, folds: list[int], resamples: int) -> dict[str, Any]:
+    """Judge folds by the songs they held out, and write ``predictions.npz`` and ``report.json``."""
+    features = cache.feature_store(run.clips, run.config.features, place)
+    predictions = predict(run, features, folds)
+    save_predictions(predictions, run.folder / "predictions.npz")
+    report: dict[str, Any] = {
+        "run": fingerprint(run),
+        "folds": folds,
+        "metrics": evaluate(run, predictions, resamples=resamples),
+        "calibration": calibrate(run, predictions),
+        "audio_sha256": audio_hash(features),
+    }
+    write_json(run.folder / "report.json", report)
+    return report
 
 
 def main() -> None:

@@ -7,12 +7,14 @@ that is named by a hash of everything it depends on: settings and the bytes of e
 import hashlib
 import json
 import multiprocessing
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -25,6 +27,7 @@ from torch.nn import functional
 from realtime_mer.audio.files import load_audio
 from realtime_mer.features import FeatureConfig, LogMel
 from training import hand, teacher
+from training.conditions import Condition
 from training.corpora import Clip
 from training.files import replacing, write_json
 
@@ -60,13 +63,33 @@ class Store:
         return int(self.rows[0].shape[1])
 
 
+def merged(stores: Sequence[Store]) -> Store:
+    """Return one store with the rows of several."""
+    rows: list[NDArray[np.float16]] = []
+    spans: dict[str, tuple[int, int, int]] = {}
+    hashes: dict[str, str] = {}
+    for store in stores:
+        spans |= {
+            key: (part + len(rows), start, stop) for key, (part, start, stop) in store.spans.items()
+        }
+        hashes |= store.audio_hashes
+        rows += store.rows
+    return Store(tuple(rows), spans, hashes)
+
+
 def cache_folder() -> Path:
     """Return where cached features lie when no other folder is named."""
     return user_cache_path("realtime-mer") / "training"
 
 
 def feature_store(
-    clips: Sequence[Clip], config: FeatureConfig, folder: Path, *, longest_s: int | None = None
+    clips: Sequence[Clip],
+    config: FeatureConfig,
+    folder: Path,
+    *,
+    longest_s: int | None = None,
+    condition: tuple[str, Condition] | None = None,
+    jobs: int = 1,
 ) -> Store:
     """Return the log-mel frames of every clip, computing what is not cached.
 
@@ -75,6 +98,9 @@ def feature_store(
         config: how it becomes frames.
         folder: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
+        condition: its name, which says all its settings, and what happens to the sound before it
+            is heard; whatever is random in it follows from the sound and the name.
+        jobs: processes that compute side by side.
 
     A clip is taken as preceded by digital zeros, of which n_fft - hop_length samples reach into
     its first frame: n samples give n // hop_length frames and frame f ends at sample
@@ -82,16 +108,30 @@ def feature_store(
     """
     compute = partial(log_mel, LogMel(config).eval())
     settings = json.dumps(asdict(config), sort_keys=True)
+    name = "log-mel"
+    if condition is not None:
+        compute = partial(_changed, *condition, config.sample_rate, compute)
+        settings = f"{settings}, {condition[0]}"
+        name = "log-mel-changed"
     return _store(
         clips,
         folder,
-        "log-mel",
+        name,
         settings,
         config.sample_rate,
         config.n_mels,
         compute,
         longest_s=longest_s,
+        jobs=jobs,
     )
+
+
+def _changed(
+    name: str, condition: Condition, rate: int, compute: _Compute, samples: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    # A clip's noise and room are its own, and the same whenever they are computed.
+    generator = np.random.default_rng((zlib.crc32(name.encode()), zlib.crc32(samples.tobytes())))
+    return compute(condition(samples, rate, generator))
 
 
 def log_mel(transform: LogMel, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -196,13 +236,12 @@ def _store(
 def _rows(
     compute: _Compute, sample_rate: int, longest_s: int | None, path: Path
 ) -> NDArray[np.float16]:
-    samples = load_audio(path, sample_rate=sample_rate)
-    heard = samples if longest_s is None else samples[: longest_s * sample_rate]
-    return compute(heard).astype(np.float16)
+    samples = load_audio(path, sample_rate=sample_rate, longest_s=longest_s)
+    return compute(samples).astype(np.float16)
 
 
 @contextmanager
-def _mapping(jobs: int) -> Iterator[Callable[..., Iterator[NDArray[np.float16]]]]:
+def side_by_side(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
     if jobs == 1:
         yield map
         return
@@ -222,7 +261,7 @@ def _compute(
     parts: list[NDArray[np.float16]] = [np.empty((0, width), np.float16)]
     table: dict[str, tuple[int, int]] = {}
     start = 0
-    with _mapping(jobs) as mapping:
+    with side_by_side(jobs) as mapping:
         results = mapping(read, [clip.path for clip in clips])
         for clip, rows in zip(
             clips, track(results, description=place.name, total=len(clips)), strict=True

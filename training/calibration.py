@@ -1,18 +1,25 @@
-"""Make the predicted standard deviations hold as many ratings as they say, hop and clip apart."""
+"""Make the network mean what it says: its standard deviations hold as many ratings as they claim,
+hop and clip apart, and its likeliest quadrant is right as often as its probability claims.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from training.corpora import Clip
 from training.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, Predictions
-from training.metrics import AFFECT, coverage
+from training.metrics import AFFECT, QUADRANT_COLUMNS, coverage
 from training.run import Run
 
 LEVELS = (0.5, 0.9)
+BINS = 8
+"""Bins of equal size behind the reliability of the quadrants."""
 
 _Floats = NDArray[np.floating[Any]]
 
@@ -38,9 +45,13 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
     clip's does the same for the error of the mean over its hops. Both are fitted on all
     out-of-fold predictions; the coverage told is of each fold under factors fitted on the others.
 
+    The temperature of the quadrants is fitted likewise, and is 1 unless it made the expected
+    calibration error of other folds smaller.
+
     Returns:
         ``hop_valence``, ``hop_arousal``: factor; ``clip_valence``, ``clip_arousal``: ``floor`` and
-        ``scale``, see ``ClipCalibration``; ``coverage``: by output and level.
+        ``scale``, see ``ClipCalibration``; ``quadrant_temperature``; ``coverage``: by output and
+        level.
     """
     result: dict[str, Any] = {}
     clips = _reference(run, predictions)
@@ -53,7 +64,99 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
         name: {f"{level:.0%}": coverage(np.concatenate(z), level) for level in LEVELS}
         for name, z in held_errors(run, predictions).z.items()
     }
-    return result | {"coverage": covered}
+    quadrants = held_quadrants(run, predictions)
+    before, after = (
+        calibration_error(quadrants, prefix) if len(quadrants) else 0.0 for prefix in ("", "held_")
+    )
+    temperature = _temperature(_quadrants(run, predictions)) if after < before else 1.0
+    return result | {"quadrant_temperature": temperature, "coverage": covered}
+
+
+def held_quadrants(run: Run, predictions: Predictions) -> pd.DataFrame:
+    """Return how sure the network was of the likeliest quadrant of every clip, and whether rightly.
+
+    Returns:
+        ``group``; ``said`` and ``right`` as the network gives it; ``held_said`` and
+        ``held_right`` under the temperature fitted on the other folds.
+    """
+    clips = _quadrants(run, predictions)
+    folds = np.array([clip.fold for clip in clips])
+    rows = []
+    for fold in np.unique(folds):
+        others = folds != fold if (folds != fold).any() else folds == fold
+        temperature = _temperature(
+            [clip for clip, other in zip(clips, others, strict=True) if other]
+        )
+        for clip in (clip for clip in clips if clip.fold == fold):
+            plain, held = clip.mean(1.0), clip.mean(temperature)
+            rows.append(
+                {
+                    "group": clip.group,
+                    "said": plain.max(),
+                    "right": plain.argmax() == clip.quadrant,
+                    "held_said": held.max(),
+                    "held_right": held.argmax() == clip.quadrant,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def calibration_error(table: pd.DataFrame, prefix: str = "") -> float:
+    """Return the expected calibration error over ``BINS`` bins of equal size: 0 at best.
+
+    Args:
+        table: columns ``said`` and ``right``, after ``prefix``.
+        prefix: of the columns.
+    """
+    order = np.argsort(table[f"{prefix}said"].to_numpy(float), kind="stable")
+    gap = (table[f"{prefix}said"] - table[f"{prefix}right"]).to_numpy(float)[order]
+    return float(sum(abs(part.sum()) for part in np.array_split(gap, BINS)) / max(len(gap), 1))
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A clip's quadrant and the log probabilities of its hops, (H, 4)."""
+
+    group: str
+    fold: int
+    quadrant: int
+    logits: _Floats
+
+    def mean(self, temperature: float) -> _Floats:
+        """Return the mean of its hops' probabilities under a temperature, (4,)."""
+        mean: _Floats = softmax(self.logits / temperature, axis=1).mean(0)
+        return mean
+
+
+def _quadrants(run: Run, predictions: Predictions) -> list[_Heard]:
+    """Return the clips that have a quadrant of their own, not one that follows from ratings."""
+    at = [HOP_COLUMNS.index(column) for column in QUADRANT_COLUMNS]
+    heard = []
+    for clip in run.clips:
+        if (
+            clip.quadrant is None
+            or clip.corpus == run.config.losses.reference
+            or clip.key not in predictions.hops
+        ):
+            continue
+        hops = predictions.hops[clip.key]
+        whole = hops[FIRST_WHOLE_HOP:] if len(hops) > FIRST_WHOLE_HOP else hops
+        # Half precision may have rounded a probability down to nothing.
+        logits = np.log(np.maximum(whole[:, at].astype(np.float64), 1e-8))
+        heard.append(_Heard(clip.group, predictions.fold[clip.key], clip.quadrant, logits))
+    return heard
+
+
+def _temperature(clips: Sequence[_Heard]) -> float:
+    """Return the temperature of the logits under which the clips' quadrants are likeliest."""
+    if not clips:
+        return 1.0
+
+    def surprise(log_temperature: float) -> float:
+        temperature = float(np.exp(log_temperature))
+        return -float(np.mean([np.log(clip.mean(temperature)[clip.quadrant]) for clip in clips]))
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-2.0, 2.0), method="bounded").x))
 
 
 def held_errors(run: Run, predictions: Predictions) -> HeldErrors:

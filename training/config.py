@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass as checked
 from realtime_mer.errors import InputError
 from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import NetworkConfig
+from training.spoil import SpoilConfig
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -22,10 +23,9 @@ class SequenceConfig:
         piece_s: shortest and longest piece of one clip before another follows.
         cold_start: probability that a stream starts anew, after digital zeros, at a segment.
         warm_up_weight: weight of the hops whose window still holds zeros from before the start.
-        gain_db: largest gain in either direction, drawn for each piece.
-        tilt_db: largest gain of the highest band against the lowest, in either direction.
         mask_bands: largest number of neighbouring bands silenced for a segment.
         shares: how often a corpus is drawn from, relative to the others; absent means never.
+        spoil: what is done to a piece before it is heard.
     """
 
     streams: int = 16
@@ -33,10 +33,9 @@ class SequenceConfig:
     piece_s: tuple[float, float] = (5.0, 15.0)
     cold_start: float = 0.5
     warm_up_weight: float = 0.25
-    gain_db: float = 12.0
-    tilt_db: float = 3.0
     mask_bands: int = 8
     shares: dict[str, float] = field(default_factory=dict)
+    spoil: SpoilConfig = field(default_factory=SpoilConfig)
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -47,6 +46,7 @@ class LossConfig:
         concordance, likelihood: of valence and arousal: 1 - CCC, Gaussian negative log-likelihood.
         quadrants, gems: cross-entropy; binomial negative log-likelihood.
         teacher: agreement with the teacher's embedding, 0 for no teacher.
+        pseudo: agreement with pseudo-labels, see ``pseudo``; 0 for none.
         reference: the corpus whose scale valence and arousal bear.
         affect_shares: weight of a corpus among those with valence and arousal; absent means 1.
         label_smoothing: of the quadrants.
@@ -57,6 +57,7 @@ class LossConfig:
     quadrants: float = 1.0
     gems: float = 1.0
     teacher: float = 1.0
+    pseudo: float = 0.0
     reference: str = "grekow"
     affect_shares: dict[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.05
@@ -70,8 +71,13 @@ class TrainingConfig:
         name: of the checkpoint.
         seed: of everything random.
         folds: of the grouped cross-validation.
+        corpora: what it learns from and is judged by, of what there is; none named means all.
         epochs, steps_per_epoch: length of the schedule.
-        teacher_epochs: first epochs, in which only the teacher speaks.
+        teacher_epochs: first epochs of a part, in which only the teacher speaks.
+        also: corpora that every part learns from and none is judged by.
+        longest_s: hear no more than this many seconds of each clip of a corpus of ``also``.
+        shared_epochs: epochs that all parts share and begin from, learnt from the teacher's word
+            on the corpora of ``also`` alone.
         learning_rate: highest of the one-cycle schedule.
         weight_decay: of AdamW.
         gradient_norm: where gradients are clipped.
@@ -82,9 +88,13 @@ class TrainingConfig:
     name: str = "default"
     seed: int = 1
     folds: int = 5
+    corpora: tuple[str, ...] = ()
     epochs: int = 30
     steps_per_epoch: int = 50
     teacher_epochs: int = 0
+    also: tuple[str, ...] = ()
+    longest_s: dict[str, int] = field(default_factory=dict)
+    shared_epochs: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     gradient_norm: float = 5.0
@@ -104,7 +114,7 @@ def read_config(path: Path) -> TrainingConfig:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(TrainingConfig).validate_python(content)
+        config = TypeAdapter(TrainingConfig).validate_python(content)
     except OSError as error:
         raise InputError(f"the settings {path} cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
@@ -113,3 +123,14 @@ def read_config(path: Path) -> TrainingConfig:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path}: {place}: {first['msg']}") from error
+    if config.losses.teacher <= 0:
+        for name, value in (
+            ("teacher_epochs", config.teacher_epochs),
+            ("shared_epochs", config.shared_epochs),
+            ("losses.pseudo", config.losses.pseudo),
+        ):
+            if value > 0:
+                raise InputError(
+                    f"{path}: {name} {value} asks for a teacher, but losses.teacher is 0"
+                )
+    return config

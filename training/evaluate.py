@@ -5,7 +5,7 @@ whose window holds 3 s of it. Intervals are 95 % percentile intervals of a boots
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,16 @@ from training.corpora import Clip
 from training.metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
+    Interval,
+    Metric,
     affect_metrics,
-    bootstrap,
+    correlation_metrics,
+    draws,
     gems_metrics,
+    interval,
     quadrant_metrics,
+    rounded,
+    row,
     sign_metrics,
 )
 from training.run import Run
@@ -178,39 +184,88 @@ def evaluate(
         resamples: draws behind an interval.
         hearing: how a clip was heard, for the protocol.
     """
-    table = clip_table(run, predictions)
-    protocol = (
+    rows = judge(run, {"": (predictions, hearing)}, resamples=resamples)
+    return [
+        {name: row[name] for name in row if not name.startswith(("model", "lead"))} for row in rows
+    ]
+
+
+def judge(
+    run: Run, models: Mapping[str, tuple[Predictions, str]], *, resamples: int = 1000
+) -> list[dict[str, Any]]:
+    """Return every metric of every model, and the first model's lead over each.
+
+    Args:
+        run: whose folds and labels.
+        models: predictions of the same clips, and how a clip was heard, by the model's name.
+        resamples: draws behind an interval.
+
+    Returns:
+        Rows as ``evaluate``'s with ``model`` besides, and ``lead_value``, ``lead_low`` and
+        ``lead_high``: the first model's value less this one's, with paired draws of groups.
+
+    Raises:
+        InputError: the models speak of different clips.
+    """
+    tables = {name: clip_table(run, said) for name, (said, _) in models.items()}
+    first = next(iter(tables.values()))
+    for name, table in tables.items():
+        if list(table["key"]) != list(first["key"]):
+            raise InputError(
+                f"{name} was judged by {len(table)} clips, others by {len(first)} or by other "
+                "ones; compare what heard the same clips"
+            )
+    report: list[dict[str, Any]] = []
+    for corpus, chosen, metrics in _questions(first, run.config.losses.reference):
+        for name, (metric, baseline) in metrics.items():
+            lead_of: tuple[float, NDArray[np.float64]] | None = None
+            for model, table in tables.items():
+                own = table[chosen].reset_index(drop=True)
+                value, drawn = metric(own), draws(own, metric, resamples=resamples)
+                lead_of = lead_of or (value, drawn)
+                said, hearing = models[model]
+                report.append(
+                    {
+                        "model": model,
+                        **row(
+                            own,
+                            interval(value, drawn),
+                            data=corpus,
+                            metric=name,
+                            protocol=_protocol(run, said, hearing),
+                        ),
+                        "baseline": rounded(Interval(baseline(own), 0.0, 0.0))["value"],
+                        **rounded(interval(lead_of[0] - value, lead_of[1] - drawn), "lead_"),
+                    }
+                )
+    return report
+
+
+def _questions(
+    table: pd.DataFrame, reference: str
+) -> Iterator[tuple[str, pd.Series, dict[str, tuple[Metric, Metric]]]]:
+    """Yield what people were asked: corpus, its rows that have an answer, what is measured."""
+    for corpus in table["corpus"].unique():
+        own = table["corpus"] == corpus
+        for label, metrics in (
+            ("true_quadrant", quadrant_metrics()),
+            (f"true_{GEMS[0]}", gems_metrics()),
+            ("true_valence", affect_metrics() if corpus == reference else correlation_metrics()),
+        ):
+            answered = own & table[label].notna()
+            if answered.any():
+                yield str(corpus), answered, metrics
+        clear = own & (table["true_arousal"].abs() > 0.5)
+        if corpus == reference and clear.any():
+            yield str(corpus), clear, sign_metrics()
+
+
+def _protocol(run: Run, predictions: Predictions, hearing: str) -> str:
+    return (
         f"{len(set(predictions.fold.values()))} of {run.split.folds} grouped folds (artist or "
         f"recording, jointly over corpora), out of fold; {hearing}; 95 % interval by bootstrap "
         "over groups"
     )
-    report: list[dict[str, Any]] = []
-    clear = table["true_arousal"].abs() > 0.5
-    for corpus, chosen, metrics in (
-        ("panda4q", table["corpus"] == "panda4q", quadrant_metrics()),
-        ("emotify", table["corpus"] == "emotify", gems_metrics()),
-        ("grekow", table["corpus"] == "grekow", affect_metrics()),
-        ("grekow", (table["corpus"] == "grekow") & clear, sign_metrics()),
-    ):
-        own = table[chosen].reset_index(drop=True)
-        if own.empty:
-            continue
-        for name, (metric, baseline) in metrics.items():
-            interval = bootstrap(own, metric, resamples=resamples)
-            report.append(
-                {
-                    "data": corpus,
-                    "metric": name,
-                    "value": _finite(interval.value),
-                    "low": _finite(interval.low),
-                    "high": _finite(interval.high),
-                    "baseline": _finite(baseline(own)),
-                    "n": len(own),
-                    "groups": int(own["group"].nunique()),
-                    "protocol": protocol,
-                }
-            )
-    return report
 
 
 def save_predictions(predictions: Predictions, path: Path) -> None:
@@ -231,7 +286,3 @@ def load_predictions(run: Run) -> Predictions:
     with np.load(path) as arrays:
         hops = {key: arrays[key].astype(np.float32) for key in arrays.files}
     return Predictions(hops, {key: run.split.fold_of[key] for key in hops})
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

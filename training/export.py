@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.checkpoint import Calibration, Card, save_checkpoint
+from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.corpora import CORPORA, Clip
 from training.evaluate import load_network
@@ -28,6 +28,17 @@ def export(run: Run, stem: Path) -> Card:
 
     Returns:
         The card.
+
+    Raises:
+        InputError: as ``checkpoint``.
+    """
+    made = checkpoint(run)
+    save_checkpoint(stem, made.network, made.card)
+    return made.card
+
+
+def checkpoint(run: Run) -> Checkpoint:
+    """Return the refit as it ships: its network and its card.
 
     Raises:
         InputError: the refit is not trained, or the folds are not all evaluated.
@@ -56,7 +67,7 @@ def export(run: Run, stem: Path) -> Card:
         network=run.config.network,
         calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
         weights_licence=_LICENCE,
-        corpora=_corpora(run.clips, joins, run.config),
+        corpora=_corpora(run.clips, joins, run.config, run.described()),
         metrics=report["metrics"] + _coverage(report["calibration"]["coverage"], run),
         training={
             **run.provenance(),
@@ -67,8 +78,7 @@ def export(run: Run, stem: Path) -> Card:
             "config": TypeAdapter(TrainingConfig).dump_python(run.config, mode="json"),
         },
     )
-    save_checkpoint(stem, network, card)
-    return card
+    return Checkpoint(network=network, card=card)
 
 
 def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str) -> Calibration:
@@ -106,7 +116,10 @@ def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict
 
 
 def _corpora(
-    clips: Sequence[Clip], joins: Mapping[str, Any], config: TrainingConfig
+    clips: Sequence[Clip],
+    joins: Mapping[str, Any],
+    config: TrainingConfig,
+    also: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for corpus in CORPORA:
@@ -130,13 +143,14 @@ def _corpora(
                 **joins[corpus.name],
             }
         entries.append(entry)
+    entries += also
     if config.losses.teacher > 0:
         entries.append(
             {
                 "name": "MSD-MusiCNN",
-                "labels": "a teacher network's embedding of the training clips, no labels of "
-                "people; it learnt from tags of the Million Song Dataset and may have met songs of "
-                "panda4q among them",
+                "labels": "a teacher network's embedding of what was learnt from, and "
+                "pseudo-labels made from it, no labels of people; it learnt from tags of the "
+                "Million Song Dataset and may have met songs of panda4q among them",
                 "licence": "ISC",
                 "cite": "Pons & Serra, musicnn: pre-trained convolutional neural networks for "
                 "music audio tagging, ISMIR late-breaking demo, 2019",

@@ -135,7 +135,7 @@ def compared(
 def calibration(
     levels: Sequence[float],
     covered: Mapping[str, Sequence[Interval]],
-    bins: pd.DataFrame,
+    bins: Mapping[str, pd.DataFrame],
     path: Path,
 ) -> None:
     """Plot how many ratings the intervals hold, and how often the likeliest quadrant is right.
@@ -143,7 +143,8 @@ def calibration(
     Args:
         levels: of the intervals.
         covered: by output, at each level.
-        bins: ``said``, ``right``, ``low``, ``high``, ``n``: a row for each bin of probability.
+        bins: ``said``, ``right``, ``low``, ``high``, ``n``: a row for each bin of probability, by
+            the kind of probability.
         path: where to.
     """
     with _figure(path, columns=2, width=8.0, height=3.8) as (left, right):
@@ -157,12 +158,23 @@ def calibration(
         )
         left.legend(fontsize=8)
         right.plot((0, 1), (0, 1), color="black", linewidth=0.8)
-        spread = np.abs(bins[["low", "high"]].to_numpy().T - bins["right"].to_numpy())
-        right.errorbar(bins["said"], bins["right"], yerr=spread, fmt="o-", capsize=2, markersize=4)
+        for name, own in bins.items():
+            spread = np.abs(own[["low", "high"]].to_numpy().T - own["right"].to_numpy())
+            right.errorbar(
+                own["said"],
+                own["right"],
+                yerr=spread,
+                fmt="o-",
+                capsize=2,
+                markersize=4,
+                linewidth=1,
+                label=name,
+            )
+        right.legend(fontsize=8)
         right.set(
             xlabel="mean probability of the likeliest quadrant",
             ylabel="share right",
-            title=f"quadrants, out of fold, n = {bins['n'].sum()}",
+            title=f"quadrants, out of fold, n = {next(iter(bins.values()))['n'].sum()}",
             xlim=(0.2, 1.02),
             ylim=(0, 1.02),
         )

@@ -14,6 +14,7 @@ from torch.nn import functional
 from realtime_mer.model.network import NetworkOutput
 from training.config import LossConfig
 from training.corpora import Clip
+from training.pseudo import AFFECT, GEMS, QUADRANT
 
 _TINY = 1e-6
 
@@ -181,3 +182,39 @@ def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
         return embedding.sum() * 0.0
     cosine = functional.cosine_similarity(embedding, target, dim=1).mean()
     return functional.mse_loss(embedding, target) + 0.5 * (1 - cosine)
+
+
+def pseudo_loss(output: NetworkOutput, there: Tensor, said: Tensor) -> Tensor:
+    """Return how far the heads are from pseudo-labels, of the order of one a head.
+
+    Args:
+        output: the network's, (B, H) and (B, H, n).
+        there: (B, H) bool, the hops that have pseudo-labels.
+        said: (n, 15) as ``pseudo_labels`` gives them, for the n hops that are there.
+    """
+    if not len(said):
+        return output.valence.sum() * 0.0
+    affect = said[:, AFFECT]
+    mean = torch.stack((output.valence, output.arousal), -1)[there]
+    known = ~torch.isnan(affect[:, 0])
+    # A tenth is about the square of what a panel's rating leaves unsaid.
+    losses = (mean[known] - affect[known]).square().mean() / 0.1 if known.any() else mean.sum() * 0
+    shares = said[:, QUADRANT]
+    known = ~torch.isnan(shares[:, 0])
+    if known.any():
+        losses = losses + functional.cross_entropy(
+            output.quadrant_logits[there][known], shares[known]
+        )
+    shares = said[:, GEMS].clamp(0.0, 1.0)
+    known = ~torch.isnan(shares[:, 0])
+    if known.any():
+        losses = (
+            losses
+            + functional.binary_cross_entropy_with_logits(
+                output.gems_logits[there][known], shares[known], reduction="none"
+            )
+            .sum(1)
+            .mean()
+            / 3
+        )
+    return losses

@@ -4,6 +4,7 @@ A table has a row for each clip, as ``training.evaluate.clip_table`` makes it. E
 function of such a table, so that the bootstrap can draw tables of resampled groups.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.metrics import accuracy_score, f1_score, mean_squared_error, r2_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 from realtime_mer.emotion import GEMS
 
@@ -51,11 +59,13 @@ def draws(
     Tables with the same groups in the same rows are resampled alike, so that their draws pair.
     """
     groups = list(table.groupby("group", sort=True).indices.values())
+    # Without its texts a table is drawn from several times faster.
+    numbers = table.select_dtypes(["number", "bool"])
     generator = np.random.default_rng(seed)
     values = []
     for _ in range(resamples):
         drawn = generator.integers(0, len(groups), len(groups))
-        values.append(metric(table.iloc[np.concatenate([groups[n] for n in drawn])]))
+        values.append(metric(numbers.iloc[np.concatenate([groups[n] for n in drawn])]))
     return np.array(values, np.float64)
 
 
@@ -65,6 +75,54 @@ def interval(value: float, values: NDArray[np.float64]) -> Interval:
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
     return Interval(value, float(low), float(high))
+
+
+def rounded(found: Interval, prefix: str = "", *, digits: int = 4) -> dict[str, float | None]:
+    """Return ``value``, ``low`` and ``high`` as a report keeps them: None for what is no number."""
+    return {
+        f"{prefix}{name}": round(number, digits) if math.isfinite(number) else None
+        for name, number in found._asdict().items()
+    }
+
+
+def row(
+    table: pd.DataFrame, found: Interval, *, data: str, metric: str, protocol: str, digits: int = 4
+) -> dict[str, Any]:
+    """Return a value as every part of a report keeps it: with data, n, groups and protocol."""
+    return {
+        "data": data,
+        "metric": metric,
+        **rounded(found, digits=digits),
+        "n": len(table),
+        "groups": int(table["group"].nunique()),
+        "protocol": protocol,
+    }
+
+
+def mean_of(column: Any) -> Metric:
+    """Return the metric that is a column's mean."""
+    return lambda table: float(table[column].mean())
+
+
+def correlation(said: str, true: str) -> Metric:
+    """Return Pearson's r of two columns, no number where one of them is constant."""
+
+    def metric(table: pd.DataFrame) -> float:
+        return pearson(table[said].to_numpy(float), table[true].to_numpy(float))
+
+    return metric
+
+
+def pearson(said: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]]) -> float:
+    """Return Pearson's r, no number where a side is constant."""
+    if said.std() == 0 or true.std() == 0:
+        return math.nan
+    return float(np.corrcoef(said, true)[0, 1])
+
+
+def zero(_table: pd.DataFrame) -> float:
+    """Return what a constant correlates with anything."""
+    return 0.0
 
 
 def coverage(z: NDArray[np.floating[Any]], level: float) -> float:
@@ -124,15 +182,6 @@ def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
 def gems_metrics() -> dict[str, tuple[Metric, Metric]]:
     """Return what is measured of shares: name, metric of the prediction and of the baseline."""
 
-    def correlation(item: str) -> Metric:
-        def metric(table: pd.DataFrame) -> float:
-            said, true = table[item].to_numpy(float), table[f"true_{item}"].to_numpy(float)
-            if said.std() == 0 or true.std() == 0:
-                return float("nan")
-            return float(np.corrcoef(said, true)[0, 1])
-
-        return metric
-
     def deviance(table: pd.DataFrame, prefix: str) -> float:
         true = table[[f"true_{item}" for item in GEMS]].to_numpy(float)
         share = np.clip(table[[f"{prefix}{item}" for item in GEMS]].to_numpy(float), 1e-4, 1 - 1e-4)
@@ -143,17 +192,15 @@ def gems_metrics() -> dict[str, tuple[Metric, Metric]]:
         saturated = deviance(table, "true_")
         return 1 - (deviance(table, "") - saturated) / (deviance(table, "mean_") - saturated)
 
-    def zero(_table: pd.DataFrame) -> float:
-        return 0.0
-
+    items = {item: correlation(item, f"true_{item}") for item in GEMS}
     return {
         "mean r over nine items": (
-            lambda table: float(np.mean([correlation(item)(table) for item in GEMS])),
+            lambda table: float(np.mean([metric(table) for metric in items.values()])),
             zero,
         ),
         # Of what the training songs' mean shares leave unexplained: 0 is no better than they.
         "binomial deviance explained": (explained, zero),
-        **{f"r {item}": (correlation(item), zero) for item in GEMS},
+        **{f"r {item}": (metric, zero) for item, metric in items.items()},
     }
 
 
@@ -166,19 +213,30 @@ def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
             lambda table: float(score(table[f"true_{axis}"], table[f"mean_{axis}"])),
         )
 
-    def rmse(true: Any, said: Any) -> float:
-        return float(mean_squared_error(true, said) ** 0.5)
-
     def ccc(true: Any, said: Any) -> float:
         shared = np.cov(true, said, bias=True)
         gap = (np.mean(true) - np.mean(said)) ** 2
         return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))
 
-    return {
-        f"{name} {axis}": pair(score, axis)
-        for axis in AFFECT
-        for name, score in (("R²", r2_score), ("RMSE", rmse), ("CCC", ccc))
+    scores = {
+        "R²": r2_score,
+        "RMSE": root_mean_squared_error,
+        "MAE": mean_absolute_error,
+        "CCC": ccc,
     }
+    return {
+        name: found
+        for axis in AFFECT
+        for name, found in (
+            *((f"{name} {axis}", pair(score, axis)) for name, score in scores.items()),
+            *correlation_metrics(axis).items(),
+        )
+    }
+
+
+def correlation_metrics(*axes: str) -> dict[str, tuple[Metric, Metric]]:
+    """Return what is measured of ratings on another scale than the predictions'."""
+    return {f"r {axis}": (correlation(axis, f"true_{axis}"), zero) for axis in axes or AFFECT}
 
 
 def sign_metrics() -> dict[str, tuple[Metric, Metric]]:

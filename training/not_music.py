@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,14 @@ def sounds(rate: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
         return
     for voice in _VOICES:
         yield f"speech (espeak-ng {voice})", _levelled(_speech(voice, rate)[:count])
+
+
+def false_emotions(recognizer: Recognizer) -> list[dict[str, Any]]:
+    """Return a row for every sound of ``sounds`` as a report keeps them."""
+    return [
+        {**asdict(judge(recognizer, sound, samples)), "seconds": SECONDS}
+        for sound, samples in sounds(recognizer.sample_rate)
+    ]
 
 
 def _levelled(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

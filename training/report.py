@@ -1,7 +1,7 @@
 """A run's evaluation as Markdown and plots.
 
-What the commands ``baselines``, ``robustness`` and ``unheard`` left in the folder is told beside
-it; what they did not leave is named as missing. Every number bears its data, n and interval.
+What was measured lies as JSON in the report's folder, see ``training.measure``; what was not is
+named as missing, with the reason. Every number bears its data, n and interval.
 """
 
 import json
@@ -11,35 +11,51 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, r2_score
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
 from training import figures
-from training.calibration import HeldErrors, held_errors
-from training.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, clip_table, load_predictions
+from training.calibration import BINS, calibration_error, held_errors, held_quadrants
+from training.evaluate import (
+    FIRST_WHOLE_HOP,
+    HOP_COLUMNS,
+    Predictions,
+    clip_table,
+    load_predictions,
+)
 from training.files import replacing
-from training.metrics import AFFECT, QUADRANT_COLUMNS, Interval, Metric, bootstrap, coverage
+from training.markdown import number, protocols, table, with_interval
+from training.measure import NETWORK, PARTS, measured
+from training.metrics import (
+    AFFECT,
+    QUADRANT_COLUMNS,
+    Interval,
+    Metric,
+    bootstrap,
+    coverage,
+    mean_of,
+)
+from training.not_music import FALSE_EMOTION
 from training.run import Run
 
-NETWORK = "network"
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
-_PARTS = {
-    "baselines": "What one could plug in instead, on the same folds",
-    "unheard": "A corpus never trained on",
-    "robustness": "Robustness",
-    "endurance": "Endurance",
-}
-_BINS = 8
+FIRST_HOPS = (0, 5, 10, 20, FIRST_WHOLE_HOP)
+"""Borders of the hops, ten a second, whose R² is told apart."""
+
+_Rows = Sequence[Mapping[str, Any]]
 
 
-def write_report(run: Run, out: Path, *, resamples: int = 1000) -> Path:
+def write_report(
+    run: Run, out: Path, *, reasons: Mapping[str, str] | None = None, resamples: int = 1000
+) -> Path:
     """Write ``report.md`` and its plots.
 
     Args:
         run: a run that is evaluated on all its folds.
-        out: where to, and where the other commands' results are looked for.
+        out: where to, and where what was measured is looked for.
+        reasons: why a part could not be measured, by its name.
         resamples: draws behind an interval.
 
     Returns:
@@ -58,8 +74,9 @@ def write_report(run: Run, out: Path, *, resamples: int = 1000) -> Path:
         )
     out.mkdir(parents=True, exist_ok=True)
     predictions = load_predictions(run)
-    table = clip_table(run, predictions)
-    parts = {name: _rows(out / f"{name}.json") for name in _PARTS}
+    clips = clip_table(run, predictions)
+    parts = {name: measured(run, out, name) for name in PARTS}
+    found: dict[str, _Rows] = {name: rows or [] for name, rows in parts.items()}
     own = [{"model": NETWORK, **row} for row in judged["metrics"]]
     provenance = run.provenance()
     text = [
@@ -68,18 +85,24 @@ def write_report(run: Run, out: Path, *, resamples: int = 1000) -> Path:
         f"split {provenance['split_sha256'][:12]}, code {provenance['git_commit']}. Every figure "
         "is out of fold, of songs whose artist or recording the network never heard, unless a "
         "line says otherwise. Intervals are 95 % percentile intervals of bootstrap draws of whole "
-        "groups. A difference whose intervals overlap may be chance.",
-        _judged(own, parts["baselines"]),
-        _confusion(table, out),
-        _scatter(table, judged["calibration"], predictions.hops, out),
-        _gems(own, parts["baselines"], out),
-        _calibrated(table, held_errors(run, predictions), out, resamples),
-        _stable(table, predictions.hops, resamples),
-        _unheard(parts["unheard"]),
-        _robust(parts["robustness"], out),
-        _endured(parts["endurance"]),
+        "groups.",
+        _judged(own, found["baselines"]),
+        _leads(found["baselines"]),
+        _ceilings(own, found["ceilings"]),
+        _confusion(clips, out),
+        _scatter(clips, judged["calibration"], predictions.hops, out),
+        _gems(own, found["baselines"], found["ceilings"], out),
+        _calibrated(run, predictions, judged["calibration"], out, resamples),
+        _warming_up(clips, predictions.hops, run.config.losses.reference, resamples),
+        _stable(clips, predictions.hops, resamples),
+        _moving(found["curves"]),
+        _spliced(found["splices"]),
+        _unheard(found["unheard"]),
+        _robust(found["robustness"], out),
+        _endured(found["endurance"]),
+        _not_music(found["not-music"]),
         _learning(run, out),
-        _missing(parts),
+        _missing([name for name, rows in parts.items() if rows is None], reasons or {}),
     ]
     report = out / "report.md"
     with replacing(report) as partial:
@@ -87,57 +110,77 @@ def write_report(run: Run, out: Path, *, resamples: int = 1000) -> Path:
     return report
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{value:.3f}".replace("-", "−")
-
-
-def _with_interval(row: Mapping[str, Any], prefix: str = "") -> str:
-    value, low, high = (_number(row[f"{prefix}{name}"]) for name in ("value", "low", "high"))
-    return f"{value} ({low} … {high})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
-
-
-def _protocols(rows: Sequence[Mapping[str, Any]]) -> str:
-    return "\n".join(f"- {protocol}" for protocol in dict.fromkeys(row["protocol"] for row in rows))
-
-
-def _judged(own: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]]) -> str:
+def _judged(own: _Rows, baselines: _Rows) -> str:
     rows = [*own, *baselines]
     models = list(dict.fromkeys(row["model"] for row in rows))
     found = {(row["data"], row["metric"], row["model"]): row for row in rows}
     lines = []
     for row in own:
         cells = [
-            _with_interval(found[key])
+            with_interval(found[key])
             if (key := (row["data"], row["metric"], model)) in found
             else "–"
             for model in models
         ]
         groups = f"{row['n']} / {row['groups']}"
-        lines.append([row["data"], row["metric"], *cells, _number(row["baseline"]), groups])
+        lines.append([row["data"], row["metric"], *cells, number(row["baseline"]), groups])
     head = ["data", "metric", *models, "majority / mean", "n / groups"]
     return (
         "## Held-out songs\n\nValue (95 % interval). *majority / mean* is what the training "
         "side's commonest quadrant, mean shares or mean rating would say, or chance.\n\n"
-        f"{_table(head, lines)}\n\nProtocols:\n\n{_protocols(rows)}"
+        f"{table(head, lines)}\n\nProtocols:\n\n{protocols(rows)}"
     )
 
 
-def _confusion(table: pd.DataFrame, out: Path) -> str:
-    own = table[(table["corpus"] == "panda4q") & table["true_quadrant"].notna()]
+def _leads(baselines: _Rows) -> str:
+    if not baselines:
+        return ""
+    models = list(dict.fromkeys(row["model"] for row in baselines))
+    found = {(row["data"], row["metric"], row["model"]): row for row in baselines}
+    lines = []
+    for data, metric in dict.fromkeys((row["data"], row["metric"]) for row in baselines):
+        cells = [_marked(found[data, metric, model], "lead_") for model in models]
+        lines.append([data, metric, *cells])
+    return (
+        "## The network less each baseline\n\nPaired: both are judged by the same draws of groups. "
+        "**Bold** where the interval leaves 0 out. Of RMSE and MAE less is better.\n\n"
+        f"{table(['data', 'metric', *models], lines)}"
+    )
+
+
+def _marked(row: Mapping[str, Any], prefix: str) -> str:
+    """Return a difference with its interval, bold where that leaves 0 out."""
+    text = with_interval(row, prefix, sign=True)
+    low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+    return f"**{text}**" if low is not None and (low > 0 or high < 0) else text
+
+
+def _ceilings(own: _Rows, ceilings: _Rows) -> str:
+    if not ceilings:
+        return ""
+    network = {(row["data"], row["metric"]): row for row in own}
+    lines = [
+        [
+            row["data"],
+            row["metric"],
+            with_interval(network[key])
+            if (key := (row["data"], row["metric"])) in network
+            else "–",
+            with_interval(row),
+            f"{row['n']} / {row['groups']}",
+        ]
+        for row in ceilings
+    ]
+    head = ["data", "metric", NETWORK, "what listeners leave to be reached", "n / groups"]
+    return (
+        "## Listeners' ceilings\n\nPeople do not agree with one another, so that nothing can agree "
+        "with all of them. Of RMSE it is a floor.\n\n"
+        f"{table(head, lines)}\n\nProtocols:\n\n{protocols(ceilings)}"
+    )
+
+
+def _confusion(clips: pd.DataFrame, out: Path) -> str:
+    own = clips[(clips["corpus"] == "panda4q") & clips["true_quadrant"].notna()]
     if own.empty:
         return ""
     said = own[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
@@ -147,9 +190,9 @@ def _confusion(table: pd.DataFrame, out: Path) -> str:
 
 
 def _scatter(
-    table: pd.DataFrame, factors: Mapping[str, Any], hops: Mapping[str, Any], out: Path
+    clips: pd.DataFrame, factors: Mapping[str, Any], hops: Mapping[str, Any], out: Path
 ) -> str:
-    own = table[(table["corpus"] == "grekow") & table["true_valence"].notna()].copy()
+    own = clips[(clips["corpus"] == "grekow") & clips["true_valence"].notna()].copy()
     if own.empty:
         return ""
     for axis in AFFECT:
@@ -167,11 +210,10 @@ def _scatter(
     )
 
 
-def _gems(
-    own: Sequence[Mapping[str, Any]], baselines: Sequence[Mapping[str, Any]], out: Path
-) -> str:
+def _gems(own: _Rows, baselines: _Rows, ceilings: _Rows, out: Path) -> str:
     found: dict[str, dict[str, Interval]] = {}
-    for row in [*own, *baselines]:
+    listeners = [{"model": "listeners' ceiling", **row} for row in ceilings]
+    for row in [*own, *baselines, *listeners]:
         item = row["metric"].removeprefix("r ")
         if row["data"] == "emotify" and item in GEMS and row["value"] is not None:
             values = Interval(row["value"], row["low"], row["high"])
@@ -182,81 +224,116 @@ def _gems(
     return "## GEMS, item by item (Emotify)\n\n![Correlations](gems.png)"
 
 
-def _calibrated(table: pd.DataFrame, held: HeldErrors, out: Path, resamples: int) -> str:
+def _calibrated(
+    run: Run, predictions: Predictions, fitted: Mapping[str, Any], out: Path, resamples: int
+) -> str:
+    held = held_errors(run, predictions)
+    quadrants = held_quadrants(run, predictions)
+    if quadrants.empty or not held.clips:
+        return ""
     covered = {}
     for name, z in held.z.items():
         shares = np.array([[coverage(own, level) for level in LEVELS] for own in z])
         covered[name.replace("_", " ")] = _covered(
             shares, [clip.group for clip in held.clips], resamples
         )
-    own = table[(table["corpus"] == "panda4q") & table["true_quadrant"].notna()].reset_index()
-    if own.empty or not held.clips:
-        return ""
-    probabilities = own[list(QUADRANT_COLUMNS)].to_numpy(float)
-    own = pd.DataFrame(
-        {
-            "group": own["group"],
-            "said": probabilities.max(1),
-            "right": probabilities.argmax(1) == own["true_quadrant"].to_numpy(int),
-        }
-    )
-    own["bin"] = pd.qcut(own["said"], _BINS, labels=False, duplicates="drop")
-    bins = pd.DataFrame(
-        [
-            {"said": part["said"].mean(), "n": len(part)}
-            | dict(
-                zip(
-                    ("right", "low", "high"),
-                    bootstrap(part, _mean_of("right"), resamples=resamples),
-                    strict=True,
-                )
-            )
-            for _, part in own.groupby("bin")
-        ]
-    )
-    gap = bootstrap(own, _calibration_gap, resamples=resamples)
-    figures.calibration(LEVELS, covered, bins, out / "calibration.png")
     lines = [
-        [f"{level:.0%}", *(_with_interval(found[n]._asdict()) for found in covered.values())]
+        [f"{level:.0%}", *(with_interval(found[n]._asdict()) for found in covered.values())]
         for n, level in enumerate(LEVELS)
     ]
+    bins: dict[str, pd.DataFrame] = {}
+    reliability = []
+    for prefix, name in (("", "as the network gives it"), ("held_", "under a temperature")):
+        bins[name] = _reliability(quadrants, prefix, resamples)
+        cells = [
+            bootstrap(quadrants, metric, resamples=resamples)
+            for metric in (
+                mean_of(f"{prefix}said"),
+                mean_of(f"{prefix}right"),
+                _calibration_gap(prefix),
+            )
+        ]
+        reliability.append([name, *(with_interval(cell._asdict()) for cell in cells)])
+    figures.calibration(LEVELS, covered, bins, out / "calibration.png")
+    head = ["probabilities", "mean of the highest", "share right", "expected calibration error"]
     return (
         "## Calibration\n\n![Calibration](calibration.png)\n\nShare of ratings inside the "
         f"interval, {held.clips[0].corpus}, n = {len(held.clips)}, each fold under factors fitted "
-        f"on the others:\n\n{_table(['interval', *covered], lines)}\n\nQuadrants, 4Q, "
-        f"n = {len(own)}: the likeliest one has a mean probability of {own['said'].mean():.3f} "
-        f"and is right in {own['right'].mean():.3f} of the clips; the expected calibration error "
-        f"over {len(bins)} bins of equal size is {_with_interval(gap._asdict())}, 0 at best."
+        f"on the others:\n\n{table(['interval', *covered], lines)}\n\nThe likeliest quadrant, "
+        f"mean over a clip, n = {len(quadrants)} clips of corpora that were asked for one, over "
+        f"{BINS} bins of equal size (0 at best); a fold's temperature is fitted on the others:\n\n"
+        f"{table(head, reliability)}\n\nThe card's temperature is "
+        f"{number(fitted.get('quadrant_temperature', 1.0))}: fitted on all folds where that made "
+        "the error of held-out folds smaller, else 1."
     )
 
 
-def _calibration_gap(table: pd.DataFrame) -> float:
-    means = table.groupby("bin").agg(
-        said=("said", "mean"), right=("right", "mean"), n=("right", "size")
-    )
-    return float(((means["said"] - means["right"]).abs() * means["n"]).sum() / means["n"].sum())
+def _reliability(quadrants: pd.DataFrame, prefix: str, resamples: int) -> pd.DataFrame:
+    """Return ``said``, ``right``, ``low``, ``high`` and ``n`` of each bin of probability."""
+    order = np.argsort(quadrants[f"{prefix}said"].to_numpy(float), kind="stable")
+    rows = []
+    for places in np.array_split(order, BINS):
+        own = quadrants.iloc[places].reset_index(drop=True)
+        if len(own):
+            found = bootstrap(own, mean_of(f"{prefix}right"), resamples=resamples)
+            said = own[f"{prefix}said"].mean()
+            rows.append(
+                {"said": said, "right": found.value, "low": found.low, "high": found.high}
+                | {"n": len(own)}
+            )
+    return pd.DataFrame(rows)
+
+
+def _calibration_gap(prefix: str) -> Metric:
+    return lambda drawn: calibration_error(drawn, prefix)
 
 
 def _covered(shares: Any, groups: Sequence[str], resamples: int) -> list[Interval]:
     """Return the mean share at each level, every clip counted alike; shares is (clip, level)."""
-    table = pd.DataFrame(shares).assign(group=list(groups))
+    held = pd.DataFrame(shares).assign(group=list(groups))
     return [
-        bootstrap(table[["group", level]], _mean_of(level), resamples=resamples)
+        bootstrap(held[["group", level]], mean_of(level), resamples=resamples)
         for level in range(shares.shape[1])
     ]
 
 
-def _mean_of(column: Any) -> Metric:
-    return lambda table: float(table[column].mean())
-
-
 def _sd_of(column: Any) -> Metric:
-    return lambda table: float(table[column].std())
+    return lambda drawn: float(drawn[column].std())
 
 
-def _stable(table: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str:
+def _warming_up(
+    clips: pd.DataFrame, hops: Mapping[str, Any], reference: str, resamples: int
+) -> str:
+    own = clips[(clips["corpus"] == reference) & clips["true_valence"].notna()]
+    if own.empty:
+        return ""
     lines = []
-    for corpus, own in table.groupby("corpus"):
+    for first, last in zip(FIRST_HOPS, (*FIRST_HOPS[1:], None), strict=True):
+        cells = []
+        for axis in AFFECT:
+            heard = [hops[key][first:last, HOP_COLUMNS.index(axis)] for key in own["key"]]
+            said = own.assign(said=[each.mean() if len(each) else np.nan for each in heard])
+            said = said[said["said"].notna()].reset_index(drop=True)
+            cells.append(
+                with_interval(bootstrap(said, _r2_of(axis), resamples=resamples)._asdict())
+            )
+        end = "the end" if last is None else f"{last / 10:.1f} s"
+        lines.append([f"{first / 10:.1f} s to {end}", *cells])
+    head = ["hops, by the seconds heard before", *(f"R² {axis}" for axis in AFFECT)]
+    return (
+        f"## The first seconds\n\n{reference}, n = {len(own)}, out of fold, from a fresh state: "
+        "while the window of 3 s still holds zeros from before the start, and after.\n\n"
+        f"{table(head, lines)}"
+    )
+
+
+def _r2_of(axis: str) -> Metric:
+    return lambda drawn: float(r2_score(drawn[f"true_{axis}"], drawn["said"]))
+
+
+def _stable(clips: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str:
+    lines = []
+    for corpus, own in clips.groupby("corpus"):
         for axis in AFFECT:
             column = HOP_COLUMNS.index(axis)
             moved = own.assign(
@@ -268,8 +345,8 @@ def _stable(table: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str
                 [
                     str(corpus),
                     axis,
-                    _with_interval(within._asdict()),
-                    _with_interval(between._asdict()),
+                    with_interval(within._asdict()),
+                    with_interval(between._asdict()),
                     str(len(own)),
                 ]
             )
@@ -277,11 +354,61 @@ def _stable(table: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str
     return (
         "## Stability\n\nHow far the estimate moves while one excerpt plays, out of fold, after "
         "the first 3 s, beside how far excerpts lie apart. An excerpt is not quite steady music, "
-        f"so the first number is an upper bound.\n\n{_table(head, lines)}"
+        f"so the first number is an upper bound.\n\n{table(head, lines)}"
     )
 
 
-def _unheard(rows: Sequence[Mapping[str, Any]]) -> str:
+def _moving(rows: _Rows) -> str:
+    if not rows:
+        return ""
+    return (
+        "## Ratings that move along a song\n\nBetween songs the means of the curves are compared; "
+        "within a song what is left when each song's mean is taken off both sides.\n\n"
+        f"{_plain(rows)}\n\nProtocol:\n\n{protocols(rows)}"
+    )
+
+
+def _plain(rows: _Rows) -> str:
+    lines = [
+        [row["data"], row["metric"], with_interval(row), f"{row['n']} / {row['groups']}"]
+        for row in rows
+    ]
+    return table(["data", "metric", "value", "n / groups"], lines)
+
+
+def _spliced(rows: _Rows) -> str:
+    timed = [row for row in rows if "cost" not in row]
+    carried = [row for row in rows if "cost" in row]
+    text = []
+    if timed:
+        text.append(
+            "## Reaction time\n\nSeconds of a new song, after an abrupt change, until the estimate "
+            "has gone 63 % (1 − 1/e) of the way from the mean of its last second on the old song "
+            "to the mean of its last 2 s on the new one.\n\n"
+            f"{_plain(timed)}\n\nProtocol:\n\n{protocols(timed)}"
+        )
+    if carried:
+        lines = [
+            [
+                row["data"],
+                row["metric"],
+                number(row["fresh"]),
+                with_interval(row),
+                _marked({f"cost_{name}": row["cost"][name] for name in row["cost"]}, "cost_"),
+                f"{row['n']} / {row['groups']}",
+            ]
+            for row in carried
+        ]
+        head = ["data", "metric", "fresh", "carried", "fresh less carried", "n / groups"]
+        text.append(
+            "## Carry-over\n\nEvery clip entered with the state that another held-out clip left, "
+            "over the hops whose window holds the new clip alone, against the same hops from a "
+            f"fresh state.\n\n{table(head, lines)}\n\nProtocol:\n\n{protocols(carried)}"
+        )
+    return "\n\n".join(text)
+
+
+def _unheard(rows: _Rows) -> str:
     if not rows:
         return ""
     lines = [
@@ -289,20 +416,20 @@ def _unheard(rows: Sequence[Mapping[str, Any]]) -> str:
             row["data"],
             row["metric"],
             row["model"],
-            _with_interval(row),
-            _number(row["baseline"]),
+            with_interval(row),
             f"{row['n']} / {row['groups']}",
         ]
         for row in rows
     ]
-    head = ["data", "metric", "model", "value", "mean", "n / groups"]
+    head = ["data", "metric", "model", "value", "n / groups"]
     return (
-        f"## {_PARTS['unheard']}\n\nA *lead* is the network's r less that of the model named, with "
-        f"paired draws.\n\n{_table(head, lines)}\n\nProtocol:\n\n{_protocols(rows)}"
+        "## A corpus never trained on\n\nA *lead* is the network's r less that of the model named, "
+        "with paired draws; saying the mean always has an r of 0.\n\n"
+        f"{table(head, lines)}\n\nProtocols:\n\n{protocols(rows)}"
     )
 
 
-def _robust(rows: Sequence[Mapping[str, Any]], out: Path) -> str:
+def _robust(rows: _Rows, out: Path) -> str:
     if not rows:
         return ""
     lines = [
@@ -310,8 +437,8 @@ def _robust(rows: Sequence[Mapping[str, Any]], out: Path) -> str:
             row["data"],
             row["metric"],
             row["condition"],
-            _with_interval(row),
-            _with_interval(row, "relative_"),
+            with_interval(row),
+            with_interval(row, "relative_"),
             f"{row['n']} / {row['groups']}",
         ]
         for row in rows
@@ -325,21 +452,35 @@ def _robust(rows: Sequence[Mapping[str, Any]], out: Path) -> str:
     figures.compared(found, out / "robustness.png", label="relative to clean")
     head = ["data", "metric", "condition", "value", "relative to clean", "n / groups"]
     return (
-        f"## {_PARTS['robustness']}\n\n![Robustness](robustness.png)\n\n"
-        f"{_table(head, lines)}\n\nProtocols:\n\n{_protocols(rows)}"
+        "## Robustness\n\n![Robustness](robustness.png)\n\n"
+        f"{table(head, lines)}\n\nProtocols:\n\n{protocols(rows)}"
     )
 
 
-def _endured(rows: Sequence[Mapping[str, Any]]) -> str:
+def _endured(rows: _Rows) -> str:
+    if not rows:
+        return ""
+    return f"## Endurance\n\n{_plain(rows)}\n\nProtocol:\n\n{protocols(rows)}"
+
+
+def _not_music(rows: _Rows) -> str:
     if not rows:
         return ""
     lines = [
-        [row["data"], row["metric"], _with_interval(row), f"{row['n']} / {row['groups']}"]
+        [
+            row["sound"],
+            number(row["valence"], sign=True),
+            number(row["arousal"], sign=True),
+            f"{row['false_emotions']:.0%}",
+            f"{row['quadrant'][0]} {number(row['quadrant'][1])}",
+        ]
         for row in rows
     ]
+    head = ["sound", "valence", "arousal", "false emotions", "likeliest quadrant"]
     return (
-        f"## {_PARTS['endurance']}\n\n{_table(['data', 'metric', 'value', 'n / groups'], lines)}"
-        f"\n\nProtocol:\n\n{_protocols(rows)}"
+        f"## Speech and noise\n\nWhat the refit says of {rows[0]['seconds']} s each of sounds that "
+        "are not music, as live, after the first 3 s. A *false emotion* is a hop further than "
+        f"{FALSE_EMOTION} from neutral.\n\n{table(head, lines)}"
     )
 
 
@@ -358,9 +499,11 @@ def _learning(run: Run, out: Path) -> str:
     )
 
 
-def _missing(parts: Mapping[str, Sequence[Any]]) -> str:
-    absent = [name for name, rows in parts.items() if not rows]
+def _missing(absent: Sequence[str], reasons: Mapping[str, str]) -> str:
     if not absent:
         return ""
-    names = "\n".join(f"- {_PARTS[name]}: `python -m training {name}`" for name in absent)
-    return f"## Not measured\n\n{names}"
+    lines = [
+        f"- {name}: " + reasons.get(name, f"`python -m training report --part {name}`")
+        for name in absent
+    ]
+    return "## Not measured\n\n" + "\n".join(lines)

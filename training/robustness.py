@@ -1,17 +1,15 @@
 """What a worse microphone costs: the same held-out clips, clean and under every condition."""
 
-import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from realtime_mer.audio.files import load_audio
-from realtime_mer.features import LogMel
-from training.cache import log_mel
+from training.cache import Store, feature_store
 from training.conditions import conditions
-from training.corpora import Clip
 from training.evaluate import AS_LIVE, Predictions, clip_table, load_network, run_clip
 from training.metrics import (
     Metric,
@@ -20,23 +18,21 @@ from training.metrics import (
     gems_metrics,
     interval,
     quadrant_metrics,
+    rounded,
+    row,
 )
 from training.run import Run
+from training.spoil import frames_of, power_of
 
+CLEAN = "clean"
+GAINS_DB = {"+12 dB": 12.0, "−12 dB": -12.0}
+"""Other levels, by name: exact on log-mel frames, so that they need no sound."""
 
-def chosen_clips(run: Run, most_s: float, seed: int) -> list[Clip]:
-    """Return clips of each corpus, drawn with a seed, as many as fit into so many seconds."""
-    chosen = []
-    for corpus in sorted({clip.corpus for clip in run.clips}):
-        own = [clip for clip in run.clips if clip.corpus == corpus]
-        order = np.random.default_rng(seed).permutation(len(own))
-        total = np.cumsum([own[n].seconds for n in order])
-        chosen += [own[n] for n in sorted(order[total <= most_s])]
-    return chosen
+_Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def robustness(
-    run: Run, *, most_s: float, seed: int = 0, resamples: int = 1000
+    run: Run, clean: Predictions, folder: Path, *, jobs: int = 1, resamples: int = 1000
 ) -> list[dict[str, Any]]:
     """Return a row for every corpus' main figures and condition, beside the clean figure.
 
@@ -44,13 +40,14 @@ def robustness(
 
     Args:
         run: a trained run.
-        most_s: seconds of sound of each corpus, drawn by clips with ``seed``.
-        seed: of the draw.
+        clean: what its folds said of the clips they held out.
+        folder: the cache, where every condition's frames are kept.
+        jobs: processes that compute frames side by side.
         resamples: draws behind an interval.
     """
-    clips = chosen_clips(run, most_s, seed)
-    tables = {
-        name: clip_table(run, predictions) for name, predictions in _predict(run, clips).items()
+    tables = {CLEAN: clip_table(run, clean)} | {
+        name: clip_table(run, predictions)
+        for name, predictions in _predictions(run, folder, jobs).items()
     }
     rows: list[dict[str, Any]] = []
     for corpus, name, metric in _figures():
@@ -58,26 +55,17 @@ def robustness(
             condition: table[table["corpus"] == corpus].reset_index(drop=True)
             for condition, table in tables.items()
         }
-        if own["clean"].empty:
+        if own[CLEAN].empty:
             continue
-        clean, clean_draws = metric(own["clean"]), draws(own["clean"], metric, resamples=resamples)
+        value, drawn = metric(own[CLEAN]), draws(own[CLEAN], metric, resamples=resamples)
         for condition, table in own.items():
-            value, own_draws = metric(table), draws(table, metric, resamples=resamples)
+            again = draws(table, metric, resamples=resamples)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ratios = own_draws / clean_draws
-            rows.append(
-                {
-                    "data": corpus,
-                    "metric": name,
-                    "condition": condition,
-                    **_numbers("", interval(value, own_draws)),
-                    **_numbers("relative_", interval(value / clean, ratios)),
-                    "n": len(table),
-                    "groups": int(table["group"].nunique()),
-                    "protocol": f"{len(table)} clips drawn with seed {seed}, "
-                    f"out of fold; {AS_LIVE}; 95 % interval by bootstrap over groups",
-                }
-            )
+                relative = interval(metric(table) / value, again / drawn)
+            protocol = f"all clips, out of fold; {AS_LIVE}; 95 % interval by bootstrap over groups"
+            found = interval(metric(table), again)
+            told = row(table, found, data=corpus, metric=name, protocol=protocol)
+            rows.append({**told, "condition": condition, **rounded(relative, "relative_")})
     return rows
 
 
@@ -92,25 +80,28 @@ def _figures() -> list[tuple[str, str, Metric]]:
     ]
 
 
-def _predict(run: Run, clips: list[Clip]) -> dict[str, Predictions]:
-    heard: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in conditions()}
-    transform = LogMel(run.config.features).eval()
-    rate = run.config.features.sample_rate
-    networks = {fold: load_network(run, f"fold-{fold}") for fold in range(run.split.folds)}
-    for clip in track(clips, description="hearing under conditions"):
-        samples = load_audio(clip.path, sample_rate=rate)
-        network = networks[run.split.fold_of[clip.key]]
-        for name, condition in conditions().items():
-            # A clip's noise and room are its own, and the same at every call.
-            generator = np.random.default_rng(zlib.crc32(f"{clip.key} {name}".encode()))
-            frames = log_mel(transform, condition(samples, rate, generator))
-            heard[name][clip.key] = run_clip(network, frames)
-    fold = {clip.key: run.split.fold_of[clip.key] for clip in clips}
-    return {name: Predictions(hops, fold) for name, hops in heard.items()}
+def _predictions(run: Run, folder: Path, jobs: int) -> Mapping[str, Predictions]:
+    config = run.config.features
+    heard = {}
+    for name, condition in conditions().items():
+        store = feature_store(run.clips, config, folder, condition=(name, condition), jobs=jobs)
+        heard[name] = _predict(run, store, name, lambda frames: frames)
+    clean = feature_store(run.clips, config, folder)
+    for name, decibels in GAINS_DB.items():
+
+        def louder(
+            frames: NDArray[np.float32], power: float = 10 ** (decibels / 10)
+        ) -> NDArray[np.float32]:
+            return frames_of(power * power_of(frames, config.log_gain), config.log_gain)
+
+        heard[name] = _predict(run, clean, name, louder)
+    return heard
 
 
-def _numbers(prefix: str, found: tuple[float, float, float]) -> dict[str, float | None]:
-    return {
-        f"{prefix}{name}": round(number, 4) if np.isfinite(number) else None
-        for name, number in zip(("value", "low", "high"), found, strict=True)
-    }
+def _predict(run: Run, features: Store, name: str, change: _Change) -> Predictions:
+    networks = [load_network(run, f"fold-{fold}") for fold in range(run.split.folds)]
+    hops: dict[str, NDArray[np.float32]] = {}
+    for clip in track(run.clips, description=f"hearing {name}"):
+        frames = change(features[clip.key].astype(np.float32))
+        hops[clip.key] = run_clip(networks[run.split.fold_of[clip.key]], frames)
+    return Predictions(hops, run.split.fold_of)

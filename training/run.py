@@ -6,10 +6,12 @@
         config.toml        the settings, as given
         split.json         the folds
         provenance.json    versions, git commit, hashes of data and settings
+        shared/            what all parts begin from, where the settings ask for it
         fold-0/ ...        a part for each fold, and ``all`` for the refit on every clip
             state.pt       where to resume
             log.jsonl      a line for each epoch
             weights.safetensors
+            learner.safetensors  the network and what stands beside it in training only
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation
 """
@@ -35,6 +37,9 @@ from training.splits import Split, draw_split, read_split, write_split
 REFIT = "all"
 """The part that learns from every clip."""
 
+SHARED = "shared"
+"""The part that all others begin from."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -44,28 +49,33 @@ class Run:
         folder: where it lies.
         config: its settings.
         split: its folds.
-        clips: all clips it may learn from.
+        clips: the clips that it is judged by, each held out by one fold.
+        also: clips that every part learns from and none is judged by.
     """
 
     folder: Path
     config: TrainingConfig
     split: Split
     clips: Sequence[Clip]
+    also: Sequence[Clip] = ()
 
     @property
     def parts(self) -> list[str]:
-        """Names of the trainings of this run: one for each fold, and the refit."""
-        return [*(f"fold-{fold}" for fold in range(self.split.folds)), REFIT]
+        """Names of the trainings of this run, in order: a fold each, and the refit."""
+        shared = [SHARED] if self.config.shared_epochs else []
+        return [*shared, *(f"fold-{fold}" for fold in range(self.split.folds)), REFIT]
 
     def training_clips(self, part: str) -> list[Clip]:
         """Return what a part learns from."""
+        if part == SHARED:
+            return list(self.also)
         if part == REFIT:
-            return list(self.clips)
-        return self.split.training(self.clips, self._fold(part))
+            return [*self.clips, *self.also]
+        return [*self.split.training(self.clips, self._fold(part)), *self.also]
 
     def held_out_clips(self, part: str) -> list[Clip]:
         """Return what a part is judged by, none for the refit."""
-        return [] if part == REFIT else self.split.held_out(self.clips, self._fold(part))
+        return [] if part in (REFIT, SHARED) else self.split.held_out(self.clips, self._fold(part))
 
     def weights(self, part: str) -> Path:
         """Return where a part's finished weights lie."""
@@ -76,14 +86,19 @@ class Run:
         content: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
         return content
 
-    def record(self, **facts: str) -> None:
+    def described(self) -> list[dict[str, Any]]:
+        """Return what was recorded of the corpora that were learnt from besides."""
+        also: list[dict[str, Any]] = self.provenance().get("also", [])
+        return also
+
+    def record(self, **facts: Any) -> None:
         """Add what was learnt later to the provenance."""
         write_json(self.folder / "provenance.json", self.provenance() | facts)
 
     def _fold(self, part: str) -> int:
         if part not in self.parts:
             raise InputError(f"no part {part!r} in this run; parts are {', '.join(self.parts)}")
-        return self.parts.index(part)
+        return int(part.removeprefix("fold-"))
 
 
 def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> Run:
@@ -98,19 +113,19 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
         InputError: a new folder without settings, or settings or data that changed.
     """
     own = folder / "config.toml"
-    labels = label_hash(clips)
     if own.is_file():
         if config_path is not None and config_path.read_bytes() != own.read_bytes():
             raise InputError(
                 f"{config_path} differs from the settings {folder} was begun with; name a new "
                 "--run folder"
             )
+        config = read_config(own)
+        clips = _wanted(clips, config)
         recorded = json.loads((folder / "provenance.json").read_text())["labels_sha256"]
-        if recorded != labels:
+        if recorded != label_hash(clips):
             raise InputError(
                 f"the labels changed since {folder} was begun; name a new --run folder"
             )
-        config = read_config(own)
         return Run(
             folder=folder,
             config=config,
@@ -120,11 +135,12 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     if config_path is None:
         raise InputError(f"{folder} is no run folder yet; begin it with --config SETTINGS.toml")
     config = read_config(config_path)
+    clips = _wanted(clips, config)
     folder.mkdir(parents=True, exist_ok=True)
     split = draw_split(clips, folds=config.folds, seed=config.seed)
     write_split(split, folder / "split.json")
     provenance = {
-        "labels_sha256": labels,
+        "labels_sha256": label_hash(clips),
         "split_sha256": split.hash,
         "config_sha256": hashlib.sha256(config_path.read_bytes()).hexdigest(),
         "seed": config.seed,
@@ -139,6 +155,15 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     # Copied last: where the settings are, the folder is whole.
     shutil.copyfile(config_path, own)
     return Run(folder=folder, config=config, split=split, clips=clips)
+
+
+def _wanted(clips: Sequence[Clip], config: TrainingConfig) -> Sequence[Clip]:
+    """Return the clips of the corpora that the settings name, all where they name none."""
+    there = {clip.corpus for clip in clips}
+    for name in config.corpora:
+        if name not in there:
+            raise InputError(f"the settings name the corpus {name}; there are: {', '.join(there)}")
+    return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
 
 
 def audio_hash(store: Store) -> str:

@@ -15,6 +15,7 @@ from realtime_mer.model.network import EmotionNetwork
 from training.cache import TEACHER_HOP_S, Store
 from training.config import SequenceConfig
 from training.corpora import Clip
+from training.spoil import Spoiler
 
 HOP = EmotionNetwork.hop_frames
 WINDOW = EmotionNetwork.window_frames
@@ -34,6 +35,7 @@ class Segment:
             straddles a splice.
         weight: (B, H) float32 in [0, 1].
         teacher: (B, H) row of the clip's teacher embeddings for that window, -1 for none.
+        nearest: (B, H) row whose window lies nearest, -1 where no whole window lies in the clip.
     """
 
     frames: NDArray[np.float32]
@@ -41,6 +43,7 @@ class Segment:
     clip: NDArray[np.int64]
     weight: NDArray[np.float32]
     teacher: NDArray[np.int64]
+    nearest: NDArray[np.int64]
 
 
 @dataclass
@@ -48,26 +51,13 @@ class _Stream:
     """Where one stream stands: its piece of a clip, and the frames it heard last."""
 
     history: NDArray[np.float32]
+    piece: NDArray[np.float32]  # its frames, as they are heard
     clip: int = -1
+    start: int = 0  # first frame of the piece in the clip
     at: int = 0  # next frame of the clip
     stop: int = 0  # end of the piece
     run: int = 0  # frames since the piece began, zeros before a cold start counted in
     heard: int = 0  # frames since the piece began
-    gain: NDArray[np.float32] | float = 1.0  # of power, by band
-
-
-def amplify(
-    frames: NDArray[np.float32], gain: NDArray[np.float32] | float, log_gain: float
-) -> NDArray[np.float32]:
-    """Return the log-mel frames that a sound of another level would have.
-
-    Args:
-        frames: (..., M) values log10(1 + log_gain * power).
-        gain: factor of power, a number or (M,).
-        log_gain: as in ``FeatureConfig``.
-    """
-    power = (10.0**frames - 1.0) / log_gain
-    return np.log10(1.0 + log_gain * gain * power).astype(np.float32)
 
 
 class Streams:
@@ -77,7 +67,7 @@ class Streams:
         clips: what to draw from.
         features: their log-mel frames.
         config: settings.
-        log_gain: of the features.
+        spoiler: what is done to a piece before it is heard.
         generator: source of all randomness.
         teacher_rows: number of the teacher's rows of each clip, empty without a teacher.
     """
@@ -88,14 +78,14 @@ class Streams:
         features: Store,
         config: SequenceConfig,
         *,
-        log_gain: float,
+        spoiler: Spoiler,
         generator: np.random.Generator,
         teacher_rows: Mapping[str, int],
     ) -> None:
         self._clips = clips
         self._features = features
         self._config = config
-        self._log_gain = log_gain
+        self._spoiler = spoiler
         self._random = generator
         self._teacher_rows = [teacher_rows.get(clip.key, 0) for clip in clips]
         corpora = sorted({clip.corpus for clip in clips} & set(config.shares))
@@ -107,16 +97,18 @@ class Streams:
         # Each corpus is dealt like a pack of cards, so that every clip comes equally often.
         self._packs: list[list[int]] = [[] for _ in corpora]
         silence = np.zeros((HISTORY, features.width), np.float32)
-        self._streams = [_Stream(silence) for _ in range(config.streams)]
+        self._streams = [_Stream(silence, silence) for _ in range(config.streams)]
         self._silence = silence
 
     def segment(self) -> Segment:
         """Draw the next segment of every stream."""
         parts = [self._advance(number) for number in range(len(self._streams))]
-        frames, fresh, clip, weight, teacher = (
+        frames, fresh, clip, weight, teacher, nearest = (
             np.stack(column) for column in zip(*parts, strict=True)
         )
-        return Segment(frames=frames, fresh=fresh, clip=clip, weight=weight, teacher=teacher)
+        return Segment(
+            frames=frames, fresh=fresh, clip=clip, weight=weight, teacher=teacher, nearest=nearest
+        )
 
     def _advance(
         self, number: int
@@ -126,32 +118,33 @@ class Streams:
         NDArray[np.int64],
         NDArray[np.float32],
         NDArray[np.int64],
+        NDArray[np.int64],
     ]:
         """Return one stream's rows of a ``Segment``."""
         config = self._config
         stream = self._streams[number]
         fresh = stream.clip < 0 or self._random.random() < config.cold_start
         if fresh:
-            stream = self._streams[number] = _Stream(self._silence)
+            stream = self._streams[number] = _Stream(self._silence, self._silence)
         hops = round(config.segment_s * FRAMES_PER_S / HOP)
         frames = np.empty((hops * HOP, self._features.width), np.float32)
         clip = np.full(hops, -1, np.int64)
         teacher = np.full(hops, -1, np.int64)
+        nearest = np.full(hops, -1, np.int64)
         weight = np.zeros(hops, np.float32)
         done = 0
         while done < hops:
             if stream.at + HOP > stream.stop:
                 self._next_piece(stream, cold=fresh and done == 0)
             take = min(hops - done, (stream.stop - stream.at) // HOP)
-            source = self._features[self._clips[stream.clip].key]
-            piece = source[stream.at : stream.at + take * HOP].astype(np.float32)
-            frames[done * HOP : (done + take) * HOP] = amplify(piece, stream.gain, self._log_gain)
+            first = stream.at - stream.start
+            frames[done * HOP : (done + take) * HOP] = stream.piece[first : first + take * HOP]
             steps = np.arange(1, take + 1) * HOP
             whole = stream.heard + steps >= WINDOW
             own = slice(done, done + take)
             clip[own] = np.where(stream.run + steps >= WINDOW, stream.clip, -1)
             weight[own] = np.where(whole, 1.0, config.warm_up_weight)
-            teacher[own] = self._teacher_row(stream, steps, whole)
+            teacher[own], nearest[own] = self._teacher_rows_of(stream, steps, whole)
             stream.at += take * HOP
             stream.run += take * HOP
             stream.heard += take * HOP
@@ -159,16 +152,18 @@ class Streams:
         self._mask_bands(frames)
         frames = np.concatenate((stream.history, frames))
         stream.history = frames[-HISTORY:]
-        return frames, np.bool_(fresh), clip, weight, teacher
+        return frames, np.bool_(fresh), clip, weight, teacher, nearest
 
-    def _teacher_row(
+    def _teacher_rows_of(
         self, stream: _Stream, steps: NDArray[np.int64], whole: NDArray[np.bool_]
-    ) -> NDArray[np.int64]:
-        """Return the teacher's row whose window ends where each hop's window ends, or -1."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the teacher's row whose window is each hop's, and the nearest one, or -1."""
+        rows = self._teacher_rows[stream.clip]
         start = stream.at + steps - 3 * FRAMES_PER_S
         row, rest = np.divmod(start, TEACHER_HOP_S * FRAMES_PER_S)
-        there = whole & (rest == 0) & (row >= 0) & (row < self._teacher_rows[stream.clip])
-        return np.where(there, row, -1)
+        there = whole & (rest == 0) & (row >= 0) & (row < rows)
+        nearest = np.clip(np.rint(start / (TEACHER_HOP_S * FRAMES_PER_S)), 0, rows - 1)
+        return np.where(there, row, -1), np.where(whole & (rows > 0), nearest, -1).astype(np.int64)
 
     def _next_piece(self, stream: _Stream, *, cold: bool) -> None:
         config = self._config
@@ -183,10 +178,14 @@ class Streams:
         stream.at, stream.stop = int(start) * HOP, int(start + hops) * HOP
         stream.heard = 0
         stream.run = HISTORY if cold else 0
-        level = self._random.uniform(-config.gain_db, config.gain_db)
-        tilt = self._random.uniform(-config.tilt_db, config.tilt_db)
-        bands = np.linspace(-0.5, 0.5, self._features.width)
-        stream.gain = (10 ** ((level + tilt * bands) / 10)).astype(np.float32)
+        own = self._features[self._clips[stream.clip].key]
+        behind = self._features[self._clips[int(self._random.integers(len(self._clips)))].key]
+        stream.start = stream.at
+        stream.piece = self._spoiler(
+            np.asarray(own[stream.at : stream.stop], np.float32),
+            np.asarray(behind[: stream.stop - stream.at], np.float32),
+            self._random,
+        )
 
     def _mask_bands(self, frames: NDArray[np.float32]) -> None:
         width = self._random.integers(0, self._config.mask_bands + 1)

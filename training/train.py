@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -20,8 +20,10 @@ from training.cache import Store
 from training.config import TrainingConfig
 from training.corpora import Clip
 from training.files import replacing, write_json
-from training.losses import Joins, Labels, label_losses, teacher_loss
+from training.losses import Joins, Labels, label_losses, pseudo_loss, teacher_loss
+from training.pseudo import WIDTH, pseudo_labels
 from training.sequences import Segment, Streams
+from training.spoil import Spoiler
 
 
 class _Stateful(Protocol):
@@ -80,6 +82,7 @@ class Targets:
         self.teacher_rows: dict[str, int] = {}
         self._start = torch.zeros(len(clips), dtype=torch.long)
         self._rows = torch.zeros(0, 1)
+        self._pseudo = torch.zeros(0, WIDTH)
         if teacher is not None:
             rows = [torch.from_numpy(teacher[clip.key].astype(np.float32)) for clip in clips]
             self.teacher_rows = {clip.key: len(own) for clip, own in zip(clips, rows, strict=True)}
@@ -92,6 +95,23 @@ class Targets:
     def teacher_width(self) -> int:
         """Numbers in an embedding of the teacher."""
         return self._rows.shape[1]
+
+    def add_pseudo(self, clips: Sequence[Clip], teacher: Store, reference: str) -> None:
+        """Learn pseudo-labels from these clips alone."""
+        rows = pseudo_labels(clips, teacher, reference=reference)
+        empty = np.zeros((0, WIDTH), np.float32)
+        self._pseudo = torch.from_numpy(
+            np.concatenate([rows.get(clip.key, empty) for clip in clips])
+        )
+
+    @property
+    def has_pseudo(self) -> bool:
+        """Whether there are pseudo-labels."""
+        return len(self._pseudo) > 0
+
+    def pseudo(self, clip: Tensor, row: Tensor) -> Tensor:
+        """Return the pseudo-labels of clips' rows, (n, 15)."""
+        return self._pseudo[self._start[clip] + row]
 
     def teacher(self, clip: Tensor, row: Tensor) -> Tensor:
         """Return the embeddings of clips' rows, (n, width)."""
@@ -106,6 +126,8 @@ def train_part(
     folder: Path,
     *,
     stream_key: int,
+    labelled: bool = True,
+    start: Path | None = None,
 ) -> None:
     """Train one network, going on where a killed run of it stopped.
 
@@ -118,14 +140,25 @@ def train_part(
         config: settings.
         folder: of this part.
         stream_key: number that tells this part's random streams from other parts'.
+        labelled: False for the part that the others begin from, which hears the teacher alone.
+        start: folder of the part to begin from; None for none.
     """
     weights = folder / "weights.safetensors"
     if weights.is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    epochs = config.epochs if labelled else config.shared_epochs
+    first_labelled = config.teacher_epochs if labelled else epochs
     targets = Targets(clips, teacher)
+    if labelled and config.losses.pseudo > 0 and teacher is not None:
+        targets.add_pseudo(clips, teacher, config.losses.reference)
     torch.manual_seed(config.seed)
     learner = Learner(config, targets.labels.corpora, targets.teacher_width)
+    if start is not None:
+        begun = load_file(start / "learner.safetensors")
+        own = {name: value for name, value in begun.items() if not name.startswith("joins.")}
+        learner.load_state_dict(learner.state_dict() | own)
+    spoiler = Spoiler(config.sequences.spoil, config.features)
     average = AveragedModel(
         learner,
         multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),  # type: ignore[no-untyped-call]
@@ -137,7 +170,7 @@ def train_part(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         max_lr=config.learning_rate,
-        total_steps=config.epochs * config.steps_per_epoch,
+        total_steps=epochs * config.steps_per_epoch,
         pct_start=0.15,
     )
     whole: tuple[tuple[str, _Stateful], ...] = (
@@ -161,11 +194,11 @@ def train_part(
     ) as progress:
         bar = progress.add_task(
             folder.name,
-            total=config.epochs * config.steps_per_epoch,
+            total=epochs * config.steps_per_epoch,
             losses="",
             completed=first * config.steps_per_epoch,
         )
-        for epoch in range(first, config.epochs):
+        for epoch in range(first, epochs):
             began = time.monotonic()
             # Seeded by epoch, every stream cold: an epoch is the same after a kill.
             seeds = np.random.SeedSequence((config.seed, stream_key, epoch))
@@ -174,7 +207,7 @@ def train_part(
                 clips,
                 features,
                 config.sequences,
-                log_gain=config.features.log_gain,
+                spoiler=spoiler,
                 generator=np.random.default_rng((config.seed, stream_key, epoch)),
                 teacher_rows=targets.teacher_rows,
             )
@@ -187,7 +220,7 @@ def train_part(
                     lstm_state,
                     targets,
                     config,
-                    labelled=epoch >= config.teacher_epochs,
+                    labelled=epoch >= first_labelled,
                 )
                 optimiser.zero_grad()
                 loss = torch.stack(list(losses.values())).sum()
@@ -211,6 +244,9 @@ def train_part(
     kept = cast(Learner, average.module)
     write_json(folder / "joins.json", kept.joins.summary())
     tensors = {f"network.{k}": v.contiguous() for k, v in kept.network.state_dict().items()}
+    beside = {name: value.contiguous() for name, value in kept.state_dict().items()}
+    with replacing(folder / "learner.safetensors") as path:
+        save_file(beside, path)
     # Written last: where the weights are, the part is done.
     with replacing(weights) as path:
         save_file(tensors, path)
@@ -233,6 +269,7 @@ def _losses(
     with torch.autocast("cpu", torch.bfloat16, enabled=config.half_precision):
         output, (hidden, cell), embedding = learner(torch.from_numpy(segment.frames), lstm_state)
     clip = torch.from_numpy(segment.clip)
+    nearest = torch.from_numpy(segment.nearest)
     losses: dict[str, Tensor] = {}
     if targets.teacher_rows and config.losses.teacher > 0:
         row = torch.from_numpy(segment.teacher)
@@ -249,4 +286,8 @@ def _losses(
             learner.joins,
             config.losses,
         )
+        if targets.has_pseudo:
+            there = (nearest >= 0) & (clip >= 0)
+            said = targets.pseudo(clip[there], nearest[there])
+            losses["pseudo"] = config.losses.pseudo * pseudo_loss(output, there, said)
     return losses, (hidden.detach(), cell.detach())

@@ -1,7 +1,8 @@
 """A corpus nothing was trained on: the refit beside the teacher's embedding with ridge regression.
 
 Both hear the same first seconds of every piece, rendered with every sound font that is there; what
-they say is averaged over the fonts. The pieces' ratings stay out of everything that is fitted.
+they say is averaged over the fonts, and told of each font too. The pieces' ratings stay out of
+everything that is fitted.
 """
 
 import json
@@ -16,8 +17,9 @@ from rich.progress import track
 from training.baselines import clip_rows, fit
 from training.cache import Store
 from training.corpora import Clip
+from training.curves import curve_agreement
 from training.evaluate import AS_LIVE, FIRST_WHOLE_HOP, HOP_COLUMNS, load_network, run_clip
-from training.metrics import AFFECT, Metric, draws, interval
+from training.metrics import AFFECT, correlation, draws, interval, row
 from training.run import REFIT, Run
 from training.splits import joined_groups
 
@@ -47,81 +49,78 @@ def unheard(
         resamples: draws behind an interval.
 
     Returns:
-        Rows as ``evaluate`` gives, with ``model`` besides, and a row for each difference to the
-        network.
+        Rows as ``metrics.row`` gives, with ``model`` besides: every model's r, the network's lead
+        over each, and the network's agreement with curves where the corpus has them.
     """
-    table = pd.DataFrame(
+    network = load_network(run, REFIT)
+    hops = {
+        clip.key: run_clip(network, features[clip.key])
+        for clip in track(clips, description="hearing what was never trained on")
+    }
+    at = [HOP_COLUMNS.index(axis) for axis in AFFECT]
+    said = {NETWORK: np.array([hops[clip.key][FIRST_WHOLE_HOP:, at].mean(0) for clip in clips])}
+    rows = clip_rows(own_embeddings, clips, spread=True)
+    heard = np.stack([rows[clip.key] for clip in clips])
+    for name, learnt in _learnt(run, run.config.losses.reference).items():
+        said[EMBEDDING.format(name)] = _ridge(learnt, embeddings, heard)
+    every = pd.DataFrame(
         {
             "piece": clip.id.partition("@")[0],
+            "font": clip.id.partition("@")[2],
             "group": clip.group,
             "true_valence": clip.valence,
             "true_arousal": clip.arousal,
         }
         for clip in clips
     )
-    said = {NETWORK: _network(run, clips, features)}
-    reference = run.config.losses.reference
-    rows = clip_rows(own_embeddings, clips, spread=True)
-    heard = np.stack([rows[clip.key] for clip in clips])
-    for name, learnt in _learnt(run, reference).items():
-        said[EMBEDDING.format(name)] = _ridge(learnt, embeddings, heard)
     for model, values in said.items():
         for n, axis in enumerate(AFFECT):
-            table[f"{model} {axis}"] = values[:, n]
-    table = table.groupby(["piece", "group"], as_index=False).mean()
-    fonts = sorted({clip.id.partition("@")[2] for clip in clips} - {""})
-    protocol = (
-        f"never trained on; first {longest_s} s of each piece"
-        + (f", rendered with {', '.join(fonts)}" if fonts else "")
-        + f"; the network {AS_LIVE}; 95 % interval by bootstrap over {clips[0].corpus}'s groups"
+            every[f"{model} {axis}"] = values[:, n]
+    fonts = sorted(set(every["font"]) - {""})
+    heard_as = (
+        f"never trained on; first {longest_s} s of each piece; the network {AS_LIVE}; 95 % "
+        f"interval by bootstrap over {clips[0].corpus}'s groups"
     )
+    tables = {font: every[every["font"] == font] for font in fonts} if len(fonts) > 1 else {}
+    report = []
+    for font, table in {"": every, **tables}.items():
+        with_font = font or ("the mean over " if tables else "") + ", ".join(fonts)
+        protocol = f"{heard_as}; rendered with {with_font}" if fonts else heard_as
+        pieces = table.drop(columns="font").groupby(["piece", "group"], as_index=False).mean()
+        report += _correlations(
+            pieces,
+            list(said),
+            data=f"{clips[0].corpus}, {font}" if font else clips[0].corpus,
+            protocol=protocol,
+            resamples=resamples,
+        )
+    curves = f"{heard_as}; at the rated times, means over the hops up to the next"
+    return report + [
+        {"model": NETWORK, **each}
+        for each in curve_agreement(clips, hops, protocol=curves, resamples=resamples)
+    ]
+
+
+def _correlations(
+    table: pd.DataFrame, models: Sequence[str], *, data: str, protocol: str, resamples: int
+) -> list[dict[str, Any]]:
+    """Return every model's r, and after it the network's lead, from paired draws of groups."""
     report = []
     for axis in AFFECT:
-        own = draws(table, _correlation(f"{NETWORK} {axis}", axis), resamples=resamples)
-        for model in said:
-            metric = _correlation(f"{model} {axis}", axis)
+        network = correlation(f"{NETWORK} {axis}", f"true_{axis}")
+        own = draws(table, network, resamples=resamples)
+        for model in models:
+            metric = correlation(f"{model} {axis}", f"true_{axis}")
             values = draws(table, metric, resamples=resamples)
             found = {f"r {axis}": interval(metric(table), values)}
             if model != NETWORK:
-                ahead = _correlation(f"{NETWORK} {axis}", axis)(table) - metric(table)
+                ahead = network(table) - metric(table)
                 found[f"r {axis}, the network's lead"] = interval(ahead, own - values)
-            for name, (value, low, high) in found.items():
-                report.append(
-                    {
-                        "data": clips[0].corpus,
-                        "model": model,
-                        "metric": name,
-                        "value": round(value, 4),
-                        "low": round(low, 4),
-                        "high": round(high, 4),
-                        "baseline": 0.0,
-                        "n": len(table),
-                        "groups": int(table["group"].nunique()),
-                        "protocol": protocol,
-                    }
-                )
+            report += [
+                {"model": model, **row(table, each, data=data, metric=name, protocol=protocol)}
+                for name, each in found.items()
+            ]
     return report
-
-
-def _correlation(column: str, axis: str) -> Metric:
-    def metric(table: pd.DataFrame) -> float:
-        said, true = table[column].to_numpy(float), table[f"true_{axis}"].to_numpy(float)
-        if said.std() == 0 or true.std() == 0:
-            return float("nan")
-        return float(np.corrcoef(said, true)[0, 1])
-
-    return metric
-
-
-def _network(run: Run, clips: Sequence[Clip], features: Store) -> NDArray[np.float64]:
-    network = load_network(run, REFIT)
-    at = [HOP_COLUMNS.index(axis) for axis in AFFECT]
-    return np.array(
-        [
-            run_clip(network, features[clip.key])[FIRST_WHOLE_HOP:, at].mean(0)
-            for clip in track(clips, description="hearing what was never trained on")
-        ]
-    )
 
 
 def _learnt(run: Run, reference: str) -> dict[str, list[tuple[Clip, float, float]]]:

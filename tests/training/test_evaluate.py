@@ -1,19 +1,23 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import softmax
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.checkpoint import load_checkpoint
+from realtime_mer.model.checkpoint import Calibration, Checkpoint, load_checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.recognizer import Recognizer
+from tests.networks import random_recognizer
 from training.__main__ import app
 from training.cache import feature_store
-from training.calibration import calibrate
-from training.corpora import read_clips
+from training.calibration import calibrate, calibration_error, held_quadrants
+from training.corpora import Clip, read_clips
 from training.evaluate import (
     FIRST_WHOLE_HOP,
     Predictions,
@@ -72,6 +76,9 @@ def test_who_knows_every_label_scores_best_and_noise_no_better_than_the_baseline
     assert best["panda4q", "macro-F1"]["value"] == 1.0
     assert best["emotify", "binomial deviance explained"]["value"] == pytest.approx(1.0, abs=1e-4)
     assert best["grekow", "R² valence"]["value"] == pytest.approx(1.0, abs=1e-6)
+    assert best["grekow", "MAE valence"]["value"] == pytest.approx(0.0, abs=1e-6)
+    assert best["grekow", "r arousal"]["value"] == pytest.approx(1.0, abs=1e-6)
+    assert best["panda4q", "r valence"]["value"] == pytest.approx(1.0, abs=1e-6)
     assert best["grekow", "CCC arousal"]["value"] == pytest.approx(1.0, abs=1e-6)
     assert best["grekow", "sign of arousal where |arousal| > .5"]["value"] == 1.0
     noise = {
@@ -113,6 +120,67 @@ def test_calibration_makes_intervals_hold_as_many_ratings_as_they_say(run: Run) 
     assert fitted["coverage"]["hop_arousal"]["90%"] == pytest.approx(0.9, abs=0.04)
     # A clip's mean errs by less than its hops, so its sd must be smaller than theirs.
     assert fitted["clip_valence"]["scale"] < 0.3
+
+
+def _sure(run: Run, *, temperature: float, clips: int) -> tuple[Run, Predictions]:
+    """Clips whose quadrant is drawn by the probabilities that were said, sharpened."""
+    generator = np.random.default_rng(2)
+    made = [clip for clip in run.clips if clip.corpus == "grekow"]
+    hops = {clip.key: np.full((40, 17), 0.1, np.float32) for clip in made}
+    for n in range(clips):
+        logits = generator.standard_normal(4) * 1.5
+        quadrant = int(generator.choice(4, p=softmax(logits)))
+        clip = Clip(
+            corpus="panda4q",
+            id=str(n),
+            path=Path("none"),
+            seconds=6.0,
+            group=f"artist {n}",
+            quadrant=quadrant,
+        )
+        made.append(clip)
+        said = np.full((40, 17), 0.1, np.float32)
+        said[:, 4:8] = softmax(logits / temperature)
+        hops[clip.key] = said
+    fold_of = {clip.key: n % 2 for n, clip in enumerate(made)}
+    split = replace(run.split, fold_of=fold_of)
+    return replace(run, clips=made, split=split), Predictions(hops, fold_of)
+
+
+def test_a_temperature_makes_an_oversure_network_as_sure_as_it_is_right(run: Run) -> None:
+    run, said = _sure(run, temperature=0.4, clips=800)
+    assert calibrate(run, said)["quadrant_temperature"] == pytest.approx(2.5, rel=0.15)
+    held = held_quadrants(run, said)
+    assert calibration_error(held, "held_") < 0.5 * calibration_error(held)
+    assert (held["right"] == held["held_right"]).all()
+
+
+def test_no_temperature_ships_that_does_not_help_songs_it_was_not_fitted_on(run: Run) -> None:
+    # What the folds want is opposite, so that each one's temperature harms the other.
+    first, sharp = _sure(run, temperature=0.4, clips=400)
+    _, flat = _sure(run, temperature=2.5, clips=400)
+    hops = {key: (sharp if sharp.fold[key] else flat).hops[key] for key in sharp.hops}
+    mixed = Predictions(hops, sharp.fold)
+    held = held_quadrants(first, mixed)
+    assert calibration_error(held, "held_") > calibration_error(held)
+    assert calibrate(first, mixed)["quadrant_temperature"] == 1.0
+
+
+def test_a_cards_temperature_reaches_the_estimates_and_old_cards_mean_one() -> None:
+    plain = random_recognizer()
+    assert Calibration().quadrant_temperature == 1.0
+    network = EmotionNetwork(plain.card.network).eval()
+    samples = 0.1 * torch.randn(
+        1, 4 * plain.sample_rate, generator=torch.Generator().manual_seed(0)
+    )
+    said = {}
+    for temperature in (1.0, 2.0):
+        calibration = Calibration(quadrant_temperature=temperature)
+        card = plain.card.model_copy(update={"calibration": calibration})
+        recognizer = Recognizer(Checkpoint(network=network, card=card), device="cpu")
+        said[temperature] = recognizer.step(samples, recognizer.initial_state(1))[0].quadrants
+    again = torch.softmax(said[1.0].log() / 2, dim=-1)
+    torch.testing.assert_close(said[2.0], again, atol=1e-5, rtol=1e-4)
 
 
 def test_coverage_of_normal_errors_is_the_level() -> None:

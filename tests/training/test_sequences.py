@@ -1,21 +1,19 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
 
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features import FeatureConfig
 from training.cache import Store
 from training.config import SequenceConfig
 from training.corpora import Clip
-from training.sequences import HISTORY, HOP, WINDOW, Streams, amplify
+from training.sequences import HISTORY, HOP, WINDOW, Streams
+from training.spoil import SpoilConfig, Spoiler
 
+CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
 CONFIG = {
     "streams": 4,
     "segment_s": 12.0,
     "piece_s": (4.0, 7.0),
-    "gain_db": 0.0,
-    "tilt_db": 0.0,
     "mask_bands": 0,
     "shares": {"made": 1.0},
 }
@@ -45,12 +43,19 @@ def _named_clips(count: int = 6) -> tuple[list[Clip], Store]:
     return _store(frames)
 
 
-def _streams(clips: list[Clip], store: Store, *, rows: dict[str, int] | None = None, **changed):
+def _streams(
+    clips: list[Clip],
+    store: Store,
+    *,
+    rows: dict[str, int] | None = None,
+    spoil: SpoilConfig = CLEAN,
+    **changed,
+):
     return Streams(
         clips,
         store,
         SequenceConfig(**(CONFIG | changed)),
-        log_gain=1e4,
+        spoiler=Spoiler(spoil, FeatureConfig(n_mels=4)),
         generator=np.random.default_rng(5),
         teacher_rows=rows or {},
     )
@@ -109,6 +114,21 @@ def test_the_teachers_row_is_of_the_very_window_of_the_hop() -> None:
         window = segment.frames[row, hop * HOP : hop * HOP + WINDOW]
         # The window's 149 frames are the last of 150 that fill the teacher's 3 s.
         assert round(window[0, 1] * 256) == segment.teacher[row, hop] * 100 + 1
+        assert segment.nearest[row, hop] == segment.teacher[row, hop]
+
+
+def test_every_whole_window_has_a_nearest_row_of_the_teacher() -> None:
+    clips, store = _named_clips()
+    rows = {clip.key: (300 + 50 * n - 150) // 100 + 1 for n, clip in enumerate(clips)}
+    segment = _streams(clips, store, rows=rows).segment()
+    whole = (segment.clip >= 0) & (segment.weight == 1.0)
+    assert np.array_equal(segment.nearest >= 0, whole)
+    for row, hop in zip(*np.nonzero(whole), strict=True):
+        start = round(segment.frames[row, hop * HOP, 1] * 256) - 1
+        last = rows[clips[segment.clip[row, hop]].key] - 1
+        assert abs(start - 100 * segment.nearest[row, hop]) <= 50 or (
+            segment.nearest[row, hop] == last
+        )
 
 
 def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
@@ -121,21 +141,6 @@ def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
 
 def test_the_same_seed_draws_the_same_segments() -> None:
     clips, store = _named_clips()
-    one, other = (_streams(clips, store, gain_db=6.0).segment() for _ in range(2))
+    one, other = (_streams(clips, store, spoil=SpoilConfig(noise=0.5)).segment() for _ in range(2))
     assert np.array_equal(one.frames, other.frames)
     assert np.array_equal(one.clip, other.clip)
-
-
-@pytest.mark.parametrize("gain_db", [-12.0, 5.0])
-def test_a_gain_on_the_features_is_the_features_of_the_louder_sound(gain_db: float) -> None:
-    generator = torch.Generator().manual_seed(0)
-    sound = 0.05 * torch.randn(1, 9600, generator=generator)
-    config = FeatureConfig()
-    transform = LogMel(config)
-    louder = transform(sound * 10 ** (gain_db / 20))[0].numpy()
-    augmented = amplify(transform(sound)[0].numpy(), 10 ** (gain_db / 10), config.log_gain)
-    np.testing.assert_allclose(augmented, louder, atol=1e-4)
-
-
-def test_silence_stays_silence_under_any_gain() -> None:
-    assert not amplify(np.zeros((3, 4), np.float32), 10.0, 1e4).any()

@@ -135,6 +135,7 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("epochs = 'many'", "epochs"),
         ("epochs = ", "TOML"),
         ("[sequences]\ngain = 3", "sequences.gain"),
+        ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_by_name(text: str, told: str, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ Trap: the published track id is the number within the genre plus 0 (classical), 
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from training.corpora.clip import Clip, Corpus, Layout, artist_group
@@ -19,6 +22,15 @@ from training.corpora.tables import Row, number, read_rows, required, song_numbe
 
 GENRES = ("classical", "rock", "electronic", "pop")
 """In the order of the track ids, 100 each."""
+
+_ANSWER = {
+    "track": ("track_id", "trackid"),
+    **{item: (item,) for item in GEMS},
+    "joyful_activation": ("joyful_activation", "joyful", "joyfulactivation"),
+    "amazement": ("amazement", "wonder"),
+    "calmness": ("calmness", "peacefulness"),
+}
+"""Columns of a table with a row for each answer, with the spellings that are met."""
 
 
 def read_repackaged(folder: Path) -> list[Clip]:
@@ -45,19 +57,29 @@ def read_published(folder: Path) -> list[Clip]:
     A song whose file names no artist is a group of its own.
     """
     path = folder / "data.csv"
-    columns = {
-        "track": ("track_id", "trackid"),
-        "genre": ("genre",),
-        **{item: (item,) for item in GEMS},
-        "joyful_activation": ("joyful_activation", "joyful", "joyfulactivation"),
-        "amazement": ("amazement", "wonder"),
-        "calmness": ("calmness", "peacefulness"),
-    }
     answers: dict[int, list[Row]] = defaultdict(list)
-    for row in read_rows(path, columns):
+    for row in read_rows(path, {**_ANSWER, "genre": ("genre",)}):
         answers[int(required(song_number(row["track"]), path))].append(row)
     music = {genre: by_stem([place]) for genre, place in _genre_folders(folder).items()}
     return [_published_song(track, rows, music, path) for track, rows in sorted(answers.items())]
+
+
+def read_answers(folder: Path) -> dict[str, NDArray[np.bool_]]:
+    """Return every listener's ticks of the nine items, (listeners, 9), by the clip's key.
+
+    Args:
+        folder: of the corpus in either layout: ``annotations.csv`` or ``data.csv``.
+
+    Raises:
+        InputError: neither is there, or it is not what it should be.
+    """
+    repackaged = folder / "annotations.csv"
+    path = repackaged if repackaged.is_file() else folder / "data.csv"
+    ticks: dict[str, list[list[bool]]] = defaultdict(list)
+    for row in read_rows(path, _ANSWER):
+        track = int(required(song_number(row["track"]), path))
+        ticks[f"emotify/{track:03}"].append([bool(number(row[item], path)) for item in GEMS])
+    return {key: np.array(own) for key, own in ticks.items()}
 
 
 def _published_song(

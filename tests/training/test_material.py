@@ -1,0 +1,116 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from realtime_mer.errors import InputError
+from training.cache import Store
+from training.corpora import read_clips
+from training.material import FREE_MUSIC, free_music, gather
+from training.run import REFIT, SHARED, Run, open_run
+from training.train import train_part
+
+RATE = 24_000
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache with two pieces of free music of 25 s, and a jingle too short to be one."""
+    package = tmp_path / "cache" / "music" / "made-music"
+    package.mkdir(parents=True)
+    sounds = []
+    for number, seconds in enumerate((25.0, 25.0, 2.0)):
+        noise = np.random.default_rng(number).standard_normal(round(seconds * RATE))
+        soundfile.write(package / f"{number}.wav", 0.1 * noise, RATE)
+        sounds.append({"path": f"{number}.wav", "seconds": seconds})
+    record = {"package": "made-music", "version": "1.0", "sounds": sounds}
+    (package / "package.json").write_text(json.dumps(record))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
+    settings = tiny_config.read_text()
+    tiny_config.write_text(
+        f'also = ["{FREE_MUSIC}"]\nlongest_s = {{ {FREE_MUSIC} = 10 }}\nshared_epochs = 1\n'
+        + settings.replace("teacher = 0.0", "teacher = 1.0").replace(
+            "shares = {", f"shares = {{ {FREE_MUSIC} = 1.0,"
+        )
+    )
+    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+
+
+def test_free_music_is_what_is_long_enough_and_bears_no_label(cache: Path) -> None:
+    clips = free_music(cache / "music")
+    assert [clip.id for clip in clips] == ["made-music/0.wav", "made-music/1.wav"]
+    assert all(clip.valence is clip.quadrant is clip.gems is None for clip in clips)
+
+
+def test_without_free_music_the_command_that_fetches_it_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fetch-music"):
+        free_music(tmp_path)
+
+
+def test_every_part_learns_from_what_is_besides_and_none_is_judged_by_it(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    material = gather(run, corpora_root, cache, None)
+    free = {clip.key for clip in material.run.also}
+    assert len(free) == 2
+    for part in run.parts:
+        assert free <= {clip.key for clip in material.run.training_clips(part)}
+        assert free.isdisjoint(clip.key for clip in run.held_out_clips(part))
+    # No longer than was asked for.
+    assert all(len(material.features[key]) == 500 for key in free)
+
+
+def test_a_card_is_told_what_was_learnt_from_besides(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    gather(run, corpora_root, cache, None)
+    (described,) = run.described()
+    assert described["name"] == FREE_MUSIC
+    assert described["clips"] == 2
+    assert "made-music 1.0" in described["licence"]
+    assert "none of people" in described["labels"]
+
+
+def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache: Path) -> None:
+    material = gather(run, corpora_root, cache, None)
+    assert run.parts[0] == SHARED
+    assert {clip.corpus for clip in material.run.training_clips(SHARED)} == {FREE_MUSIC}
+    clips = material.run.training_clips(REFIT)
+    # A teacher of the test's own: two windows a clip, of two numbers.
+    rows = np.random.default_rng(0).standard_normal((2 * len(clips), 2)).astype(np.float16)
+    spans = {clip.key: (0, 2 * n, 2 * n + 2) for n, clip in enumerate(clips)}
+    teacher = Store((rows,), spans, {})
+    still = replace(run.config, learning_rate=1e-9, weight_decay=0.0)
+    for name, config, start in (
+        (SHARED, replace(run.config, learning_rate=0.05, steps_per_epoch=8), None),
+        (REFIT, still, run.folder / SHARED),
+        ("fold-0", still, None),
+    ):
+        train_part(
+            material.run.training_clips(name),
+            material.features,
+            teacher,
+            config,
+            run.folder / name,
+            stream_key=run.parts.index(name),
+            labelled=name != SHARED,
+            start=start,
+        )
+    lines = [
+        json.loads(line) for line in (run.folder / SHARED / "log.jsonl").read_text().splitlines()
+    ]
+    assert [line.keys() for line in lines] == [{"epoch", "seconds", "teacher"}]
+    shared, begun, alone = (
+        load_file(run.weights(name))["network.conv1.weight"] for name in (SHARED, REFIT, "fold-0")
+    )
+    assert torch.allclose(begun, shared, atol=1e-4)
+    assert not torch.allclose(alone, shared, atol=1e-4)

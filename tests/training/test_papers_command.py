@@ -1,0 +1,276 @@
+"""The papers' systems from the command line to the table."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from realtime_mer.errors import InputError
+from training import __main__ as command_line
+from training.corpora import read_clips
+from training.papers import protocols, records, yakovyna
+from training.papers.command import clips_here, default_split, run_rows
+from training.papers.protocols import LEAKY
+from training.papers.records import read_records
+from training.papers.registry import SYSTEMS, find_system
+from training.papers.scores import confusion, metrics_of, per_class, score
+from training.papers.system import System
+from training.papers.table import impossible_f1, write_table
+
+NAMES = {
+    *("yakovyna", "model-1", "model-2", "model-3", "cnn", "svm", "lstm", "cnn-svm"),
+    *("grekow", "orjesek", "hizlisoy", "parisi"),
+}
+
+SMALL = replace(yakovyna.SYSTEMS[0], name="small", epochs=1)
+
+CEILING = {
+    **{"metric": "accuracy, perfect", "value": 0.7, "low": 0.6, "high": 0.8},
+    **{"n": 12, "protocol": "made up"},
+}
+
+Run = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def run(corpora_root: Path, cache_root: Path, tmp_path: Path) -> Run:
+    """Run a system on a made corpus for two steps."""
+
+    def rows(system: System, corpus: str, protocol: str, **changes: Any) -> list[dict[str, Any]]:
+        options: dict[str, Any] = {
+            "root": corpora_root,
+            "records": tmp_path / "papers" / "records",
+            "cache": cache_root,
+            "epochs": 1,
+            "most_steps": 2,
+            "threads": 1,
+            "jobs": 1,
+            "resamples": 10,
+        }
+        return list(run_rows([system], [corpus], [protocol], **(options | changes)))
+
+    return rows
+
+
+def test_the_systems_of_the_issue_are_there_by_unique_names() -> None:
+    names = [system.name for system in SYSTEMS]
+    assert set(names) >= NAMES
+    assert len(set(names)) == len(names)
+
+
+def test_an_unknown_system_is_answered_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"no system 'svn'.*cnn-svm"):
+        find_system("svn")
+
+
+@pytest.mark.parametrize("corpus", ["emotify", "4q"])
+def test_a_row_holds_what_is_needed_to_judge_and_repeat_it(run: Run, corpus: str) -> None:
+    (record,) = run(SMALL, corpus, "grouped")
+    assert record["asked"]["protocol"] == "grouped"
+    assert record["asked"]["task"] == ("gems" if corpus == "emotify" else "quadrants")
+    assert record["n"]["clips"] == len(record["predictions"]) == 12
+    assert sum(map(sum, record["confusion"])) == record["n"]["segments"]
+    assert record["fits"] == 5
+    assert {"python", "torch", "librosa"} <= set(record["versions"])
+    units = {(row["unit"], row["metric"]) for row in record["metrics"]}
+    assert units == {
+        (unit, name) for unit in ("segments", "clips") for name in ("accuracy", "macro-F1")
+    }
+    for row in record["metrics"]:
+        assert row["low"] <= row["high"]
+        assert row["baseline"] is not None
+
+
+def test_every_leaky_row_is_marked_and_says_what_leaks(run: Run) -> None:
+    (record,) = run(SMALL, "grekow", "paper")
+    assert record["asked"]["protocol"] == LEAKY == "paper (LEAKY)"
+    assert "SMOTE" in record["leaks"]
+    assert {row["unit"] for row in record["metrics"]} <= {"segments", "real segments"}
+
+
+def test_leaky_rows_tell_real_segments_from_those_that_over_sampling_made(run: Run) -> None:
+    uneven = replace(SMALL, split=replace(SMALL.split, shares=(0.3, 0.2, 0.5)))
+    (record,) = run(uneven, "emotify", "paper")
+    n = {row["unit"]: row["n"] for row in record["metrics"]}
+    assert record["n"]["made by over-sampling"] > 0
+    assert n["real segments"] + record["n"]["made by over-sampling"] == n["segments"]
+
+
+def test_a_row_keeps_how_its_first_fit_learnt(run: Run) -> None:
+    (record,) = run(SMALL, "grekow", "grouped", epochs=3, most_steps=None)
+    assert len(record["curve"]) == 3
+    for epoch in record["curve"]:
+        assert set(epoch) == {"loss", "watched loss", "watched accuracy"}
+        assert 0 <= epoch["watched accuracy"] <= 1
+
+
+def test_a_finished_row_is_kept_until_something_it_depends_on_changes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(SMALL, "grekow", "paper")
+
+    def never(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("run again")
+
+    monkeypatch.setattr(records, "as_paper", never)
+    assert run(SMALL, "grekow", "paper") == first
+    with pytest.raises(AssertionError, match="run again"):
+        run(SMALL, "grekow", "paper", epochs=2)
+    with pytest.raises(AssertionError, match="run again"):
+        run(replace(SMALL, settings={"batch": 1}), "grekow", "paper")
+
+
+def test_a_killed_row_goes_on_with_the_fold_it_was_at(
+    run: Run, cache_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = replace(SMALL, name="killed", settings={"batch": 2})
+    answer = protocols._answer
+    asked = []
+
+    def dies(*arguments: Any) -> Any:
+        asked.append(1)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return answer(*arguments)
+
+    monkeypatch.setattr(protocols, "_answer", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(system, "grekow", "grouped")
+    (resumed,) = run(system, "grekow", "grouped")
+    assert len(asked) == resumed["fits"] + 1
+    assert not list((cache_root / "papers").glob("unfinished-*"))
+    (straight,) = run(replace(system, name="whole"), "grekow", "grouped")
+    for name in ("metrics", "predictions", "learnt", "curve"):
+        assert resumed[name] == straight[name]
+
+
+def test_a_corpus_without_the_labels_gives_no_row(run: Run) -> None:
+    assert run(replace(SMALL, tasks=("affect",)), "emotify", "grouped") == []
+
+
+def test_the_folds_are_those_that_the_default_checkpoint_is_judged_on(corpora_root: Path) -> None:
+    clips = read_clips(corpora_root, ["grekow"])
+    every = read_clips(corpora_root)
+    split = default_split(corpora_root, clips)
+    assert set(split.fold_of) == {clip.key for clip in every}
+    assert split.folds == 5
+
+
+def test_the_page_shows_every_row_and_says_why_others_are_missing(
+    run: Run, corpora_root: Path, tmp_path: Path
+) -> None:
+    system = replace(SMALL, name="yakovyna")
+    for protocol in ("paper", "grouped"):
+        run(system, "emotify", protocol)
+    out = tmp_path / "papers"
+    told = {"emotify": [CEILING], "panda4q": []}
+    page = write_table(read_records(out / "records"), out, clips_here(corpora_root), told)
+    text = page.read_text(encoding="utf-8")
+    assert page == tmp_path / "papers.md"
+    (row,) = [line for line in text.splitlines() if line.startswith("| yakovyna | accuracy")]
+    assert "| 0.947 |" in row
+    assert "paper (LEAKY)" in text
+    emotify = text[text.index("## emotify") : text.index("## panda4q")]
+    assert f"- model-1, {LEAKY}: not run: `python -m training papers --system model-1" in emotify
+    assert "- accuracy, perfect: 0.700 (0.600 to 0.800), n = 12; made up." in emotify
+    panda = text[text.index("## panda4q") : text.index("## grekow")]
+    assert "- yakovyna, grouped: not run: about 1 core minutes at 30 epochs; `python" in panda
+    assert "Ceiling: single answers" in panda
+    assert f"After 1, 2 steps at most epochs, {row.split(' | ')[3]}" in text
+    assert (out / "emotify-yakovyna-learning.png").is_file()
+    classes = (out / "classes.md").read_text(encoding="utf-8")
+    for name in classes.split("](")[1:]:
+        assert (out / name.split(")")[0]).is_file()
+    assert classes.count("amazement") == 2
+
+
+def test_the_list_names_every_system_and_why_one_cannot_run_live() -> None:
+    result = CliRunner().invoke(command_line.app, ["papers", "--list"], env={"COLUMNS": "300"})
+    assert result.exit_code == 0
+    for system in SYSTEMS:
+        assert system.name in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--system", "svn"], "no system 'svn'"),
+        (["--all", "--protocol", "honest"], "no protocol 'honest'"),
+        ([], "name a --system"),
+        (["--corpus", "grekov"], "unknown corpus 'grekov'"),
+    ],
+)
+def test_a_mistake_is_answered_in_a_line(
+    corpora_root: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    places = ["--data", str(corpora_root), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(command_line.app, ["papers", *arguments, *places])
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_records_hold_no_nan(run: Run, tmp_path: Path) -> None:
+    run(SMALL, "grekow", "grouped")
+    for path in (tmp_path / "papers" / "records").glob("*/*.json"):
+        json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+def test_confusions_are_counted_by_true_row_and_said_column() -> None:
+    counts = confusion(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    precision, recall, f1 = per_class(counts)
+    assert precision.tolist() == [0.5, 0.5, 0.0]
+    assert recall.tolist() == [0.5, 1.0, 0.0]
+    np.testing.assert_allclose(f1, [0.5, 2 / 3, 0.0])
+
+
+def test_macro_f1_is_over_the_classes_that_occur() -> None:
+    table = pd.DataFrame(
+        {"group": list("abcd"), "true": [0, 0, 1, 1], "said": [0, 0, 1, 1], "plain": [0] * 4}
+    )
+    metric, baseline = metrics_of("quadrants")["macro-F1"]
+    assert metric(table) == 1.0
+    assert baseline(table) == pytest.approx((2 / 3) / 2)
+
+
+def test_a_mean_rating_scores_nothing() -> None:
+    true = np.array([-0.5, -0.1, 0.1, 0.5])
+    columns: dict[str, Any] = {"group": list("abcd")}
+    for axis in ("valence", "arousal"):
+        columns |= {f"true_{axis}": true, axis: true, f"mean_{axis}": np.zeros(4)}
+    rows = {
+        row["metric"]: row
+        for row in score(pd.DataFrame(columns), "affect", unit="clips", resamples=10)
+    }
+    for axis in ("valence", "arousal"):
+        assert rows[f"R² {axis}"]["value"] == 1.0
+        assert rows[f"R² {axis}"]["baseline"] == 0.0
+        assert rows[f"MAE {axis}"]["value"] == 0.0
+        assert rows[f"MAE {axis}"]["baseline"] == pytest.approx(0.3)
+        assert rows[f"r {axis}"]["baseline"] == 0.0
+
+
+def test_four_printed_f1_are_above_what_precision_and_recall_allow() -> None:
+    assert {(name, corpus) for name, corpus, *_ in impossible_f1()} == {
+        ("lstm", "EMA"),
+        ("cnn", "Emotion"),
+        ("svm", "Emotion"),
+        ("svm", "panda4q"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_every_system_runs_for_a_few_steps_under_both_protocols(run: Run, system: System) -> None:
+    few = replace(system, split=replace(system.split, folds=min(2, system.split.folds)))
+    for protocol in ("paper", "grouped"):
+        (record,) = run(few, "grekow", protocol)
+        assert record["metrics"][0]["value"] is not None
+        assert record["parameters"] > 0 or system.name == "nearest"
+        assert record["ms_per_second"] > 0

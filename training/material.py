@@ -1,0 +1,137 @@
+"""What a run learns from: its clips, those it learns from besides, and what a teacher made of them.
+
+Music of the packages that ``fetch-music`` brought is a corpus like the others here, named
+``free-music``: nobody rated it, so a network learns from the teacher's word on it alone.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from training import cache
+from training.cache import Store
+from training.corpora import CORPORA, Clip, read_clips
+from training.corpora.midi import rendered
+from training.music import SHORTEST_MUSIC_S
+from training.run import Run
+
+FREE_MUSIC = "free-music"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything the parts of a run learn from.
+
+    Attributes:
+        run: the run, with the clips that every part learns from besides.
+        features: log-mel frames of all clips.
+        teacher: the teacher's embeddings of them; None for no teacher.
+    """
+
+    run: Run
+    features: Store
+    teacher: Store | None
+
+
+def gather(run: Run, root: Path, place: Path, arrays: Path | None) -> Material:
+    """Return what a run's settings ask for, computing what is not cached, and record it.
+
+    Args:
+        run: as opened.
+        root: folder of the corpora.
+        place: the cache, which holds the free music and what is rendered.
+        arrays: the teacher's; None for no teacher.
+
+    Raises:
+        InputError: a corpus is missing or cannot be rendered.
+    """
+    config = run.config
+    besides = {name: _besides(name, root, place) for name in config.also}
+    heard: list[tuple[Sequence[Clip], int | None]] = [(run.clips, None)]
+    heard += [(clips, config.longest_s.get(name)) for name, clips in besides.items()]
+    features = cache.merged(
+        [
+            cache.feature_store(clips, config.features, place, longest_s=longest)
+            for clips, longest in heard
+        ]
+    )
+    teacher = None
+    if arrays is not None:
+        teacher = cache.merged(
+            [
+                cache.teacher_store(clips, arrays, place, longest_s=longest)
+                for clips, longest in heard
+            ]
+        )
+    also = [clip for clips in besides.values() for clip in clips]
+    described = [
+        _described(name, clips, features, config.longest_s.get(name), place)
+        for name, clips in besides.items()
+    ]
+    run.record(also=described)
+    return Material(run=replace(run, also=also), features=features, teacher=teacher)
+
+
+def free_music(folder: Path) -> list[Clip]:
+    """Return every piece of music in a folder that ``fetch_music`` filled, without labels.
+
+    Raises:
+        InputError: there is none.
+    """
+    clips = []
+    for path in sorted(folder.glob("*/package.json")):
+        package = json.loads(path.read_text(encoding="utf-8"))
+        for sound in package["sounds"]:
+            if sound["seconds"] >= SHORTEST_MUSIC_S:
+                name = f"{package['package']}/{sound['path']}"
+                clips.append(
+                    Clip(
+                        corpus=FREE_MUSIC,
+                        id=name,
+                        path=folder / name,
+                        seconds=sound["seconds"],
+                        group=f"{FREE_MUSIC}:{name}",
+                    )
+                )
+    if not clips:
+        raise InputError(f"there is no free music in {folder}; run fetch-music first")
+    return clips
+
+
+def _besides(name: str, root: Path, place: Path) -> list[Clip]:
+    if name == FREE_MUSIC:
+        return free_music(place / "music")
+    return rendered(read_clips(root, [name]), folder=place)
+
+
+def _described(
+    name: str, clips: Sequence[Clip], features: Store, longest_s: int | None, place: Path
+) -> dict[str, Any]:
+    """Return what a card says of a corpus that was learnt from besides."""
+    entry: dict[str, Any] = {
+        "name": name,
+        "clips": len(clips),
+        "groups": len({clip.group for clip in clips}),
+        "hours": round(
+            sum(min(clip.seconds, longest_s or clip.seconds) for clip in clips) / 3600, 2
+        ),
+    }
+    if name != FREE_MUSIC:
+        corpus = next(each for each in CORPORA if each.name == name)
+        return entry | {
+            "labels": corpus.kind,
+            "licence": corpus.licence,
+            "cite": corpus.cite,
+        }
+    packages = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((place / "music").glob("*/package.json"))
+    ]
+    return entry | {
+        "labels": "none of people: a teacher's embedding and pseudo-labels made from it",
+        "licence": "free licences of Debian's archive, by package in the record copyright of each: "
+        + ", ".join(f"{package['package']} {package['version']}" for package in packages),
+    }

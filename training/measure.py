@@ -1,0 +1,228 @@
+"""The parts of a report: what is measured of a run, each kept as JSON beside the report.
+
+A part is measured once. What lies there is taken as it is while it is of the same weights, folds,
+settings, sounds and draws; anything else is measured again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from realtime_mer.recognizer import Recognizer
+from training import cache
+from training.baselines import MODELS, clip_rows, predict_baseline
+from training.ceilings import repeat_ceilings, share_ceilings
+from training.corpora import find_corpora, label_hash, read_clips
+from training.corpora.clip import Clip
+from training.corpora.emotify import read_answers
+from training.corpora.midi import rendered
+from training.curves import curve_agreement
+from training.endurance import endurance
+from training.evaluate import AS_LIVE, judge, load_predictions
+from training.export import checkpoint
+from training.files import write_json
+from training.not_music import false_emotions
+from training.robustness import robustness
+from training.run import Run
+from training.splices import splices
+from training.unheard import unheard
+
+NETWORK = "network"
+UNHEARD_S = 60
+"""Seconds that are heard of each piece of a corpus never trained on."""
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What measuring needs besides a run.
+
+    Attributes:
+        root: folder of the corpora.
+        cache: where what is computed once is kept.
+        teacher: the teacher's arrays.
+        fonts: sound fonts to render with; None for every one that is installed.
+        left_out: runs that left corpora out, to be judged by these.
+        jobs: processes that compute features side by side.
+        resamples: draws behind an interval.
+    """
+
+    root: Path
+    cache: Path
+    teacher: Path
+    fonts: Sequence[Path] | None = None
+    left_out: Sequence[Run] = ()
+    jobs: int = 1
+    resamples: int = 1000
+
+
+def fingerprint(run: Run) -> str:
+    """Return a hash of what a run says: settings, folds, labels, and the weights there are."""
+    digest = hashlib.sha256((run.folder / "config.toml").read_bytes())
+    digest.update(f"{run.split.hash} {label_hash(run.clips)}".encode())
+    for part in run.parts:
+        if run.weights(part).is_file():
+            digest.update(run.weights(part).read_bytes())
+    return digest.hexdigest()
+
+
+def evaluated(run: Run) -> bool:
+    """Return whether ``evaluate`` judged these very weights, all folds of them."""
+    path = run.folder / "report.json"
+    if not path.is_file() or not (run.folder / "predictions.npz").is_file():
+        return False
+    report = json.loads(path.read_text(encoding="utf-8"))
+    whole = report["folds"] == list(range(run.split.folds))
+    return bool(whole and report.get("run") == fingerprint(run))
+
+
+def measured(run: Run, out: Path, name: str) -> Rows | None:
+    """Return a part's rows, None where they are missing or of another run."""
+    path = out / f"{name}.json"
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows: Rows = content["rows"]
+    return rows if content.get("run") == fingerprint(run) else None
+
+
+def measure(run: Run, out: Path, name: str, bench: Bench) -> Rows:
+    """Measure one of ``PARTS`` and keep it.
+
+    Raises:
+        InputError: what it needs is missing; the message says what.
+    """
+    rows = PARTS[name](run, bench)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / f"{name}.json", {"run": fingerprint(run), "rows": rows})
+    return rows
+
+
+def _baselines(run: Run, bench: Bench) -> Rows:
+    heard = {
+        "hand-made features": clip_rows(
+            cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips, spread=False
+        ),
+        "MusiCNN embedding": clip_rows(
+            cache.teacher_store(run.clips, _teacher(bench), bench.cache), run.clips, spread=True
+        ),
+    }
+    models = {NETWORK: (load_predictions(run), AS_LIVE)}
+    for name, features in heard.items():
+        for kind in MODELS:
+            hearing = f"the whole clip at once, {name}, {kind}"
+            said = predict_baseline(run, features, model=kind)
+            models[f"{name} + {kind}"] = (said, hearing)
+    rows = judge(run, models, resamples=bench.resamples)
+    return [row for row in rows if row["model"] != NETWORK]
+
+
+def _ceilings(run: Run, bench: Bench) -> Rows:
+    rows = repeat_ceilings(run.clips, resamples=bench.resamples)
+    for found in find_corpora(bench.root):
+        if found.corpus.name == "emotify":
+            own = [clip for clip in run.clips if clip.corpus == "emotify"]
+            rows += share_ceilings(own, read_answers(found.folder), resamples=bench.resamples)
+    return rows
+
+
+def _curves(run: Run, bench: Bench) -> Rows:
+    said = load_predictions(run).hops
+    rows: Rows = []
+    for corpus in sorted({clip.corpus for clip in run.clips if clip.curve is not None}):
+        own = [clip for clip in run.clips if clip.corpus == corpus]
+        rows += curve_agreement(
+            own,
+            said,
+            protocol=f"out of fold; {AS_LIVE.partition(';')[0]}; at the rated times, means over "
+            "the hops up to the next; 95 % interval by bootstrap over groups",
+            resamples=bench.resamples,
+        )
+    return rows
+
+
+def _splices(run: Run, bench: Bench) -> Rows:
+    features = cache.feature_store(run.clips, run.config.features, bench.cache)
+    return splices(run, features, load_predictions(run), resamples=bench.resamples)
+
+
+def _robustness(run: Run, bench: Bench) -> Rows:
+    clean = load_predictions(run)
+    return robustness(run, clean, bench.cache, jobs=bench.jobs, resamples=bench.resamples)
+
+
+def _unheard(run: Run, bench: Bench) -> Rows:
+    rows: Rows = []
+    for judged in (run, *bench.left_out):
+        for clips in _never_heard(judged, bench):
+            found = _judge_unheard(judged, clips, bench)
+            if judged is not run:
+                learnt = ", ".join(sorted({clip.corpus for clip in judged.clips}))
+                for row in found:
+                    row["protocol"] = f"a network trained on {learnt} alone; {row['protocol']}"
+            rows += found
+    return rows
+
+
+def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
+    """Return the rows of ``unheard`` for clips or notes that a run never heard."""
+    arrays = _teacher(bench)
+    sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
+    features = run.config.features
+    return unheard(
+        run,
+        sounds,
+        features=cache.feature_store(sounds, features, bench.cache, longest_s=UNHEARD_S),
+        own_embeddings=cache.teacher_store(sounds, arrays, bench.cache, longest_s=UNHEARD_S),
+        embeddings=cache.teacher_store(run.clips, arrays, bench.cache),
+        longest_s=UNHEARD_S,
+        resamples=bench.resamples,
+    )
+
+
+def _never_heard(run: Run, bench: Bench) -> Iterator[list[Clip]]:
+    """Yield the clips of each corpus with valence and arousal that a run did not learn from."""
+    heard = {clip.corpus for clip in run.clips}
+    for found in find_corpora(bench.root):
+        if found.corpus.name not in heard:
+            clips = read_clips(bench.root, [found.corpus.name])
+            rated = [clip for clip in clips if clip.valence is not None]
+            if rated:
+                yield rated
+
+
+def _endurance(run: Run, bench: Bench) -> Rows:
+    # The refit learnt from these very clips; that does not matter to whether it drifts.
+    return endurance(_recognizer(run), run.clips, resamples=bench.resamples)
+
+
+def _not_music(run: Run, _bench: Bench) -> Rows:
+    return false_emotions(_recognizer(run))
+
+
+def _recognizer(run: Run) -> Recognizer:
+    return Recognizer(checkpoint(run), device="cpu")
+
+
+def _teacher(bench: Bench) -> Path:
+    if not bench.teacher.is_file():
+        raise InputError(f"no arrays of the teacher at {bench.teacher}; name them by --teacher")
+    return bench.teacher
+
+
+PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
+    "baselines": _baselines,
+    "ceilings": _ceilings,
+    "curves": _curves,
+    "splices": _splices,
+    "unheard": _unheard,
+    "robustness": _robustness,
+    "endurance": _endurance,
+    "not-music": _not_music,
+}
+"""By name, in the order of the report."""

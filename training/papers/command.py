@@ -1,0 +1,302 @@
+"""``python -m training papers``: which rows of the table are run, and on which folds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from realtime_mer.errors import InputError
+from training.config import read_config
+from training.corpora import CORPORA, Clip, data_root, find_corpora, read_clips
+from training.corpora.midi import rendered
+from training.papers.agreement import ceilings
+from training.papers.export import PREFERRED, export
+from training.papers.live import not_live
+from training.papers.lyrics import judge_lines
+from training.papers.parisi import WordVectors, read_lines, words
+from training.papers.protocols import Protocol
+from training.papers.records import read_records, run_row, streaming_rows
+from training.papers.registry import SYSTEMS, find_system
+from training.papers.scores import HEADLINES
+from training.papers.system import Effort, System
+from training.papers.table import write_table
+from training.run import open_run
+from training.splits import Split, draw_split
+
+ALIASES = {"4q": "panda4q"}
+"""Other names of corpora on the command line."""
+
+
+PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
+    "paper": ("paper",),
+    "grouped": ("grouped",),
+    "both": ("paper", "grouped"),
+}
+
+
+def run(
+    *,
+    systems: Sequence[str],
+    corpora: Sequence[str],
+    protocol: str,
+    every: bool,
+    listed: bool,
+    run: Path | None,
+    lyrics: Path | None,
+    vectors: Path | None,
+    epochs: int | None,
+    steps: int | None,
+    out: Path,
+    data: Path | None,
+    resamples: int,
+    jobs: int,
+    threads: int,
+    cache: Path,
+) -> None:
+    """Do what the command line asks, printing each row as it is finished.
+
+    Raises:
+        InputError: a name is unknown, or nothing was named.
+    """
+    console = Console()
+    if listed:
+        console.print(_listing())
+        return
+    if lyrics is not None or vectors is not None:
+        console.print(_judge_lyrics(lyrics, vectors, epochs, steps, threads, resamples))
+        return
+    if protocol not in PROTOCOLS:
+        raise InputError(f"no protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}")
+    if not (systems or corpora or every or run):
+        raise InputError(
+            "name a --system or a --corpus, or ask for --all; --list shows the systems"
+        )
+    root = data_root(data)
+    chosen = [find_system(name) for name in systems] or SYSTEMS
+    records = out / "records"
+    if systems or corpora or every:
+        for record in run_rows(
+            chosen,
+            corpora or corpora_here(root),
+            PROTOCOLS[protocol],
+            root=root,
+            records=records,
+            cache=cache,
+            epochs=epochs,
+            most_steps=steps,
+            threads=threads,
+            jobs=jobs,
+            resamples=resamples,
+        ):
+            console.print(_line(record))
+    if run is not None:
+        for record in streaming_rows(
+            open_run(run, read_clips(root), None), records, resamples=resamples
+        ):
+            console.print(_line(record))
+    clips = clips_here(root)
+    told = ceilings(root, clips, resamples=resamples)
+    page = write_table(read_records(records), out, clips, told)
+    console.print(f"wrote {page}")
+
+
+def _listing() -> Table:
+    table = Table("system", "paper", "what it is", "learns", "live")
+    for system in SYSTEMS:
+        live = "yes" if system.not_live is None else f"no: {system.not_live}"
+        learns = " or ".join(system.tasks)
+        table.add_row(system.name, system.paper, system.summary, learns, live)
+    return table
+
+
+def _judge_lyrics(
+    lyrics: Path | None,
+    vectors: Path | None,
+    epochs: int | None,
+    steps: int | None,
+    threads: int,
+    resamples: int,
+) -> Table:
+    if lyrics is None or vectors is None:
+        raise InputError(
+            "the branch of the words needs both --lyrics TABLE (song, audio, lyrics, emotion) and "
+            "--vectors FILE.vec (fastText's text format)"
+        )
+    lines = read_lines(lyrics)
+    known = {word for line in lines for word in words(line.lyrics)}
+    effort = Effort(
+        epochs=epochs or find_system("parisi").epochs, most_steps=steps, threads=threads
+    )
+    judged = judge_lines(lines, WordVectors.read(vectors, only=known), effort, resamples=resamples)
+    table = Table("branch", "accuracy, songs kept together", "commonest", "n", "parameters")
+    for each in judged:
+        table.add_row(
+            each["branch"],
+            f"{each['value']:.3f} ({each['low']:.3f} to {each['high']:.3f})",
+            f"{each['baseline']:.3f}",
+            f"{each['lines']} lines of {each['songs']} songs",
+            f"{each['parameters']}",
+        )
+    return table
+
+
+def export_system(
+    systems: Sequence[str],
+    corpora: Sequence[str],
+    stem: Path,
+    *,
+    epochs: int | None,
+    steps: int | None,
+    out: Path,
+    data: Path | None,
+    jobs: int,
+    threads: int,
+    cache: Path,
+) -> None:
+    """Fit one system on every clip and write a checkpoint that runs live.
+
+    Raises:
+        InputError: not one system is named, it cannot run live, or a corpus is not there.
+    """
+    if len(systems) != 1:
+        raise InputError("--export makes a checkpoint of one system; name it by one --system")
+    system = find_system(systems[0])
+    if system.not_live is not None:
+        raise InputError(not_live(system))
+    root = data_root(data)
+    here = corpora_here(root)
+    names = corpora or [name for name in PREFERRED.values() if name in here]
+    console = Console()
+    with Progress(console=console, transient=True) as bar:
+        row = bar.add_task(f"{system.name}: features", total=None)
+
+        def step(epoch: int, measured: Mapping[str, float]) -> None:
+            text = ", ".join(f"{what} {value:.3f}" for what, value in measured.items())
+            bar.update(row, description=f"{system.name}: epoch {epoch}, {text}")
+
+        card = export(
+            system,
+            {ALIASES.get(name, name): read_corpus(root, name, cache) for name in names},
+            stem,
+            effort=Effort(
+                epochs=system.epochs if epochs is None or not system.epochs else epochs,
+                most_steps=steps,
+                threads=threads,
+                progress=step,
+            ),
+            records=out / "records",
+            cache=cache,
+            jobs=jobs,
+        )
+    learnt = ", ".join(f"{task} from {head.corpus}" for task, head in card.heads.items())
+    console.print(f"wrote {stem}.safetensors and {stem}.json: {learnt}; not calibrated")
+    console.print(f"realtime-mer live --model {stem}.safetensors", soft_wrap=True, markup=False)
+
+
+def _line(record: dict[str, Any]) -> str:
+    asked = record["asked"]
+    numbers = ", ".join(
+        f"{row['metric']} {row['value']} ({row['low']} to {row['high']}; plain {row['baseline']}; "
+        f"n {row['n']} {row['unit']})"
+        for row in record["metrics"]
+        if row["metric"] in HEADLINES[asked["task"]]
+    )
+    return f"{asked['system']}, {asked['corpus']}, {asked['protocol']}: {numbers}"
+
+
+def corpora_here(root: Path) -> list[str]:
+    """Return the corpora that lie in a folder as sound, in the order of ``CORPORA``."""
+    return [each.corpus.name for each in find_corpora(root) if each.corpus.sound == "files"]
+
+
+def clips_here(root: Path) -> dict[str, list[Clip]]:
+    """Return the clips of each corpus that is here as sound."""
+    return {name: read_clips(root, [name]) for name in corpora_here(root)}
+
+
+def read_corpus(root: Path, name: str, cache: Path) -> list[Clip]:
+    """Return the clips of one corpus; of notes, rendered with the first sound font there is.
+
+    Raises:
+        InputError: the corpus is unknown or not there, or cannot be rendered.
+    """
+    name = ALIASES.get(name, name)
+    clips = read_clips(root, [name])
+    if next(corpus.sound for corpus in CORPORA if corpus.name == name) == "files":
+        return clips
+    sounds = rendered(clips, folder=cache)
+    font = sounds[0].path.parent
+    return [clip for clip in sounds if clip.path.parent == font]
+
+
+def default_split(root: Path, clips: Sequence[Clip]) -> Split:
+    """Return the folds that the default checkpoint is judged on, if its corpora hold these clips.
+
+    Others are drawn by the same settings, of these clips alone.
+    """
+    config = read_config(Path(str(files("training") / "configs" / "default.toml")))
+    every = read_clips(root)
+    known = {clip.key for clip in every}
+    drawn = every if all(clip.key in known for clip in clips) else clips
+    return draw_split(drawn, folds=config.folds, seed=config.seed)
+
+
+def run_rows(
+    systems: Sequence[System],
+    corpora: Sequence[str],
+    protocols: Sequence[Protocol],
+    *,
+    root: Path,
+    records: Path,
+    cache: Path,
+    epochs: int | None,
+    most_steps: int | None,
+    threads: int,
+    jobs: int,
+    resamples: int,
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Run what is not kept yet and yield every record, row by row.
+
+    Args:
+        systems: which; those that a corpus has no labels for are passed over.
+        corpora: by name.
+        protocols: who learns from what.
+        root: folder of the corpora.
+        records: where finished rows are kept.
+        cache: where features are.
+        epochs: instead of each system's own number; None for that.
+        most_steps: optimiser steps of a fit at most; None for no limit.
+        threads: processor threads of a network.
+        jobs: processes that compute features.
+        resamples: draws behind an interval.
+        seed: of weights, order and random divisions.
+    """
+    for name in corpora:
+        clips = read_corpus(root, name, cache)
+        split = default_split(root, clips)
+        for system in systems:
+            effort = Effort(
+                epochs=system.epochs if epochs is None or not system.epochs else epochs,
+                most_steps=most_steps,
+                threads=threads,
+                seed=seed,
+            )
+            for protocol in protocols:
+                record = run_row(
+                    system,
+                    clips,
+                    protocol,
+                    split,
+                    effort,
+                    folder=records,
+                    cache=cache,
+                    jobs=jobs,
+                    resamples=resamples,
+                )
+                if record is not None:
+                    yield record

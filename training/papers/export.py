@@ -1,0 +1,268 @@
+"""A system of a paper, learnt from every clip and written as a checkpoint that runs live."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.emotion import GEMS
+from realtime_mer.errors import InputError
+from realtime_mer.model.checkpoint import Calibration, save_files
+from training.corpora import CORPORA, Clip, label_hash
+from training.papers.features import segment_store
+from training.papers.live import (
+    Head,
+    HeadCard,
+    PapersCard,
+    not_live,
+    tensors_of,
+    view_of,
+)
+from training.papers.protocols import as_whole, gather
+from training.papers.records import record_path
+from training.papers.system import TASKS, Effort, System, Task, target
+from training.run import git_commit
+
+PREFERRED: Mapping[Task, str] = {"quadrants": "panda4q", "affect": "grekow", "gems": "emotify"}
+"""The corpus whose labels are the task's own, which comes before others."""
+
+SHORT_HOP_S = 0.5
+LONG_HOP_S = 1.0
+"""Seconds from one estimate to the next, of windows up to 6 s and of longer ones: these cost more
+and change less."""
+
+_LICENCE = (
+    "Research use only. The weights were learnt from recordings and labels whose terms are not "
+    "stated, are for research, or are non-commercial (see corpora); the licence of the code does "
+    "not extend to them."
+)
+
+
+def export(
+    system: System,
+    corpora: Mapping[str, Sequence[Clip]],
+    stem: Path,
+    *,
+    effort: Effort,
+    records: Path,
+    cache: Path,
+    jobs: int = 1,
+) -> PapersCard:
+    """Fit a system on every clip and write ``stem.safetensors`` and ``stem.json``.
+
+    Each task that the system can learn makes a head, from the corpus in ``PREFERRED`` if that is
+    among the corpora, else from the first that has the labels.
+
+    Args:
+        system: which.
+        corpora: clips by the name of their corpus.
+        stem: where to, without suffix.
+        effort: how long each fit may take.
+        records: the table's records; those of the same recipe tell metrics and uncertainty.
+        cache: where features are.
+        jobs: processes that compute features.
+
+    Returns:
+        The card.
+
+    Raises:
+        InputError: the system cannot run live, or the corpora have no label that it can learn.
+    """
+    if system.not_live is not None:
+        raise InputError(not_live(system))
+    chosen = {
+        task: corpora[name]
+        for task in TASKS
+        if task in system.tasks and (name := _corpus_for(task, corpora)) is not None
+    }
+    if not chosen:
+        raise InputError(
+            f"{system.name} learns {' or '.join(system.tasks)}, of which {', '.join(corpora)} "
+            "says nothing; name another --corpus"
+        )
+    heads: dict[Task, Head] = {}
+    cards: dict[Task, HeadCard] = {}
+    metrics: list[dict[str, Any]] = []
+    for task, clips in chosen.items():
+        data = gather(clips, segment_store(clips, system.view, cache, jobs=jobs), task)
+        training, prepared = as_whole(system, data, effort)
+        fitted = system.fit(training)
+        record = _record_of(system, clips, task, effort, records)
+        heads[task] = Head(
+            prepared=prepared,
+            fitted=fitted,
+            shares=_shares(data.clips) if task == "gems" else None,
+        )
+        cards[task] = HeadCard(
+            corpus=clips[0].corpus,
+            clips=len(data.clips),
+            segments=len(training.learn),
+            parameters=fitted.parameters,
+            affect_sd=_affect_sd(data.clips, record) if task == "affect" else None,
+        )
+        metrics += _metrics(record)
+    card = PapersCard(
+        name=stem.name,
+        description=f"{system.summary} ({system.paper}), over windows of "
+        f"{system.view.seconds:g} s without a state. Learnt from every clip; metrics are out of "
+        "fold, of the same recipe with songs and artists kept together. Not calibrated.",
+        system=system.name,
+        view=view_of(system.view),
+        window_s=system.view.seconds,
+        hop_s=SHORT_HOP_S if system.view.seconds <= 6 else LONG_HOP_S,
+        heads=cards,
+        scales=_scales(cards),
+        calibration=_prior(chosen),
+        weights_licence=_LICENCE,
+        corpora=[_corpus(name, clips) for name, clips in _used(chosen).items()],
+        metrics=metrics,
+        training={
+            "recipe": _recipe(system, effort),
+            "labels_sha256": {name: label_hash(clips) for name, clips in _used(chosen).items()},
+            "git_commit": git_commit(),
+            "versions": {
+                name: version(name) for name in ("torch", "librosa", "scikit-learn", "numpy")
+            },
+        },
+    )
+    save_files(stem, tensors_of(heads), card)
+    return card
+
+
+def _corpus_for(task: Task, corpora: Mapping[str, Sequence[Clip]]) -> str | None:
+    names = sorted(corpora, key=lambda name: name != PREFERRED[task])
+    for name in names:
+        labels = {target(clip, task) for clip in corpora[name]} - {None}
+        if len(labels) > 1:
+            return name
+    return None
+
+
+def _used(chosen: Mapping[Task, Sequence[Clip]]) -> dict[str, Sequence[Clip]]:
+    return {clips[0].corpus: clips for clips in chosen.values()}
+
+
+def _recipe(system: System, effort: Effort) -> dict[str, Any]:
+    """Return what a fit depends on besides its data, as a record tells it."""
+    recipe = {
+        "system": system.name,
+        "settings": dict(system.settings),
+        "balance": system.balance,
+        "epochs": effort.epochs,
+        "most_steps": effort.most_steps,
+        "seed": effort.seed,
+    }
+    read: dict[str, Any] = json.loads(json.dumps(recipe))
+    return read
+
+
+def _record_of(
+    system: System, clips: Sequence[Clip], task: Task, effort: Effort, records: Path
+) -> dict[str, Any] | None:
+    """Return the record of this very recipe and data under the grouped protocol, if it is there."""
+    path = record_path(records, system.name, clips[0].corpus, "grouped")
+    if not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    wanted = _recipe(system, effort) | {"task": task, "labels_sha256": label_hash(clips)}
+    return record if wanted.items() <= record["asked"].items() else None
+
+
+def _metrics(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if record is None:
+        return []
+    asked = record["asked"]
+    return [
+        {
+            "data": asked["corpus"],
+            "task": asked["task"],
+            "protocol": "grouped: out of fold, songs and artists kept together",
+            **row,
+        }
+        for row in record["metrics"]
+    ]
+
+
+def _affect_sd(clips: Sequence[Clip], record: Mapping[str, Any] | None) -> tuple[float, float]:
+    """Return the root mean square error of what was said out of fold of single segments.
+
+    Without a record it is the spread of the ratings: no more certain than not to listen.
+    """
+    true = np.array([target(clip, "affect") for clip in clips], np.float64)
+    if record is None:
+        return _root_mean_square(true)
+    predictions = record["predictions"]
+    return _root_mean_square(
+        np.concatenate(
+            [
+                np.asarray(predictions[clip.id]) - rating
+                for clip, rating in zip(clips, true, strict=True)
+            ]
+        )
+    )
+
+
+def _root_mean_square(rows: NDArray[np.float64]) -> tuple[float, float]:
+    valence, arousal = np.sqrt((rows**2).mean(0)).tolist()
+    return valence, arousal
+
+
+def _shares(clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """Return the mean shares of the songs of each class, (9, 9); of all where a class is empty."""
+    shares = np.array([clip.gems for clip in clips], np.float64)
+    classes = np.array([target(clip, "gems") for clip in clips])
+    return np.stack(
+        [
+            (shares[classes == kind] if (classes == kind).any() else shares).mean(0)
+            for kind in range(len(GEMS))
+        ]
+    )
+
+
+def _prior(chosen: Mapping[Task, Sequence[Clip]]) -> Calibration:
+    """Return what is known before any sound: spread of the ratings, mean shares, or defaults."""
+    known: dict[str, Any] = {}
+    rated = [target(clip, "affect") for clip in chosen.get("affect", ())]
+    if spread := [rating for rating in rated if rating is not None]:
+        valence, arousal = _root_mean_square(np.array(spread, np.float64))
+        known |= {"prior_valence_sd": valence, "prior_arousal_sd": arousal}
+    if shares := [clip.gems for clip in chosen.get("gems", ()) if clip.gems is not None]:
+        known["prior_gems"] = np.mean(shares, axis=0).tolist()
+    return Calibration.model_validate(known)
+
+
+def _scales(cards: Mapping[Task, HeadCard]) -> dict[str, str]:
+    if "affect" in cards:
+        rating = f"rating in [-1, 1], neutral 0, as {cards['affect'].corpus} has it"
+    elif "quadrants" in cards:
+        sd = Calibration().prior_valence_sd
+        rating = (
+            "not learnt: in [-1, 1], the mean of a rating whose sign the quadrants' probabilities "
+            f"tell and which scatters about 0 with an sd of {sd:g}"
+        )
+    else:
+        rating = "not learnt: always 0, with the sd of not knowing"
+    gems = (
+        f"expected share of listeners who tick the item, in [0, 1]: the mean shares of the songs "
+        f"of each class in {cards['gems'].corpus}, weighted by the class' probability"
+        if "gems" in cards
+        else "not learnt: always the same"
+    )
+    return {"valence": rating, "arousal": rating, "gems": gems}
+
+
+def _corpus(name: str, clips: Sequence[Clip]) -> dict[str, Any]:
+    corpus = next(each for each in CORPORA if each.name == name)
+    return {
+        "name": name,
+        "clips": len(clips),
+        "groups": len({clip.group for clip in clips}),
+        "hours": round(sum(clip.seconds for clip in clips) / 3600, 2),
+        "labels": corpus.kind,
+        "licence": corpus.licence,
+        "cite": corpus.cite,
+    }

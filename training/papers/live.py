@@ -1,0 +1,403 @@
+"""The papers' systems live: the last seconds of sound, computed anew at every hop.
+
+These systems keep no state, so all that a stream carries from hop to hop is its last window of
+samples. Each hop computes of it what training computed of a segment (``View.compute``) and asks the
+heads that the checkpoint holds:
+
+``quadrants``
+    the class probabilities.
+``affect``
+    valence and arousal, cut off at -1 and 1; their sd is the card's, the same at every hop. Without
+    this head they follow from the quadrants: if ratings scatter about 0 with the prior sd s and
+    only the probabilities of their sign are known, their mean is s · sqrt(2 / π) · (P₊ − P₋) and
+    their mean square stays s², so the sd is sqrt(s² − mean²).
+``gems``
+    of the nine classes ("the item that most listeners ticked") the mean shares of the songs of each
+    class, weighted by its probability: a share is not the probability of a class.
+
+An output that has no head to follow from is the card's prior, with maximal uncertainty.
+
+Dimensions: B streams, n samples, H hops, W windows.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.model.checkpoint import BaseCard, Calibration, load_card, load_tensors
+from realtime_mer.recognizer import Estimates, check_samples
+from training.papers.registry import find_system
+from training.papers.system import (
+    TASKS,
+    Arrays,
+    Fitted,
+    Prepared,
+    System,
+    Task,
+    Tensors,
+    View,
+    below,
+    joined,
+)
+
+_Numbers = dict[str, NDArray[np.floating[Any]]]
+"""What is said of W windows, by the names of ``Estimates``, (W, ...) each."""
+
+_AT_ONCE = 64
+_VALENCE_SIGNS = np.array([1, -1, -1, 1])
+_AROUSAL_SIGNS = np.array([1, 1, -1, -1])
+
+
+class HeadCard(BaseModel):
+    """What a card says of a head.
+
+    Attributes:
+        corpus: what it learnt from.
+        clips, segments: how much, over-sampled segments among them.
+        parameters: how many numbers it learnt.
+        affect_sd: predictive sd of valence and arousal, of this head alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    corpus: str
+    clips: int
+    segments: int
+    parameters: int
+    affect_sd: tuple[float, float] | None = None
+
+
+class PapersCard(BaseCard):
+    """The card of a system of a paper.
+
+    Attributes:
+        system: which.
+        view: what it hears, as ``view_of`` tells.
+        heads: what it learnt.
+    """
+
+    architecture: Literal["papers"] = "papers"
+    requires: str = "realtime-mer[train]"
+    system: str
+    view: dict[str, str | int | float]
+    heads: dict[Task, HeadCard] = Field(min_length=1)
+
+
+def view_of(view: View) -> dict[str, str | int | float]:
+    """Return what a card tells of a view, by which it is known again."""
+    return {
+        "name": view.name,
+        "version": view.version,
+        "sample_rate": view.sample_rate,
+        "seconds": view.seconds,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What has learnt one task.
+
+    Attributes:
+        prepared: what is done to the arrays before.
+        fitted: what has learnt.
+        shares: (9, 9) mean GEMS shares of the songs of each class; of that head alone.
+    """
+
+    prepared: Prepared | None
+    fitted: Fitted
+    shares: NDArray[np.float64] | None = None
+
+    def said(self, arrays: Arrays) -> NDArray[np.floating[Any]]:
+        """Return class probabilities (W, classes), or valence and arousal (W, 2)."""
+        return self.fitted.predict(self.prepared(arrays) if self.prepared else arrays)
+
+    def tensors(self) -> Tensors:
+        """Return all that was learnt."""
+        parts: dict[str, Tensors] = {"fitted": self.fitted.tensors()}
+        if self.prepared is not None:
+            parts["prepared"] = self.prepared.tensors()
+        own: dict[str, NDArray[Any]] = {} if self.shares is None else {"shares": self.shares}
+        return joined(parts) | own
+
+    @classmethod
+    def restore(cls, system: System, task: Task, tensors: Tensors) -> "Head":
+        """Return what ``tensors`` were made of; errors as of ``System.restore``."""
+        if system.restore is None:
+            raise ValueError(f"{system.name} cannot be restored")
+        shares = tensors["shares"] if task == "gems" else None
+        if shares is not None and shares.shape != (len(GEMS), len(GEMS)):
+            raise ValueError(f"shares have shape {shares.shape}")
+        return cls(
+            prepared=Prepared.restore(below(tensors, "prepared")) if system.prepare else None,
+            fitted=system.restore(below(tensors, "fitted"), task),
+            shares=shares,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """Everything B streams carry from one ``step`` to the next.
+
+    Attributes:
+        samples: ``(B, window - hop + pending)``: the window but for its newest hop, and samples of
+            a hop that is not complete.
+    """
+
+    samples: Tensor
+
+
+class WindowRecognizer:
+    """Recognise with a system of a paper; see ``realtime_mer.recognizer.AnyRecognizer``.
+
+    Args:
+        card: of the checkpoint.
+        heads: what it holds.
+        compute: makes the arrays of a window.
+    """
+
+    def __init__(
+        self,
+        card: PapersCard,
+        heads: Mapping[Task, Head],
+        compute: Callable[[NDArray[np.float32]], Mapping[str, NDArray[Any]]],
+    ) -> None:
+        self.card = card
+        self.device = torch.device("cpu")
+        self.sample_rate = int(card.view["sample_rate"])
+        self.hop_samples = round(card.hop_s * self.sample_rate)
+        self.window_samples = round(card.window_s * self.sample_rate)
+        self._heads = heads
+        self._compute = compute
+        # For displays alone, in the frames of the streaming model: 20 ms, which divide the hop.
+        self._picture = LogMel(picture_config(self.sample_rate))
+        # Compiles what librosa compiles at its first call, and finds tensors that do not fit.
+        noise = torch.randn(1, self.window_samples, generator=torch.Generator().manual_seed(0))
+        self._answers(0.1 * noise)
+
+    def initial_state(self, batch: int = 1) -> WindowState:
+        """Return the state of streams before their first sample, preceded by digital zeros.
+
+        Raises:
+            InputError: batch is less than 1.
+        """
+        if batch < 1:
+            raise InputError(f"A batch of {batch} streams cannot be made; give 1 or more.")
+        return WindowState(torch.zeros(batch, self.window_samples - self.hop_samples))
+
+    def step(self, samples: Tensor, state: WindowState) -> tuple[Estimates, WindowState]:
+        """Take the next samples of B streams and return the hops they complete.
+
+        After N samples in all, exactly ``N // hop_samples`` estimates have come, and they do not
+        depend on how the samples were cut.
+
+        Args:
+            samples: float32 ``(B, n)``, n >= 0, mono at ``sample_rate``, full scale 1, finite.
+            state: from ``initial_state`` or the last step; it is not changed.
+
+        Raises:
+            InputError: shape, type or batch do not fit.
+        """
+        check_samples(samples, batch=state.samples.shape[0])
+        heard = torch.cat((state.samples, samples), dim=1)
+        batch, overlap = heard.shape[0], self.window_samples - self.hop_samples
+        hops = (heard.shape[1] - overlap) // self.hop_samples
+        used = hops * self.hop_samples
+        after = WindowState(heard[:, used:].clone())
+        windows = heard[:, : overlap + used]
+        if hops:
+            flat = windows.unfold(1, self.window_samples, self.hop_samples).flatten(0, 1)
+            parts = [self._answers(part) for part in torch.split(flat, _AT_ONCE)]
+            numbers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        else:
+            numbers = _neutral(self.card.calibration, 0)
+        answers = {
+            name: torch.from_numpy(
+                values.astype(np.float32).reshape(batch, hops, *values.shape[1:])
+            )
+            for name, values in numbers.items()
+        }
+        return Estimates(**answers, mel=self._columns(windows, hops)), after
+
+    def run(self, samples: Tensor) -> Estimates:
+        """Recognise whole recordings, each preceded by digital zeros; samples as for ``step``."""
+        check_samples(samples)
+        return self.step(samples, self.initial_state(samples.shape[0]))[0]
+
+    def reset(
+        self, state: WindowState, streams: Sequence[int], *, keep_memory: bool = False
+    ) -> WindowState:
+        """Return a state in which the given streams start anew, the others going on unchanged.
+
+        Args:
+            state: the state to start from; it is not changed.
+            streams: indices into the batch.
+            keep_memory: of no effect: there is none but the window.
+        """
+        batch = state.samples.shape[0]
+        if bad := [index for index in streams if not 0 <= index < batch]:
+            raise InputError(f"Streams {bad} are not in a batch of {batch}.")
+        samples = state.samples.clone()
+        samples[list(streams)] = 0.0
+        return WindowState(samples)
+
+    def _answers(self, windows: Tensor) -> _Numbers:
+        """Return what is said of windows (W, n), by the names of ``Estimates``."""
+        made = [self._compute(window) for window in windows.numpy()]
+        arrays = {
+            name: np.stack([each[name] for each in made], dtype=np.float32) for name in made[0]
+        }
+        said = {task: head.said(arrays) for task, head in self._heads.items()}
+        prior = self.card.calibration
+        numbers = _neutral(prior, len(made))
+        if "quadrants" in said:
+            numbers |= {"quadrants": said["quadrants"], **_implied(said["quadrants"], prior)}
+        if "affect" in said:
+            numbers |= _rated(said["affect"], self.card.heads["affect"].affect_sd)
+        if "gems" in said and (shares := self._heads["gems"].shares) is not None:
+            numbers["gems"] = said["gems"] @ shares
+        return numbers
+
+    def _columns(self, windows: Tensor, hops: int) -> Tensor:
+        """Return the loudest of each hop's log-mel frames, ``(B, H, M)``."""
+        config = self._picture.config
+        if not hops:
+            return torch.zeros(len(windows), 0, config.n_mels)
+        before = config.n_fft - config.hop_length
+        newest = windows[:, windows.shape[1] - hops * self.hop_samples - before :]
+        frames: Tensor = self._picture(newest)
+        return frames.reshape(len(windows), hops, -1, config.n_mels).amax(2)
+
+
+def _implied(quadrants: NDArray[np.floating[Any]], prior: Calibration) -> _Numbers:
+    """Return what probabilities (W, 4) say of valence and arousal: see the head of this module."""
+    valence = prior.prior_valence_sd * math.sqrt(2 / math.pi) * (quadrants @ _VALENCE_SIGNS)
+    arousal = prior.prior_arousal_sd * math.sqrt(2 / math.pi) * (quadrants @ _AROUSAL_SIGNS)
+    return {
+        "valence": valence,
+        "arousal": arousal,
+        "valence_sd": np.sqrt(prior.prior_valence_sd**2 - valence**2),
+        "arousal_sd": np.sqrt(prior.prior_arousal_sd**2 - arousal**2),
+    }
+
+
+def _rated(ratings: NDArray[np.floating[Any]], sd: tuple[float, float] | None) -> _Numbers:
+    """Return valence and arousal of ratings (W, 2), and their sd where the card has one."""
+    valence, arousal = np.clip(ratings, -1.0, 1.0).T
+    if sd is None:
+        return {"valence": valence, "arousal": arousal}
+    return {
+        "valence": valence,
+        "arousal": arousal,
+        "valence_sd": np.full(len(ratings), sd[0]),
+        "arousal_sd": np.full(len(ratings), sd[1]),
+    }
+
+
+def _neutral(prior: Calibration, windows: int) -> _Numbers:
+    """Return what is known before any sound, once for each window."""
+    return {
+        "valence": np.zeros(windows),
+        "arousal": np.zeros(windows),
+        "valence_sd": np.full(windows, prior.prior_valence_sd),
+        "arousal_sd": np.full(windows, prior.prior_arousal_sd),
+        "quadrants": np.full((windows, len(QUADRANTS)), 1 / len(QUADRANTS)),
+        "gems": np.tile(prior.prior_gems, (windows, 1)),
+    }
+
+
+def picture_config(sample_rate: int) -> FeatureConfig:
+    """Return the streaming model's features at another rate, as near as that allows."""
+    return FeatureConfig(
+        sample_rate=sample_rate,
+        n_fft=sample_rate // 25,
+        hop_length=sample_rate // 50,
+        f_max=min(12_000.0, sample_rate / 2),
+    )
+
+
+def tensors_of(heads: Mapping[Task, Head]) -> dict[str, Tensor]:
+    """Return what a checkpoint's file holds."""
+    named = joined({task: head.tensors() for task, head in heads.items()})
+    return {name: torch.from_numpy(np.array(value)) for name, value in named.items()}
+
+
+def load(stem: Path, device: str) -> WindowRecognizer:
+    """Load a checkpoint of a papers' system: an entry point of ``realtime_mer.recognizers``.
+
+    Raises:
+        CheckpointError: weights and card, or card and system, do not fit one another.
+        InputError: another device than the processor was asked for.
+    """
+    if device not in {"auto", "cpu"}:
+        raise InputError(
+            f"The papers' systems compute their features on the processor, not on {device!r}: use "
+            "cpu or auto."
+        )
+    card = load_card(stem, PapersCard)
+    system = _system(card, stem)
+    given = {name: value.numpy() for name, value in load_tensors(stem).items()}
+    try:
+        heads = {
+            task: Head.restore(system, task, below(given, task))
+            for task in TASKS
+            if task in card.heads
+        }
+        expected = tensors_of(heads).keys()
+        if expected != given.keys():
+            name = sorted(expected ^ given.keys())[0]
+            raise ValueError(f"its tensor {name!r} belongs to nothing the card names")
+        return WindowRecognizer(card, heads, system.view.compute)
+    except (KeyError, ValueError, RuntimeError) as error:
+        what = f"there is no tensor {error}" if isinstance(error, KeyError) else str(error)
+        raise CheckpointError(
+            f"{stem}.safetensors does not fit its card: {what}. Use the card made with the weights."
+        ) from error
+
+
+def _system(card: PapersCard, stem: Path) -> System:
+    """Return a card's system, whose view must be the one that was learnt."""
+    try:
+        system = find_system(card.system)
+    except InputError as error:
+        raise CheckpointError(f"{stem}.json: field system: {error}.") from error
+    if system.not_live is not None:
+        raise CheckpointError(f"{stem}.json: field system: {not_live(system)}")
+    view = system.view
+    wanted: dict[str, tuple[object, object]] = {
+        "view": (card.view, view_of(view)),
+        "window_s": (card.window_s, view.seconds),
+    }
+    for field, (value, expected) in wanted.items():
+        if value != expected:
+            raise CheckpointError(
+                f"{stem}.json: field {field} is {value!r}, but {system.name} has {expected!r} "
+                "here. Export the system again."
+            )
+    hops = card.window_s / card.hop_s
+    frames = card.hop_s * 50
+    if hops < 1 or abs(hops - round(hops)) > 1e-9 or abs(frames - round(frames)) > 1e-9:
+        raise CheckpointError(
+            f"{stem}.json: field hop_s is {card.hop_s!r}; it must be a multiple of 0.02 that "
+            f"divides window_s, {card.window_s!r}."
+        )
+    unlearnt = [task for task in card.heads if task not in system.tasks]
+    if unlearnt:
+        raise CheckpointError(
+            f"{stem}.json: field heads: {system.name} cannot learn {unlearnt[0]}."
+        )
+    return system
+
+
+def not_live(system: System) -> str:
+    """Return a sentence on why a system cannot run live."""
+    return f"{system.name} cannot run live: {system.not_live}."
