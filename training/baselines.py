@@ -34,10 +34,11 @@ MODELS = ("linear", "SVM")
 _INNER_FOLDS = 3
 
 
-def clip_rows(
-    store: Store, clips: Sequence[Clip], *, spread: bool
-) -> dict[str, NDArray[np.float64]]:
-    """Return one row for each clip: the mean of its rows and, with ``spread``, their sd.
+def clip_rows(store: Store, clips: Sequence[Clip]) -> dict[str, NDArray[np.float64]]:
+    """Return the mean of each clip's rows.
+
+    Their sd beside it makes a MusiCNN baseline worse: on the same folds Emotify's mean r falls from
+    .57 to .53 and Grekow's R² from .74 to .71 for arousal, with ridge regressions.
 
     Raises:
         InputError: a clip has no row.
@@ -47,7 +48,7 @@ def clip_rows(
         own = store[clip.key].astype(np.float64)
         if not len(own):
             raise InputError(f"{clip.key} is too short for a baseline: not one whole window")
-        rows[clip.key] = np.concatenate((own.mean(0), own.std(0))) if spread else own.mean(0)
+        rows[clip.key] = own.mean(0)
     return rows
 
 

@@ -106,10 +106,11 @@ def measure(run: Run, out: Path, name: str, bench: Bench) -> Rows:
 def _baselines(run: Run, bench: Bench) -> Rows:
     heard = {
         "hand-made features": clip_rows(
-            cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips, spread=False
+            cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
         ),
         "MusiCNN embedding": clip_rows(
-            cache.teacher_store(run.clips, _teacher(bench), bench.cache), run.clips, spread=True
+            cache.teacher_store(run.clips, _teacher(bench), bench.cache),
+            run.clips,
         ),
     }
     models = {NETWORK: (load_predictions(run), AS_LIVE)}

@@ -59,7 +59,7 @@ def unheard(
     }
     at = [HOP_COLUMNS.index(axis) for axis in AFFECT]
     said = {NETWORK: np.array([hops[clip.key][FIRST_WHOLE_HOP:, at].mean(0) for clip in clips])}
-    rows = clip_rows(own_embeddings, clips, spread=True)
+    rows = clip_rows(own_embeddings, clips)
     heard = np.stack([rows[clip.key] for clip in clips])
     for name, learnt in _learnt(run, run.config.losses.reference).items():
         said[EMBEDDING.format(name)] = _ridge(learnt, embeddings, heard)
@@ -150,7 +150,7 @@ def _ridge(
     learnt: Sequence[tuple[Clip, float, float]], embeddings: Store, heard: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     clips = [clip for clip, _, _ in learnt]
-    rows = clip_rows(embeddings, clips, spread=True)
+    rows = clip_rows(embeddings, clips)
     known = np.stack([rows[clip.key] for clip in clips])
     groups = joined_groups(clips)
     return np.stack(

@@ -16,7 +16,7 @@ from training import __main__ as command_line
 from training.corpora import read_clips
 from training.papers import protocols, records, yakovyna
 from training.papers.command import clips_here, default_split, run_rows
-from training.papers.protocols import LEAKY
+from training.papers.protocols import LEAKY, Protocol
 from training.papers.records import read_records
 from training.papers.registry import SYSTEMS, find_system
 from training.papers.scores import confusion, metrics_of, per_class, score
@@ -42,7 +42,9 @@ Run = Callable[..., list[dict[str, Any]]]
 def run(corpora_root: Path, cache_root: Path, tmp_path: Path) -> Run:
     """Run a system on a made corpus for two steps."""
 
-    def rows(system: System, corpus: str, protocol: str, **changes: Any) -> list[dict[str, Any]]:
+    def rows(
+        system: System, corpus: str, protocol: Protocol, **changes: Any
+    ) -> list[dict[str, Any]]:
         options: dict[str, Any] = {
             "root": corpora_root,
             "records": tmp_path / "papers" / "records",
@@ -177,11 +179,11 @@ def test_the_page_shows_every_row_and_says_why_others_are_missing(
     assert "| 0.947 |" in row
     assert "paper (LEAKY)" in text
     emotify = text[text.index("## emotify") : text.index("## panda4q")]
-    assert f"- model-1, {LEAKY}: not run: `python -m training papers --system model-1" in emotify
+    assert "- model-1: not run, its cost not measured; run it with `python -m training" in emotify
     assert "- accuracy, perfect: 0.700 (0.600 to 0.800), n = 12; made up." in emotify
     panda = text[text.index("## panda4q") : text.index("## grekow")]
-    assert "- yakovyna, grouped: not run: about 1 core minutes at 30 epochs; `python" in panda
-    assert "Ceiling: single answers" in panda
+    assert "- yakovyna: not run, core minutes at 30 epochs: paper (LEAKY) " in panda
+    assert "Single answers of listeners were not published" in panda
     assert f"After 1, 2 steps at most epochs, {row.split(' | ')[3]}" in text
     assert (out / "emotify-yakovyna-learning.png").is_file()
     classes = (out / "classes.md").read_text(encoding="utf-8")

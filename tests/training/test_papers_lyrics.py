@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
 from training import __main__ as command_line
-from training.papers import lyrics
+from training.papers import lyrics, parisi
 from training.papers.parisi import EMOTIONS, WordVectors, read_lines
 from training.papers.system import Effort
 
@@ -44,7 +44,7 @@ def vectors(tmp_path: Path) -> Path:
 def test_words_that_recur_in_other_songs_are_learnt(
     table: Path, vectors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lyrics, "BRANCHES", {"words": lyrics.parisi.fit_words})
+    monkeypatch.setattr(lyrics, "BRANCHES", {"words": parisi.fit_words})
     (words,) = lyrics.judge_lines(
         read_lines(table), WordVectors.read(vectors), Effort(epochs=60), resamples=10
     )
@@ -59,7 +59,7 @@ def test_no_song_is_learnt_from_where_it_is_asked(
 
     def spy(training, *, outputs):  # type: ignore[no-untyped-def]
         learnt.append((set(training.learn.groups), set(training.watch.groups)))
-        return lyrics.parisi.fit_words(training, outputs=outputs)
+        return parisi.fit_words(training, outputs=outputs)
 
     monkeypatch.setattr(lyrics, "BRANCHES", {"words": spy})
     lyrics.judge_lines(read_lines(table), WordVectors.read(vectors), Effort(epochs=1), resamples=10)

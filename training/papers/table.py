@@ -24,8 +24,8 @@ _COLUMNS = (
     "its protocol (LEAKY), segments",
     "grouped, segments",
     "grouped, clips",
-    "baseline, segments / clips",
-    "n segments / clips",
+    "their baselines",
+    "their n",
     "epochs",
     "parameters",
     "training, CPU s",
@@ -51,10 +51,11 @@ In brackets: 95 % interval by bootstrap over groups. Baseline: the commonest cla
 rating, of what was learnt from. A clip's answer is the mean over its segments. What a paper prints
 was measured on its own copy of the corpus that is named; a part of each corpus is not here.
 
-Two numbers in a cell stand for the LEAKY row and the grouped one. Epochs are those that could be
-afforded, not those of a paper: `--epochs` repeats a row as it is. Training is the processor time of
-all fits of a row, on one thread; so is the time for a second of sound, features and answer
-together, one segment at a time.
+Baselines and n stand in the order of the three columns before them; of two epochs, parameters and
+training times the first is that of the LEAKY row. Epochs are those that could be afforded, not
+those of a paper: `--epochs` repeats a row as it is. Training is the processor time of all fits of a
+row, on one thread; so is the time for a second of sound, features and answer together, one segment
+at a time.
 """
 
 _GAP = """\
@@ -85,6 +86,10 @@ commonest class {baseline:.3f}). On the part that it watches while it learns:
 
 ![accuracy on the watched part]({plot})
 """
+
+_TAGS = """\
+Valence and arousal of 4Q are mean word norms of a clip's tags, a scale of their own. R² counts a
+difference of scale as error, r does not."""
 
 _IMPOSSIBLE = """\
 ## Printed figures that cannot be, or are not what they seem
@@ -210,7 +215,7 @@ def _cnn_lstm(records: Records, out: Path) -> Iterator[str]:
     verdict = (
         "that is the printed figure or more."
         if points <= 0
-        else f"that is {points:.1f} points below the printed figure."
+        else f"that is {points:.1f} points below the printed figure. {_rise(leaky['curve'])}"
     )
     yield _CNN_LSTM.format(
         printed=printed,
@@ -224,6 +229,17 @@ def _cnn_lstm(records: Records, out: Path) -> Iterator[str]:
         baseline=after["baseline"],
         plot=f"{out.name}/{plot.name}",
     )
+
+
+def _rise(curve: Sequence[Mapping[str, float | None]]) -> str:
+    """Return whether a network was still getting better when its epochs were over."""
+    watched = [epoch.get("watched accuracy") for epoch in curve]
+    before, last = (watched[-4], watched[-1]) if len(watched) > 3 else (None, None)
+    if before is None or last is None:
+        return ""
+    gain = 100 * (last - before)
+    text = f"On the part that it watches, the last three epochs changed it by {gain:+.1f} points"
+    return f"{text}: it had not done learning." if gain > 1 else f"{text}."
 
 
 def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
@@ -245,13 +261,24 @@ def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
                 f"{', '.join(sorted(tasks)) or 'none of these'}."
             )
             continue
-        for name, record in (("paper", leaky), ("grouped", honest)):
-            if record is None:
-                missing.append(_not_run(system, corpus, name, clips, records))
-    for record in records:
-        if record["asked"]["system"] == STREAMING and record["asked"]["corpus"] == corpus:
-            yield from _streaming(record)
+        lacking = [
+            names
+            for names, record in ((("paper", LEAKY), leaky), (("grouped", "grouped"), honest))
+            if record is None
+        ]
+        if lacking:
+            missing.append(_not_run(system, corpus, lacking, clips, records))
+    own = [
+        record
+        for record in records
+        if record["asked"]["system"] == STREAMING and record["asked"]["corpus"] == corpus
+    ]
+    for record in own:
+        yield from _streaming(record)
     yield ""
+    if corpus == "panda4q" and any(record["asked"]["task"] == "affect" for record in own):
+        yield _TAGS
+        yield ""
     if missing:
         yield "Rows that are missing:"
         yield ""
@@ -263,36 +290,58 @@ def _tasks(clips: Sequence[Clip]) -> set[Task]:
     return {task for task in TASKS if any(target(clip, task) is not None for clip in clips)}
 
 
-def _not_run(system: System, corpus: str, protocol: str, clips: Clips, records: Records) -> str:
-    """Return that a row was not run, and what it costs by the system's row on another corpus."""
-    asked = LEAKY if protocol == "paper" else protocol
-    command = f"`python -m training papers --system {system.name} --corpus {corpus}"
+def _not_run(
+    system: System,
+    corpus: str,
+    protocols: Sequence[tuple[str, str]],
+    clips: Clips,
+    records: Records,
+) -> str:
+    """Return that rows were not run, and what each costs by the system's row on another corpus.
+
+    Args:
+        system: which.
+        corpus: where it was not run.
+        protocols: as the command line calls them, and as records do.
+        clips: of every corpus that is here.
+        records: all there are.
+    """
+    costs = []
+    for _, asked in protocols:
+        minutes = _core_minutes(system, corpus, asked, clips, records)
+        if minutes is not None:
+            costs.append(f"{asked} about {minutes:.0f}" if minutes >= 1 else f"{asked} less than 1")
+    length = f" at {system.epochs} epochs" if system.epochs else ""
+    told = f", core minutes{length}: {', '.join(costs)}" if costs else ", its cost not measured"
+    command = f"python -m training papers --system {system.name} --corpus {corpus}"
+    option = f" --protocol {protocols[0][0]}" if len(protocols) == 1 else ""
+    which = f" ({protocols[0][1]})" if len(protocols) == 1 else ""
+    return f"- {system.name}{which}: not run{told}; run it with `{command}{option}`."
+
+
+def _core_minutes(
+    system: System, corpus: str, protocol: str, clips: Clips, records: Records
+) -> float | None:
+    """Return what a row would cost, from the same system's on another corpus; None without one."""
     segments = {
         name: sum(segments_in(clip.seconds, system.view) for clip in own)
         for name, own in clips.items()
     }
-    others = (
-        record
-        for record in records
-        if record["asked"]["system"] == system.name
-        and record["asked"]["protocol"] == asked
-        and segments.get(record["asked"]["corpus"])
-    )
-    other = next(others, None)
-    about = ""
-    if other is not None:
-        share = segments[corpus] / segments[other["asked"]["corpus"]]
-        epochs = system.epochs / other["asked"]["epochs"] if system.epochs else 1
-        heard = segments[corpus] * system.view.hop_s * other["cpu_ms_per_second"] / 1000
-        minutes = (heard + other["fit_cpu_seconds"] * share * epochs) / 60
-        about = f"about {max(1, round(minutes))} core minutes at {system.epochs} epochs; "
-    return f"- {system.name}, {asked}: not run: {about}{command} --protocol {protocol}`."
+    for record in records:
+        asked = record["asked"]
+        known = asked["system"] == system.name and asked["protocol"] == protocol
+        if known and segments.get(asked["corpus"]):
+            share = segments[corpus] / segments[asked["corpus"]]
+            longer = system.epochs / asked["epochs"] if system.epochs else 1
+            heard = segments[corpus] * system.view.hop_s * record["cpu_ms_per_second"] / 1000
+            return float(heard + record["fit_cpu_seconds"] * share * longer) / 60
+    return None
 
 
 def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not rows:
-        yield "Ceiling: single answers of listeners were not published; what they leave to be "
-        yield "reached is unknown."
+        yield "Single answers of listeners were not published: what they leave to be reached is"
+        yield "unknown."
         yield ""
         return
     yield "What the labels leave to be reached:"
@@ -304,7 +353,8 @@ def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield (
             "Two halves: random halves of a song's listeners name the same item, which is too low "
             "for a ceiling, half a panel being less sure than a whole one. Perfect: a panel drawn "
-            "anew from the same answers names the item of the whole panel, which is too high."
+            "anew from the same answers names the item of the whole panel, which is too high. An "
+            "accuracy above that tells of the division of the data, not of music."
         )
     yield ""
 
@@ -368,18 +418,14 @@ def _rows(
             None if each is None else _metric(each, metric, unit)
             for each, unit in ((leaky, "segments"), (honest, "segments"), (honest, "clips"))
         )
-        judged = [each for each in (of_paper, segments, clips) if each is not None]
+        judged = (of_paper, segments, clips)
         cells = (
             system.name,
             metric,
             _printed(system, corpus, metric),
-            _value(of_paper),
-            _value(segments),
-            _value(clips),
-            _each(
-                "–" if each["baseline"] is None else f"{each['baseline']:.3f}" for each in judged
-            ),
-            _each(str(each["n"]) for each in judged),
+            *(_value(each) for each in judged),
+            " / ".join(_baseline(each) for each in judged),
+            " / ".join("–" if each is None else str(each["n"]) for each in judged),
             _each(_effort(each) for each in there),
             _each(_spaced(each["parameters"]) for each in there),
             _each(f"{each['fit_cpu_seconds']:.0f}" for each in there),
@@ -394,6 +440,10 @@ def _each(texts: Iterable[str]) -> str:
     return " / ".join(text for text, _ in groupby(texts))
 
 
+def _baseline(row: Mapping[str, Any] | None) -> str:
+    return "–" if row is None or row["baseline"] is None else f"{row['baseline']:.3f}"
+
+
 def _streaming(record: Mapping[str, Any]) -> Iterator[str]:
     task = record["asked"]["task"]
     for metric in HEADLINES[task]:
@@ -405,8 +455,8 @@ def _streaming(record: Mapping[str, Any]) -> Iterator[str]:
             "–",
             "–",
             _value(clips),
-            "–" if clips["baseline"] is None else f"{clips['baseline']:.3f}",
-            str(clips["n"]),
+            f"– / – / {_baseline(clips)}",
+            f"– / – / {clips['n']}",
             str(record["asked"]["epochs"]),
             _spaced(record["parameters"]),
             "–",
