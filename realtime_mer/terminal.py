@@ -71,7 +71,7 @@ class Tally:
         """Return what is printed at the end of a session, one statement a line."""
         last = self._last
         if last is None:
-            return ["no estimate: less than 0.1 s of sound was heard"]
+            return ["no estimate: less than one hop of sound was heard"]
         mean = self._music if self._music.count else self._all
         of = "music" if self._music.count else "all hops, none was music"
         mood, hits = mean.moods.most_common(1)[0]

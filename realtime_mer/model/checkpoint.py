@@ -184,8 +184,8 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
     kind = load_card(stem, CardKind).architecture
     if kind != CNN_LSTM:
         raise CheckpointError(
-            f"{_card(stem)}: field architecture is {kind!r}, and here it must be {CNN_LSTM!r}; "
-            "load_recognizer takes checkpoints of every kind."
+            f"{_card(stem)}: field architecture is {kind!r}, and this needs a {CNN_LSTM!r}. "
+            "Sessions, analyze, annotate and load_recognizer take every kind."
         )
     card = load_card(stem, Card)
     _check_card(card, _card(stem))

@@ -176,7 +176,7 @@ class WindowRecognizer:
         self.sample_rate = int(card.view["sample_rate"])
         self.hop_samples = round(card.hop_s * self.sample_rate)
         self.window_samples = round(card.window_s * self.sample_rate)
-        self._heads = heads
+        self.heads = heads
         self._compute = compute
         # For displays alone, in the frames of the streaming model: 20 ms, which divide the hop.
         self._picture = LogMel(picture_config(self.sample_rate))
@@ -256,14 +256,14 @@ class WindowRecognizer:
         arrays = {
             name: np.stack([each[name] for each in made], dtype=np.float32) for name in made[0]
         }
-        said = {task: head.said(arrays) for task, head in self._heads.items()}
+        said = {task: head.said(arrays) for task, head in self.heads.items()}
         prior = self.card.calibration
         numbers = _neutral(prior, len(made))
         if "quadrants" in said:
             numbers |= {"quadrants": said["quadrants"], **_implied(said["quadrants"], prior)}
         if "affect" in said:
             numbers |= _rated(said["affect"], self.card.heads["affect"].affect_sd)
-        if "gems" in said and (shares := self._heads["gems"].shares) is not None:
+        if "gems" in said and (shares := self.heads["gems"].shares) is not None:
             numbers["gems"] = said["gems"] @ shares
         return numbers
 
