@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
 from realtime_mer import recognizer as product
 from realtime_mer.emotion import GEMS
@@ -21,6 +23,10 @@ from realtime_mer.model.checkpoint import Calibration, save_files
 from realtime_mer.recognizer import Recognizer, load_recognizer
 from realtime_mer.stream import EmotionStream
 from tests.networks import random_checkpoint
+from training import __main__ as command_line
+from training.corpora import read_clips
+from training.papers.command import default_split
+from training.papers.export import export
 from training.papers.live import (
     Head,
     HeadCard,
@@ -29,6 +35,7 @@ from training.papers.live import (
     tensors_of,
     view_of,
 )
+from training.papers.records import run_row
 from training.papers.registry import SYSTEMS, find_system
 from training.papers.system import Arrays, Effort, Part, System, Task, Training, labels_of
 
@@ -120,6 +127,72 @@ def change_card(stem: Path, **fields: Any) -> None:
 def noise(recognizer: WindowRecognizer, seconds: float, *, batch: int = 1) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return 0.1 * torch.randn(batch, round(seconds * recognizer.sample_rate), generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "of one system"),
+        (["--system", "svm", "--system", "cnn"], "of one system"),
+        (["--system", "orjesek"], "orjesek cannot run live: the backward half"),
+        (["--system", "yakovyna", "--corpus", "grekov"], "unknown corpus 'grekov'"),
+    ],
+)
+def test_an_export_that_cannot_be_made_is_refused_before_anything_is_learnt(
+    corpora_root: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    options = ["--export", str(tmp_path / "new" / "some"), "--data", str(corpora_root)]
+    result = CliRunner().invoke(command_line.app, ["papers", *arguments, *options])
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not list(tmp_path.glob("**/some*"))
+
+
+def test_an_export_into_a_file_s_place_is_refused(corpora_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    options = ["--export", str(tmp_path / "file" / "some"), "--data", str(corpora_root)]
+    result = CliRunner().invoke(command_line.app, ["papers", "--system", "svm", *options])
+    assert isinstance(result.exception, InputError)
+    assert "cannot be written" in str(result.exception)
+
+
+def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_other(
+    corpora_root: Path, cache_root: Path, tmp_path: Path
+) -> None:
+    system = find_system("parisi")
+    system = replace(system, tasks=("affect",))
+    clips = read_clips(corpora_root, ["grekow"])
+    effort = Effort(epochs=1, most_steps=2)
+    split = default_split(corpora_root, clips)
+    places = {"folder": tmp_path, "cache": cache_root}
+    record = run_row(system, clips, "grouped", split, effort, resamples=5, **places)
+    assert record is not None
+
+    def exported(effort: Effort) -> PapersCard:
+        return export(
+            system,
+            {"grekow": clips},
+            tmp_path / "some",
+            effort=effort,
+            records=tmp_path,
+            cache=cache_root,
+        )
+
+    card = exported(effort)
+    assert [row["value"] for row in card.metrics] == [row["value"] for row in record["metrics"]]
+    assert {row["protocol"].split(":")[0] for row in card.metrics} == {"grouped"}
+    assert all({"n", "baseline", "low", "high"} <= row.keys() for row in card.metrics)
+    errors = [
+        np.array(said) - (clip.valence, clip.arousal)
+        for clip in clips
+        for said in record["predictions"][clip.id]
+    ]
+    assert card.heads["affect"].affect_sd == pytest.approx(np.sqrt(np.mean(np.square(errors), 0)))
+    other = exported(replace(effort, most_steps=1))
+    assert other.metrics == []
+    prior = other.calibration
+    assert other.heads["affect"].affect_sd == (prior.prior_valence_sd, prior.prior_arousal_sd)
+    assert prior.prior_valence_sd == pytest.approx(0.6)
 
 
 # -- what comes back -------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from realtime_mer.cli import app as realtime_mer
-from realtime_mer.errors import CheckpointError
 from realtime_mer.recognizer import load_recognizer
 from training import __main__ as command_line
 from training.papers.live import WindowRecognizer
@@ -96,19 +95,3 @@ def test_it_runs_in_a_live_session(stem: Path, tmp_path: Path) -> None:
     assert len(estimates) == round(4 / load_recognizer(stem, "cpu").card.hop_s)
     for estimate in estimates:
         assert np.isclose(sum(estimate["quadrants"].values()), 1, atol=1e-3)
-
-
-def test_a_system_that_hears_backwards_says_why_it_cannot_run_live(
-    corpora_root: Path, tmp_path: Path
-) -> None:
-    told = _export("orjesek", tmp_path / "x", corpora_root, tmp_path / "cache")
-    assert "cannot run live" in told
-    assert not list(tmp_path.glob("x.*"))
-
-
-def test_a_kind_that_is_not_installed_is_told_by_name(stem: Path, tmp_path: Path) -> None:
-    card = json.loads(stem.with_suffix(".json").read_text())
-    (tmp_path / "odd.json").write_text(json.dumps(card | {"architecture": "oddity"}))
-    (tmp_path / "odd.safetensors").write_bytes(stem.with_suffix(".safetensors").read_bytes())
-    with pytest.raises(CheckpointError, match="oddity"):
-        load_recognizer(tmp_path / "odd")

@@ -160,13 +160,18 @@ def export_system(
     """Fit one system on every clip and write a checkpoint that runs live.
 
     Raises:
-        InputError: not one system is named, it cannot run live, or a corpus is not there.
+        InputError: not one system is named, it cannot run live, a corpus is not there, or the
+            folder cannot be made.
     """
     if len(systems) != 1:
         raise InputError("--export makes a checkpoint of one system; name it by one --system")
     system = find_system(systems[0])
     if system.not_live is not None:
         raise InputError(not_live(system))
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)  # before hours of learning, not after
+    except OSError as error:
+        raise InputError(f"--export {stem} cannot be written: {error.strerror}") from error
     root = data_root(data)
     here = corpora_here(root)
     names = corpora or [name for name in PREFERRED.values() if name in here]
