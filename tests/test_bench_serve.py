@@ -14,7 +14,8 @@ def test_every_estimate_reaches_every_reader_and_its_latency_is_measured() -> No
     assert load.delivered == 1.0
     assert load.latency_ms.shape == (5 * 20,)
     assert (load.latency_ms > 0).all()
-    assert load.cpu > 0
+    # Counted in ticks of 10 ms: a load as small as this one may take none.
+    assert 0 <= load.cpu < 2
     assert load.rss_mb > 10
 
 
