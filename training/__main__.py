@@ -1,8 +1,9 @@
-"""``python -m training``: list and render corpora, fetch music, train, evaluate, report, export."""
+"""``python -m training``: from a folder of corpora to a checkpoint and a report on it."""
 
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,53 +15,106 @@ from rich.table import Table
 
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.recognizer import Recognizer
-from training import cache, music, not_music
-from training.calibration import calibrate
-from training.compare import compare
-from training.corpora import data_root, read_clips
-from training.corpora.listing import survey, tables
-from training.corpora.midi import rendered, sound_fonts
-from training.evaluate import evaluate, predict, save_predictions
-from training.export import export
-from training.files import write_json
-from training.material import gather
-from training.measure import PARTS, Bench, evaluated, fingerprint, measure, measured
-from training.papers import command as papers
-from training.report import write_report
-from training.run import SHARED, Run, audio_hash, open_run
-from training.train import train_part
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+try:
+    from training import cache, music, not_music
+    from training.calibration import calibrate
+    from training.compare import compare
+    from training.corpora import data_root, read_clips
+    from training.corpora.listing import survey, tables
+    from training.corpora.midi import rendered, sound_fonts
+    from training.evaluate import evaluate, fingerprint, judged, predict, save_predictions
+    from training.export import export
+    from training.files import write_json
+    from training.material import gather
+    from training.measure import PARTS, UNHEARD_S, Bench, measure, measured, teacher_arrays
+    from training.papers import command as papers
+    from training.processes import joined
+    from training.report import write_report
+    from training.run import SHARED, Run, audio_hash, open_run
+    from training.splits import counted, kept_split, read_split
+    from training.train import train_part
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith(("training", "realtime_mer")):
+        raise
+    sys.exit(
+        f"error: {error.name} is not installed. Training needs more than running: "
+        "pip install 'realtime-mer[train]' (in a checkout: pip install -e '.[train]')"
+    )
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Make a checkpoint: corpora, then train, evaluate, report, export. docs/training.md tells "
+    "all; the folder of the corpora is named by --data or by REALTIME_MER_DATA.",
+)
+
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the corpora [REALTIME_MER_DATA].")
+    Path | None, typer.Option("--data", help="Folder of the corpora (else REALTIME_MER_DATA).")
 ]
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder.")]
 SoundFonts = Annotated[
     list[str] | None,
-    typer.Option("--sound-font", help="Render with this one, TimGM6mb say [every one installed]."),
+    typer.Option("--sound-font", help="Render with this one, TimGM6mb say (else with every one)."),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Processor threads.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes that render and compute features.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the report.")]
 Teacher = Annotated[
-    Path | None, typer.Option(help="The teacher's arrays [DATA/teachers/msd_musicnn.npz].")
+    Path | None, typer.Option(help="The teacher's arrays (else DATA/teachers/msd_musicnn.npz).")
 ]
 Resamples = Annotated[int, typer.Option(min=1, help="Draws behind an interval.")]
+Json = Annotated[bool, typer.Option("--json", help="Nothing but JSON, for programs.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is computed once.")]
 
 
 @app.command()
-def corpora(
-    data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Nothing but JSON.")] = False,
-) -> None:
+def corpora(data: Data = None, as_json: Json = False) -> None:
     """List the corpora that are found, with counts, hours, labels, licences and what is missing."""
-    content = survey(data_root(data))
+    with Console(stderr=True).status("counting"):
+        content = survey(data_root(data))
     if as_json:
-        print(json.dumps(content, indent=1, allow_nan=False))
+        _print_json(content)
         return
     for table in tables(content):
         Console().print(table)
+
+
+@app.command()
+def splits(
+    file: Annotated[Path, typer.Argument(help="Where the split lies, or is to lie (JSON).")],
+    data: Data = None,
+    corpus: Annotated[list[str] | None, typer.Option(help="Only of this corpus.")] = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Of a new split (else 5).")] = None,
+    seed: Annotated[int, typer.Option(help="Of a new split.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Draw grouped folds into a new file, or check those that lie there against the corpora.
+
+    A file that is there is never drawn again: one that was edited, that does not fit the clips or
+    that has a group on both sides is refused. Laid into a new run folder as split.json, train uses
+    it.
+    """
+    clips = read_clips(data_root(data), corpus or [])
+    new = not file.exists()
+    asked = folds or (5 if new else read_split(file, clips).folds)
+    split = kept_split(file, clips, folds=asked, seed=seed)
+    rows = counted(split, clips)
+    if as_json:
+        _print_json({"file": str(file), "drawn": new, "hash": split.hash, "folds": rows})
+        return
+    names = sorted({clip.corpus for clip in clips})
+    table = Table("held out by fold", "clips", "groups", *names)
+    for row in rows:
+        counts = (str(row["by_corpus"].get(name, 0)) for name in names)
+        table.add_row(str(row["fold"]), str(row["clips"]), str(row["groups"]), *counts)
+    Console().print(table)
+    Console().print(
+        f"{'wrote' if new else 'checked'} {file}: no group is on both sides", soft_wrap=True
+    )
 
 
 @app.command()
@@ -82,7 +136,7 @@ def fetch_music_command(
     package: Annotated[
         list[str] | None, typer.Argument(help="Packages; none means twelve, 2 GB.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where to [the cache].")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to (else the cache).")] = None,
     most_gb: Annotated[float, typer.Option(min=0, help="Never take more of the disc.")] = 4.0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
 ) -> None:
@@ -120,53 +174,69 @@ def fetch_music_command(
 @app.command()
 def train(
     run: RunFolder,
-    config: Annotated[Path | None, typer.Option(help="Settings; for a new run folder.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings, of a new run; see training/configs.")
+    ] = None,
     data: Data = None,
     part: Annotated[
         list[str] | None, typer.Option(help="Only this part: fold-0 ... or all (the refit).")
     ] = None,
     teacher: Teacher = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: CUDA where it is.")] = "auto",
+    jobs: Jobs = 1,
     threads: Threads = 1,
     cache_folder: Cache = None,
 ) -> None:
-    """Train every fold and the refit, or some parts; a killed training goes on where it was."""
+    """Train every fold and the refit, or some parts; a killed training goes on where it was.
+
+    Several processes train together: torchrun --nproc-per-node 2 -m -- training train --run …
+    """
     torch.set_num_threads(threads)
     root = data_root(data)
-    opened = open_run(run, read_clips(root), config)
     place = cache_folder or cache.cache_folder()
-    arrays = None
-    if opened.config.losses.teacher > 0:
-        arrays = teacher or root / "teachers" / "msd_musicnn.npz"
-        opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
-    material = gather(opened, root, place, arrays)
-    shared = opened.folder / SHARED if opened.config.shared_epochs else None
-    for name in part or opened.parts:
-        train_part(
-            material.run.training_clips(name),
-            material.features,
-            material.teacher,
-            opened.config,
-            opened.folder / name,
-            stream_key=opened.parts.index(name),
-            labelled=name != SHARED,
-            start=shared if name != SHARED else None,
-        )
+    with joined(device) as world:
+        with world.in_turn():
+            opened = open_run(run, read_clips(root), config)
+            arrays = None
+            if opened.config.losses.teacher > 0:
+                arrays = teacher_arrays(teacher or root / "teachers" / "msd_musicnn.npz")
+                opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
+            material = gather(opened, root, place, arrays, jobs=jobs)
+            opened.record(device=world.device.type, processes=world.size)
+        shared = opened.folder / SHARED if opened.config.shared_epochs else None
+        for name in part or opened.parts:
+            train_part(
+                material.run.training_clips(name),
+                material.features,
+                material.teacher,
+                opened.config,
+                opened.folder / name,
+                stream_key=opened.parts.index(name),
+                labelled=name != SHARED,
+                start=shared if name != SHARED else None,
+                changed=material.changed,
+                world=world,
+            )
 
 
 @app.command(name="evaluate")
 def evaluate_command(
     run: RunFolder,
     data: Data = None,
-    fold: Annotated[list[int] | None, typer.Option(help="Only these folds.")] = None,
+    fold: Annotated[list[int] | None, typer.Option(min=0, help="Only this fold.")] = None,
     resamples: Resamples = 1000,
     threads: Threads = 1,
     cache_folder: Cache = None,
+    as_json: Json = False,
 ) -> None:
     """Judge the folds by the songs they held out; write predictions.npz and report.json."""
     torch.set_num_threads(threads)
     opened = open_run(run, read_clips(data_root(data)), None)
     folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
     report = _evaluate(opened, cache_folder or cache.cache_folder(), folds, resamples)
+    if as_json:
+        _print_json(report)
+        return
     table = Table("data", "metric", "value", "95 %", "baseline", "n")
     for row in report["metrics"]:
         value, low, high, baseline = (
@@ -176,7 +246,12 @@ def evaluate_command(
         interval = f"{low} … {high}"
         table.add_row(row["data"], row["metric"], value, interval, baseline, str(row["n"]))
     Console().print(table)
-    Console().print_json(json.dumps(report["calibration"]))
+    covered = Table("share of ratings inside", *(levels := ("50%", "90%")))
+    for name, shares in report["calibration"]["coverage"].items():
+        covered.add_row(name.replace("_", " "), *(f"{shares[level]:.3f}" for level in levels))
+    if covered.rows:
+        Console().print(covered)
+    Console().print(f"wrote {opened.folder / 'report.json'} and predictions.npz", soft_wrap=True)
 
 
 @app.command(name="report")
@@ -185,16 +260,23 @@ def report_command(
     out: Out,
     data: Data = None,
     part: Annotated[
-        list[str] | None, typer.Option(help="Measure only this part, again [what is missing].")
+        list[str] | None, typer.Option(help="Measure only this part, again (else what is missing).")
     ] = None,
     left_out: Annotated[
         list[Path] | None,
         typer.Option(help="A run that left a corpus out, to be judged by that corpus."),
     ] = None,
+    tried: Annotated[
+        list[Path] | None,
+        typer.Option(help="An evaluated run of the same folds that was tried, to be told of."),
+    ] = None,
     sound_font: SoundFonts = None,
+    unheard_s: Annotated[
+        int, typer.Option(min=6, help="Seconds heard of each piece of a corpus never trained on.")
+    ] = UNHEARD_S,
     teacher: Teacher = None,
     resamples: Resamples = 1000,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 1,
+    jobs: Jobs = 1,
     threads: Threads = 1,
     cache_folder: Cache = None,
 ) -> None:
@@ -210,14 +292,16 @@ def report_command(
     for name in part or ():
         if name not in PARTS:
             raise InputError(f"no part {name!r} of a report; parts are {', '.join(PARTS)}")
-    if not evaluated(opened):
+    if not _evaluated(opened):
         _evaluate(opened, place, list(range(opened.split.folds)), resamples)
     bench = Bench(
         root=root,
         cache=place,
         teacher=teacher or root / "teachers" / "msd_musicnn.npz",
         fonts=_fonts(sound_font),
+        unheard_s=unheard_s,
         left_out=[open_run(folder, clips, None) for folder in left_out or ()],
+        tried=[open_run(folder, clips, None) for folder in tried or ()],
         jobs=jobs,
         resamples=resamples,
     )
@@ -225,8 +309,10 @@ def report_command(
     missing = [
         name
         for name in PARTS
-        # What a run that left a corpus out adds may not be among what lies there.
-        if measured(opened, out, name) is None or (name == "unheard" and left_out)
+        # What a run that is named adds may not be among what lies there.
+        if measured(opened, out, name) is None
+        or (name == "unheard" and left_out)
+        or (name == "tried" and tried)
     ]
     for name in part or missing:
         Console().print(f"measuring: {name}")
@@ -243,7 +329,9 @@ def report_command(
 @app.command(name="compare")
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluated on the same folds.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Markdown file [print it].")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Markdown file (else print it).")
+    ] = None,
     data: Data = None,
     resamples: Resamples = 1000,
 ) -> None:
@@ -272,11 +360,11 @@ def export_command(
 @app.command(name="papers")
 def papers_command(
     system: Annotated[
-        list[str] | None, typer.Option(help="Only this system, see --list [every one].")
+        list[str] | None, typer.Option(help="Only this system, see --list (else every one).")
     ] = None,
     corpus: Annotated[
         list[str] | None,
-        typer.Option(help="Only this corpus: emotify, 4q, grekow, ... [every one with sound]."),
+        typer.Option(help="Only this corpus: emotify, 4q, grekow, ... (else all with sound)."),
     ] = None,
     protocol: Annotated[
         str, typer.Option(help="paper (LEAKY), grouped (songs and artists kept together) or both.")
@@ -353,10 +441,14 @@ def papers_command(
 @app.command(name="not-music")
 def not_music_command(
     model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "default",
+    as_json: Json = False,
 ) -> None:
     """Tell what a checkpoint says of noise and speech, which are not music."""
     torch.set_num_threads(1)
     recognizer = Recognizer.load(model, device="cpu")
+    if as_json:
+        _print_json({"model": model, "sounds": not_music.false_emotions(recognizer)})
+        return
     table = Table("sound", "valence", "arousal", "false emotions", "likeliest quadrant")
     for sound, samples in not_music.sounds(recognizer.sample_rate):
         said = not_music.judge(recognizer, sound, samples)
@@ -384,7 +476,13 @@ def _fonts(names: list[str] | None) -> list[Path] | None:
 
 
 def _evaluate(run: Run, place: Path, folds: list[int], resamples: int) -> dict[str, Any]:
-    """Judge folds by the songs they held out, and write ``predictions.npz`` and ``report.json``."""
+    """Judge folds by the songs they held out, and write ``predictions.npz`` and ``report.json``.
+
+    Raises:
+        InputError: there is no such fold, or it is not trained.
+    """
+    if folds[-1] >= run.split.folds:
+        raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
     features = cache.feature_store(run.clips, run.config.features, place)
     predictions = predict(run, features, folds)
     save_predictions(predictions, run.folder / "predictions.npz")
@@ -399,6 +497,18 @@ def _evaluate(run: Run, place: Path, folds: list[int], resamples: int) -> dict[s
     return report
 
 
+def _evaluated(run: Run) -> bool:
+    try:
+        judged(run)
+    except InputError:
+        return False
+    return (run.folder / "predictions.npz").is_file()
+
+
+def _print_json(content: Mapping[str, Any]) -> None:
+    print(json.dumps(content, indent=1, allow_nan=False))
+
+
 def main() -> None:
     """Run the command line; an expected error is one line and exit status 1."""
     try:
@@ -406,6 +516,13 @@ def main() -> None:
     except RealtimeMerError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"error: {error}: see that there is room and access", file=sys.stderr)
+        sys.exit(1)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            print("stopped: what was finished is kept", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 Each is one array for a corpus, half precision, memory-mapped, in a folder outside the repository
 that is named by a hash of everything it depends on: settings and the bytes of every audio file.
+What a killed computation got through, clip by clip, is not computed again.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +166,12 @@ def hand_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> Store:
 
 
 def teacher_store(
-    clips: Sequence[Clip], weights: Path, folder: Path, *, longest_s: int | None = None
+    clips: Sequence[Clip],
+    weights: Path,
+    folder: Path,
+    *,
+    longest_s: int | None = None,
+    jobs: int = 1,
 ) -> Store:
     """Return the teacher's embedding of every whole window of every clip, one each 2 s.
 
@@ -175,30 +182,39 @@ def teacher_store(
         weights: the teacher's arrays, an ``.npz`` file.
         folder: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
+        jobs: processes that compute side by side.
     """
-    network = teacher.MusiCNN(np.load(weights)).eval()
     rate = FeatureConfig().sample_rate
-
-    def compute(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Not load_audio's own resampler: that is made for short delay, this one for quality.
-        sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
-        window = 3 * teacher.SAMPLE_RATE
-        starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
-        if not starts:
-            return np.empty((0, teacher.EMBEDDING), np.float32)
-        windows = np.stack([sound[at : at + window] for at in starts])
-        with torch.inference_mode():
-            mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
-            # Half precision is what the rows are kept in anyway, and half the time.
-            with torch.autocast("cpu", torch.bfloat16):
-                parts = [network(mel[at : at + 8]) for at in range(0, len(mel), 8)]
-            embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
-        return embeddings
-
-    settings = hashlib.sha256(weights.read_bytes()).hexdigest()
     return _store(
-        clips, folder, "teacher", settings, rate, teacher.EMBEDDING, compute, longest_s=longest_s
+        clips,
+        folder,
+        "teacher",
+        hashlib.sha256(weights.read_bytes()).hexdigest(),
+        rate,
+        teacher.EMBEDDING,
+        partial(_embeddings, teacher.MusiCNN(np.load(weights)).eval(), rate),
+        longest_s=longest_s,
+        jobs=jobs,
     )
+
+
+def _embeddings(
+    network: teacher.MusiCNN, rate: int, samples: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    # Not load_audio's own resampler: that is made for short delay, this one for quality.
+    sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
+    window = 3 * teacher.SAMPLE_RATE
+    starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
+    if not starts:
+        return np.empty((0, teacher.EMBEDDING), np.float32)
+    windows = np.stack([sound[at : at + window] for at in starts])
+    with torch.inference_mode():
+        mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
+        # Half precision is what the rows are kept in anyway, and half the time.
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = [network(mel[at : at + 8]) for at in range(0, len(mel), 8)]
+        embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
+    return embeddings
 
 
 def _store(
@@ -225,12 +241,19 @@ def _store(
         place = folder / f"{name}-{corpus}-{digest.hexdigest()[:16]}"
         if not place.with_suffix(".json").is_file():
             read = partial(_rows, compute, sample_rate, longest_s)
-            _compute(chosen, place, width, read, jobs)
+            parts = {
+                key: folder / "parts" / f"{_digest(name, settings, own[key])}.npy" for key in own
+            }
+            _compute(chosen, place, parts, width, read, jobs)
         rows.append(np.load(place.with_suffix(".npy"), mmap_mode="r"))
         table = json.loads(place.with_suffix(".json").read_text())
         spans |= {key: (part, start, stop) for key, (start, stop) in table.items()}
         hashes |= own
     return Store(tuple(rows), spans, hashes)
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:20]
 
 
 def _rows(
@@ -247,30 +270,41 @@ def side_by_side(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
         return
     # Forking a process whose libraries have threads can lock it up.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    # Each with one thread, or they are in one another's way.
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
         yield pool.map
 
 
 def _compute(
     clips: Sequence[Clip],
     place: Path,
+    parts: Mapping[str, Path],
     width: int,
     read: Callable[[Path], NDArray[np.float16]],
     jobs: int,
 ) -> None:
-    parts: list[NDArray[np.float16]] = [np.empty((0, width), np.float16)]
-    table: dict[str, tuple[int, int]] = {}
-    start = 0
+    """Write all clips' rows and their table, keeping each clip's in ``parts`` until then."""
+    (place.parent / "parts").mkdir(parents=True, exist_ok=True)
+    made = {clip.key: np.load(parts[clip.key]) for clip in clips if parts[clip.key].is_file()}
+    missing = [clip for clip in clips if clip.key not in made]
     with side_by_side(jobs) as mapping:
-        results = mapping(read, [clip.path for clip in clips])
+        results = mapping(read, [clip.path for clip in missing])
         for clip, rows in zip(
-            clips, track(results, description=place.name, total=len(clips)), strict=True
+            missing, track(results, description=place.name, total=len(missing)), strict=True
         ):
-            parts.append(rows)
-            table[clip.key] = (start, start + len(rows))
-            start += len(rows)
-    place.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(parts[clip.key]) as path:
+                np.save(path, rows)
+            made[clip.key] = rows
     with replacing(place.with_suffix(".npy")) as path:
-        np.save(path, np.concatenate(parts))
+        empty = np.empty((0, width), np.float16)
+        np.save(path, np.concatenate([empty, *(made[clip.key] for clip in clips)]))
+    stops = np.cumsum([0, *(len(made[clip.key]) for clip in clips)]).tolist()
     # Written last: where the table is, the rows are whole.
-    write_json(place.with_suffix(".json"), table)
+    write_json(
+        place.with_suffix(".json"),
+        {clip.key: span for clip, span in zip(clips, pairwise(stops), strict=True)},
+    )
+    for path in parts.values():
+        path.unlink(missing_ok=True)

@@ -51,18 +51,19 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
     Returns:
         ``hop_valence``, ``hop_arousal``: factor; ``clip_valence``, ``clip_arousal``: ``floor`` and
         ``scale``, see ``ClipCalibration``; ``quadrant_temperature``; ``coverage``: by output and
-        level.
+        level. Without a rated clip of the reference corpus the temperature alone.
     """
     result: dict[str, Any] = {}
     clips = _reference(run, predictions)
-    for axis in AFFECT:
+    # Without ratings to be held to there is nothing to fit, and the network's sd stands.
+    for axis in AFFECT if clips else ():
         hops, means = _errors(clips, predictions, axis)
         hop_factor, clip_factor = _spread(_squares(hops)), _spread(_squares(means))
         result[f"hop_{axis}"] = hop_factor
         result[f"clip_{axis}"] = {"floor": 0.0, "scale": clip_factor / hop_factor}
     covered = {
         name: {f"{level:.0%}": coverage(np.concatenate(z), level) for level in LEVELS}
-        for name, z in held_errors(run, predictions).z.items()
+        for name, z in (held_errors(run, predictions).z.items() if clips else ())
     }
     quadrants = held_quadrants(run, predictions)
     before, after = (
@@ -181,7 +182,9 @@ def _reference(run: Run, predictions: Predictions) -> list[Clip]:
     return [
         clip
         for clip in run.clips
-        if clip.corpus == run.config.losses.reference and clip.key in predictions.hops
+        if clip.corpus == run.config.losses.reference
+        and clip.valence is not None
+        and clip.key in predictions.hops
     ]
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS
 from training.corpora import Clip
-from training.metrics import AFFECT, Interval, bootstrap, interval, pearson, row
+from training.metrics import AFFECT, Interval, bootstrap, interval, interval_note, pearson, row
 
 SPLITS = 200
 """Random halves whose mean is the value."""
@@ -65,7 +65,7 @@ def share_ceilings(
     table = pd.DataFrame({"group": groups})
     protocol = (
         f"{SPLITS} random halves of each song's listeners, stepped up by Spearman and Brown, "
-        "square root; 95 % interval by bootstrap over groups, each draw with other halves"
+        f"square root; {interval_note(resamples)}, each draw with other halves"
     )
     found = {
         "mean r over nine items": interval(float(value.mean()), spread.mean(1)),
@@ -127,7 +127,7 @@ def repeat_ceilings(clips: Sequence[Clip], *, resamples: int = 1000) -> list[dic
             protocol = (
                 f"{len(pairs)} pairs of clips of the same recording, rated by the same panel, "
                 "whose common taste is no noise here; noise against the variance over all clips; "
-                "95 % interval by bootstrap over recordings"
+                f"{interval_note(resamples, 'recordings')}"
             )
             for metric, found in (
                 (f"R² {axis}", best),

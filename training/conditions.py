@@ -102,8 +102,27 @@ def codec(
     return kept
 
 
+def clipped(
+    samples: Samples,
+    _rate: int,
+    generator: np.random.Generator,
+    *,
+    drive_db: tuple[float, float] = (6.0, 18.0),
+) -> Samples:
+    """Overdrive an input: cut off what exceeds a limit below the sound's peak; the level is kept.
+
+    Args:
+        samples: (n,).
+        generator: where the limit comes from.
+        drive_db: how far it lies below the peak, at least and at most.
+    """
+    limit = np.abs(samples).max(initial=0.0) * 10 ** (-generator.uniform(*drive_db) / 20)
+    heard = np.clip(samples, -limit, limit)
+    return np.asarray(heard * (_rms(samples) / max(_rms(heard), 1e-12)), np.float32)
+
+
 def conditions() -> Mapping[str, Condition]:
-    """Return the conditions under which a report hears every clip again, by name.
+    """Return the conditions under which clips can be heard, in a report or in training, by name.
 
     Other levels are not among them: on log-mel frames a gain is exact and needs no sound.
     """
@@ -113,6 +132,7 @@ def conditions() -> Mapping[str, Condition]:
         "pink noise, 10 dB SNR": partial(noise, snr_db=10.0, pink=True),
         "room, RT60 0.5 s": partial(room, rt60_s=0.5),
         "MP3, 24 kbit/s": partial(codec, kbps=24.0),
+        "clipped by 6 to 18 dB": partial(clipped, drive_db=(6.0, 18.0)),
     }
 
 

@@ -3,8 +3,9 @@
 import tomllib
 from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.errors import InputError
@@ -76,6 +77,11 @@ class TrainingConfig:
         teacher_epochs: first epochs of a part, in which only the teacher speaks.
         also: corpora that every part learns from and none is judged by.
         longest_s: hear no more than this many seconds of each clip of a corpus of ``also``.
+        annotation_lag_s: by corpus, how much later than the sound its curves answer: a hop that
+            ends at t is told the rating at t plus this. Absent means 0. Listeners answer 1 to 3 s
+            late (Schubert, Modeling perceived emotion with continuous musical features, Music
+            Perception 21(4), 2004), but how late a corpus is depends on how it was asked and
+            prepared, so nothing is shifted unasked; ``docs/training.md`` tells what was measured.
         shared_epochs: epochs that all parts share and begin from, learnt from the teacher's word
             on the corpora of ``also`` alone.
         learning_rate: highest of the one-cycle schedule.
@@ -94,6 +100,7 @@ class TrainingConfig:
     teacher_epochs: int = 0
     also: tuple[str, ...] = ()
     longest_s: dict[str, int] = field(default_factory=dict)
+    annotation_lag_s: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)
     shared_epochs: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 0.02

@@ -4,6 +4,9 @@ Between songs the means of a piece's curve are compared; within a song what is l
 piece's mean is taken off both sides. A prediction at a rated time is the mean of the hops that end
 from there to the next rated time; times before the first whole window, or without a hop, are left
 out.
+
+A ceiling is told of songs' means alone. Within a song listeners differ by a constant each, which
+their spread at a moment does not tell from noise, so that nothing follows from it about movement.
 """
 
 import math
@@ -15,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from realtime_mer.model.network import EmotionNetwork
-from training.corpora import Clip
+from training.corpora import Clip, holding
 from training.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from training.metrics import AFFECT, Metric, bootstrap, correlation, row
 
@@ -33,15 +36,10 @@ def at_times(hops: NDArray[np.floating[Any]], times: Sequence[float]) -> NDArray
     Returns:
         (K, C).
     """
-    starts = np.asarray(times, float)
-    last = starts[-1] + (starts[-1] - starts[-2] if len(starts) > 1 else math.inf)
-    edges = np.append(starts, last)
-    ends = (np.arange(len(hops)) + 1) * HOP_S
-    # A hop that ends at a border up to rounding belongs to what begins there.
-    place = np.searchsorted(edges, ends + 1e-6, side="right") - 1
+    place = holding(times, (np.arange(len(hops)) + 1) * HOP_S)
     place[:FIRST_WHOLE_HOP] = -1
-    means = np.full((len(starts), hops.shape[1]), math.nan)
-    for n in np.unique(place[(place >= 0) & (place < len(starts))]):
+    means = np.full((len(times), hops.shape[1]), math.nan)
+    for n in np.unique(place[place >= 0]):
         means[n] = hops[place == n].mean(0)
     return means
 
@@ -53,7 +51,7 @@ def curve_agreement(
     protocol: str,
     resamples: int = 1000,
 ) -> list[dict[str, Any]]:
-    """Return correlations between and within songs, how far both move, and listeners' ceilings.
+    """Return correlations between and within songs, how far both move, and listeners' ceiling.
 
     Args:
         clips: of one corpus; those without a curve or predictions are left out. Several renderings
@@ -126,9 +124,6 @@ def _scores(table: pd.DataFrame) -> dict[str, Metric]:
     def between_ceiling(rows: pd.DataFrame) -> float:
         return _ceiling(float(rows["noise"].mean()), float(rows["rated"].var()))
 
-    def within_ceiling(rows: pd.DataFrame) -> float:
-        return _ceiling(float(rows["noise"].mean()), movement("rated_square")(rows) ** 2)
-
     scores: dict[str, Metric] = {
         "r between songs": correlation("said", "rated"),
         "r within a song": within,
@@ -137,7 +132,6 @@ def _scores(table: pd.DataFrame) -> dict[str, Metric]:
     }
     if table["noise"].notna().all():
         scores["ceiling of r between songs, by the raters' sd"] = between_ceiling
-        scores["ceiling of r within a song, by the raters' sd"] = within_ceiling
     return scores
 
 

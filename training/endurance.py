@@ -13,7 +13,7 @@ from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
 from realtime_mer.recognizer import Recognizer
 from training.corpora import Clip
-from training.metrics import AFFECT, bootstrap, mean_of, row
+from training.metrics import AFFECT, bootstrap, interval_note, mean_of, row
 
 LOOP_S = 30
 """Seconds of a loop: a minute holds whole loops, so that all minutes hear the same sound."""
@@ -81,7 +81,7 @@ def endurance(
     protocol = (
         f"first {LOOP_S} s of {len(table)} sounds drawn with seed {seed}, looped for {minutes} "
         "minutes by the refit, which learnt from them: only drift is judged; state carried; means "
-        "over a minute; 95 % interval by bootstrap over groups"
+        f"over a minute; {interval_note(resamples)}"
     )
     return [
         row(

@@ -4,8 +4,10 @@ Every clip is run as live, by the fold that holds it out; its prediction is the 
 whose window holds 3 s of it. Intervals are 95 % percentile intervals of a bootstrap over groups.
 """
 
+import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork
 from training.cache import Store
-from training.corpora import Clip
+from training.corpora import Clip, label_hash
+from training.files import read_json, replacing
 from training.metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
@@ -32,6 +35,7 @@ from training.metrics import (
     draws,
     gems_metrics,
     interval,
+    interval_note,
     quadrant_metrics,
     rounded,
     row,
@@ -58,6 +62,37 @@ class Predictions:
 
     hops: Mapping[str, NDArray[np.float32]]
     fold: Mapping[str, int]
+
+
+def fingerprint(run: Run) -> str:
+    """Return a hash of what a run says: settings, folds, labels, and the weights there are."""
+    digest = hashlib.sha256((run.folder / "config.toml").read_bytes())
+    digest.update(f"{run.split.hash} {label_hash(run.clips)}".encode())
+    for part in run.parts:
+        if run.weights(part).is_file():
+            digest.update(run.weights(part).read_bytes())
+    return digest.hexdigest()
+
+
+def judged(run: Run) -> dict[str, Any]:
+    """Return the content of ``report.json``: what ``evaluate`` said of all folds of these weights.
+
+    Raises:
+        InputError: the run is not evaluated, not on all its folds, or was trained on since.
+    """
+    path = run.folder / "report.json"
+    if not path.is_file():
+        raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
+    report = read_json(path)
+    if report["folds"] != list(range(run.split.folds)):
+        raise InputError(
+            f"{path} covers folds {report['folds']} of {run.split.folds}; evaluate all of them"
+        )
+    if report.get("run") != fingerprint(run):
+        raise InputError(
+            f"{path} is of other weights than lie in {run.folder} now; run evaluate again"
+        )
+    return report
 
 
 def load_network(run: Run, part: str) -> EmotionNetwork:
@@ -150,7 +185,9 @@ def _labels(clips: Sequence[Clip]) -> pd.DataFrame:
         }
         shares = clip.gems or (math.nan,) * len(GEMS)
         rows.append(row | {f"true_{item}": share for item, share in zip(GEMS, shares, strict=True)})
-    return pd.DataFrame(rows)
+    # A label that nobody was asked for is no number, also where that is so of every clip.
+    given = [f"true_{name}" for name in (*AFFECT, "quadrant", *GEMS)]
+    return pd.DataFrame(rows).astype(dict.fromkeys(given, float))
 
 
 def _clip_mean(hops: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -191,7 +228,11 @@ def evaluate(
 
 
 def judge(
-    run: Run, models: Mapping[str, tuple[Predictions, str]], *, resamples: int = 1000
+    run: Run,
+    models: Mapping[str, tuple[Predictions, str]],
+    *,
+    resamples: int = 1000,
+    only: Collection[tuple[str, str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Return every metric of every model, and the first model's lead over each.
 
@@ -199,6 +240,7 @@ def judge(
         run: whose folds and labels.
         models: predictions of the same clips, and how a clip was heard, by the model's name.
         resamples: draws behind an interval.
+        only: corpus and name of the metrics that are asked for; None for all.
 
     Returns:
         Rows as ``evaluate``'s with ``model`` besides, and ``lead_value``, ``lead_low`` and
@@ -218,6 +260,8 @@ def judge(
     report: list[dict[str, Any]] = []
     for corpus, chosen, metrics in _questions(first, run.config.losses.reference):
         for name, (metric, baseline) in metrics.items():
+            if only is not None and (corpus, name) not in only:
+                continue
             lead_of: tuple[float, NDArray[np.float64]] | None = None
             for model, table in tables.items():
                 own = table[chosen].reset_index(drop=True)
@@ -232,7 +276,7 @@ def judge(
                             interval(value, drawn),
                             data=corpus,
                             metric=name,
-                            protocol=_protocol(run, said, hearing),
+                            protocol=f"{_protocol(run, said, hearing)}; {interval_note(resamples)}",
                         ),
                         "baseline": rounded(Interval(baseline(own), 0.0, 0.0))["value"],
                         **rounded(interval(lead_of[0] - value, lead_of[1] - drawn), "lead_"),
@@ -263,26 +307,34 @@ def _questions(
 def _protocol(run: Run, predictions: Predictions, hearing: str) -> str:
     return (
         f"{len(set(predictions.fold.values()))} of {run.split.folds} grouped folds (artist or "
-        f"recording, jointly over corpora), out of fold; {hearing}; 95 % interval by bootstrap "
-        "over groups"
+        f"recording, jointly over corpora), out of fold; {hearing}"
     )
 
 
 def save_predictions(predictions: Predictions, path: Path) -> None:
-    """Write predictions as ``.npz``: an array (H, 17) float16 for every clip, by its key."""
+    """Write predictions as ``.npz``: an array (H, 17) float16 for every clip, by its key.
+
+    The file is written whole or not at all.
+    """
     hops = {key: value.astype(np.float16) for key, value in predictions.hops.items()}
-    np.savez_compressed(path, allow_pickle=False, **hops)
+    with replacing(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **hops)
 
 
 def load_predictions(run: Run) -> Predictions:
     """Return what ``save_predictions`` wrote into a run folder.
 
     Raises:
-        InputError: the run is not evaluated.
+        InputError: the run is not evaluated, or its predictions cannot be read.
     """
     path = run.folder / "predictions.npz"
     if not path.is_file():
         raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
-    with np.load(path) as arrays:
-        hops = {key: arrays[key].astype(np.float32) for key in arrays.files}
-    return Predictions(hops, {key: run.split.fold_of[key] for key in hops})
+    try:
+        with np.load(path) as arrays:
+            hops = {key: arrays[key].astype(np.float32) for key in arrays.files}
+        return Predictions(hops, {key: run.split.fold_of[key] for key in hops})
+    except (zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is damaged or of another run ({error}); run evaluate again"
+        ) from error

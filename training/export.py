@@ -1,6 +1,5 @@
 """Turn a finished run into a checkpoint that ships: weights and a card that tells all."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,17 +8,20 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.corpora import CORPORA, Clip
-from training.evaluate import load_network
+from training.evaluate import judged, load_network
+from training.files import read_json
+from training.metrics import AFFECT
 from training.run import REFIT, Run
 
 _LICENCE = (
     "Research use only. The weights were learnt from recordings and labels whose terms are not "
     "stated, are for research, or are non-commercial (see corpora); the licence of the code does "
-    "not extend to them."
+    "not extend to them. So: run them, study them, teach with them, publish what they say and cite "
+    "the corpora; before they go into a product or a paid service, ask whoever holds the rights in "
+    "the corpora, or train others on material you have the rights to."
 )
 
 
@@ -41,18 +43,11 @@ def checkpoint(run: Run) -> Checkpoint:
     """Return the refit as it ships: its network and its card.
 
     Raises:
-        InputError: the refit is not trained, or the folds are not all evaluated.
+        InputError: the refit is not trained, or the folds are not all evaluated as they are.
     """
     network = load_network(run, REFIT)
-    path = run.folder / "report.json"
-    if not path.is_file():
-        raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
-    report = json.loads(path.read_text())
-    if report["folds"] != list(range(run.split.folds)):
-        raise InputError(
-            f"{path} covers folds {report['folds']} of {run.split.folds}; evaluate all of them"
-        )
-    joins = json.loads((run.folder / REFIT / "joins.json").read_text())
+    report = judged(run)
+    joins = read_json(run.folder / REFIT / "joins.json")
     card = Card(
         name=run.config.name,
         description="Causal CNN-LSTM over 3 s windows, learnt from people's labels of songs"
@@ -62,7 +57,8 @@ def checkpoint(run: Run) -> Checkpoint:
             else ". "
         )
         + "The shipped weights are a refit on every development clip; all metrics are out of fold, "
-        "of networks of the same settings that never heard the artists they are judged by.",
+        "of networks of the same settings that never heard the artists they are judged by."
+        + _unlearnt(run.clips),
         features=run.config.features,
         network=run.config.network,
         calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
@@ -84,15 +80,30 @@ def checkpoint(run: Run) -> Checkpoint:
 def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str) -> Calibration:
     rated = [clip for clip in clips if clip.corpus == reference]
     shares = [clip.gems for clip in clips if clip.gems]
-    factors = {key: fitted[key] for key in fitted if key != "coverage"}
-    return Calibration.model_validate(
-        {
-            **factors,
-            "prior_valence_sd": _spread([c.valence for c in rated if c.valence is not None]),
-            "prior_arousal_sd": _spread([c.arousal for c in rated if c.arousal is not None]),
-            "prior_gems": np.mean(shares, axis=0).tolist(),
-        }
-    )
+    known = {key: fitted[key] for key in fitted if key != "coverage"}
+    for axis in AFFECT:
+        ratings = [rating for clip in rated if (rating := getattr(clip, axis)) is not None]
+        if ratings:
+            known[f"prior_{axis}_sd"] = _spread(ratings)
+    if shares:
+        known["prior_gems"] = np.mean(shares, axis=0).tolist()
+    return Calibration.model_validate(known)
+
+
+def _unlearnt(clips: Sequence[Clip]) -> str:
+    """Return a warning of the outputs that no clip had a label for, empty where there is none."""
+    silent = [
+        name
+        for name, labels in (
+            ("valence and arousal", [clip.valence for clip in clips]),
+            ("quadrants", [clip.quadrant for clip in clips]),
+            ("GEMS", [clip.gems for clip in clips]),
+        )
+        if all(label is None for label in labels)
+    ]
+    if not silent:
+        return ""
+    return f" Nobody's labels taught it {' or '.join(silent)}: what it says of these means nothing."
 
 
 def _spread(ratings: Sequence[float]) -> float:

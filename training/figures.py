@@ -16,7 +16,6 @@ from scipy.stats import norm
 from training.metrics import AFFECT, Interval
 
 _NETWORK = "#1f77b4"
-_REST = "#888888"
 
 
 @contextmanager
@@ -40,32 +39,50 @@ def learning_curves(logs: Mapping[str, pd.DataFrame], path: Path) -> None:
         for name in ("teacher", "concordance", "likelihood", "quadrants", "gems")
         if any(name in log for log in logs.values())
     ]
-    with _figure(path, columns=len(names), width=2.4 * len(names), height=2.8) as axes:
+    with _figure(path, columns=len(names), width=2.3 * len(names) + 0.9, height=2.8) as axes:
         for axis, name in zip(axes, names, strict=True):
-            for part, log in logs.items():
+            for n, (part, log) in enumerate(logs.items()):
                 if name in log:
-                    axis.plot(log["epoch"], log[name], label=part, linewidth=1)
+                    # A part has one colour, also where others have no such loss.
+                    axis.plot(log["epoch"], log[name], label=part, linewidth=1, color=f"C{n}")
             axis.set(title=f"{name}\n(training songs)", xlabel="epoch")
         axes[0].set_ylabel("loss")
-        axes[-1].legend(fontsize=7)
+        _legend_beside(axes)
 
 
-def confusion(counts: NDArray[np.integer[Any]], names: Sequence[str], path: Path) -> None:
-    """Plot how often each class was said of each true class, (true, said)."""
-    shares = counts / counts.sum(1, keepdims=True).clip(1)
-    with _figure(path, columns=1, width=3.8, height=3.4) as (axis,):
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), count in np.ndenumerate(counts):
-            share = shares[row, column]
-            colour = "white" if share > 0.5 else "black"
-            text = f"{share:.0%}\n{count}"
-            axis.text(column, row, text, ha="center", va="center", color=colour)
-        ticks = range(len(names))
-        axis.set_xticks(ticks, names)
-        axis.set_yticks(ticks, names)
-        axis.set(
-            xlabel="said (most probable)", ylabel="true", title=f"out of fold, n = {counts.sum()}"
-        )
+def _legend_beside(axes: Sequence[Axes]) -> None:
+    """Draw one legend of all plots to the right of them, where it hides nothing."""
+    lines = {
+        name: line
+        for axis in axes
+        for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure = axes[0].get_figure()
+    if figure is not None and lines:
+        figure.legend(lines.values(), lines.keys(), fontsize=7, loc="outside right center")
+
+
+def confusion(
+    counts: Mapping[str, NDArray[np.integer[Any]]], names: Sequence[str], path: Path
+) -> None:
+    """Plot how often each class was said of each true class, (true, said), by corpus."""
+    with _figure(path, columns=len(counts), width=3.6 * len(counts), height=3.7) as axes:
+        for axis, (corpus, own) in zip(axes, counts.items(), strict=True):
+            shares = own / own.sum(1, keepdims=True).clip(1)
+            axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            for (row, column), count in np.ndenumerate(own):
+                share = shares[row, column]
+                colour = "white" if share > 0.5 else "black"
+                text = f"{share:.0%}\n{count}"
+                axis.text(column, row, text, ha="center", va="center", color=colour)
+            ticks = range(len(names))
+            axis.set_xticks(ticks, names)
+            axis.set_yticks(ticks, names)
+            axis.set(
+                xlabel="most probable quadrant",
+                ylabel="labelled quadrant",
+                title=f"{corpus}, out of fold, n = {own.sum()}\n(share of a row, clips)",
+            )
 
 
 def scatter(table: pd.DataFrame, path: Path) -> None:
@@ -91,15 +108,20 @@ def scatter(table: pd.DataFrame, path: Path) -> None:
             )
             axis.set(
                 title=f"{name}, out of fold, n = {len(table)}",
-                xlabel="rated",
-                ylabel="predicted, with 90 % interval",
+                xlabel=f"rated {name} (−1 … 1)",
+                ylabel=f"predicted {name}, with 90 % interval",
                 xlim=(-1.05, 1.05),
                 ylim=(-1.6, 1.6),
             )
 
 
 def compared(
-    rows: Mapping[str, Mapping[str, Interval]], path: Path, *, label: str, best: float | None = 1.0
+    rows: Mapping[str, Mapping[str, Interval]],
+    path: Path,
+    *,
+    label: str,
+    title: str,
+    lines: Mapping[str, float] | None = None,
 ) -> None:
     """Plot values with their intervals, for each name a mark for each model, side by side.
 
@@ -107,10 +129,11 @@ def compared(
         rows: by model, then by name.
         path: where to.
         label: of the values.
-        best: where a dotted line is drawn, if anywhere.
+        title: with n.
+        lines: where dotted lines are drawn, by what they mean.
     """
     names = list(next(iter(rows.values())))
-    with _figure(path, columns=1, width=8.0, height=3.2) as (axis,):
+    with _figure(path, columns=1, width=9.5, height=3.4) as (axis,):
         for n, (model, values) in enumerate(rows.items()):
             place = np.arange(len(names)) + 0.14 * (n - (len(rows) - 1) / 2)
             found = np.array([values.get(name, (np.nan,) * 3) for name in names], float)
@@ -125,11 +148,12 @@ def compared(
                 label=model,
             )
         axis.set_xticks(range(len(names)), names, rotation=20, ha="right")
-        axis.set_ylabel(label)
-        if best is not None:
-            axis.axhline(best, color="black", linewidth=0.6, linestyle=":")
+        axis.set(ylabel=label, title=title)
+        for n, (meaning, value) in enumerate((lines or {}).items()):
+            style = ":" if n == 0 else "--"
+            axis.axhline(value, color="black", linewidth=0.8, linestyle=style, label=meaning)
         axis.grid(axis="y", linewidth=0.3)
-        axis.legend(fontsize=7, ncols=2)
+        _legend_beside([axis])
 
 
 def calibration(
@@ -137,6 +161,8 @@ def calibration(
     covered: Mapping[str, Sequence[Interval]],
     bins: Mapping[str, pd.DataFrame],
     path: Path,
+    *,
+    title: str,
 ) -> None:
     """Plot how many ratings the intervals hold, and how often the likeliest quadrant is right.
 
@@ -146,6 +172,7 @@ def calibration(
         bins: ``said``, ``right``, ``low``, ``high``, ``n``: a row for each bin of probability, by
             the kind of probability.
         path: where to.
+        title: of the intervals, with n.
     """
     with _figure(path, columns=2, width=8.0, height=3.8) as (left, right):
         left.plot((0, 1), (0, 1), color="black", linewidth=0.8)
@@ -153,9 +180,7 @@ def calibration(
             values = np.array(found)
             (line,) = left.plot(levels, values[:, 0], marker="o", markersize=3, label=name)
             left.fill_between(levels, values[:, 1], values[:, 2], alpha=0.1, color=line.get_color())
-        left.set(
-            xlabel="level of the interval", ylabel="share of ratings inside", title="intervals"
-        )
+        left.set(xlabel="level of the interval", ylabel="share of ratings inside", title=title)
         left.legend(fontsize=8)
         right.plot((0, 1), (0, 1), color="black", linewidth=0.8)
         for name, own in bins.items():

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON that is read."""
 
 import json
 import os
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from realtime_mer.errors import InputError
 
 
 @contextmanager
@@ -17,6 +19,23 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: the file is missing, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; its folder is not whole") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}; delete it and make it anew") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object; delete it and make it anew")
+    return content
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

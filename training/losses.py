@@ -2,21 +2,31 @@
 
 Every corpus' valence and arousal is joined to the reference scale through an offset and a scale of
 its own, learnt beside the network; the reference corpus is joined as it is.
+
+Where listeners disagree a rating says less. With their spread s and number n a mean rating has the
+standard error e = s / sqrt(n), and 0 where either is not known. The likelihood of a rating r under
+a predicted mean m and sd d is that of a normal distribution of variance d^2 + e^2, and a hop's
+weight in the concordance is multiplied by d^2 / (d^2 + e^2), through which no gradient runs.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime_mer.model.network import NetworkOutput
 from training.config import LossConfig
-from training.corpora import Clip
+from training.corpora import Clip, holding
 from training.pseudo import AFFECT, GEMS, QUADRANT
+from training.sequences import FRAMES_PER_S, HOP
 
 _TINY = 1e-6
+_HOP_S = HOP / FRAMES_PER_S
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -82,35 +92,76 @@ class Labels(nn.Module):
 
     Args:
         clips: the training clips, whose order is the index.
+        lag_s: by corpus, how long after the sound its curves answer; absent means 0.
     """
 
-    def __init__(self, clips: Sequence[Clip]) -> None:
+    def __init__(self, clips: Sequence[Clip], lag_s: Mapping[str, float] | None = None) -> None:
         super().__init__()
-        nan = float("nan")
-
-        def affect(clip: Clip) -> tuple[float, float]:
-            if clip.valence is None or clip.arousal is None:
-                return nan, nan
-            return clip.valence, clip.arousal
-
+        lags = lag_s or {}
+        tables = [_affect(clip, lags.get(clip.corpus, 0.0)) for clip in clips]
+        rated = [bool(np.isfinite(table).any()) for table in tables]
         self.corpora = tuple(
-            sorted({clip.corpus for clip in clips if not math.isnan(affect(clip)[0])})
+            sorted({clip.corpus for clip, own in zip(clips, rated, strict=True) if own})
         )
         codes = {name: code for code, name in enumerate(self.corpora)}
-        self.affect = torch.tensor([affect(clip) for clip in clips])
-        self.affect_corpus = torch.tensor(
-            [-1 if math.isnan(affect(clip)[0]) else codes[clip.corpus] for clip in clips]
+        length = torch.tensor([len(table) for table in tables])
+        every = torch.from_numpy(np.concatenate(tables))
+        self._first = nn.Buffer(length.cumsum(0) - length)
+        self._last = nn.Buffer(length - 1)
+        self._rating = nn.Buffer(every[:, 0].contiguous())
+        self._error = nn.Buffer(every[:, 1].contiguous())
+        self.affect_corpus = nn.Buffer(
+            torch.tensor(
+                [codes[clip.corpus] if own else -1 for clip, own in zip(clips, rated, strict=True)]
+            )
         )
-        self.quadrant = torch.tensor(
-            [-1 if clip.quadrant is None else clip.quadrant for clip in clips]
+        self.quadrant = nn.Buffer(
+            torch.tensor([-1 if clip.quadrant is None else clip.quadrant for clip in clips])
         )
-        self.gems = torch.tensor([clip.gems or (nan,) * 9 for clip in clips])
-        self.answers = torch.tensor([float(clip.answers) for clip in clips])
+        self.gems = nn.Buffer(torch.tensor([clip.gems or (math.nan,) * 9 for clip in clips]))
+        self.answers = nn.Buffer(torch.tensor([float(clip.answers) for clip in clips]))
+
+    def affect(self, clip: Tensor, hop: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ratings (n, 2) of valence and arousal, NaN where there is none, and their errors.
+
+        Args:
+            clip: (n,) index.
+            hop: (n,) number of the hop in its clip; it has the rating that holds where it ends.
+        """
+        row = self._first[clip] + torch.minimum(hop, self._last[clip])
+        return self._rating[row], self._error[row]
+
+
+def _affect(clip: Clip, lag_s: float) -> NDArray[np.float32]:
+    """Return a clip's ratings and their standard errors, (n, 2, 2): last axis valence and arousal.
+
+    A clip with a curve has a row for each hop, the last for all hops that follow; one with a mean
+    has one row.
+    """
+    source = clip.curve or clip
+
+    def error(sd: float | Sequence[float] | None) -> Any:
+        if sd is None or clip.answers == 0:
+            return 0.0
+        return np.asarray(sd) / math.sqrt(clip.answers)
+
+    if source.valence is None or source.arousal is None:
+        return np.full((1, 2, 2), math.nan, np.float32)
+    columns = (source.valence, source.arousal, error(source.valence_sd), error(source.arousal_sd))
+    table = np.stack(np.broadcast_arrays(*columns), -1).reshape(-1, 2, 2).astype(np.float32)
+    if clip.curve is None:
+        return table
+    times = clip.curve.times
+    last = 2 * times[-1] - times[-2] if len(times) > 1 else times[-1]
+    hops = max(int((last - lag_s) / _HOP_S) + 2, 1)
+    place = holding(times, (np.arange(hops) + 1) * _HOP_S + lag_s)
+    return np.where(place[:, None, None] >= 0, table[place], np.float32(math.nan))
 
 
 def label_losses(
     output: NetworkOutput,
     clip: Tensor,
+    hop: Tensor,
     weight: Tensor,
     labels: Labels,
     joins: Joins,
@@ -121,6 +172,7 @@ def label_losses(
     Args:
         output: the network's, (B, H) and (B, H, n).
         clip: (B, H) index into ``labels``, -1 for none.
+        hop: (B, H) number of the hop in its clip, see ``Segment``.
         weight: (B, H) >= 0.
     """
     heard = clip >= 0
@@ -130,21 +182,26 @@ def label_losses(
     sd = torch.stack((output.valence_sd, output.arousal_sd), -1)[heard]
     losses: dict[str, Tensor] = {}
 
-    corpus_of = labels.affect_corpus[index]
+    rating, error = labels.affect(index, hop[heard])
+    corpus_of = torch.where(rating.isnan().any(1), -1, labels.affect_corpus[index])
     concordances, likelihoods, shares = [], [], []
     for code, name in enumerate(labels.corpora):
         here = corpus_of == code
         if len(torch.unique(index[here])) < 3:  # no correlation to speak of
             continue
         own_mean, own_sd = joins(name, mean[here], sd[here])
-        target = labels.affect[index[here]]
-        own = weight[here]
-        agreement = [concordance(own_mean[:, axis], target[:, axis], own) for axis in (0, 1)]
+        target, own = rating[here], weight[here]
+        whole_sd = torch.hypot(own_sd, error[here])
+        sure = (own_sd / whole_sd).detach().square()
+        agreement = [
+            concordance(own_mean[:, axis], target[:, axis], own * sure[:, axis]) for axis in (0, 1)
+        ]
         concordances.append(1 - torch.stack(agreement).mean())
-        likelihoods.append(weighted_mean(gaussian_deviance(own_mean, own_sd, target).mean(1), own))
+        deviance = gaussian_deviance(own_mean, whole_sd, target)
+        likelihoods.append(weighted_mean(deviance.mean(1), own))
         shares.append(config.affect_shares.get(name, 1.0))
     if shares:
-        share = torch.tensor(shares)
+        share = torch.tensor(shares, device=weight.device)
         losses["concordance"] = config.concordance * weighted_mean(torch.stack(concordances), share)
         losses["likelihood"] = config.likelihood * weighted_mean(torch.stack(likelihoods), share)
 
@@ -159,7 +216,7 @@ def label_losses(
         losses["quadrants"] = config.quadrants * weighted_mean(entropy, weight[asked])
 
     answers = labels.answers[index]
-    asked = answers > 0
+    asked = (answers > 0) & ~labels.gems[index, 0].isnan()
     if asked.any():
         # The likelihood of the counts, divided by the mean number of answers: songs with more
         # listeners weigh more, and the loss is of the order of one.

@@ -13,6 +13,7 @@ from typing import Any
 from realtime_mer.errors import InputError
 from training import cache
 from training.cache import Store
+from training.conditions import Condition, conditions
 from training.corpora import CORPORA, Clip, read_clips
 from training.corpora.midi import rendered
 from training.music import SHORTEST_MUSIC_S
@@ -28,15 +29,17 @@ class Material:
     Attributes:
         run: the run, with the clips that every part learns from besides.
         features: log-mel frames of all clips.
+        changed: their frames under each condition that the settings name, if any.
         teacher: the teacher's embeddings of them; None for no teacher.
     """
 
     run: Run
     features: Store
+    changed: Sequence[Store]
     teacher: Store | None
 
 
-def gather(run: Run, root: Path, place: Path, arrays: Path | None) -> Material:
+def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int = 1) -> Material:
     """Return what a run's settings ask for, computing what is not cached, and record it.
 
     Args:
@@ -44,25 +47,46 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None) -> Material:
         root: folder of the corpora.
         place: the cache, which holds the free music and what is rendered.
         arrays: the teacher's; None for no teacher.
+        jobs: processes that render and compute side by side.
 
     Raises:
-        InputError: a corpus is missing or cannot be rendered.
+        InputError: a corpus is missing, cannot be rendered or would never be drawn from.
     """
     config = run.config
-    besides = {name: _besides(name, root, place) for name in config.also}
+    for name in config.also:
+        if not config.sequences.shares.get(name):
+            raise InputError(
+                f"the settings' also names {name}, but sequences.shares gives it no share: name "
+                "one, or leave the corpus out"
+            )
+    besides = {
+        name: _besides(name, root, place, config.longest_s.get(name), jobs) for name in config.also
+    }
     heard: list[tuple[Sequence[Clip], int | None]] = [(run.clips, None)]
     heard += [(clips, config.longest_s.get(name)) for name, clips in besides.items()]
-    features = cache.merged(
-        [
-            cache.feature_store(clips, config.features, place, longest_s=longest)
-            for clips, longest in heard
-        ]
-    )
+
+    def frames(condition: tuple[str, Condition] | None) -> Store:
+        return cache.merged(
+            [
+                cache.feature_store(
+                    clips,
+                    config.features,
+                    place,
+                    longest_s=longest,
+                    condition=condition,
+                    jobs=jobs,
+                )
+                for clips, longest in heard
+            ]
+        )
+
+    features = frames(None)
+    changed = [frames((name, conditions()[name])) for name in config.sequences.spoil.changes]
     teacher = None
     if arrays is not None:
         teacher = cache.merged(
             [
-                cache.teacher_store(clips, arrays, place, longest_s=longest)
+                cache.teacher_store(clips, arrays, place, longest_s=longest, jobs=jobs)
                 for clips, longest in heard
             ]
         )
@@ -72,7 +96,9 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None) -> Material:
         for name, clips in besides.items()
     ]
     run.record(also=described)
-    return Material(run=replace(run, also=also), features=features, teacher=teacher)
+    return Material(
+        run=replace(run, also=also), features=features, changed=changed, teacher=teacher
+    )
 
 
 def free_music(folder: Path) -> list[Clip]:
@@ -101,10 +127,13 @@ def free_music(folder: Path) -> list[Clip]:
     return clips
 
 
-def _besides(name: str, root: Path, place: Path) -> list[Clip]:
+def _besides(name: str, root: Path, place: Path, longest_s: int | None, jobs: int) -> list[Clip]:
     if name == FREE_MUSIC:
         return free_music(place / "music")
-    return rendered(read_clips(root, [name]), folder=place)
+    # A piece with every sound font would be the same notes again, and cost as much as other notes.
+    return rendered(
+        read_clips(root, [name]), folder=place, one_font_each=True, longest_s=longest_s, jobs=jobs
+    )
 
 
 def _described(
@@ -121,6 +150,9 @@ def _described(
     }
     if name != FREE_MUSIC:
         corpus = next(each for each in CORPORA if each.name == name)
+        if corpus.sound == "midi":
+            fonts = sorted({clip.path.parent.name for clip in clips})
+            entry["sound"] = f"notes, each piece rendered with one of {', '.join(fonts)}"
         return entry | {
             "labels": corpus.kind,
             "licence": corpus.licence,

@@ -1,11 +1,9 @@
 """The parts of a report: what is measured of a run, each kept as JSON beside the report.
 
 A part is measured once. What lies there is taken as it is while it is of the same weights, folds,
-settings, sounds and draws; anything else is measured again.
+settings and labels; anything else is measured again.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +14,28 @@ from realtime_mer.recognizer import Recognizer
 from training import cache
 from training.baselines import MODELS, clip_rows, predict_baseline
 from training.ceilings import repeat_ceilings, share_ceilings
-from training.corpora import find_corpora, label_hash, read_clips
+from training.compare import leads
+from training.corpora import find_corpora, read_clips
 from training.corpora.clip import Clip
 from training.corpora.emotify import read_answers
 from training.corpora.midi import rendered
+from training.cost import cost
 from training.curves import curve_agreement
 from training.endurance import endurance
-from training.evaluate import AS_LIVE, judge, load_predictions
+from training.evaluate import AS_LIVE, fingerprint, judge, load_predictions
 from training.export import checkpoint
-from training.files import write_json
+from training.files import read_json, write_json
+from training.metrics import interval_note
 from training.not_music import false_emotions
 from training.robustness import robustness
 from training.run import Run
 from training.splices import splices
+from training.targets import JUDGED
 from training.unheard import unheard
 
 NETWORK = "network"
 UNHEARD_S = 60
-"""Seconds that are heard of each piece of a corpus never trained on."""
+"""Seconds that are heard of each piece of a corpus never trained on, unless told otherwise."""
 
 Rows = list[dict[str, Any]]
 
@@ -47,7 +49,9 @@ class Bench:
         cache: where what is computed once is kept.
         teacher: the teacher's arrays.
         fonts: sound fonts to render with; None for every one that is installed.
+        unheard_s: seconds that are heard of each piece of a corpus never trained on.
         left_out: runs that left corpora out, to be judged by these.
+        tried: runs of the same folds that were tried.
         jobs: processes that compute features side by side.
         resamples: draws behind an interval.
     """
@@ -56,29 +60,11 @@ class Bench:
     cache: Path
     teacher: Path
     fonts: Sequence[Path] | None = None
+    unheard_s: int = UNHEARD_S
     left_out: Sequence[Run] = ()
+    tried: Sequence[Run] = ()
     jobs: int = 1
     resamples: int = 1000
-
-
-def fingerprint(run: Run) -> str:
-    """Return a hash of what a run says: settings, folds, labels, and the weights there are."""
-    digest = hashlib.sha256((run.folder / "config.toml").read_bytes())
-    digest.update(f"{run.split.hash} {label_hash(run.clips)}".encode())
-    for part in run.parts:
-        if run.weights(part).is_file():
-            digest.update(run.weights(part).read_bytes())
-    return digest.hexdigest()
-
-
-def evaluated(run: Run) -> bool:
-    """Return whether ``evaluate`` judged these very weights, all folds of them."""
-    path = run.folder / "report.json"
-    if not path.is_file() or not (run.folder / "predictions.npz").is_file():
-        return False
-    report = json.loads(path.read_text(encoding="utf-8"))
-    whole = report["folds"] == list(range(run.split.folds))
-    return bool(whole and report.get("run") == fingerprint(run))
 
 
 def measured(run: Run, out: Path, name: str) -> Rows | None:
@@ -86,8 +72,8 @@ def measured(run: Run, out: Path, name: str) -> Rows | None:
     path = out / f"{name}.json"
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    rows: Rows = content["rows"]
+    content = read_json(path)
+    rows: Rows = content.get("rows", [])
     return rows if content.get("run") == fingerprint(run) else None
 
 
@@ -109,7 +95,7 @@ def _baselines(run: Run, bench: Bench) -> Rows:
             cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
         ),
         "MusiCNN embedding": clip_rows(
-            cache.teacher_store(run.clips, _teacher(bench), bench.cache),
+            cache.teacher_store(run.clips, teacher_arrays(bench.teacher), bench.cache),
             run.clips,
         ),
     }
@@ -141,7 +127,7 @@ def _curves(run: Run, bench: Bench) -> Rows:
             own,
             said,
             protocol=f"out of fold; {AS_LIVE.partition(';')[0]}; at the rated times, means over "
-            "the hops up to the next; 95 % interval by bootstrap over groups",
+            f"the hops up to the next; {interval_note(bench.resamples)}",
             resamples=bench.resamples,
         )
     return rows
@@ -172,23 +158,27 @@ def _unheard(run: Run, bench: Bench) -> Rows:
 
 def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
     """Return the rows of ``unheard`` for clips or notes that a run never heard."""
-    arrays = _teacher(bench)
+    arrays = teacher_arrays(bench.teacher)
     sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
     features = run.config.features
     return unheard(
         run,
         sounds,
-        features=cache.feature_store(sounds, features, bench.cache, longest_s=UNHEARD_S),
-        own_embeddings=cache.teacher_store(sounds, arrays, bench.cache, longest_s=UNHEARD_S),
-        embeddings=cache.teacher_store(run.clips, arrays, bench.cache),
-        longest_s=UNHEARD_S,
+        features=cache.feature_store(
+            sounds, features, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+        ),
+        own_embeddings=cache.teacher_store(
+            sounds, arrays, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+        ),
+        embeddings=cache.teacher_store(run.clips, arrays, bench.cache, jobs=bench.jobs),
+        longest_s=bench.unheard_s,
         resamples=bench.resamples,
     )
 
 
 def _never_heard(run: Run, bench: Bench) -> Iterator[list[Clip]]:
     """Yield the clips of each corpus with valence and arousal that a run did not learn from."""
-    heard = {clip.corpus for clip in run.clips}
+    heard = {*(clip.corpus for clip in run.clips), *run.config.also}
     for found in find_corpora(bench.root):
         if found.corpus.name not in heard:
             clips = read_clips(bench.root, [found.corpus.name])
@@ -206,14 +196,27 @@ def _not_music(run: Run, _bench: Bench) -> Rows:
     return false_emotions(_recognizer(run))
 
 
+def _cost(run: Run, _bench: Bench) -> Rows:
+    return cost(checkpoint(run))
+
+
+def _tried(run: Run, bench: Bench) -> Rows:
+    return leads(run, bench.tried, only=JUDGED, resamples=bench.resamples)
+
+
 def _recognizer(run: Run) -> Recognizer:
     return Recognizer(checkpoint(run), device="cpu")
 
 
-def _teacher(bench: Bench) -> Path:
-    if not bench.teacher.is_file():
-        raise InputError(f"no arrays of the teacher at {bench.teacher}; name them by --teacher")
-    return bench.teacher
+def teacher_arrays(path: Path) -> Path:
+    """Return where the teacher's arrays lie.
+
+    Raises:
+        InputError: they do not.
+    """
+    if not path.is_file():
+        raise InputError(f"no arrays of the teacher at {path}; name them by --teacher")
+    return path
 
 
 PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
@@ -225,5 +228,7 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "robustness": _robustness,
     "endurance": _endurance,
     "not-music": _not_music,
+    "cost": _cost,
+    "tried": _tried,
 }
 """By name, in the order of the report."""

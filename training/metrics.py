@@ -42,6 +42,8 @@ def bootstrap(
 ) -> Interval:
     """Return a metric with its 95 % percentile interval over resampled groups.
 
+    SciPy's bootstrap draws single observations; clips of an artist are none.
+
     Args:
         table: with a column ``group``.
         metric: of such a table.
@@ -75,6 +77,11 @@ def interval(value: float, values: NDArray[np.float64]) -> Interval:
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
     return Interval(value, float(low), float(high))
+
+
+def interval_note(resamples: int, drawn: str = "groups") -> str:
+    """Return how an interval came about, for a protocol."""
+    return f"95 % interval of {resamples} bootstrap draws of {drawn}"
 
 
 def rounded(found: Interval, prefix: str = "", *, digits: int = 4) -> dict[str, float | None]:
@@ -183,6 +190,7 @@ def gems_metrics() -> dict[str, tuple[Metric, Metric]]:
     """Return what is measured of shares: name, metric of the prediction and of the baseline."""
 
     def deviance(table: pd.DataFrame, prefix: str) -> float:
+        # Of shares of several listeners; scikit-learn's log loss takes classes, not shares.
         true = table[[f"true_{item}" for item in GEMS]].to_numpy(float)
         share = np.clip(table[[f"{prefix}{item}" for item in GEMS]].to_numpy(float), 1e-4, 1 - 1e-4)
         likelihood = true * np.log(share) + (1 - true) * np.log(1 - share)
@@ -214,6 +222,7 @@ def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
         )
 
     def ccc(true: Any, said: Any) -> float:
+        # Lin's (1989), with moments over n. Neither scikit-learn nor SciPy has it.
         shared = np.cov(true, said, bias=True)
         gap = (np.mean(true) - np.mean(said)) ** 2
         return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))

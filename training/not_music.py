@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.audio.files import load_audio
+from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.recognizer import Recognizer
 from realtime_mer.stream import EmotionStream
@@ -122,7 +123,11 @@ def _speech(voice: str, rate: int) -> NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         command = ["espeak-ng", "-v", voice, "-w", str(path), _TEXT * 3]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        try:
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        except subprocess.CalledProcessError as error:
+            said = error.stderr.decode(errors="replace").strip() or f"status {error.returncode}"
+            raise InputError(f"espeak-ng cannot speak as {voice}: {said}") from error
         return load_audio(path, sample_rate=rate)
 
 

@@ -4,7 +4,6 @@ What was measured lies as JSON in the report's folder, see ``training.measure``;
 named as missing, with the reason. Every number bears its data, n and interval.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, r2_score
 
 from realtime_mer.emotion import GEMS, QUADRANTS
-from realtime_mer.errors import InputError
 from training import figures
 from training.calibration import BINS, calibration_error, held_errors, held_quadrants
 from training.evaluate import (
@@ -22,6 +20,7 @@ from training.evaluate import (
     HOP_COLUMNS,
     Predictions,
     clip_table,
+    judged,
     load_predictions,
 )
 from training.files import replacing
@@ -34,10 +33,13 @@ from training.metrics import (
     Metric,
     bootstrap,
     coverage,
+    interval_note,
     mean_of,
+    rounded,
 )
 from training.not_music import FALSE_EMOTION
 from training.run import Run
+from training.targets import COVERAGE, EVALUATION, JUDGED, table_of_targets
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -62,22 +64,18 @@ def write_report(
         The Markdown file.
 
     Raises:
-        InputError: the run is not evaluated on all its folds.
+        InputError: the run is not evaluated on all its folds, as it is.
     """
-    path = run.folder / "report.json"
-    if not path.is_file():
-        raise InputError(f"{run.folder} is not evaluated yet: run evaluate first")
-    judged = json.loads(path.read_text())
-    if judged["folds"] != list(range(run.split.folds)):
-        raise InputError(
-            f"{path} covers folds {judged['folds']} of {run.split.folds}; evaluate all of them"
-        )
+    evaluation = judged(run)
     out.mkdir(parents=True, exist_ok=True)
     predictions = load_predictions(run)
     clips = clip_table(run, predictions)
     parts = {name: measured(run, out, name) for name in PARTS}
     found: dict[str, _Rows] = {name: rows or [] for name, rows in parts.items()}
-    own = [{"model": NETWORK, **row} for row in judged["metrics"]]
+    own = [{"model": NETWORK, **row} for row in evaluation["metrics"]]
+    factors = evaluation["calibration"]
+    covered = _covered(run, predictions, resamples)
+    targets = {**found, EVALUATION: own, COVERAGE: covered}
     provenance = run.provenance()
     text = [
         f"# Evaluation of the run `{run.config.name}`",
@@ -85,14 +83,16 @@ def write_report(
         f"split {provenance['split_sha256'][:12]}, code {provenance['git_commit']}. Every figure "
         "is out of fold, of songs whose artist or recording the network never heard, unless a "
         "line says otherwise. Intervals are 95 % percentile intervals of bootstrap draws of whole "
-        "groups.",
+        f"groups, {resamples} of them unless a protocol below a table says another number.",
+        _targets(targets),
+        _tried(own, found["tried"]),
         _judged(own, found["baselines"]),
         _leads(found["baselines"]),
         _ceilings(own, found["ceilings"]),
         _confusion(clips, out),
-        _scatter(clips, judged["calibration"], predictions.hops, out),
+        _scatter(clips, run.config.losses.reference, factors, predictions.hops, out),
         _gems(own, found["baselines"], found["ceilings"], out),
-        _calibrated(run, predictions, judged["calibration"], out, resamples),
+        _calibrated(run, predictions, factors, covered, out, resamples),
         _warming_up(clips, predictions.hops, run.config.losses.reference, resamples),
         _stable(clips, predictions.hops, resamples),
         _moving(found["curves"]),
@@ -101,6 +101,7 @@ def write_report(
         _robust(found["robustness"], out),
         _endured(found["endurance"]),
         _not_music(found["not-music"]),
+        _cost(found["cost"]),
         _learning(run, out),
         _missing([name for name, rows in parts.items() if rows is None], reasons or {}),
     ]
@@ -108,6 +109,40 @@ def write_report(
     with replacing(report) as partial:
         partial.write_text("\n\n".join(part for part in text if part) + "\n", encoding="utf-8")
     return report
+
+
+def _targets(found: Mapping[str, _Rows]) -> str:
+    return (
+        "## Wanted and measured\n\n*Best other here* is the best of the baselines on the same "
+        "folds, *ceiling* what listeners' disagreement leaves to be reached. Of several conditions "
+        "or rivals the worst counts. *The interval holds both*: some draws of groups reach the "
+        f"bound and others miss it. {table_of_targets(found)}"
+    )
+
+
+def _tried(own: _Rows, tried: _Rows) -> str:
+    if not tried:
+        return ""
+    names = dict.fromkeys(row["model"] for row in tried)
+    settings = {row["model"]: row["settings"] for row in tried}
+    others = {(row["data"], row["metric"], row["model"]): row for row in tried}
+    lines = []
+    for row in own:
+        if (row["data"], row["metric"]) in JUDGED:
+            cells = []
+            for name in names:
+                other = others[row["data"], row["metric"], name]
+                cells.append(f"{number(other['value'])}<br>{_marked(other, 'lead_')}")
+            lines.append([row["data"], row["metric"], with_interval(row), *cells])
+    head = ["data", "metric", NETWORK, *names]
+    told = "\n".join(f"- `{name}`: {settings[name]}" for name in names)
+    return (
+        "## What was tried\n\nRuns on the same folds, and below each figure how far this run's "
+        "lies above it, from paired draws; **bold** where the interval leaves 0 out. The folds "
+        "that judge also chose, so that a small lead is a little optimistic.\n\n"
+        f"{table(head, lines)}\n\nSettings that differ, in brackets this run's:\n\n{told}\n\n"
+        f"Protocol:\n\n{protocols(tried)}"
+    )
 
 
 def _judged(own: _Rows, baselines: _Rows) -> str:
@@ -180,19 +215,25 @@ def _ceilings(own: _Rows, ceilings: _Rows) -> str:
 
 
 def _confusion(clips: pd.DataFrame, out: Path) -> str:
-    own = clips[(clips["corpus"] == "panda4q") & clips["true_quadrant"].notna()]
-    if own.empty:
+    counts = {}
+    for corpus, own in clips[clips["true_quadrant"].notna()].groupby("corpus"):
+        said = own[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
+        true = own["true_quadrant"].to_numpy(int)
+        counts[str(corpus)] = confusion_matrix(true, said, labels=range(4))
+    if not counts:
         return ""
-    said = own[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
-    counts = confusion_matrix(own["true_quadrant"].to_numpy(int), said, labels=range(4))
     figures.confusion(counts, QUADRANTS, out / "confusion.png")
-    return "## Which quadrants are taken for which (4Q)\n\n![Confusion matrix](confusion.png)"
+    return "## Which quadrants are taken for which\n\n![Confusion matrices](confusion.png)"
 
 
 def _scatter(
-    clips: pd.DataFrame, factors: Mapping[str, Any], hops: Mapping[str, Any], out: Path
+    clips: pd.DataFrame,
+    reference: str,
+    factors: Mapping[str, Any],
+    hops: Mapping[str, Any],
+    out: Path,
 ) -> str:
-    own = clips[(clips["corpus"] == "grekow") & clips["true_valence"].notna()].copy()
+    own = clips[(clips["corpus"] == reference) & clips["true_valence"].notna()].copy()
     if own.empty:
         return ""
     for axis in AFFECT:
@@ -204,43 +245,81 @@ def _scatter(
         ]
     figures.scatter(own, out / "valence-arousal.png")
     return (
-        "## Predicted against rated (Grekow)\n\n![Scatter](valence-arousal.png)\n\n"
+        f"## Predicted against rated ({reference})\n\n![Scatter](valence-arousal.png)\n\n"
         "The intervals are those of a clip, with the factors that ship, which were fitted on "
         "these out-of-fold errors; below, their coverage is judged with other folds' factors."
     )
 
 
 def _gems(own: _Rows, baselines: _Rows, ceilings: _Rows, out: Path) -> str:
+    asked = [row for row in own if row["metric"] == f"r {GEMS[0]}"]
+    if not asked:
+        return ""
+    data, n = asked[0]["data"], asked[0]["n"]
     found: dict[str, dict[str, Interval]] = {}
     listeners = [{"model": "listeners' ceiling", **row} for row in ceilings]
     for row in [*own, *baselines, *listeners]:
         item = row["metric"].removeprefix("r ")
-        if row["data"] == "emotify" and item in GEMS and row["value"] is not None:
+        if row["data"] == data and item in GEMS and row["value"] is not None:
             values = Interval(row["value"], row["low"], row["high"])
             found.setdefault(row["model"], {})[item] = values
     if not found:
         return ""
-    figures.compared(found, out / "gems.png", label="Pearson's r with vote shares", best=None)
-    return "## GEMS, item by item (Emotify)\n\n![Correlations](gems.png)"
+    title = f"{data}, out of fold, n = {n} songs, 95 % intervals"
+    figures.compared(found, out / "gems.png", label="Pearson's r with vote shares", title=title)
+    return f"## GEMS, item by item ({data})\n\n![Correlations](gems.png)"
+
+
+def _covered(run: Run, predictions: Predictions, resamples: int) -> list[dict[str, Any]]:
+    """Return the share of ratings inside an interval: a row for each output and ``level``.
+
+    Every clip counts alike. The metric names the output, ``hop valence`` say.
+    """
+    held = held_errors(run, predictions)
+    rows: list[dict[str, Any]] = []
+    if not held.clips:
+        return rows
+    for name, z in held.z.items():
+        for level in LEVELS:
+            inside = pd.DataFrame(
+                {
+                    "inside": [coverage(own, level) for own in z],
+                    "group": [clip.group for clip in held.clips],
+                }
+            )
+            found = bootstrap(inside, mean_of("inside"), resamples=resamples)
+            rows.append(
+                {
+                    "data": held.clips[0].corpus,
+                    "metric": name.replace("_", " "),
+                    "level": level,
+                    **rounded(found),
+                    "n": len(inside),
+                    "groups": inside["group"].nunique(),
+                    "protocol": "each fold under factors fitted on the others; "
+                    + interval_note(resamples),
+                }
+            )
+    return rows
 
 
 def _calibrated(
-    run: Run, predictions: Predictions, fitted: Mapping[str, Any], out: Path, resamples: int
+    run: Run,
+    predictions: Predictions,
+    fitted: Mapping[str, Any],
+    covered: _Rows,
+    out: Path,
+    resamples: int,
 ) -> str:
-    held = held_errors(run, predictions)
     quadrants = held_quadrants(run, predictions)
-    if quadrants.empty or not held.clips:
+    if quadrants.empty or not covered:
         return ""
-    covered = {}
-    for name, z in held.z.items():
-        shares = np.array([[coverage(own, level) for level in LEVELS] for own in z])
-        covered[name.replace("_", " ")] = _covered(
-            shares, [clip.group for clip in held.clips], resamples
-        )
+    names = list(dict.fromkeys(row["metric"] for row in covered))
+    at = {(row["metric"], row["level"]): row for row in covered}
     lines = [
-        [f"{level:.0%}", *(with_interval(found[n]._asdict()) for found in covered.values())]
-        for n, level in enumerate(LEVELS)
+        [f"{level:.0%}", *(with_interval(at[name, level]) for name in names)] for level in LEVELS
     ]
+    data, n = covered[0]["data"], covered[0]["n"]
     bins: dict[str, pd.DataFrame] = {}
     reliability = []
     for prefix, name in (("", "as the network gives it"), ("held_", "under a temperature")):
@@ -254,14 +333,17 @@ def _calibrated(
             )
         ]
         reliability.append([name, *(with_interval(cell._asdict()) for cell in cells)])
-    figures.calibration(LEVELS, covered, bins, out / "calibration.png")
+    shares = {name: [_interval(at[name, level]) for level in LEVELS] for name in names}
+    title = f"intervals ({data}), out of fold, n = {n}"
+    figures.calibration(LEVELS, shares, bins, out / "calibration.png", title=title)
     head = ["probabilities", "mean of the highest", "share right", "expected calibration error"]
     return (
         "## Calibration\n\n![Calibration](calibration.png)\n\nShare of ratings inside the "
-        f"interval, {held.clips[0].corpus}, n = {len(held.clips)}, each fold under factors fitted "
-        f"on the others:\n\n{table(['interval', *covered], lines)}\n\nThe likeliest quadrant, "
+        f"interval, {data}, n = {n}, {covered[0]['protocol']}:\n\n"
+        f"{table(['interval', *names], lines)}\n\nThe likeliest quadrant, "
         f"mean over a clip, n = {len(quadrants)} clips of corpora that were asked for one, over "
-        f"{BINS} bins of equal size (0 at best); a fold's temperature is fitted on the others:\n\n"
+        f"{BINS} bins of equal size (0 at best); a fold's temperature is fitted on the others; "
+        f"{interval_note(resamples)}:\n\n"
         f"{table(head, reliability)}\n\nThe card's temperature is "
         f"{number(fitted.get('quadrant_temperature', 1.0))}: fitted on all folds where that made "
         "the error of held-out folds smaller, else 1."
@@ -288,13 +370,8 @@ def _calibration_gap(prefix: str) -> Metric:
     return lambda drawn: calibration_error(drawn, prefix)
 
 
-def _covered(shares: Any, groups: Sequence[str], resamples: int) -> list[Interval]:
-    """Return the mean share at each level, every clip counted alike; shares is (clip, level)."""
-    held = pd.DataFrame(shares).assign(group=list(groups))
-    return [
-        bootstrap(held[["group", level]], mean_of(level), resamples=resamples)
-        for level in range(shares.shape[1])
-    ]
+def _interval(row: Mapping[str, Any]) -> Interval:
+    return Interval(*(row[name] for name in ("value", "low", "high")))
 
 
 def _sd_of(column: Any) -> Metric:
@@ -322,7 +399,8 @@ def _warming_up(
     head = ["hops, by the seconds heard before", *(f"R² {axis}" for axis in AFFECT)]
     return (
         f"## The first seconds\n\n{reference}, n = {len(own)}, out of fold, from a fresh state: "
-        "while the window of 3 s still holds zeros from before the start, and after.\n\n"
+        "while the window of 3 s still holds zeros from before the start, and after; "
+        f"{interval_note(resamples)}.\n\n"
         f"{table(head, lines)}"
     )
 
@@ -354,7 +432,8 @@ def _stable(clips: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str
     return (
         "## Stability\n\nHow far the estimate moves while one excerpt plays, out of fold, after "
         "the first 3 s, beside how far excerpts lie apart. An excerpt is not quite steady music, "
-        f"so the first number is an upper bound.\n\n{table(head, lines)}"
+        f"so the first number is an upper bound; {interval_note(resamples)}.\n\n"
+        f"{table(head, lines)}"
     )
 
 
@@ -449,7 +528,14 @@ def _robust(rows: _Rows, out: Path) -> str:
             found.setdefault(f"{row['data']} {row['metric']}", {})[row["condition"]] = Interval(
                 *(row[f"relative_{name}"] for name in ("value", "low", "high"))
             )
-    figures.compared(found, out / "robustness.png", label="relative to clean")
+    counts = ", ".join(dict.fromkeys(f"{row['data']} {row['n']}" for row in rows))
+    figures.compared(
+        found,
+        out / "robustness.png",
+        label="share of the clean figure",
+        title=f"out of fold, 95 % intervals, n: {counts} clips",
+        lines={"clean": 1.0, "wanted": 0.9},
+    )
     head = ["data", "metric", "condition", "value", "relative to clean", "n / groups"]
     return (
         "## Robustness\n\n![Robustness](robustness.png)\n\n"
@@ -477,11 +563,20 @@ def _not_music(rows: _Rows) -> str:
         for row in rows
     ]
     head = ["sound", "valence", "arousal", "false emotions", "likeliest quadrant"]
+    spoken = any("speech" in row["sound"] for row in rows)
+    silent = "" if spoken else "\n\nSpeech was not measured: espeak-ng is not installed."
     return (
         f"## Speech and noise\n\nWhat the refit says of {rows[0]['seconds']} s each of sounds that "
         "are not music, as live, after the first 3 s. A *false emotion* is a hop further than "
-        f"{FALSE_EMOTION} from neutral.\n\n{table(head, lines)}"
+        f"{FALSE_EMOTION} from neutral.\n\n{table(head, lines)}{silent}"
     )
+
+
+def _cost(rows: _Rows) -> str:
+    if not rows:
+        return ""
+    lines = [[row["metric"], number(row["value"]), str(row["n"])] for row in rows]
+    return f"## Cost\n\n{table(['figure', 'value', 'n'], lines)}\n\nProtocols:\n\n{protocols(rows)}"
 
 
 def _learning(run: Run, out: Path) -> str:

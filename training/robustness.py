@@ -17,6 +17,7 @@ from training.metrics import (
     draws,
     gems_metrics,
     interval,
+    interval_note,
     quadrant_metrics,
     rounded,
     row,
@@ -62,7 +63,9 @@ def robustness(
             again = draws(table, metric, resamples=resamples)
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = interval(metric(table) / value, again / drawn)
-            protocol = f"all clips, out of fold; {AS_LIVE}; 95 % interval by bootstrap over groups"
+            protocol = f"all clips, out of fold; {AS_LIVE}; {interval_note(resamples)}"
+            if condition in run.config.sequences.spoil.changes:
+                protocol += f"; {condition}: trained on other clips that were changed just so"
             found = interval(metric(table), again)
             told = row(table, found, data=corpus, metric=name, protocol=protocol)
             rows.append({**told, "condition": condition, **rounded(relative, "relative_")})

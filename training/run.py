@@ -5,7 +5,7 @@
     RUN/
         config.toml        the settings, as given
         split.json         the folds
-        provenance.json    versions, git commit, hashes of data and settings
+        provenance.json    versions, git commit, hashes of data and settings, device, processes
         shared/            what all parts begin from, where the settings ask for it
         fold-0/ ...        a part for each fold, and ``all`` for the refit on every clip
             state.pt       where to resume
@@ -32,7 +32,7 @@ from training.cache import Store
 from training.config import TrainingConfig, read_config
 from training.corpora import Clip, label_hash
 from training.files import write_json
-from training.splits import Split, draw_split, read_split, write_split
+from training.splits import Split, kept_split, read_split
 
 REFIT = "all"
 """The part that learns from every clip."""
@@ -92,8 +92,10 @@ class Run:
         return also
 
     def record(self, **facts: Any) -> None:
-        """Add what was learnt later to the provenance."""
-        write_json(self.folder / "provenance.json", self.provenance() | facts)
+        """Add what was learnt later to the provenance; what stands there is not written again."""
+        before = self.provenance()
+        if before | facts != before:
+            write_json(self.folder / "provenance.json", before | facts)
 
     def _fold(self, part: str) -> int:
         if part not in self.parts:
@@ -137,8 +139,8 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     config = read_config(config_path)
     clips = _wanted(clips, config)
     folder.mkdir(parents=True, exist_ok=True)
-    split = draw_split(clips, folds=config.folds, seed=config.seed)
-    write_split(split, folder / "split.json")
+    # A split that was laid there, or that lost its settings, is kept.
+    split = kept_split(folder / "split.json", clips, folds=config.folds, seed=config.seed)
     provenance = {
         "labels_sha256": label_hash(clips),
         "split_sha256": split.hash,

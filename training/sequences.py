@@ -33,6 +33,8 @@ class Segment:
         fresh: (B,) bool, streams that start here with zero state.
         clip: (B, H) index of the hop's clip among the training clips, -1 where the window
             straddles a splice.
+        hop: (B, H) its number among the clip's own hops, of which number i ends (i + 1) * 0.1 s
+            into the clip.
         weight: (B, H) float32 in [0, 1].
         teacher: (B, H) row of the clip's teacher embeddings for that window, -1 for none.
         nearest: (B, H) row whose window lies nearest, -1 where no whole window lies in the clip.
@@ -41,6 +43,7 @@ class Segment:
     frames: NDArray[np.float32]
     fresh: NDArray[np.bool_]
     clip: NDArray[np.int64]
+    hop: NDArray[np.int64]
     weight: NDArray[np.float32]
     teacher: NDArray[np.int64]
     nearest: NDArray[np.int64]
@@ -70,6 +73,7 @@ class Streams:
         spoiler: what is done to a piece before it is heard.
         generator: source of all randomness.
         teacher_rows: number of the teacher's rows of each clip, empty without a teacher.
+        changed: frames of the same clips under each of ``config.spoil.changes``.
     """
 
     def __init__(
@@ -81,9 +85,11 @@ class Streams:
         spoiler: Spoiler,
         generator: np.random.Generator,
         teacher_rows: Mapping[str, int],
+        changed: Sequence[Store] = (),
     ) -> None:
         self._clips = clips
         self._features = features
+        self._changed = changed
         self._config = config
         self._spoiler = spoiler
         self._random = generator
@@ -103,11 +109,17 @@ class Streams:
     def segment(self) -> Segment:
         """Draw the next segment of every stream."""
         parts = [self._advance(number) for number in range(len(self._streams))]
-        frames, fresh, clip, weight, teacher, nearest = (
+        frames, fresh, clip, hop, weight, teacher, nearest = (
             np.stack(column) for column in zip(*parts, strict=True)
         )
         return Segment(
-            frames=frames, fresh=fresh, clip=clip, weight=weight, teacher=teacher, nearest=nearest
+            frames=frames,
+            fresh=fresh,
+            clip=clip,
+            hop=hop,
+            weight=weight,
+            teacher=teacher,
+            nearest=nearest,
         )
 
     def _advance(
@@ -115,6 +127,7 @@ class Streams:
     ) -> tuple[
         NDArray[np.float32],
         np.bool_,
+        NDArray[np.int64],
         NDArray[np.int64],
         NDArray[np.float32],
         NDArray[np.int64],
@@ -129,6 +142,7 @@ class Streams:
         hops = round(config.segment_s * FRAMES_PER_S / HOP)
         frames = np.empty((hops * HOP, self._features.width), np.float32)
         clip = np.full(hops, -1, np.int64)
+        hop = np.zeros(hops, np.int64)
         teacher = np.full(hops, -1, np.int64)
         nearest = np.full(hops, -1, np.int64)
         weight = np.zeros(hops, np.float32)
@@ -143,6 +157,7 @@ class Streams:
             whole = stream.heard + steps >= WINDOW
             own = slice(done, done + take)
             clip[own] = np.where(stream.run + steps >= WINDOW, stream.clip, -1)
+            hop[own] = (stream.at + steps) // HOP - 1
             weight[own] = np.where(whole, 1.0, config.warm_up_weight)
             teacher[own], nearest[own] = self._teacher_rows_of(stream, steps, whole)
             stream.at += take * HOP
@@ -152,7 +167,7 @@ class Streams:
         self._mask_bands(frames)
         frames = np.concatenate((stream.history, frames))
         stream.history = frames[-HISTORY:]
-        return frames, np.bool_(fresh), clip, weight, teacher, nearest
+        return frames, np.bool_(fresh), clip, hop, weight, teacher, nearest
 
     def _teacher_rows_of(
         self, stream: _Stream, steps: NDArray[np.int64], whole: NDArray[np.bool_]
@@ -178,7 +193,10 @@ class Streams:
         stream.at, stream.stop = int(start) * HOP, int(start + hops) * HOP
         stream.heard = 0
         stream.run = HISTORY if cold else 0
-        own = self._features[self._clips[stream.clip].key]
+        heard = self._features
+        if self._changed and self._random.random() < config.spoil.changed:
+            heard = self._changed[int(self._random.integers(len(self._changed)))]
+        own = heard[self._clips[stream.clip].key]
         behind = self._features[self._clips[int(self._random.integers(len(self._clips)))].key]
         stream.start = stream.at
         stream.piece = self._spoiler(

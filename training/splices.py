@@ -29,7 +29,7 @@ from training.evaluate import (
     load_network,
     run_clip,
 )
-from training.metrics import AFFECT, Interval, bootstrap, row
+from training.metrics import AFFECT, Interval, bootstrap, interval_note, row
 from training.run import Run
 
 BEFORE_S = 12
@@ -132,7 +132,7 @@ def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:
         protocol = (
             f"out of fold; every held-out clip after {BEFORE_S} s of another one of its fold, "
             f"drawn by seed, where the estimate moves by {LEAST_WAY} or more; seconds until it has "
-            "gone 63 % of the way, the first time; 95 % interval by bootstrap over groups"
+            f"gone 63 % of the way, the first time; {interval_note(resamples)}"
         )
         for name, share in (("lower quartile", 0.25), ("median", 0.5), ("upper quartile", 0.75)):
 

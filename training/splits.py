@@ -6,17 +6,18 @@ What must stay together is a group; corpora that hold the same recording name it
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from realtime_mer.errors import InputError
 from training.corpora import Clip
-from training.files import write_json
+from training.files import read_json, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,41 @@ def check_split(split: Split, clips: Sequence[Clip]) -> None:
             )
 
 
+def kept_split(path: Path, clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
+    """Return the split that lies in a file; only where there is none is one drawn and written.
+
+    Raises:
+        InputError: what lies there was edited, has other folds, does not fit or leaks.
+    """
+    if not path.exists():
+        split = draw_split(clips, folds=folds, seed=seed)
+        write_split(split, path)
+        return split
+    split = read_split(path, clips)
+    if split.folds != folds:
+        raise InputError(
+            f"{path} has {split.folds} folds where {folds} are asked for; a split is never drawn "
+            "again: ask for its folds, or name another file"
+        )
+    return split
+
+
+def counted(split: Split, clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    """Return what each fold holds out: ``fold``, ``clips``, ``groups``, and clips ``by_corpus``."""
+    rows = []
+    for fold in range(split.folds):
+        own = split.held_out(clips, fold)
+        rows.append(
+            {
+                "fold": fold,
+                "clips": len(own),
+                "groups": len(set(joined_groups(own))),
+                "by_corpus": dict(sorted(Counter(clip.corpus for clip in own).items())),
+            }
+        )
+    return rows
+
+
 def write_split(split: Split, path: Path) -> None:
     """Write a split as JSON, with its hash."""
     content = {"folds": split.folds, "seed": split.seed, "hash": split.hash}
@@ -128,9 +164,13 @@ def read_split(path: Path, clips: Sequence[Clip]) -> Split:
     Raises:
         InputError: it was edited, does not fit or leaks.
     """
-    content = json.loads(path.read_text())
-    split = Split(folds=content["folds"], seed=content["seed"], fold_of=content["fold_of"])
-    if split.hash != content["hash"]:
+    content = read_json(path)
+    try:
+        split = Split(folds=content["folds"], seed=content["seed"], fold_of=content["fold_of"])
+        drawn = content["hash"]
+    except KeyError as error:
+        raise InputError(f"{path} is no split: it lacks {error}") from error
+    if split.hash != drawn:
         raise InputError(f"{path} was changed after it was drawn: its hash does not fit")
     check_split(split, clips)
     return split

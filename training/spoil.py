@@ -2,7 +2,12 @@
 
 Power spectra add, and a filter is a gain by band, so that every piece of every epoch can be spoilt
 anew at no cost, where sound would have to be filtered and analysed again. What is not linear in
-power (clipping, codecs) is left to ``conditions``, which does it to sound.
+power (clipping, codecs) is done to sound by ``conditions``, once: a piece may come from the frames
+of that instead, see ``SpoilConfig.changes``.
+
+Noise may be another piece of music, well below the first, whose labels stay as they are. That is
+the mild mixup of this training: listeners rate what is in front, and nobody rated mixtures, least
+of all as the mean of two songs' ratings.
 """
 
 from dataclasses import dataclass
@@ -12,10 +17,11 @@ import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict
+from pydantic import ConfigDict, field_validator, model_validator
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.features import FeatureConfig, LogMel
+from training.conditions import conditions
 
 _NOISE_S = 30
 _COLOURS = (0.0, 1.0, 2.0)  # exponents of 1/f: white, pink, brown
@@ -47,6 +53,8 @@ class SpoilConfig:
         snr_db: least and greatest ratio of music to noise.
         band: probability of a narrow band, as of a telephone or a small loudspeaker.
         low_hz, high_hz: where its lower and its upper edge may lie.
+        changed: probability that a piece comes from sound that was changed before all this.
+        changes: what may have happened to it, names of ``conditions``, each as likely.
     """
 
     gain_db: float = 12.0
@@ -59,6 +67,25 @@ class SpoilConfig:
     band: float = 0.0
     low_hz: tuple[float, float] = (60.0, 450.0)
     high_hz: tuple[float, float] = (2500.0, 9000.0)
+    changed: float = 0.0
+    changes: tuple[str, ...] = ()
+
+    @field_validator("changes")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in conditions():
+                raise ValueError(f"no condition {name!r}; there are: {'; '.join(conditions())}")
+        return names
+
+    @model_validator(mode="after")
+    def _both(self) -> "SpoilConfig":
+        if (self.changed > 0) != bool(self.changes):
+            raise ValueError(
+                f"changed is {self.changed} and changes are {list(self.changes)}; give both a "
+                "probability and names, or neither"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from training.cache import Store
 from training.corpora import Clip
 from training.curves import curve_agreement
 from training.evaluate import AS_LIVE, FIRST_WHOLE_HOP, HOP_COLUMNS, load_network, run_clip
-from training.metrics import AFFECT, correlation, draws, interval, row
+from training.metrics import AFFECT, correlation, draws, interval, interval_note, row
 from training.run import REFIT, Run
 from training.splits import joined_groups
 
@@ -78,14 +78,14 @@ def unheard(
             every[f"{model} {axis}"] = values[:, n]
     fonts = sorted(set(every["font"]) - {""})
     heard_as = (
-        f"never trained on; first {longest_s} s of each piece; the network {AS_LIVE}; 95 % "
-        f"interval by bootstrap over {clips[0].corpus}'s groups"
+        f"never trained on; first {longest_s} s of each piece; the network {AS_LIVE}; "
+        + interval_note(resamples, f"{clips[0].corpus}'s groups")
     )
     tables = {font: every[every["font"] == font] for font in fonts} if len(fonts) > 1 else {}
     report = []
     for font, table in {"": every, **tables}.items():
-        with_font = font or ("the mean over " if tables else "") + ", ".join(fonts)
-        protocol = f"{heard_as}; rendered with {with_font}" if fonts else heard_as
+        sounds = "the mean over sounds rendered with " if tables and not font else "rendered with "
+        protocol = f"{heard_as}; {sounds}{font or ', '.join(fonts)}" if fonts else heard_as
         pieces = table.drop(columns="font").groupby(["piece", "group"], as_index=False).mean()
         report += _correlations(
             pieces,

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from realtime_mer.emotion import GEMS
+from tests.training.made_corpora import midi, table
 
 RATE = 24_000
 
@@ -95,6 +96,65 @@ def corpora_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the features of the made corpora are kept."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def notes_root(tmp_path: Path) -> Path:
+    """A folder with three pieces of vgmidi in two series, four clips of emopia in two songs."""
+    pieces, curves = [], []
+    for number, series in ((1, "Zelda"), (2, "Zelda"), (3, "Mario")):
+        name = f"vg{number:03}"
+        midi(tmp_path / "vgmidi" / "midi" / f"{name}.mid")
+        pieces.append(
+            {
+                "piece_id": name,
+                "series": series,
+                "midi_file": f"midi/{name}.mid",
+                "n_annotators": 30,
+                "duration_s": 2.0,
+                # The raters heard a recording that is longer than the notes.
+                "heard_duration_s": 9.5,
+                "valence_mean": 0.1 * number,
+                "arousal_mean": -0.1 * number,
+            }
+        )
+        curves += [
+            {
+                "piece_id": name,
+                "measure": measure,
+                "time_s": time,
+                "valence_mean": 0.2,
+                "valence_std": 0.3,
+                "arousal_mean": -0.2,
+                "arousal_std": 0.4,
+                "n": 30,
+            }
+            for measure, time in ((1, 0.0), (2, 1.0))
+        ]
+    table(tmp_path / "vgmidi" / "pieces.csv", pieces)
+    table(tmp_path / "vgmidi" / "curves.csv", curves)
+    clips = [
+        ("Q1_a_0", "a", "train"),
+        ("Q2_a_1", "a", "train"),
+        ("Q3_b_0", "b", "test"),
+        ("Q4_b_1", "b", "test"),
+    ]
+    for name, *_ in clips:
+        midi(tmp_path / "emopia" / "midi" / f"{name}.mid", notes=6)
+    table(
+        tmp_path / "emopia" / "clips.csv",
+        [
+            {
+                "clip_id": name,
+                "quadrant": name[:2],
+                "song_id": song,
+                "split": part,
+                "annotator": "A",
+            }
+            for name, song, part in clips
+        ],
+    )
+    return tmp_path
 
 
 TINY = """

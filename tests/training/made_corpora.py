@@ -1,13 +1,22 @@
 """Makes the smallest sound, MIDI files and tables that look like a corpus."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mido
 import numpy as np
+import pytest
 import soundfile
 
+from training.corpora.midi import sound_fonts
+
 RATE = 16_000
+
+can_render = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not sound_fonts(),
+    reason="needs FluidSynth and a General MIDI sound font",
+)
 
 
 def sound(path: Path, *, seconds: float = 0.5, artist: str = "") -> None:

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.conditions import band, codec, conditions, noise, room
+from realtime_mer.features import FeatureConfig, LogMel
+from training.cache import log_mel
+from training.conditions import band, clipped, codec, conditions, noise, room
 
 RATE = 24_000
 RANDOM = np.random.default_rng(0)
@@ -95,3 +97,43 @@ def test_a_codec_of_fewer_bits_loses_more(kbps: float) -> None:
     samples = samples.astype(np.float32)
     lost = np.std(codec(samples, RATE, RANDOM, kbps=kbps) - samples)
     assert (lost > np.std(codec(samples, RATE, RANDOM, kbps=32.0) - samples)) == (kbps < 32)
+
+
+@pytest.mark.parametrize("name", conditions())
+def test_under_every_condition_a_frame_is_of_the_moment_of_the_clean_one(name: str) -> None:
+    generator = np.random.default_rng(5)
+    # Bursts of noise at odd times: an onset is where a delay would show.
+    samples = (0.3 * generator.standard_normal(6 * RATE)).astype(np.float32)
+    edges = np.cumsum(generator.integers(2000, 14_000, 20))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        samples[start:stop] *= 0.01
+    heard = conditions()[name](samples, RATE, generator)
+    transform = LogMel(FeatureConfig()).eval()
+    clean, changed = (
+        np.diff(log_mel(transform, sound).mean(1)).clip(0) for sound in (samples, heard)
+    )
+    lags = range(-5, 6)
+    agreement = [float(clean[10:-10] @ changed[10 + lag : len(clean) - 10 + lag]) for lag in lags]
+    assert lags[int(np.argmax(agreement))] == 0
+
+
+@pytest.mark.parametrize("drive_db", [6.0, 18.0])
+def test_an_overdriven_input_loses_its_peaks_and_keeps_its_level(drive_db: float) -> None:
+    samples = tone(440) * np.linspace(0.1, 1.0, 2 * RATE, dtype=np.float32)
+    heard = clipped(samples, RATE, RANDOM, drive_db=(drive_db, drive_db))
+    assert level(heard) == pytest.approx(level(samples), abs=0.01)
+    quiet = np.abs(samples) < 0.3 * 10 ** (-drive_db / 20) * 0.99
+    gain = heard[quiet & (np.abs(samples) > 1e-3)] / samples[quiet & (np.abs(samples) > 1e-3)]
+    # One gain for all that lay below the limit, and one limit for all that did not.
+    np.testing.assert_allclose(gain, gain[0], rtol=1e-3)
+    np.testing.assert_allclose(
+        np.abs(heard).max() / gain[0], np.abs(samples).max() * 10 ** (-drive_db / 20), rtol=1e-3
+    )
+    assert np.mean(np.abs(heard) > 0.999 * np.abs(heard).max()) > 0.2
+
+
+def test_each_clip_is_clipped_by_its_own_amount() -> None:
+    samples = tone(440)
+    one, same, other = (clipped(samples, RATE, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0.01

@@ -2,80 +2,19 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import mido
+import numpy as np
 import pytest
 import soundfile
 
 from realtime_mer.errors import InputError
-from tests.training.made_corpora import midi, sound, table
+from tests.training.made_corpora import can_render, midi, sound
 from training.corpora import data_root, read_clips
 from training.corpora.midi import midi_seconds, rendered, sound_fonts
 from training.splits import check_split, draw_split
-
-can_render = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None or not sound_fonts(),
-    reason="needs FluidSynth and a General MIDI sound font",
-)
-
-
-@pytest.fixture
-def notes_root(tmp_path: Path) -> Path:
-    """A folder with three pieces of vgmidi in two series, four clips of emopia in two songs."""
-    pieces, curves = [], []
-    for number, series in ((1, "Zelda"), (2, "Zelda"), (3, "Mario")):
-        name = f"vg{number:03}"
-        midi(tmp_path / "vgmidi" / "midi" / f"{name}.mid")
-        pieces.append(
-            {
-                "piece_id": name,
-                "series": series,
-                "midi_file": f"midi/{name}.mid",
-                "n_annotators": 30,
-                "duration_s": 2.0,
-                # The raters heard a recording that is longer than the notes.
-                "heard_duration_s": 9.5,
-                "valence_mean": 0.1 * number,
-                "arousal_mean": -0.1 * number,
-            }
-        )
-        curves += [
-            {
-                "piece_id": name,
-                "measure": measure,
-                "time_s": time,
-                "valence_mean": 0.2,
-                "valence_std": 0.3,
-                "arousal_mean": -0.2,
-                "arousal_std": 0.4,
-                "n": 30,
-            }
-            for measure, time in ((1, 0.0), (2, 1.0))
-        ]
-    table(tmp_path / "vgmidi" / "pieces.csv", pieces)
-    table(tmp_path / "vgmidi" / "curves.csv", curves)
-    clips = [
-        ("Q1_a_0", "a", "train"),
-        ("Q2_a_1", "a", "train"),
-        ("Q3_b_0", "b", "test"),
-        ("Q4_b_1", "b", "test"),
-    ]
-    for name, *_ in clips:
-        midi(tmp_path / "emopia" / "midi" / f"{name}.mid", notes=6)
-    table(
-        tmp_path / "emopia" / "clips.csv",
-        [
-            {
-                "clip_id": name,
-                "quadrant": name[:2],
-                "song_id": song,
-                "split": part,
-                "annotator": "A",
-            }
-            for name, song, part in clips
-        ],
-    )
-    return tmp_path
 
 
 def test_curves_run_on_the_time_of_the_notes_not_of_what_the_raters_heard(notes_root: Path) -> None:
@@ -193,3 +132,46 @@ def test_no_song_of_the_real_emopia_is_in_two_parts_of_its_official_split() -> N
     for clip in clips:
         parts.setdefault(clip.group, set()).add(clip.official)
     assert {len(part) for part in parts.values()} == {1}
+
+
+@can_render
+def test_what_is_rendered_of_a_piece_ends_where_hearing_does_and_is_the_same_until_there(
+    notes_root: Path, tmp_path: Path
+) -> None:
+    clip = read_clips(notes_root, ["vgmidi"])[0]
+    # A slower second half, and a chord that is held over the end of what is heard.
+    file = mido.MidiFile(clip.path)
+    file.tracks[0].insert(4, mido.MetaMessage("set_tempo", tempo=1_000_000, time=0))
+    file.tracks[0].insert(5, mido.Message("note_on", note=72, velocity=90, time=0))
+    file.save(clip.path)
+    clip = replace(clip, seconds=3.0)
+    (font,) = sound_fonts()[-1:]
+    (whole,) = rendered([clip], folder=tmp_path / "cache", fonts=[font])
+    (first,) = rendered([clip], folder=tmp_path / "cache", fonts=[font], longest_s=2)
+    assert (whole.seconds, first.seconds) == (3.0, 2.0)
+    assert whole.path != first.path
+    every, rate = soundfile.read(whole.path)
+    heard, _ = soundfile.read(first.path)
+    assert (len(every), len(heard)) == (3 * rate, 2 * rate)
+    assert abs(heard[-rate // 2 :]).max() > 0.01
+    np.testing.assert_allclose(heard, every[: len(heard)], atol=1e-4)
+    # A piece that is shorter is the one that was rendered whole.
+    (same,) = rendered([clip], folder=tmp_path / "cache", fonts=[font], longest_s=5)
+    assert same == whole
+
+
+@can_render
+def test_different_clips_are_rendered_with_different_fonts_and_always_with_the_same(
+    notes_root: Path, tmp_path: Path
+) -> None:
+    font = sound_fonts()[-1]
+    fonts = [Path(shutil.copy(font, tmp_path / f"{name}{font.suffix}")) for name in ("A", "B")]
+    clips = read_clips(notes_root, ["vgmidi", "emopia"])
+    some = rendered(clips, folder=tmp_path / "cache", fonts=fonts, one_font_each=True, jobs=2)
+    assert [clip.id.partition("@")[0] for clip in some] == [clip.id for clip in clips]
+    assert {clip.path.parent.name for clip in some} == {"A", "B"}
+    again = rendered(
+        clips[::-1], folder=tmp_path / "cache", fonts=fonts, one_font_each=True, jobs=2
+    )
+    assert again[::-1] == some
+    assert set((tmp_path / "cache").rglob("*.flac")) == {clip.path for clip in some}

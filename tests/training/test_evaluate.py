@@ -17,6 +17,7 @@ from tests.networks import random_recognizer
 from training.__main__ import app
 from training.cache import feature_store
 from training.calibration import calibrate, calibration_error, held_quadrants
+from training.config import TrainingConfig
 from training.corpora import Clip, read_clips
 from training.evaluate import (
     FIRST_WHOLE_HOP,
@@ -29,6 +30,7 @@ from training.evaluate import (
 from training.export import export
 from training.metrics import bootstrap, coverage
 from training.run import Run, open_run
+from training.splits import draw_split
 from training.train import train_part
 
 
@@ -181,6 +183,24 @@ def test_a_cards_temperature_reaches_the_estimates_and_old_cards_mean_one() -> N
         said[temperature] = recognizer.step(samples, recognizer.initial_state(1))[0].quadrants
     again = torch.softmax(said[1.0].log() / 2, dim=-1)
     torch.testing.assert_close(said[2.0], again, atol=1e-5, rtol=1e-4)
+
+
+def test_own_recordings_that_bear_quadrants_alone_are_judged_and_nothing_else_is_calibrated(
+    tmp_path: Path,
+) -> None:
+    clips = [
+        Clip(corpus="own", id=str(n), path=tmp_path, seconds=6.0, group=f"song {n}", quadrant=n % 4)
+        for n in range(16)
+    ]
+    split = draw_split(clips, folds=2, seed=1)
+    own = Run(folder=tmp_path, config=TrainingConfig(folds=2), split=split, clips=clips)
+    said = _predictions(own, truthful=True)
+    told = {row["metric"]: row["value"] for row in evaluate(own, said, resamples=5)}
+    assert told["macro-F1"] == 1.0
+    assert not any("R²" in metric or metric.startswith("r ") for metric in told)
+    fitted = calibrate(own, said)
+    assert set(fitted) == {"quadrant_temperature", "coverage"}
+    assert fitted["coverage"] == {}
 
 
 def test_coverage_of_normal_errors_is_the_level() -> None:

@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from realtime_mer.model.network import NetworkOutput
 from training.config import LossConfig
-from training.corpora import Clip
+from training.corpora import Clip, Curve
+from training.curves import HOP_S, at_times
+from training.evaluate import FIRST_WHOLE_HOP
 from training.losses import (
     Joins,
     Labels,
@@ -71,11 +75,19 @@ def _output(hops: int, seed: int = 0) -> NetworkOutput:
     )
 
 
-def _losses(output: NetworkOutput, clip: list[int], weight: list[float]):
-    labels = Labels(CLIPS)
+def _losses(
+    output: NetworkOutput,
+    clip: list[int],
+    weight: list[float],
+    *,
+    clips: list[Clip] = CLIPS,
+    hop: list[int] | None = None,
+):
+    labels = Labels(clips)
     return label_losses(
         output,
         torch.tensor([clip]),
+        torch.tensor([hop or [0] * len(clip)]),
         torch.tensor([weight]),
         labels,
         Joins(labels.corpora, "grekow"),
@@ -123,6 +135,13 @@ def test_a_head_without_labels_in_a_batch_has_no_loss() -> None:
     assert _losses(_output(2), [-1, -1], [1.0, 1.0]) == {}
 
 
+def test_listeners_who_were_not_asked_for_shares_have_no_part_in_their_loss() -> None:
+    others = [replace(clip, answers=30) for clip in CLIPS[:3]]
+    found = _losses(_output(4), [0, 1, 2, 3], [1.0] * 4, clips=[*others, CLIPS[3]])
+    alone = _losses(_output(4), [-1, -1, -1, 3], [1.0] * 4)
+    torch.testing.assert_close(found["gems"], alone["gems"])
+
+
 def test_the_shares_loss_is_the_likelihood_of_the_counts() -> None:
     output = _output(2)
     share = output.gems_logits.sigmoid()[0]
@@ -159,3 +178,124 @@ def test_the_teachers_loss_is_zero_for_its_own_embedding_and_for_no_window() -> 
     assert teacher_loss(target, target).item() == pytest.approx(0.0, abs=1e-6)
     assert teacher_loss(-target, target).item() > 1.0
     assert teacher_loss(target[:0], target[:0]).item() == 0.0
+
+
+def _moving(times: list[float], arousal: list[float], **known: object) -> Clip:
+    curve = Curve(times=tuple(times), valence=(0.25,) * len(times), arousal=tuple(arousal))
+    clip = Clip(
+        corpus="made", id="moving", path=Path(), seconds=20, group="m", valence=0.0, arousal=0.0
+    )
+    return replace(clip, curve=replace(curve, **known), answers=25)
+
+
+def _told(clip: Clip, hops: int, lag_s: float = 0.0) -> np.ndarray:
+    labels = Labels([clip], {clip.corpus: lag_s})
+    rating, _ = labels.affect(torch.zeros(hops, dtype=torch.long), torch.arange(hops))
+    return rating.numpy()
+
+
+def test_a_hop_is_told_the_rating_that_holds_where_it_ends_and_none_outside_the_rated_times() -> (
+    None
+):
+    told = _told(_moving([1.0, 1.5, 2.5], [0.1, 0.2, 0.3]), 50)
+    # Hops end each 0.1 s: number 9 at 1.0 s, where the first rating begins to hold.
+    expected = np.full((50, 2), math.nan)
+    expected[9:34, 0] = 0.25
+    expected[9:14, 1], expected[14:24, 1], expected[24:34, 1] = 0.1, 0.2, 0.3
+    np.testing.assert_allclose(told, expected, atol=1e-6)
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=8),
+    st.lists(st.floats(-1, 1, width=32), min_size=8, max_size=8),
+)
+def test_ratings_are_taught_as_they_are_judged(steps: list[int], values: list[float]) -> None:
+    times = [round(0.1 * step, 1) for step in np.cumsum(steps)]
+    arousal = values[: len(times)]
+    told = _told(_moving(times, arousal), 300)
+    means = at_times(told, times)[:, 1]
+    judged = np.isfinite(means)
+    np.testing.assert_allclose(means[judged], np.array(arousal)[judged], atol=1e-6)
+    assert judged.any() == (times[-1] + HOP_S * steps[-1] > (FIRST_WHOLE_HOP + 1) * HOP_S + 1e-6)
+
+
+@given(st.integers(0, 60))
+def test_with_a_lag_a_hop_is_told_what_is_answered_that_much_later(lag: int) -> None:
+    clip = _moving([1.0, 1.5, 2.5], [0.1, 0.2, 0.3])
+    now, lagged = _told(clip, 100), _told(clip, 100, lag_s=0.1 * lag)
+    np.testing.assert_array_equal(lagged[: 100 - lag], now[lag:])
+    assert np.isnan(lagged[100 - lag :]).all()
+
+
+def test_a_mean_holds_for_the_whole_clip_and_knows_no_lag() -> None:
+    np.testing.assert_allclose(_told(CLIPS[0], 40, lag_s=2.0), [[0.5, 0.2]] * 40, atol=1e-6)
+
+
+def test_a_curve_that_is_rated_once_holds_from_there_on() -> None:
+    told = _told(_moving([2.0], [0.4]), 100)
+    assert np.isnan(told[:19]).all()
+    np.testing.assert_allclose(told[19:, 1], 0.4, atol=1e-6)
+
+
+def test_a_hop_outside_the_rated_times_has_no_part_in_any_loss() -> None:
+    moving = [
+        replace(_moving([1.0, 2.0], [0.1 * n, -0.2 * n]), id=str(n), group=str(n)) for n in range(3)
+    ]
+    one, other = _output(8, seed=1), _output(8, seed=2)
+    mixed = NetworkOutput(
+        *(torch.cat((a[:, :6], b[:, 6:]), 1) for a, b in zip(one, other, strict=True))
+    )
+    place = {"clips": moving, "hop": [10, 20, 10, 20, 10, 20, 3, 31]}
+    first, second = (
+        _losses(each, [0, 0, 1, 1, 2, 2, 0, 2], [1.0] * 8, **place) for each in (one, mixed)
+    )
+    assert first.keys() == {"concordance", "likelihood"}
+    for name in first:
+        torch.testing.assert_close(first[name], second[name])
+
+
+def _rated(sd: float | None, answers: int) -> list[Clip]:
+    """The clips of grekow, the second rated with a spread by some listeners."""
+    second = replace(CLIPS[1], valence_sd=sd, arousal_sd=sd, answers=answers)
+    return [CLIPS[0], second, CLIPS[2]]
+
+
+def _affect_losses(sd: float | None, answers: int) -> tuple[torch.Tensor, torch.Tensor]:
+    found = _losses(_output(3), [0, 1, 2], [1.0] * 3, clips=_rated(sd, answers))
+    return found["concordance"], found["likelihood"]
+
+
+def test_a_ratings_standard_error_adds_to_the_predicted_variance() -> None:
+    output = _output(3)
+    error = torch.tensor([0.0, 0.8 / math.sqrt(4), 0.0])
+    for_axis = []
+    for mean, sd, name in (
+        (output.valence[0], output.valence_sd[0], "valence"),
+        (output.arousal[0], output.arousal_sd[0], "arousal"),
+    ):
+        target = torch.tensor([getattr(clip, name) for clip in CLIPS[:3]])
+        whole = (sd.square() + error.square()).sqrt()
+        for_axis.append(-torch.distributions.Normal(mean, whole).log_prob(target).mean())
+    expected = LossConfig().likelihood * torch.stack(for_axis).mean()
+    torch.testing.assert_close(_affect_losses(0.8, 4)[1], expected)
+
+
+def test_a_rating_on_which_listeners_disagree_weighs_less_in_the_concordance() -> None:
+    output = _output(3)
+    sd = torch.stack((output.valence_sd, output.arousal_sd), -1)[0]
+    mean = torch.stack((output.valence, output.arousal), -1)[0]
+    target = torch.tensor([[clip.valence, clip.arousal] for clip in CLIPS[:3]])
+    weight = torch.ones(3, 2)
+    weight[1] = sd[1].square() / (sd[1].square() + 0.4**2)
+    agreement = [concordance(mean[:, n], target[:, n], weight[:, n]) for n in (0, 1)]
+    torch.testing.assert_close(_affect_losses(0.8, 4)[0], 1 - torch.stack(agreement).mean())
+    # Nobody who agrees with nobody says anything: what is left are the others.
+    alone = [concordance(mean[[0, 2], n], target[[0, 2], n], torch.ones(2)) for n in (0, 1)]
+    torch.testing.assert_close(
+        _affect_losses(1e6, 1)[0], 1 - torch.stack(alone).mean(), atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize(("sd", "answers"), [(None, 0), (None, 30), (0.5, 0), (0.0, 30)])
+def test_where_agreement_is_not_known_ratings_count_in_full(sd: float | None, answers: int) -> None:
+    assert _affect_losses(sd, answers) == _affect_losses(None, 0)

@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from realtime_mer.errors import InputError
+from tests.training.made_corpora import can_render, midi
 from training.cache import Store
 from training.corpora import read_clips
-from training.material import FREE_MUSIC, free_music, gather
+from training.material import FREE_MUSIC, Material, free_music, gather
 from training.run import REFIT, SHARED, Run, open_run
+from training.spoil import SpoilConfig
 from training.train import train_part
 
 RATE = 24_000
@@ -67,6 +69,69 @@ def test_every_part_learns_from_what_is_besides_and_none_is_judged_by_it(
         assert free.isdisjoint(clip.key for clip in run.held_out_clips(part))
     # No longer than was asked for.
     assert all(len(material.features[key]) == 500 for key in free)
+
+
+def test_changed_sound_gives_as_many_frames_of_the_same_clips_and_only_where_it_is_drawn(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    config = run.config.sequences
+    names = ("MP3, 24 kbit/s", "clipped by 6 to 18 dB")
+
+    def gathered(spoil: SpoilConfig) -> Material:
+        settings = replace(run.config, sequences=replace(config, spoil=spoil))
+        return gather(replace(run, config=settings), corpora_root, cache, None)
+
+    assert len(gathered(SpoilConfig()).changed) == 0
+    material = gathered(SpoilConfig(changed=0.2, changes=names))
+    assert len(material.changed) == 2
+    for store in material.changed:
+        for clip in [*run.clips, *material.run.also]:
+            assert store[clip.key].shape == material.features[clip.key].shape
+            assert (store[clip.key] != material.features[clip.key]).any()
+
+
+def test_a_corpus_that_would_never_be_drawn_from_is_refused_before_anything_is_computed(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    settings = replace(run.config, also=(FREE_MUSIC, "emopia"))
+    with pytest.raises(InputError, match=r"emopia.*sequences\.shares"):
+        gather(replace(run, config=settings), corpora_root, cache, None)
+    assert not list(cache.glob("log-mel*"))
+
+
+@can_render
+def test_notes_become_sound_no_longer_than_is_heard_and_their_labels_are_learnt_from(
+    run: Run, notes_root: Path, cache: Path
+) -> None:
+    for path in (notes_root / "emopia" / "midi").iterdir():
+        midi(path, notes=24)
+    shares = {"emopia": 1.0}
+    settings = replace(
+        run.config,
+        also=("emopia",),
+        longest_s={"emopia": 8},
+        sequences=replace(run.config.sequences, shares=shares),
+        epochs=1,
+        losses=replace(run.config.losses, teacher=0.0),
+    )
+    material = gather(replace(run, config=settings), notes_root, cache, None)
+    also = material.run.also
+    assert [clip.quadrant for clip in also] == [0, 1, 2, 3]
+    assert {clip.seconds for clip in also} == {8.0}
+    assert {len(material.features[clip.key]) for clip in also} == {400}
+    (described,) = run.described()
+    assert described["hours"] == pytest.approx(4 * 8 / 3600, abs=0.005)
+    assert "rendered with one of" in described["sound"]
+    train_part(
+        material.run.training_clips("fold-0"),
+        material.features,
+        None,
+        settings,
+        run.folder / "fold-0",
+        stream_key=0,
+    )
+    line = json.loads((run.folder / "fold-0" / "log.jsonl").read_text())
+    assert line.keys() == {"epoch", "seconds", "quadrants"}
 
 
 def test_a_card_is_told_what_was_learnt_from_besides(

@@ -8,25 +8,30 @@ import pytest
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
+from realtime_mer.model.checkpoint import save_checkpoint
 from tests.networks import random_recognizer
 from training.__main__ import app
 from training.cache import Store, feature_store
-from training.compare import compare
+from training.compare import compare, leads
 from training.conditions import conditions
 from training.corpora import Clip, read_clips
+from training.cost import cost
 from training.endurance import LOOP_S, endurance, minute_means
 from training.evaluate import (
     Predictions,
     evaluate,
+    fingerprint,
     load_predictions,
     predict,
     save_predictions,
 )
-from training.measure import Bench, fingerprint, measure, measured
+from training.export import checkpoint
+from training.measure import Bench, measure, measured
 from training.report import write_report
 from training.robustness import CLEAN, GAINS_DB, robustness
 from training.run import Run, open_run
 from training.splices import splices
+from training.targets import JUDGED
 from training.train import train_part
 from training.unheard import unheard
 
@@ -109,7 +114,7 @@ def test_what_other_commands_left_stands_beside_the_network(run: Run, tmp_path: 
     text = write_report(run, tmp_path, resamples=5).read_text(encoding="utf-8")
     (line,) = (
         line
-        for line in text.partition("## The network less")[0].splitlines()
+        for line in text.partition("## Held-out songs")[2].partition("\n## ")[0].splitlines()
         if line.startswith(f"| {row['data']} | {row['metric']} |")
     )
     assert "0.123 (0.100 … 0.200)" in line
@@ -331,3 +336,70 @@ def test_endurance_wants_clips_as_long_as_a_loop(run: Run) -> None:
     short = [replace(clip, seconds=2.0) for clip in run.clips]
     with pytest.raises(InputError):
         endurance(random_recognizer(), short)
+
+
+def test_runs_that_were_tried_are_told_with_their_settings_and_what_this_one_leads_by(
+    run: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "earlier"
+    shutil.copytree(run.folder, other)
+    settings = replace(run.config, epochs=7)
+    rows = leads(run, [replace(run, folder=other, config=settings)], only=JUDGED, resamples=10)
+    assert {(row["data"], row["metric"]) for row in rows} <= JUDGED
+    assert {row["settings"] for row in rows} == {"epochs 7 (3)"}
+    assert all(row["lead_value"] in (0.0, None) for row in rows)  # the same predictions
+    kept = {"run": fingerprint(run), "rows": rows}
+    (tmp_path / "tried.json").write_text(json.dumps(kept, allow_nan=False))
+    text = write_report(run, tmp_path, resamples=5).read_text(encoding="utf-8")
+    told = text.partition("## What was tried")[2].partition("\n## ")[0]
+    assert "- `earlier`: epochs 7 (3)" in told
+    assert "| grekow | R² valence |" in told
+    with pytest.raises(InputError, match="--tried"):
+        leads(run, [], resamples=5)
+
+
+def test_a_report_begins_with_what_was_wanted_and_says_by_how_much_it_is_missed(
+    run: Run, tmp_path: Path
+) -> None:
+    text = write_report(run, tmp_path, resamples=5).read_text(encoding="utf-8")
+    assert text.index("## Wanted and measured") < text.index("## Held-out songs")
+    wanted = text.partition("## Wanted and measured")[2].partition("\n## ")[0]
+    (row,) = (
+        row
+        for row in json.loads((run.folder / "report.json").read_text())["metrics"]
+        if (row["data"], row["metric"]) == ("panda4q", "macro-F1")
+    )
+    assert row["value"] < 0.76
+    assert f"**missed by {0.76 - row['value']:.3f}**" in wanted
+    assert "not measured" in wanted
+    assert "of 5 bootstrap draws" in text.partition("## Calibration")[2].partition("\n## ")[0]
+
+
+def test_a_hop_and_a_checkpoint_cost_what_is_told(run: Run, tmp_path: Path) -> None:
+    made = checkpoint(run)
+    told = {row["metric"]: row["value"] for row in cost(made, hops=20)}
+    assert 0 < told["one hop, median (ms)"] <= told["one hop, 99th percentile (ms)"]
+    save_checkpoint(tmp_path / "made", made.network, made.card)
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert told["checkpoint (MB)"] == pytest.approx(size / 1e6, abs=1e-3)
+
+
+def test_figures_of_other_weights_reach_neither_a_card_nor_a_report(
+    run: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "run"
+    shutil.copytree(run.folder, other)
+    later = replace(run, folder=other)
+    shutil.copyfile(later.weights("fold-0"), later.weights("all"))
+    for ask in (lambda: checkpoint(later), lambda: write_report(later, tmp_path / "out")):
+        with pytest.raises(InputError, match="other weights"):
+            ask()
+
+
+def test_predictions_that_were_cut_off_are_refused(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "run"
+    shutil.copytree(run.folder, other)
+    path = other / "predictions.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="run evaluate again"):
+        load_predictions(replace(run, folder=other))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from realtime_mer.features import FeatureConfig
 from training.cache import Store
@@ -49,15 +50,17 @@ def _streams(
     *,
     rows: dict[str, int] | None = None,
     spoil: SpoilConfig = CLEAN,
-    **changed,
+    changed: list[Store] | None = None,
+    **settings,
 ):
     return Streams(
         clips,
         store,
-        SequenceConfig(**(CONFIG | changed)),
+        SequenceConfig(**(CONFIG | {"spoil": spoil} | settings)),
         spoiler=Spoiler(spoil, FeatureConfig(n_mels=4)),
         generator=np.random.default_rng(5),
         teacher_rows=rows or {},
+        changed=changed or [],
     )
 
 
@@ -144,3 +147,41 @@ def test_the_same_seed_draws_the_same_segments() -> None:
     one, other = (_streams(clips, store, spoil=SpoilConfig(noise=0.5)).segment() for _ in range(2))
     assert np.array_equal(one.frames, other.frames)
     assert np.array_equal(one.clip, other.clip)
+
+
+def test_as_many_pieces_as_asked_for_come_from_changed_sound_at_the_same_places() -> None:
+    clips, store = _named_clips()
+    stores = []
+    for mark in (0.25, 0.5):
+        rows = store.rows[0].copy()
+        rows[:, 2] = mark
+        stores.append(Store((rows,), store.spans, {}))
+    spoil = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, changed=0.5, changes=("MP3, 24 kbit/s",))
+    streams = _streams(
+        clips, store, spoil=spoil, changed=stores, segment_s=600.0, cold_start=0.0, streams=1
+    )
+    frames = streams.segment().frames[0, HISTORY:]
+    song, place, mark = (
+        np.round(frames[:, band] * scale) for band, scale in ((0, 4), (1, 256), (2, 4))
+    )
+    starts = np.flatnonzero((np.diff(song) != 0) | (np.diff(place) != 1)) + 1
+    pieces = np.split(mark, starts)
+    assert all(len(set(piece)) == 1 for piece in pieces)
+    share = {value: np.mean([piece[0] == value for piece in pieces]) for value in (0, 1, 2)}
+    assert share[0] == pytest.approx(0.5, abs=0.15)
+    assert share[1] == pytest.approx(0.25, abs=0.12)
+    # A song's frames are numbered alike in every store.
+    assert all(np.all(np.diff(own) == 1) for own in np.split(place, starts))
+
+
+def test_a_hop_is_numbered_as_the_clip_counts_its_own() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store)
+    for _ in range(3):
+        segment = streams.segment()
+        newest = segment.frames[:, HISTORY + HOP - 1 :: HOP]
+        heard = segment.clip >= 0
+        assert heard.any()
+        np.testing.assert_array_equal(
+            segment.hop[heard] * HOP + HOP - 1, np.round(newest[..., 1] * 256)[heard]
+        )

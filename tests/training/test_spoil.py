@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.signal import fftconvolve
 
 from realtime_mer.features import FeatureConfig, LogMel
@@ -131,3 +132,14 @@ def test_silence_stays_silence_under_any_gain_filter_room_and_noise() -> None:
     silence = np.zeros((30, FEATURES.n_mels), np.float32)
     for seed in range(5):
         assert not _spoil(SpoilConfig(room=1.0, noise=1.0, band=1.0), silence, seed).any()
+
+
+def test_a_change_that_is_no_condition_is_refused_and_those_there_are_are_told() -> None:
+    with pytest.raises(ValidationError, match=r"no condition 'mp3'; .*MP3, 24 kbit/s"):
+        SpoilConfig(changed=0.1, changes=("mp3",))
+
+
+@pytest.mark.parametrize("settings", [{"changed": 0.1}, {"changes": ("MP3, 24 kbit/s",)}])
+def test_a_probability_without_changes_or_changes_without_one_are_refused(settings) -> None:
+    with pytest.raises(ValidationError, match="both a probability and names"):
+        SpoilConfig(**settings)

@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 
 import training.train
 from realtime_mer.errors import InputError
+from realtime_mer.model.network import EmotionNetwork
 from training.cache import Store, feature_store
 from training.config import TrainingConfig, read_config
-from training.corpora import Clip, read_clips
+from training.corpora import Clip, Curve, read_clips
+from training.evaluate import run_clip
 from training.run import open_run
 from training.train import train_part
 
@@ -98,6 +100,89 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
         assert log[-1][name] < log[2][name], name
 
 
+def _half_loud(count: int) -> tuple[list[Clip], Store]:
+    """Clips of 16 s of which one half is loud, rated as aroused there and as calm in the other."""
+    generator = np.random.default_rng(0)
+    clips, frames = [], []
+    for n in range(count):
+        loud = (np.arange(800) < 400) == (n % 2 == 0)
+        frames.append(
+            np.where(loud, 3.0, 0.5)[:, None] + 0.1 * generator.standard_normal((800, 64))
+        )
+        times = tuple(0.5 * step for step in range(32))
+        rated = tuple(0.7 if loud[round(50 * time)] else -0.7 for time in times)
+        curve = Curve(times=times, valence=tuple(0.1 * rating for rating in rated), arousal=rated)
+        clips.append(
+            Clip(
+                corpus="grekow",
+                id=str(n),
+                path=Path(),
+                seconds=16.0,
+                group=str(n),
+                valence=0.0,
+                arousal=0.0,
+                curve=curve,
+            )
+        )
+    spans = {clip.key: (0, 800 * n, 800 * (n + 1)) for n, clip in enumerate(clips)}
+    return clips, Store((np.concatenate(frames).astype(np.float16),), spans, {})
+
+
+@pytest.mark.slow
+def test_a_network_follows_ratings_that_move_although_all_means_are_alike(
+    tiny_config: Path, tmp_path: Path
+) -> None:
+    clips, features = _half_loud(6)
+    config = read_config(tiny_config)
+    config = replace(
+        config,
+        epochs=4,
+        steps_per_epoch=15,
+        learning_rate=0.01,
+        ema_decay=0.9,
+        sequences=replace(config.sequences, streams=6, shares={"grekow": 1.0}),
+    )
+    train_part(clips, features, None, config, tmp_path / "part", stream_key=0)
+    network = EmotionNetwork(config.network)
+    weights = load_file(tmp_path / "part" / "weights.safetensors")
+    network.load_state_dict({name.removeprefix("network."): weights[name] for name in weights})
+    for n, clip in enumerate(clips):
+        arousal = run_clip(network.eval(), features[clip.key])[:, 1]
+        # Hops whose window holds one half alone.
+        first, second = arousal[30:80].mean(), arousal[115:].mean()
+        assert (first - second) * (1 if n % 2 == 0 else -1) > 0.5
+
+
+def test_what_is_recorded_again_is_not_written_again(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    run = open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+    run.record(device="cpu", also=[{"name": "made"}])
+    assert run.provenance()["device"] == "cpu"
+    assert run.provenance()["seed"] == 1
+    before = (tmp_path / "run" / "provenance.json").stat()
+    run.record(also=[{"name": "made"}])
+    after = (tmp_path / "run" / "provenance.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    run.record(device="cuda")
+    assert run.provenance()["device"] == "cuda"
+
+
+def test_a_step_in_which_nobody_rated_anything_teaches_nothing_and_stops_nothing(
+    material: tuple[list[Clip], Store, TrainingConfig], tmp_path: Path
+) -> None:
+    clips, features, config = material
+    silent = [
+        replace(clip, valence=None, arousal=None, quadrant=None, gems=None, answers=0)
+        for clip in clips
+    ]
+    train_part(silent, features, None, config, tmp_path / "part", stream_key=0)
+    found = load_file(tmp_path / "part" / "learner.safetensors")
+    torch.manual_seed(config.seed)
+    for name, begun in training.train.Learner(config, (), 1).named_parameters():
+        assert torch.equal(found[name], begun), name
+
+
 def test_a_run_folder_keeps_its_settings_folds_and_data(
     corpora_root: Path, tiny_config: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +220,7 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("epochs = 'many'", "epochs"),
         ("epochs = ", "TOML"),
         ("[sequences]\ngain = 3", "sequences.gain"),
+        ("annotation_lag_s = { deam = -1 }", "annotation_lag_s.deam"),
         ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
     ],
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip, Corpus, Curve, Layout, Rating, RatingTable
+from training.corpora.clip import Clip, Corpus, Curve, Layout, Rating, RatingTable, holding
 from training.corpora.deam import DEAM, EMOMUSIC
 from training.corpora.emopia import EMOPIA
 from training.corpora.emotify import EMOTIFY
@@ -37,6 +37,7 @@ __all__ = [
     "RatingTable",
     "data_root",
     "find_corpora",
+    "holding",
     "label_hash",
     "read_clips",
     "read_ratings",

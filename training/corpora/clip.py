@@ -1,9 +1,12 @@
 """What a corpus tells of a piece of music (plain values), and what a corpus is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +150,23 @@ class RatingTable:
     licence: str
     cite: str
     read: Callable[[Path], list[Rating]]
+
+
+def holding(times: Sequence[float], moments: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+    """Return which rating of a curve holds at each moment, -1 for none: each lasts to the next.
+
+    Args:
+        times: as of a ``Curve``, K >= 1; the last rating lasts as long as the one before it, a
+            single one for ever.
+        moments: seconds, any shape.
+
+    Returns:
+        Numbers in [-1, K), of the shape of ``moments``.
+    """
+    edges = [*times, 2 * times[-1] - times[-2] if len(times) > 1 else np.inf]
+    # A moment that is a border up to rounding belongs to what begins there.
+    place = np.searchsorted(edges, moments + 1e-6, side="right") - 1
+    return np.where(place < len(times), place, -1)
 
 
 def artist_group(name: str, otherwise: str) -> str:

@@ -111,7 +111,10 @@ def _hours(clips: Sequence[Clip]) -> float:
 
 def tables(content: dict[str, Any]) -> list[Table]:
     """Return what ``survey`` counted as tables for a terminal."""
-    found = Table("corpus", "clips", "groups", "hours", "labels", "listeners", "notes", "licence")
+    # Licences are sentences: beside the counts they would be a word wide on a terminal.
+    found = Table("corpus", "clips", "groups", "hours", "labels", "listeners", "notes")
+    found.columns[4].no_wrap = True
+    terms = Table("corpus", "kind of labels", "licence")
     for entry in content["corpora"]:
         notes = [
             *(["MIDI, to be rendered"] if entry["sound"] == "midi" else []),
@@ -124,24 +127,25 @@ def tables(content: dict[str, Any]) -> list[Table]:
             str(entry["clips"]),
             str(entry["groups"]),
             f"{entry['hours']:.2f}",
-            ", ".join(entry["labels"]),
+            "\n".join(entry["labels"]),
             "-" if listeners is None else "–".join(map(str, dict.fromkeys(listeners))),
             ", ".join(notes) or "-",
-            entry["licence"],
         )
+        terms.add_row(entry["name"], entry["kind"], entry["licence"])
     total = content["total"]
     found.add_section()
-    found.add_row("together", str(total["clips"]), "", f"{total['hours']:.2f}", "", "", "", "")
+    found.add_row("together", str(total["clips"]), "", f"{total['hours']:.2f}", "", "", "")
     found.caption = f"not found: {', '.join(content['absent']) or 'none'}"
     if not content["ratings"]:
-        return [found]
-    ratings = Table("ratings without sound", "songs", "labels", "kind", "licence")
+        return [found, terms]
+    ratings = Table("without sound", "songs", "labels", "kind", "licence")
+    ratings.columns[0].overflow = ratings.columns[2].overflow = "fold"
     for entry in content["ratings"]:
         ratings.add_row(
             entry["name"],
             str(entry["songs"]),
-            ", ".join(entry["labels"]),
+            "\n".join(entry["labels"]),
             entry["kind"],
             entry["licence"],
         )
-    return [found, ratings]
+    return [found, terms, ratings]

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -52,12 +53,7 @@ def midi_seconds(path: Path) -> float:
     Raises:
         InputError: it is no MIDI file.
     """
-    if not path.is_file():
-        return 0.0
-    try:
-        return float(mido.MidiFile(path).length)
-    except (OSError, EOFError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is not a MIDI file that can be read: {error}") from error
+    return float(_notes(path).length) if path.is_file() else 0.0
 
 
 def sound_fonts() -> list[Path]:
@@ -75,7 +71,13 @@ def sound_fonts() -> list[Path]:
 
 
 def rendered(
-    clips: Iterable[Clip], *, folder: Path, fonts: Sequence[Path] | None = None, jobs: int = 1
+    clips: Iterable[Clip],
+    *,
+    folder: Path,
+    fonts: Sequence[Path] | None = None,
+    one_font_each: bool = False,
+    longest_s: int | None = None,
+    jobs: int = 1,
 ) -> list[Clip]:
     """Return clips that all have sound: one for each piece of notes and sound font, and the rest.
 
@@ -85,6 +87,9 @@ def rendered(
         clips: any clips; those whose ``path`` is a MIDI file are rendered.
         folder: the cache.
         fonts: sound fonts; None for ``sound_fonts()``.
+        one_font_each: render a piece with one of the fonts, which follows from its key, instead of
+            with each of them.
+        longest_s: render this many seconds from a piece's start; None for all.
         jobs: how many are rendered at the same time.
 
     Raises:
@@ -92,7 +97,7 @@ def rendered(
     """
     chosen = sound_fonts() if fonts is None else list(fonts)
     result: list[Clip] = []
-    missing: list[tuple[Clip, Path, Path]] = []
+    missing: dict[Path, tuple[Clip, Path, int | None]] = {}
     for clip in clips:
         if not clip.is_midi:
             result.append(clip)
@@ -103,15 +108,19 @@ def rendered(
                 "fluid-soundfont-gm, timgm6mb-soundfont, musescore-general-soundfont-small) or "
                 f"name a folder of them in {SOUND_FONTS_VARIABLE}"
             )
-        for font in chosen:
-            sound = folder / "rendered" / font.stem / f"{_key(clip.path, font)}.flac"
-            result.append(replace(clip, id=f"{clip.id}@{font.stem}", path=sound))
+        longest = longest_s if longest_s is not None and longest_s < clip.seconds else None
+        seconds = clip.seconds if longest is None else float(longest)
+        number = zlib.crc32(clip.key.encode()) % len(chosen)
+        for font in chosen[number : number + 1] if one_font_each else chosen:
+            key = _key(clip.path, font, longest)
+            sound = folder / "rendered" / font.stem / f"{key}.flac"
+            result.append(replace(clip, id=f"{clip.id}@{font.stem}", path=sound, seconds=seconds))
             if not sound.is_file():
-                missing.append((clip, font, sound))
+                missing[sound] = (clip, font, longest)
     if missing:
         program = _fluidsynth()
         with ThreadPoolExecutor(jobs) as pool:
-            work = pool.map(lambda each: _render(program, *each), missing)
+            work = pool.map(lambda each: _render(program, each[0], *each[1]), missing.items())
             for _ in track(work, description="rendering", total=len(missing)):
                 pass
     return result
@@ -128,20 +137,51 @@ def _fluidsynth() -> str:
     return program
 
 
-def _key(notes: Path, font: Path) -> str:
+def _key(notes: Path, font: Path, longest_s: int | None) -> str:
+    settings = _SETTINGS if longest_s is None else f"{_SETTINGS}, first {longest_s} s"
     # A sound font's name and size stand for its bytes, of which there may be hundreds of megabytes.
-    digest = hashlib.sha256(f"{font.name} {font.stat().st_size} {_SETTINGS}".encode())
+    digest = hashlib.sha256(f"{font.name} {font.stat().st_size} {settings}".encode())
     digest.update(notes.read_bytes())
     return digest.hexdigest()[:20]
 
 
-def _render(program: str, clip: Clip, font: Path, sound: Path) -> None:
+def _notes(path: Path) -> mido.MidiFile:
+    try:
+        return mido.MidiFile(path)
+    except (OSError, EOFError, ValueError, IndexError) as error:
+        raise InputError(f"{path} is not a MIDI file that can be read: {error}") from error
+
+
+def _first_notes(path: Path, seconds: float) -> mido.MidiFile:
+    """Return what happens in the first seconds, lasting a second longer than that."""
+    whole = _notes(path)
+    tempo, left = 500_000, seconds  # microseconds a quarter note, MIDI's own where none is stated
+    kept = mido.MidiTrack()
+    for message in whole.merged_track:
+        passed = mido.tick2second(message.time, whole.ticks_per_beat, tempo)
+        if passed > left:
+            break
+        left -= passed
+        kept.append(message)
+        if message.type == "set_tempo":
+            tempo = message.tempo
+    # FluidSynth stops at the last message, and what is held then is to be heard to the end.
+    rest = mido.second2tick(left + 1.0, whole.ticks_per_beat, tempo)
+    kept.append(mido.MetaMessage("end_of_track", time=rest))
+    return mido.MidiFile(ticks_per_beat=whole.ticks_per_beat, tracks=[kept])
+
+
+def _render(program: str, sound: Path, clip: Clip, font: Path, longest_s: int | None) -> None:
     sound.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         wave = Path(scratch) / "sound.wav"
+        notes = clip.path
+        if longest_s is not None:
+            notes = Path(scratch) / "notes.mid"
+            _first_notes(clip.path, longest_s).save(notes)
         rate = str(_SYNTHESIS_RATE)
         options = ("-n", "-i", "-q", "-g", _GAIN, "-r", rate, "-T", "wav", "-O", "float")
-        command = (program, *options, "-F", str(wave), str(font), str(clip.path))
+        command = (program, *options, "-F", str(wave), str(font), str(notes))
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
@@ -153,7 +193,8 @@ def _render(program: str, clip: Clip, font: Path, sound: Path) -> None:
         if not wave.is_file():
             reason = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
             raise InputError(f"FluidSynth could not render {clip.path}: {reason[-1]}")
-        samples = load_audio(wave, sample_rate=RATE)[: round(clip.seconds * RATE)]
+        seconds = clip.seconds if longest_s is None else longest_s
+        samples = load_audio(wave, sample_rate=RATE)[: round(seconds * RATE)]
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < 1e-4:
         raise InputError(
