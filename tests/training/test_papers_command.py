@@ -16,12 +16,19 @@ from training import __main__ as command_line
 from training.corpora import read_clips
 from training.papers import protocols, records, yakovyna
 from training.papers.command import clips_here, default_split, run_rows
+from training.papers.costs import core_minutes, plan, sentence
+from training.papers.printed import (
+    accuracy_by_f1,
+    impossible_accuracies,
+    impossible_f1,
+    recalls_of_yakovyna,
+)
 from training.papers.protocols import LEAKY, Protocol
 from training.papers.records import read_records
 from training.papers.registry import SYSTEMS, find_system
 from training.papers.scores import confusion, metrics_of, per_class, score
 from training.papers.system import System
-from training.papers.table import impossible_f1, write_table
+from training.papers.table import _remarks, _verdict, write_table
 
 NAMES = {
     *("yakovyna", "model-1", "model-2", "model-3", "cnn", "svm", "lstm", "cnn-svm"),
@@ -175,21 +182,129 @@ def test_the_page_shows_every_row_and_says_why_others_are_missing(
     page = write_table(read_records(out / "records"), out, clips_here(corpora_root), told)
     text = page.read_text(encoding="utf-8")
     assert page == tmp_path / "papers.md"
-    (row,) = [line for line in text.splitlines() if line.startswith("| yakovyna | accuracy")]
-    assert "| 0.947 |" in row
-    assert "paper (LEAKY)" in text
     emotify = text[text.index("## emotify") : text.index("## panda4q")]
+    (row,) = [line for line in emotify.splitlines() if line.startswith("| yakovyna | 1 (2 steps")]
+    assert "of 30 | 0.947 | " in row
+    assert row.count("; n ") == 4
+    assert "paper (LEAKY)" in text
     assert "- model-1: not run, its cost not measured; run it with `python -m training" in emotify
-    assert "- accuracy, perfect: 0.700 (0.600 to 0.800), n = 12; made up." in emotify
+    assert "- accuracy, perfect: 0.700 (0.600 … 0.800), n = 12; made up." in emotify
     panda = text[text.index("## panda4q") : text.index("## grekow")]
-    assert "- yakovyna: not run, core minutes at 30 epochs: paper (LEAKY) " in panda
+    # Two steps tell nothing of what thirty epochs would cost.
+    assert "- yakovyna: not run, its cost not measured" in panda
     assert "Single answers of listeners were not published" in panda
-    assert f"After 1, 2 steps at most epochs, {row.split(' | ')[3]}" in text
+    assert "On 3 s, after 1 (2 steps at most) epochs: " in text
     assert (out / "emotify-yakovyna-learning.png").is_file()
     classes = (out / "classes.md").read_text(encoding="utf-8")
     for name in classes.split("](")[1:]:
         assert (out / name.split(")")[0]).is_file()
     assert classes.count("amazement") == 2
+
+
+def test_ratings_get_a_table_of_their_own_with_every_metric_and_its_baseline(
+    run: Run, corpora_root: Path, tmp_path: Path
+) -> None:
+    run(replace(find_system("grekow-plain"), epochs=2), "grekow", "grouped")
+    out = tmp_path / "papers"
+    page = write_table(read_records(out / "records"), out, clips_here(corpora_root), {})
+    text = page.read_text(encoding="utf-8")
+    own = text[text.index("### Valence and arousal") :]
+    for axis in ("valence", "arousal"):
+        (row,) = [line for line in own.splitlines() if line.startswith(f"| grekow-plain {axis}")]
+        for metric in ("R² ", "<br>MAE ", "<br>r ", "<br>baseline R² "):
+            assert metric in row
+        assert row.endswith("| as segments |")
+
+
+@pytest.mark.parametrize(
+    ("value", "high", "text"),
+    [
+        (0.95, 0.97, "that is the printed figure or more."),
+        (0.93, 0.95, "1.7 points below the printed figure, which lies within the interval."),
+        (0.91, 0.93, "within a few points of the printed figure (3.7 below). What differs: 9"),
+        (0.80, 0.83, "that is 14.7 points below the printed figure. What differs: 9 songs"),
+    ],
+)
+def test_the_verdict_on_the_printed_accuracy_follows_from_the_record(
+    value: float, high: float, text: str
+) -> None:
+    curve = [{"watched accuracy": share} for share in (0.5, 0.6, 0.7, 0.9)]
+    told = _verdict({"value": value, "high": high}, 0.947, curve, 9)
+    assert text in told
+    assert ("it had not done learning" in told) == ("What differs" in told)
+
+
+def test_a_network_whose_loss_hardly_fell_is_named() -> None:
+    still = [{"loss": 1.386}, {"loss": 1.380}]
+    fell = [{"loss": 1.386}, {"loss": 0.9}]
+    asked = {"system": "lstm", "protocol": "grouped", "epochs": 5, "most_steps": None}
+    told, _ = _remarks([{"asked": asked | {"split": "a"}, "curve": still}])
+    assert "lstm (grouped, 5 epochs)" in told
+    assert not list(_remarks([{"asked": asked | {"split": "a"}, "curve": fell}]))
+
+
+def test_a_streaming_model_of_other_folds_is_told_of() -> None:
+    grouped = {"protocol": "grouped", "epochs": 5, "most_steps": None}
+    rows = [
+        {"asked": grouped | {"system": system, "split": split}}
+        for system, split in (("lstm", "a"), ("streaming", "b"))
+    ]
+    assert "other folds" in next(iter(_remarks(rows)))
+
+
+def test_what_is_kept_comes_first_then_cheap_rows_before_dear_ones(
+    corpora_root: Path,
+) -> None:
+    clips = clips_here(corpora_root)
+    systems = [find_system(name) for name in ("parisi", "svm", "yakovyna", "lstm")]
+    kept = {
+        "asked": {
+            "system": "parisi",
+            "corpus": "grekow",
+            "protocol": "grouped",
+            "epochs": 20,
+            "most_steps": None,
+        },
+        "cpu_ms_per_second": 1.0,
+        "fit_cpu_seconds": 900.0,
+    }
+    dear = kept | {"asked": kept["asked"] | {"system": "lstm", "corpus": "emotify", "epochs": 30}}
+    rows = plan(
+        systems,
+        {"grekow": clips["grekow"]},
+        ["grouped"],
+        [kept, dear],
+        known=clips,
+        epochs=None,
+        most_steps=None,
+    )
+    # The machine is solved at once; nothing is known of yakovyna.
+    assert [row.system.name for row in rows] == ["parisi", "svm", "lstm", "yakovyna"]
+    assert [row.kept for row in rows] == [True, False, False, False]
+    told = sentence(rows)
+    assert told.startswith("4 rows, of which 1 are kept and 3 are run: about ")
+    assert told.endswith("and 2 whose cost is not measured")
+
+
+def test_twice_the_epochs_cost_twice_the_training(corpora_root: Path) -> None:
+    clips = clips_here(corpora_root)
+    record = {
+        "asked": {
+            "system": "lstm",
+            "corpus": "grekow",
+            "protocol": "grouped",
+            "epochs": 15,
+            "most_steps": None,
+        },
+        "cpu_ms_per_second": 0.0,
+        "fit_cpu_seconds": 60.0,
+    }
+    lstm = find_system("lstm")
+    cost = {
+        epochs: core_minutes(lstm, "grekow", "grouped", clips, [record], epochs=epochs)
+        for epochs in (15, 30, None)
+    }
+    assert cost == {15: pytest.approx(1), 30: pytest.approx(2), None: pytest.approx(2)}
 
 
 def test_the_list_names_every_system_and_why_one_cannot_run_live() -> None:
@@ -256,6 +371,30 @@ def test_a_mean_rating_scores_nothing() -> None:
         assert rows[f"MAE {axis}"]["value"] == 0.0
         assert rows[f"MAE {axis}"]["baseline"] == pytest.approx(0.3)
         assert rows[f"r {axis}"]["baseline"] == 0.0
+
+
+def test_an_accuracy_lies_where_the_f1_of_the_classes_allow() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(30):
+        counts = generator.integers(0, 40, (4, 4)) + 60 * np.eye(4, dtype=int)
+        f1 = dict(enumerate(per_class(counts)[2].round(2).tolist()))
+        least, greatest = accuracy_by_f1(f1, tuple(counts.sum(1).tolist()))
+        assert least - 1e-9 <= np.trace(counts) / counts.sum() <= greatest + 1e-9
+        assert greatest - least < 0.1
+
+
+def test_three_accuracies_of_kerhalkar_contradict_their_f1() -> None:
+    assert {(model, corpus) for model, corpus, *_ in impossible_accuracies()} == {
+        ("model-1", "DEAM"),
+        ("model-1", "MTurk"),
+        ("model-2", "DEAM"),
+    }
+
+
+def test_yakovynas_recalls_give_the_accuracy_of_3_s_and_not_that_of_6_s() -> None:
+    told = {name: (accuracy, recall) for name, accuracy, recall in recalls_of_yakovyna()}
+    assert told["yakovyna"] == (0.947, pytest.approx(0.949, abs=5e-4))
+    assert told["yakovyna-6s"] == (0.748, pytest.approx(0.703, abs=5e-4))
 
 
 def test_four_printed_f1_are_above_what_precision_and_recall_allow() -> None:

@@ -1,6 +1,6 @@
 """``python -m training papers``: which rows of the table are run, and on which folds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from training.config import read_config
 from training.corpora import CORPORA, Clip, data_root, find_corpora, read_clips
 from training.corpora.midi import rendered
 from training.papers.agreement import ceilings
+from training.papers.costs import epochs_of, plan, sentence
 from training.papers.export import PREFERRED, export
 from training.papers.live import not_live
 from training.papers.lyrics import judge_lines
@@ -91,6 +92,7 @@ def run(
             threads=threads,
             jobs=jobs,
             resamples=resamples,
+            announce=console.print,
         ):
             console.print(_line(record))
     if run is not None:
@@ -188,7 +190,7 @@ def export_system(
             {ALIASES.get(name, name): read_corpus(root, name, cache) for name in names},
             stem,
             effort=Effort(
-                epochs=system.epochs if epochs is None or not system.epochs else epochs,
+                epochs=epochs_of(system, epochs),
                 most_steps=steps,
                 threads=threads,
                 progress=step,
@@ -264,8 +266,9 @@ def run_rows(
     jobs: int,
     resamples: int,
     seed: int = 0,
+    announce: Callable[[str], None] = lambda _sentence: None,
 ) -> Iterator[dict[str, Any]]:
-    """Run what is not kept yet and yield every record, row by row.
+    """Run what is not kept yet and yield every record: kept rows first, then from cheap to dear.
 
     Args:
         systems: which; those that a corpus has no labels for are passed over.
@@ -280,28 +283,39 @@ def run_rows(
         jobs: processes that compute features.
         resamples: draws behind an interval.
         seed: of weights, order and random divisions.
+        announce: is told how many rows there are and what they cost.
     """
-    for name in corpora:
-        clips = read_corpus(root, name, cache)
-        split = default_split(root, clips)
-        for system in systems:
-            effort = Effort(
-                epochs=system.epochs if epochs is None or not system.epochs else epochs,
-                most_steps=most_steps,
-                threads=threads,
-                seed=seed,
-            )
-            for protocol in protocols:
-                record = run_row(
-                    system,
-                    clips,
-                    protocol,
-                    split,
-                    effort,
-                    folder=records,
-                    cache=cache,
-                    jobs=jobs,
-                    resamples=resamples,
-                )
-                if record is not None:
-                    yield record
+    clips = {
+        own[0].corpus: own for own in (read_corpus(root, name, cache) for name in corpora) if own
+    }
+    rows = plan(
+        systems,
+        clips,
+        protocols,
+        read_records(records),
+        known=clips_here(root) | clips,
+        epochs=epochs,
+        most_steps=most_steps,
+    )
+    announce(sentence(rows))
+    splits = {name: default_split(root, own) for name, own in clips.items()}
+    for row in rows:
+        effort = Effort(
+            epochs=epochs_of(row.system, epochs),
+            most_steps=most_steps,
+            threads=threads,
+            seed=seed,
+        )
+        record = run_row(
+            row.system,
+            clips[row.corpus],
+            row.protocol,
+            splits[row.corpus],
+            effort,
+            folder=records,
+            cache=cache,
+            jobs=jobs,
+            resamples=resamples,
+        )
+        if record is not None:
+            yield record

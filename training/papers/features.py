@@ -248,7 +248,7 @@ def _compute(clips: Sequence[Clip], view: View, place: Path, jobs: int) -> None:
     spans: dict[str, tuple[int, int]] = {}
     arrays: dict[str, dict[str, Any]] = {}
     partials: dict[str, BinaryIO] = {}
-    total = 0
+    total, whole = 0, False
     try:
         with cache.side_by_side(jobs) as mapping:
             results = mapping(partial(_segments, view), [clip.path for clip in clips])
@@ -264,9 +264,12 @@ def _compute(clips: Sequence[Clip], view: View, place: Path, jobs: int) -> None:
                         partials[name] = (place / f"{name}.{os.getpid()}").open("wb")
                         arrays[name] = {"dtype": str(values.dtype), "shape": values.shape[1:]}
                     partials[name].write(np.ascontiguousarray(values).tobytes())
+        whole = True
     finally:
-        for file in partials.values():
+        for name, file in partials.items():
             file.close()
+            if not whole:
+                (place / f"{name}.{os.getpid()}").unlink()
     if not total:
         raise InputError(
             f"no clip of {clips[0].corpus} holds {view.seconds:g} s, a segment of {view.name}"

@@ -54,6 +54,12 @@ SERIES = ("amplitude_envelope", "rms", "zero_crossing_rate", "centroid", "bandwi
 FROM_CLOCKWISE = (0, 3, 2, 1)
 """Our quadrant, as an index into ``QUADRANTS``, of each of the paper's Q1 to Q4."""
 
+TESTED: Mapping[str, tuple[int, ...]] = {
+    "DEAM": (1477, 1173, 1302, 1194),
+    "MTurk": (454, 360, 423, 380),
+}
+"""Test segments of each of our quadrants in the paper's Table 1."""
+
 TOO_NEAR = 0.025
 """Clips with valence or arousal nearer to zero are left out under the paper's protocol."""
 

@@ -11,6 +11,7 @@
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -377,7 +378,10 @@ def _divide(
     if split.folds:
         kind = StratifiedKFold if labels.ndim == 1 else KFold
         splitter = kind(split.folds, shuffle=True, random_state=seed)
-        pairs = list(splitter.split(everyone, labels if labels.ndim == 1 else None))
+        with warnings.catch_warnings():
+            # A class of fewer clips than folds is spread as far as it goes.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            pairs = list(splitter.split(everyone, labels if labels.ndim == 1 else None))
         watched = 0.1
     else:
         pairs = [part_off(everyone, split.shares[2])]

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.emotion import GEMS
+from realtime_mer.recognizer import Recognizer
 from training.corpora import Clip, label_hash
 from training.evaluate import clip_table as streaming_table
 from training.evaluate import load_network, load_predictions
+from training.export import checkpoint
 from training.files import write_json
 from training.metrics import AFFECT, QUADRANT_COLUMNS
 from training.papers.features import cut, segment_store
@@ -35,7 +38,7 @@ from training.papers.protocols import (
 )
 from training.papers.scores import clip_table, confusion, per_class, score, segment_table
 from training.papers.system import TASKS, Effort, System, Task, View, labels_of, target
-from training.run import Run, git_commit
+from training.run import REFIT, Run, git_commit
 from training.splits import Split
 
 STREAMING = "streaming"
@@ -173,6 +176,7 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
     clip_of = {clip.key: clip for clip in run.clips}
     network = load_network(run, f"fold-{table['fold'].iloc[0]}")
     parameters = sum(weights.numel() for weights in network.parameters())
+    cost = _streaming_cost(run)
     columns = {"quadrants": QUADRANT_COLUMNS, "gems": GEMS, "affect": AFFECT}
     records = []
     for corpus in table["corpus"].unique():
@@ -210,6 +214,7 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
                 "leaks": None,
                 **_judged(said, clips, task, "clips", resamples),
                 "parameters": parameters,
+                **cost,
                 **_provenance(),
                 "predictions": _predictions(said, clips, task),
             }
@@ -218,6 +223,32 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
             write_json(path, record)
             records.append(record)
     return records
+
+
+def _streaming_cost(run: Run) -> dict[str, float | None]:
+    """Return how long a run's folds learnt, and what a second of sound costs live.
+
+    Where there is no refit, whose network is heard hop by hop, the second is None.
+    """
+    logs = [run.weights(part).with_name("log.jsonl") for part in run.parts if part != REFIT]
+    epochs = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    cost: dict[str, float | None] = {
+        "fit_seconds": round(sum(epoch["seconds"] for epoch in epochs), 1),
+        "cpu_ms_per_second": None,
+    }
+    if run.weights(REFIT).is_file():
+        recognizer = Recognizer(checkpoint(run), device="cpu")
+        generator = np.random.default_rng(0)
+        second = 0.1 * generator.standard_normal((1, recognizer.sample_rate), np.float32)
+        hops = torch.split(torch.from_numpy(second), recognizer.hop_samples, dim=1)
+        state, times = recognizer.initial_state(), []
+        for _ in range(5):
+            before = time.process_time()
+            for hop in hops:
+                _, state = recognizer.step(hop, state)
+            times.append(time.process_time() - before)
+        cost["cpu_ms_per_second"] = round(1000 * float(np.median(times)), 2)
+    return cost
 
 
 def _out_of_fold_baseline(true: NDArray[Any], fold: NDArray[Any]) -> NDArray[Any]:

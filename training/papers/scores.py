@@ -16,7 +16,10 @@ from training.splits import joined_groups
 HEADLINES: dict[Task, tuple[str, ...]] = {
     "quadrants": ("accuracy",),
     "gems": ("accuracy",),
-    "affect": ("R² valence", "r valence", "R² arousal", "r arousal"),
+    "affect": (
+        *("R² valence", "MAE valence", "r valence"),
+        *("R² arousal", "MAE arousal", "r arousal"),
+    ),
 }
 """The metrics that the table shows of each task; the records hold more."""
 

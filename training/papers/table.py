@@ -8,120 +8,63 @@ from typing import Any
 from realtime_mer.emotion import GEMS
 from training.corpora import Clip
 from training.files import replacing
-from training.papers import yakovyna
-from training.papers.features import segments_in
+from training.markdown import number, table, with_interval
+from training.papers import nearest, prose, yakovyna
+from training.papers.costs import Clips, Records, core_minutes, find
 from training.papers.plots import plot_confusions, plot_curves
+from training.papers.printed import (
+    impossible_accuracies,
+    impossible_f1,
+    recalls_of_yakovyna,
+    told,
+)
 from training.papers.protocols import LEAKY
 from training.papers.records import STREAMING
 from training.papers.registry import SYSTEMS
 from training.papers.scores import HEADLINES
 from training.papers.system import TASKS, System, Task, target
+from training.splits import joined_groups
 
-_COLUMNS = (
+_PROTOCOLS = (("paper", LEAKY), ("grouped", "grouped"))
+"""As the command line calls them, and as records do."""
+
+_RESULTS = (
     "system",
-    "metric",
+    "epochs",
     "the paper prints",
-    "its protocol (LEAKY), segments",
+    f"{LEAKY}, segments",
     "grouped, segments",
     "grouped, clips",
-    "their baselines",
-    "their n",
-    "epochs",
+)
+_COSTS = (
+    "system",
     "parameters",
-    "training, CPU s",
+    f"training, CPU s (fits): {LEAKY}",
+    "grouped",
     "CPU ms per s of sound",
     "live",
 )
 
-_INTRODUCTION = """\
-# The papers' systems, on their own protocol and on an honest one
+_SHORT = (
+    "corpus",
+    f"best of the papers' systems under {LEAKY}, segments",
+    "best of them grouped, clips",
+    "streaming model, grouped, clips",
+)
 
-Written by `python -m training papers`; `--list` tells what each system is. The records behind every
-row lie in [{folder}/records]({folder}/records): settings, versions, commit, hashes of data,
-predictions. Precision, recall and F1 of each class and the confusions are in
-[{folder}/classes.md]({folder}/classes.md).
+_KINDS: Mapping[Task, str] = {
+    "quadrants": "four quadrants",
+    "gems": "nine GEMS classes",
+    "affect": "valence and arousal",
+}
 
-- **{leaky}** is the paper's own way to divide its data, its leaks included: see the list below.
-  Such a number says how well a system knows songs it has already met.
-- **grouped** keeps every artist, song and recording on one side: the folds that the default
-  checkpoint is judged on. Scaling, over-sampling, selection and the part that a network watches
-  come from the training folds alone.
+_A_FEW = 5
+"""Points that are a few."""
 
-In brackets: 95 % interval by bootstrap over groups. Baseline: the commonest class, or the mean
-rating, of what was learnt from. A clip's answer is the mean over its segments. What a paper prints
-was measured on its own copy of the corpus that is named; a part of each corpus is not here.
+_UNLEARNT = 0.95
+"""Share of the first epoch's loss above which a network has hardly learnt."""
 
-Baselines and n stand in the order of the three columns before them; of two epochs, parameters and
-training times the first is that of the LEAKY row. Epochs are those that could be afforded, not
-those of a paper: `--epochs` repeats a row as it is. Training is the processor time of all fits of a
-row, on one thread; so is the time for a second of sound, features and answer together, one segment
-at a time.
-"""
-
-_GAP = """\
-## Why the two numbers differ
-
-One nearest neighbour learns nothing: it stores segments and answers with the label of the closest.
-On the 3 s segments of Emotify, described by the 28 averaged features of the CNN-LSTM, its accuracy
-is {leaky} under that paper's protocol (LEAKY, n = {n_leaky}) and {honest} with songs and artists
-kept together (n = {n_honest}), where always naming the commonest class gives {baseline:.3f}.
-Nothing but the division has changed. A segment's nearest neighbour is mostly another piece of the
-same song, or a point that over-sampling put between two pieces of it. A split by segment lays these
-on both sides and so asks which song this is, not what it makes people feel. Any network that can
-memorise scores high there.
-"""
-
-_OVER_SAMPLED = """\
-Of those {n_leaky} segments {n_made} were made by SMOTE. Of the real ones alone the neighbour knows
-{real}: over-sampling before the split adds {points:.0f} points, pieces of one song on both sides
-the rest.
-"""
-
-_CNN_LSTM = """\
-### Does the CNN-LSTM reach its {printed:.1%}?
-
-After {epochs} epochs, {leaky} under the paper's protocol (LEAKY, n = {n_leaky}); {verdict}
-With songs and artists kept together, after {honest_epochs} epochs, {honest} (n = {n_honest};
-commonest class {baseline:.3f}). On the part that it watches while it learns:
-
-![accuracy on the watched part]({plot})
-"""
-
-_TAGS = """\
-Valence and arousal of 4Q are mean word norms of a clip's tags, a scale of their own. R² counts a
-difference of scale as error, r does not."""
-
-_IMPOSSIBLE = """\
-## Printed figures that cannot be, or are not what they seem
-
-F1 is the harmonic mean of precision and recall, so the mean F1 of classes cannot be above the mean
-of their mean precision and mean recall. Rounding to two digits allows 0.01. Above that are:
-"""
-
-_COUNTS = """\
-- Yakovyna & Korniienko print 2 507 466 parameters. The rebuilt network has {ten} with ten outputs,
-  layer by layer as printed but for 104908, which is 1 049 088, and {nine} with the nine classes of
-  the task. PyTorch keeps a second bias in each LSTM and does not count running means and variances:
-  the table's {own} are the same network.
-- In Emotify many songs tie for the item that most listeners ticked, and amazement is hardly ever on
-  top: of {songs} songs here {ties} tie, and amazement is on top of {rare}. Such classes have a low
-  ceiling.
-- Kerhalkar et al. tabulate 25 728 segments of DEAM, whose 1 802 songs give at most 14 416 of 5 s:
-  about 44 % of the rows are copies. Their "70, 10 and 10" per cent are 72, 20 and 8.
-- Yang's 4Q has 1 471 pieces; the published one has 900.
-- Hizlisoy et al. report 99.19 %: 123 of 124 clips.
-"""
-
-_ABSENT = """\
-DEAM, MTurk, EMA and TEM: their sound is not at hand. DEAM is read in its public layout
-([corpora.md](corpora.md)): with `--data` naming its folder, every system that fits runs on it.
-Parisi's words: no corpus here has lyrics. `python -m training papers --lyrics TABLE --vectors
-FILE.vec` judges the branch of the words, that of the sound and both on a table of one's own."""
-
-Clips = Mapping[str, Sequence[Clip]]
-"""The clips of each corpus that is here as sound, by its name."""
-
-Records = Sequence[Mapping[str, Any]]
+Record = Mapping[str, Any]
 
 
 def write_table(
@@ -150,7 +93,7 @@ def write_table(
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     with replacing(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        partial.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
 
 
 def _page(
@@ -159,76 +102,130 @@ def _page(
     ceilings: Mapping[str, Sequence[Mapping[str, Any]]],
     out: Path,
 ) -> Iterator[str]:
-    yield _INTRODUCTION.format(leaky=LEAKY, folder=out.name)
-    yield from _gap(records)
-    yield from _cnn_lstm(records, out)
+    yield prose.INTRODUCTION.format(leaky=LEAKY, folder=out.name)
+    yield from _in_short(records, clips)
+    yield from _neighbour(records)
+    yield from _cnn_lstm(records, len(clips.get("emotify", ())), out)
     for corpus in clips:
         yield from _corpus(corpus, clips, records)
         yield from _ceiling(ceilings.get(corpus, ()))
-    yield _IMPOSSIBLE
-    yield from _impossible()
+    yield from _printed()
     yield _counts(clips.get("emotify", ()))
-    yield "## What leaks under the papers' protocols"
+    yield "## What leaks"
     yield ""
-    for system in SYSTEMS:
-        yield f"- {system.name}: {system.split.leaks}."
+    for leaks, systems in groupby(SYSTEMS, lambda system: system.split.leaks):
+        yield f"- {', '.join(system.name for system in systems)}: {leaks}."
     yield ""
     yield "## Corpora that are not here"
     yield ""
-    yield _ABSENT
+    yield prose.ABSENT
 
 
-def _gap(records: Records) -> Iterator[str]:
-    leaky = _find(records, "nearest", "emotify", LEAKY)
-    honest = _find(records, "nearest", "emotify", "grouped")
+# The two protocols side by side
+
+
+def _in_short(records: Records, clips: Clips) -> Iterator[str]:
+    """Yield of every corpus and task the best system's figure beside the streaming model's."""
+    papers = {system.name for system in SYSTEMS} - {system.name for system in nearest.SYSTEMS}
+    rows = []
+    for corpus in clips:
+        for task in TASKS:
+            own = [
+                record
+                for record in records
+                if (record["asked"]["corpus"], record["asked"]["task"]) == (corpus, task)
+            ]
+            systems = [record for record in own if _system(record) in papers]
+            streaming = [record for record in own if _system(record) == STREAMING]
+            for metric in ("accuracy",) if task != "affect" else ("R² valence", "R² arousal"):
+                leaky = [record for record in systems if _protocol(record) == LEAKY]
+                honest = [record for record in systems if _protocol(record) == "grouped"]
+                cells = (
+                    _best(leaky, metric, "segments"),
+                    _best(honest, metric, "clips"),
+                    _judged(_metric(streaming[0], metric, "clips")) if streaming else "–",
+                )
+                if systems:
+                    rows.append((f"{corpus}, {_KINDS[task]}, {metric}", *cells))
+    if rows:
+        yield "## In short"
+        yield ""
+        yield table(_SHORT, rows)
+        yield ""
+        yield prose.SHORT
+        yield ""
+
+
+def _neighbour(records: Records) -> Iterator[str]:
+    leaky, honest = (find(records, "nearest", "emotify", each) for _, each in _PROTOCOLS)
     if leaky is None or honest is None:
         return
     before, after = (_metric(each, "accuracy", "segments") for each in (leaky, honest))
-    yield _GAP.format(
-        leaky=_value(before),
-        n_leaky=before["n"],
-        honest=_value(after),
-        n_honest=after["n"],
-        baseline=after["baseline"],
-    )
-    made = leaky["n"]["made by over-sampling"]
-    if made:
-        real = _metric(leaky, "accuracy", "real segments")
-        yield _OVER_SAMPLED.format(
-            n_leaky=before["n"],
-            n_made=made,
-            real=_value(real),
-            points=100 * (before["value"] - real["value"]),
+    real = ""
+    if leaky["n"]["made by over-sampling"]:
+        alone = _metric(leaky, "accuracy", "real segments")
+        real = prose.REAL.format(
+            leaky_name=LEAKY,
+            value=with_interval(alone),
+            plain=number(alone["baseline"]),
+            n=alone["n"],
         )
+    yield prose.NEIGHBOUR.format(
+        leaky_name=LEAKY,
+        leaky=with_interval(before),
+        leaky_plain=number(before["baseline"]),
+        n_leaky=before["n"],
+        real=real,
+        honest=with_interval(after),
+        plain=number(after["baseline"]),
+        n_honest=after["n"],
+    )
 
 
-def _cnn_lstm(records: Records, out: Path) -> Iterator[str]:
-    leaky = _find(records, "yakovyna", "emotify", LEAKY)
-    honest = _find(records, "yakovyna", "emotify", "grouped")
+def _cnn_lstm(records: Records, songs: int, out: Path) -> Iterator[str]:
+    leaky, honest = (find(records, "yakovyna", "emotify", each) for _, each in _PROTOCOLS)
     if leaky is None or honest is None:
         return
     plot = out / "emotify-yakovyna-learning.png"
     plot_curves([each for each in (leaky, honest) if each["curve"]], plot)
     before, after = (_metric(each, "accuracy", "segments") for each in (leaky, honest))
     printed = yakovyna.SYSTEMS[0].figures[0].value
-    points = 100 * (printed - before["value"])
-    verdict = (
-        "that is the printed figure or more."
-        if points <= 0
-        else f"that is {points:.1f} points below the printed figure. {_rise(leaky['curve'])}"
-    )
-    yield _CNN_LSTM.format(
-        printed=printed,
+    yield prose.CNN_LSTM.format(
+        printed=_per_cent(printed),
         epochs=_effort(leaky),
-        leaky=_value(before),
-        n_leaky=before["n"],
-        verdict=verdict,
+        leaky=_judged(before),
+        verdict=_verdict(before, printed, leaky["curve"], songs),
         honest_epochs=_effort(honest),
-        honest=_value(after),
-        n_honest=after["n"],
-        baseline=after["baseline"],
+        honest=_judged(after),
         plot=f"{out.name}/{plot.name}",
     )
+    longer, honest = (find(records, "yakovyna-6s", "emotify", each) for _, each in _PROTOCOLS)
+    if longer is not None and honest is not None:
+        yield prose.CNN_LSTM_LONGER.format(
+            printed=_per_cent(yakovyna.SYSTEMS[1].figures[0].value),
+            epochs=_effort(longer),
+            leaky=_judged(_metric(longer, "accuracy", "segments")),
+            honest_epochs=_effort(honest),
+            honest=_judged(_metric(honest, "accuracy", "segments")),
+        )
+
+
+def _verdict(
+    row: Mapping[str, Any],
+    printed: float,
+    curve: Sequence[Mapping[str, float | None]],
+    songs: int,
+) -> str:
+    """Return how near a figure came to the printed one, and what may keep it from being nearer."""
+    points = 100 * (printed - row["value"])
+    if points <= 0:
+        return "that is the printed figure or more."
+    below = f"that is {points:.1f} points below the printed figure"
+    if row["high"] is not None and row["high"] >= printed:
+        return f"{below}, which lies within the interval."
+    if points <= _A_FEW:
+        below = f"that is within a few points of the printed figure ({points:.1f} below)"
+    return f"{below}. {prose.DIFFERENCES.format(songs=songs)} {_rise(curve)}".rstrip()
 
 
 def _rise(curve: Sequence[Mapping[str, float | None]]) -> str:
@@ -242,43 +239,37 @@ def _rise(curve: Sequence[Mapping[str, float | None]]) -> str:
     return f"{text}: it had not done learning." if gain > 1 else f"{text}."
 
 
+# A corpus
+
+
 def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
+    own = [record for record in records if record["asked"]["corpus"] == corpus]
+    groups = len(set(joined_groups(clips[corpus])))
+    hours = sum(clip.seconds for clip in clips[corpus]) / 3600
     yield f"## {corpus}"
     yield ""
-    yield f"| {' | '.join(_COLUMNS)} |"
-    yield "|" + "---|" * len(_COLUMNS)
-    tasks = _tasks(clips[corpus])
-    missing = []
-    for system in SYSTEMS:
-        leaky, honest = (
-            _find(records, system.name, corpus, protocol) for protocol in (LEAKY, "grouped")
-        )
-        if leaky is not None or honest is not None:
-            yield from _rows(system, corpus, leaky, honest)
-        if tasks.isdisjoint(system.tasks):
-            missing.append(
-                f"- {system.name}: it learns {' or '.join(system.tasks)}; the labels here are of "
-                f"{', '.join(sorted(tasks)) or 'none of these'}."
-            )
-            continue
-        lacking = [
-            names
-            for names, record in ((("paper", LEAKY), leaky), (("grouped", "grouped"), honest))
-            if record is None
-        ]
-        if lacking:
-            missing.append(_not_run(system, corpus, lacking, clips, records))
-    own = [
-        record
-        for record in records
-        if record["asked"]["system"] == STREAMING and record["asked"]["corpus"] == corpus
-    ]
-    for record in own:
-        yield from _streaming(record)
+    yield (
+        f"{len(clips[corpus])} clips, {hours:.1f} h, in {groups} groups that are kept together "
+        "(an artist's songs, a song's clips, a recording's copies)."
+    )
     yield ""
-    if corpus == "panda4q" and any(record["asked"]["task"] == "affect" for record in own):
-        yield _TAGS
+    for task in TASKS:
+        rows = [record for record in own if record["asked"]["task"] == task]
+        if rows:
+            yield f"### {_KINDS[task][0].upper()}{_KINDS[task][1:]}"
+            yield ""
+            yield table(_RESULTS, list(_results(rows, corpus, task)))
+            yield ""
+            if task == "affect" and corpus == "panda4q":
+                yield prose.TAGS
+                yield ""
+    if own:
+        yield "### What they cost"
         yield ""
+        yield table(_COSTS, list(_costs(own)))
+        yield ""
+    yield from _remarks(own)
+    missing = list(_missing(corpus, clips, records))
     if missing:
         yield "Rows that are missing:"
         yield ""
@@ -286,8 +277,125 @@ def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
         yield ""
 
 
-def _tasks(clips: Sequence[Clip]) -> set[Task]:
-    return {task for task in TASKS if any(target(clip, task) is not None for clip in clips)}
+def _results(records: Records, corpus: str, task: Task) -> Iterator[tuple[str, ...]]:
+    axes = ("",) if task != "affect" else (" valence", " arousal")
+    for system, leaky, honest in _pairs(records):
+        for axis in axes:
+            metrics = [name for name in HEADLINES[task] if name.endswith(axis)]
+            printed = [
+                f"{'' if metric == 'accuracy' else f'{metric} '}{text}"
+                for metric in ("RMSE", *metrics)
+                if (text := told(system.figures, corpus, metric))
+            ]
+            yield (
+                f"{system.name}{axis}",
+                _epochs(system, leaky, honest),
+                "<br>".join(printed) or "–",
+                _cells(leaky, metrics, "segments"),
+                _cells(honest, metrics, "segments"),
+                "as segments" if _one_each(honest) else _cells(honest, metrics, "clips"),
+            )
+    for record in records:
+        if _system(record) == STREAMING:
+            for axis in axes:
+                metrics = [name for name in HEADLINES[task] if name.endswith(axis)]
+                yield (
+                    f"**{STREAMING}**{axis}",
+                    str(record["asked"]["epochs"]),
+                    *("–" for _ in range(3)),
+                    _cells(record, metrics, "clips"),
+                )
+
+
+def _one_each(record: Record | None) -> bool:
+    """Return whether every clip is one segment."""
+    return record is not None and record["n"]["segments"] == record["n"]["clips"]
+
+
+def _costs(records: Records) -> Iterator[tuple[str, ...]]:
+    for system, leaky, honest in _pairs(records):
+        there = [each for each in (leaky, honest) if each is not None]
+        yield (
+            system.name,
+            _each(_spaced(each["parameters"]) for each in there),
+            _fit_seconds(leaky),
+            _fit_seconds(honest),
+            f"{there[-1]['cpu_ms_per_second']:.1f}",
+            "yes" if system.not_live is None else f"no: {system.not_live}",
+        )
+    streaming = [record for record in records if _system(record) == STREAMING]
+    if streaming:
+        record = streaming[0]
+        wall, cost = record.get("fit_seconds"), record.get("cpu_ms_per_second")
+        yield (
+            f"**{STREAMING}**, the default of this repository",
+            _spaced(record["parameters"]),
+            "–",
+            "–" if wall is None else f"{wall:.0f} wall s of all folds, on all corpora at once",
+            "–" if cost is None else f"{cost:.1f}",
+            "yes",
+        )
+
+
+def _fit_seconds(record: Record | None) -> str:
+    if record is None:
+        return "–"
+    seconds = record["fit_cpu_seconds"]
+    return f"{seconds:.{0 if seconds >= 10 else 1}f} ({record['fits']})"
+
+
+def _remarks(records: Records) -> Iterator[str]:
+    """Yield what a reader must know of rows before believing them."""
+    unlearnt = [
+        f"{_system(record)} ({_protocol(record)}, {_effort(record)} epochs)"
+        for record in records
+        if _unlearnt(record)
+    ]
+    if unlearnt:
+        yield prose.UNLEARNT.format(names=", ".join(unlearnt))
+        yield ""
+    folds = {
+        kind: {
+            record["asked"]["split"]
+            for record in records
+            if _protocol(record) == "grouped" and (_system(record) == STREAMING) == kind
+        }
+        for kind in (True, False)
+    }
+    if folds[True] and folds[False] and folds[True] != folds[False]:
+        yield prose.OTHER_FOLDS
+        yield ""
+
+
+def _unlearnt(record: Record) -> bool:
+    losses = [epoch["loss"] for epoch in record.get("curve") or ()]
+    return len(losses) > 1 and None not in losses and losses[-1] > _UNLEARNT * losses[0]
+
+
+def _pairs(records: Records) -> Iterator[tuple[System, Record | None, Record | None]]:
+    """Yield the systems that have a record, with those of the two protocols."""
+    for system in SYSTEMS:
+        own = {_protocol(record): record for record in records if _system(record) == system.name}
+        if own:
+            yield system, own.get(LEAKY), own.get("grouped")
+
+
+def _missing(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
+    tasks = {
+        task for task in TASKS if any(target(clip, task) is not None for clip in clips[corpus])
+    }
+    for system in SYSTEMS:
+        if tasks.isdisjoint(system.tasks):
+            yield (
+                f"- {system.name}: it learns {' or '.join(system.tasks)}; the labels here are of "
+                f"{', '.join(sorted(tasks)) or 'none of these'}."
+            )
+            continue
+        lacking = [
+            names for names in _PROTOCOLS if find(records, system.name, corpus, names[1]) is None
+        ]
+        if lacking:
+            yield _not_run(system, corpus, lacking, clips, records)
 
 
 def _not_run(
@@ -297,94 +405,59 @@ def _not_run(
     clips: Clips,
     records: Records,
 ) -> str:
-    """Return that rows were not run, and what each costs by the system's row on another corpus.
-
-    Args:
-        system: which.
-        corpus: where it was not run.
-        protocols: as the command line calls them, and as records do.
-        clips: of every corpus that is here.
-        records: all there are.
-    """
+    """Return that rows were not run, and what each costs by the system's row on another corpus."""
     costs = []
     for _, asked in protocols:
-        minutes = _core_minutes(system, corpus, asked, clips, records)
+        minutes = core_minutes(system, corpus, asked, clips, records)
         if minutes is not None:
             costs.append(f"{asked} about {minutes:.0f}" if minutes >= 1 else f"{asked} less than 1")
     length = f" at {system.epochs} epochs" if system.epochs else ""
-    told = f", core minutes{length}: {', '.join(costs)}" if costs else ", its cost not measured"
+    cost = f", core minutes{length}: {', '.join(costs)}" if costs else ", its cost not measured"
     command = f"python -m training papers --system {system.name} --corpus {corpus}"
     option = f" --protocol {protocols[0][0]}" if len(protocols) == 1 else ""
     which = f" ({protocols[0][1]})" if len(protocols) == 1 else ""
-    return f"- {system.name}{which}: not run{told}; run it with `{command}{option}`."
-
-
-def _core_minutes(
-    system: System, corpus: str, protocol: str, clips: Clips, records: Records
-) -> float | None:
-    """Return what a row would cost, from the same system's on another corpus; None without one."""
-    segments = {
-        name: sum(segments_in(clip.seconds, system.view) for clip in own)
-        for name, own in clips.items()
-    }
-    for record in records:
-        asked = record["asked"]
-        known = asked["system"] == system.name and asked["protocol"] == protocol
-        if known and segments.get(asked["corpus"]):
-            share = segments[corpus] / segments[asked["corpus"]]
-            longer = system.epochs / asked["epochs"] if system.epochs else 1
-            heard = segments[corpus] * system.view.hop_s * record["cpu_ms_per_second"] / 1000
-            return float(heard + record["fit_cpu_seconds"] * share * longer) / 60
-    return None
+    return f"- {system.name}{which}: not run{cost}; run it with `{command}{option}`."
 
 
 def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not rows:
-        yield "Single answers of listeners were not published: what they leave to be reached is"
-        yield "unknown."
+        yield prose.UNKNOWN_CEILING
         yield ""
         return
     yield "What the labels leave to be reached:"
     yield ""
     for row in rows:
-        yield f"- {row['metric']}: {_value(row)}, n = {row['n']}; {row['protocol']}."
-    if any("halves" in row["metric"] for row in rows):
-        yield ""
-        yield (
-            "Two halves: random halves of a song's listeners name the same item, which is too low "
-            "for a ceiling, half a panel being less sure than a whole one. Perfect: a panel drawn "
-            "anew from the same answers names the item of the whole panel, which is too high. An "
-            "accuracy above that tells of the division of the data, not of music."
-        )
+        yield f"- {row['metric']}: {with_interval(row)}, n = {row['n']}; {row['protocol']}."
     yield ""
+    if any("halves" in row["metric"] for row in rows):
+        yield prose.HALVES
+        yield ""
 
 
-def _impossible() -> Iterator[str]:
+# What the papers print
+
+
+def _printed() -> Iterator[str]:
+    yield prose.IMPOSSIBLE
     for name, corpus, precision, recall, f1 in impossible_f1():
         yield (
             f"- {name}, {corpus}: precision {precision:.2f}, recall {recall:.2f}, F1 {f1:.2f} "
             f"(at most {(precision + recall) / 2:.3f})"
         )
     yield ""
-
-
-def impossible_f1() -> list[tuple[str, str, float, float, float]]:
-    """Return the printed figures whose mean F1 is above what precision and recall allow.
-
-    Returns:
-        System, corpus, precision, recall, F1.
-    """
-    found = []
-    for system in SYSTEMS:
-        printed = {(each.corpus, each.metric): each.value for each in system.figures}
-        for (corpus, metric), f1 in printed.items():
-            if metric == "macro-F1":
-                precision = printed[corpus, "macro precision"]
-                recall = printed[corpus, "macro recall"]
-                # A last digit of 1 in a hundred million is no more than binary arithmetic.
-                if f1 - (precision + recall) / 2 > 0.01 + 1e-8:
-                    found.append((system.name, corpus, precision, recall, f1))
-    return found
+    yield prose.ACCURACIES
+    for name, corpus, accuracy, least, greatest in impossible_accuracies():
+        yield (
+            f"- {name}, {corpus}: accuracy {accuracy:.2f}, though its F1 allow only {least:.3f} "
+            f"to {greatest:.3f}"
+        )
+    yield ""
+    told_of = [
+        f"mean recall {recall:.3f} beside an accuracy of {accuracy:.3f} ({name})"
+        for name, accuracy, recall in recalls_of_yakovyna()
+    ]
+    yield f"{prose.RECALLS} {'; '.join(told_of)}."
+    yield ""
 
 
 def _counts(songs: Sequence[Clip]) -> str:
@@ -392,7 +465,7 @@ def _counts(songs: Sequence[Clip]) -> str:
     ten, nine = (_spaced(yakovyna.keras_parameters(network)) for network in networks)
     shares = [clip.gems for clip in songs if clip.gems is not None]
     wonder = GEMS.index("amazement")
-    return _COUNTS.format(
+    return prose.COUNTS.format(
         ten=ten,
         nine=nine,
         own=_spaced(sum(weights.numel() for weights in networks[1].parameters())),
@@ -402,77 +475,20 @@ def _counts(songs: Sequence[Clip]) -> str:
     )
 
 
-def _spaced(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
-
-
-def _rows(
-    system: System,
-    corpus: str,
-    leaky: Mapping[str, Any] | None,
-    honest: Mapping[str, Any] | None,
-) -> Iterator[str]:
-    there = [each for each in (leaky, honest) if each is not None]
-    for metric in HEADLINES[there[0]["asked"]["task"]]:
-        of_paper, segments, clips = (
-            None if each is None else _metric(each, metric, unit)
-            for each, unit in ((leaky, "segments"), (honest, "segments"), (honest, "clips"))
-        )
-        judged = (of_paper, segments, clips)
-        cells = (
-            system.name,
-            metric,
-            _printed(system, corpus, metric),
-            *(_value(each) for each in judged),
-            " / ".join(_baseline(each) for each in judged),
-            " / ".join("–" if each is None else str(each["n"]) for each in judged),
-            _each(_effort(each) for each in there),
-            _each(_spaced(each["parameters"]) for each in there),
-            _each(f"{each['fit_cpu_seconds']:.0f}" for each in there),
-            f"{there[-1]['cpu_ms_per_second']:.1f}",
-            "yes" if system.not_live is None else "no",
-        )
-        yield f"| {' | '.join(cells)} |"
-
-
-def _each(texts: Iterable[str]) -> str:
-    """Return texts beside one another, one alone where neighbours are the same."""
-    return " / ".join(text for text, _ in groupby(texts))
-
-
-def _baseline(row: Mapping[str, Any] | None) -> str:
-    return "–" if row is None or row["baseline"] is None else f"{row['baseline']:.3f}"
-
-
-def _streaming(record: Mapping[str, Any]) -> Iterator[str]:
-    task = record["asked"]["task"]
-    for metric in HEADLINES[task]:
-        clips = _metric(record, metric, "clips")
-        cells = (
-            f"**{STREAMING}** ({task}; the default of this repository)",
-            metric,
-            "–",
-            "–",
-            "–",
-            _value(clips),
-            f"– / – / {_baseline(clips)}",
-            f"– / – / {clips['n']}",
-            str(record["asked"]["epochs"]),
-            _spaced(record["parameters"]),
-            "–",
-            "–",
-            "yes",
-        )
-        yield f"| {' | '.join(cells)} |"
+# Precision, recall and F1
 
 
 def _classes(records: Records, out: Path) -> Iterator[str]:
     yield "# Precision, recall and F1 of each class"
     yield ""
-    yield "Of segments, of clips for the streaming model; written by `python -m training papers`."
+    yield (
+        f"Of segments, of clips for the streaming model; written by `python -m training papers`. "
+        f"{LEAKY} knows the songs it is asked about. Printed: by the paper, of its own copy of the "
+        "corpus."
+    )
     judged = [record for record in records if "confusion" in record]
 
-    def corpus_and_task(record: Mapping[str, Any]) -> tuple[str, str]:
+    def corpus_and_task(record: Record) -> tuple[str, str]:
         return record["asked"]["corpus"], record["asked"]["task"]
 
     for (corpus, task), own in groupby(sorted(judged, key=corpus_and_task), corpus_and_task):
@@ -487,54 +503,119 @@ def _classes(records: Records, out: Path) -> Iterator[str]:
             yield from _class_table(record)
 
 
-def _class_table(record: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    yield f"### {record['asked']['system']}, {record['asked']['protocol']}"
-    yield ""
-    yield "| class | n | precision | recall | F1 |"
-    yield "|---|---|---|---|---|"
+def _class_table(record: Record) -> Iterator[str]:
+    asked = record["asked"]
+    figures = next((each.figures for each in SYSTEMS if each.name == asked["system"]), ())
     scores = record["per_class"]
+    kinds = ("precision", "recall", "F1")
+    rows = []
     for n, name in enumerate(record["classes"]):
-        numbers = (f"{scores[kind][n]:.2f}" for kind in ("precision", "recall", "F1"))
-        yield f"| {name} | {sum(record['confusion'][n])} | {' | '.join(numbers)} |"
+        printed = [
+            f"{kind} {text}"
+            for kind in kinds
+            if (text := told(figures, asked["corpus"], f"{kind} {name}"))
+        ]
+        rows.append(
+            (
+                name,
+                f"{sum(record['confusion'][n])}",
+                *(f"{scores[kind][n]:.2f}" for kind in kinds),
+                ", ".join(printed),
+            )
+        )
+    shown = any(row[-1] for row in rows)
+    head = ("class", "n", *kinds, "printed")
+    yield ""
+    yield f"### {asked['system']}, {asked['protocol']}"
+    yield ""
+    unit = record["metrics"][0]["unit"]
+    yield "; ".join(
+        f"{metric} {_judged(_metric(record, metric, unit))}" for metric in ("accuracy", "macro-F1")
+    )
+    yield ""
+    yield table(head if shown else head[:-1], [row if shown else row[:-1] for row in rows])
 
 
-def _find(
-    records: Sequence[Mapping[str, Any]], system: str, corpus: str, protocol: str
-) -> Mapping[str, Any] | None:
-    asked = {"system": system, "corpus": corpus, "protocol": protocol}
-    for record in records:
-        if asked.items() <= record["asked"].items():
-            return record
-    return None
+# Cells
 
 
-def _metric(record: Mapping[str, Any], name: str, unit: str) -> Mapping[str, Any]:
+def _system(record: Record) -> str:
+    return str(record["asked"]["system"])
+
+
+def _protocol(record: Record) -> str:
+    return str(record["asked"]["protocol"])
+
+
+def _best(records: Records, metric: str, unit: str) -> str:
+    """Return the best system's name and figure."""
+    rows = [(_metric(record, metric, unit), _system(record)) for record in records]
+    known = [(row, name) for row, name in rows if row["value"] is not None]
+    if not known:
+        return "–"
+    row, name = max(known, key=lambda each: each[0]["value"])
+    return f"{name} {_judged(row)}"
+
+
+def _metric(record: Record, name: str, unit: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = next(
         row for row in record["metrics"] if row["metric"] == name and row["unit"] == unit
     )
     return found
 
 
-def _value(row: Mapping[str, Any] | None) -> str:
-    if row is None or row["value"] is None:
+def _cells(record: Record | None, metrics: Sequence[str], unit: str) -> str:
+    """Return metrics of a record, a line each, then baselines and n."""
+    if record is None:
         return "–"
-    if row["low"] is None:
-        return f"{row['value']:.3f}"
-    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+    rows = [_metric(record, name, unit) for name in metrics]
+    if len(rows) == 1:
+        lines = [with_interval(rows[0]), f"baseline {number(rows[0]['baseline'])}"]
+    else:
+        short = [name.rsplit(" ", 1)[0] for name in metrics]
+        lines = [f"{name} {with_interval(row)}" for name, row in zip(short, rows, strict=True)]
+        plain = ", ".join(
+            f"{name} {number(row['baseline'])}" for name, row in zip(short, rows, strict=True)
+        )
+        lines.append(f"baseline {plain}")
+    lines[-1] += f"; n {rows[0]['n']}"
+    if unit == "segments" and record["n"]["made by over-sampling"] and len(rows) == 1:
+        real = _metric(record, metrics[0], "real segments")
+        lines.append(f"real ones alone {number(real['value'])}; n {real['n']}")
+    return "<br>".join(lines)
 
 
-def _printed(system: System, corpus: str, metric: str) -> str:
-    """Return what the paper prints of this corpus, or of others, in this metric."""
-    figures = [each for each in system.figures if each.metric == metric]
-    own = [each for each in figures if each.corpus == corpus]
-    texts = [f"{each.value:.3g}" for each in own] or [
-        f"{each.corpus}: {each.value:.3g}" for each in figures
-    ]
-    return "; ".join(texts) or "–"
+def _judged(row: Mapping[str, Any]) -> str:
+    return f"{with_interval(row)}, baseline {number(row['baseline'])}, n {row['n']}"
 
 
-def _effort(record: Mapping[str, Any]) -> str:
+def _epochs(system: System, *records: Record | None) -> str:
+    """Return how long a system learnt, and of how many epochs, where they are fewer."""
+    return _each(
+        _effort(record)
+        if not system.epochs or record["asked"]["epochs"] >= system.epochs
+        else f"{_effort(record)} of {system.epochs}"
+        for record in records
+        if record is not None
+    )
+
+
+def _effort(record: Record) -> str:
     asked = record["asked"]
     most = asked["most_steps"]
-    return str(asked["epochs"]) if most is None else f"{asked['epochs']}, {most} steps at most"
+    if not asked["epochs"]:
+        return "–"
+    return str(asked["epochs"]) if most is None else f"{asked['epochs']} ({most} steps at most)"
+
+
+def _each(texts: Iterable[str]) -> str:
+    """Return texts beside one another, one alone where neighbours are the same."""
+    return " / ".join(text for text, _ in groupby(texts))
+
+
+def _spaced(value: int) -> str:
+    return f"{value:,}".replace(",", " ")
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f} %"
