@@ -52,6 +52,9 @@ TEST_LIBRARIES = (
     "pulseaudio",
     "pulseaudio-utils",
     "xvfb",
+    "openbox",
+    "xdotool",
+    "x11-utils",
     "ffmpeg",
     "fluidsynth",  # renders corpora of notes, with
     "timgm6mb-soundfont",

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QVBoxLayout,
@@ -104,8 +105,18 @@ class WordsDialog(_Form):
             )
             for mood in MOOD_WORDS
         }
-        for word, own in self.fields.items():
-            self.form.addRow(word, own)
+        # Beside each other, in the order of the columns: one below the other they are higher than
+        # a small screen.
+        columns = QHBoxLayout()
+        columns.setSpacing(24)
+        rows = list(self.fields.items())
+        half = (len(rows) + 1) // 2
+        for part in (rows[:half], rows[half:]):
+            column = QFormLayout()
+            for word, own in part:
+                column.addRow(word, own)
+            columns.addLayout(column)
+        self.page.addLayout(columns)
         self.finish(lambda: choose(self._words()))
 
     def _words(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from realtime_mer.display.bars import Bars
 from realtime_mer.display.meter import LevelMeter
@@ -70,13 +70,8 @@ class Face(QWidget):
         self.status = Reading(
             "reconnecting", points=text * 1.1, colour=theme.good, bold=True, right=True, pill=True
         )
-        self.recording = Reading("", points=text * 1.1, colour=theme.record, bold=True)
-        self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.note.setFont(sized(self.font(), text))
-        ink = self.note.palette()
-        ink.setColor(QPalette.ColorRole.WindowText, QColor(theme.warning))
-        self.note.setPalette(ink)
-        self.note.hide()
+        self.recording = Reading("", points=text * 1.1, colour=theme.record, bold=True, shrink=True)
+        self.note = Reading("", points=text, colour=theme.warning, lines=3)
         self.plane = Plane(theme, scale=scale, words=words)
         self.lines = [
             TimeLine(
@@ -140,12 +135,15 @@ class Face(QWidget):
         states.addWidget(self.status)
         side.addLayout(states)
         side.addWidget(self.mood)
-        numbers = QVBoxLayout()
-        numbers.setSpacing(0)
-        numbers.addWidget(self.valence)
-        numbers.addWidget(self.arousal)
+        numbers = QGridLayout()
+        numbers.setHorizontalSpacing(16)
+        numbers.setVerticalSpacing(0)
+        numbers.addWidget(self.valence, 0, 0)
+        numbers.addWidget(self.arousal, 1, 0)
+        # Beside them and always there, so that nothing moves when it has something to say.
+        numbers.addWidget(self.note, 0, 1, 2, 1)
+        numbers.setColumnStretch(1, 1)
         side.addLayout(numbers)
-        side.addWidget(self.note)
         for line in self.lines:
             side.addWidget(line, stretch=3)
         side.addSpacing(4)

@@ -125,8 +125,10 @@ class Menus:
             self._titles["View"].insertAction(before, action)
             self.layouts[name] = action
 
-    def show_devices(self, devices: Sequence[DeviceEntry], state: SessionState | None) -> None:
-        """List the devices there are, with a tick at the one in use."""
+    def show_devices(
+        self, devices: Sequence[DeviceEntry], state: SessionState | None, *, problem: str = ""
+    ) -> None:
+        """List the devices there are, with a tick at the one in use, or say why there are none."""
         for action in self._found:
             self.devices.removeAction(action)
             action.deleteLater()
@@ -139,6 +141,10 @@ class Menus:
             action.setChecked(used and (named == device.name or (named is None and device.default)))
             choice = ChangeSource(source=device.kind, device=device.name)
             action.triggered.connect(lambda _on, choice=choice: self._choose(choice))
+            self.devices.addAction(action)
+            self._found.append(action)
+        if problem:
+            action = QAction(problem, self.devices, enabled=False)
             self.devices.addAction(action)
             self._found.append(action)
 

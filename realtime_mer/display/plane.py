@@ -1,12 +1,13 @@
 """The valence-arousal plane: a moving point with its 1-sigma ellipse and a fading trail.
 
-It moves sixty times a second, so it is painted in layers: the ground once, the trail with every
-estimate, words as small pictures, and of all that in each frame only where something moved.
+It moves sixty times a second, so it is painted in layers: the ground once, the trail now and then
+and out of sight, words as small pictures, and of all that in each frame only where something moved.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from realtime_mer.estimate import Estimate
 
 TRAIL_SECONDS = 30.0
 _PIECES = 8  # steps of the fade
+_PIECES_A_FRAME = 3  # strokes are by far the dearest of what is drawn
 _GLIDE = (0.05, 0.5)  # bounds in seconds of the glide from one estimate to the next
 _STILL = 0.2  # pixels; a smaller move cannot be seen
 _HALO = 2.5  # pixels of ground round a word
@@ -38,6 +40,14 @@ _CLEAR = 5.0  # pixels between the point and a word that made way for it
 _RAMP = 30.0  # pixels over which a word at the point's side makes way
 _TIP = 16  # estimates that may wait for the trail to be drawn again
 _CORNERS = {"Q1": (0, 0), "Q2": (-1, 0), "Q3": (-1, -1), "Q4": (0, -1)}
+
+
+@dataclass
+class _Layer:
+    """The ground with a trail on it, and where that trail is."""
+
+    picture: QPixmap
+    trail: QRect
 
 
 class Plane(QWidget):
@@ -65,13 +75,14 @@ class Plane(QWidget):
         self._labels = {mood.word: (words or {}).get(mood.word, mood.word) for mood in MOOD_WORDS}
         self._places = {mood.word: (mood.valence, mood.arousal) for mood in MOOD_WORDS}
         self._pictures: dict[tuple[str, bool], QPixmap] = {}
-        self._ground = self._scene = QPixmap()
+        self._ground = QPixmap()
+        self._scene, self._behind = _Layer(QPixmap(), QRect()), _Layer(QPixmap(), QRect())
         self._square = QRectF()
         self._past: NDArray[np.float64] = np.empty((0, 5))
         self._tip: deque[tuple[float, float]] = deque(maxlen=_TIP)
+        self._next_tip: deque[tuple[float, float]] = deque(maxlen=_TIP)
         self._ellipse_key: tuple[int, int, bool] | None = None
         self._ellipse_picture = self._point_picture = QPixmap()
-        self._trail_area = QRect()
         self._drawn_area = QRect()
         self._shifts = dict.fromkeys(self._labels, 0.0)
         self._sides = dict.fromkeys(self._labels, 0)
@@ -109,9 +120,10 @@ class Plane(QWidget):
         self._to = goal
         self._from = goal if first else self._here
         self._t, self._departure, self._moving = estimate.t, now, True
-        if first:
-            self._tip.clear()
-        self._tip.append(self._here[:2])
+        for tip in (self._tip, self._next_tip):
+            if first:
+                tip.clear()
+            tip.append(self._here[:2])
         self._shown = True
         self.advance(now)
 
@@ -125,17 +137,26 @@ class Plane(QWidget):
             for area in (*areas, *(self._word_area(word) for word in words)):
                 self.update(area)
 
-    def show_trail(self, past: NDArray[np.float64]) -> None:
-        """Draw where the estimates were, the older the fainter.
+    def show_trail(self, past: NDArray[np.float64]) -> Iterator[None]:
+        """Draw where the estimates were, the older the fainter, in steps of a frame each.
+
+        It is drawn out of sight, and shown whole by the last step.
 
         Args:
             past: rows of ``History``, ``thinned`` or not. What came after them is drawn as one line
                 from there to the point.
         """
-        self._past = past[:-1, :3]  # the last is where the point goes, not where it was
-        if len(self._past):
-            self._tip = deque([(self._past[-1, 1], self._past[-1, 2])], maxlen=_TIP)
-        self._draw_trail()
+        past = past[:-1, :3]  # the last is where the point goes, not where it was
+        if len(past):
+            self._next_tip = deque([(past[-1, 1], past[-1, 2])], maxlen=_TIP)
+        layer = self._behind
+        yield from self._draw_trail(layer, past)
+        if layer is not self._behind:
+            return  # the size has changed meanwhile, and all was drawn for it
+        self._past, self._tip = past, self._next_tip.copy()
+        self._scene, self._behind = layer, self._scene
+        self.update(layer.trail.united(self._behind.trail).united(self._drawn_area))
+        yield
 
     def advance(self, now: float) -> bool:
         """Glide towards the estimate; return whether anything was redrawn.
@@ -349,56 +370,70 @@ class Plane(QWidget):
         painter.drawText(beside_square, centre, f"calm  {arrows.format('arousal')}  energetic")
         _ends(painter, beside_square)
         painter.end()
-        self._scene = self._ground.copy()
-        self._draw_trail()
+        self._scene = _Layer(self._ground.copy(), QRect())
+        self._behind = _Layer(self._ground.copy(), QRect())
+        for _ in self._draw_trail(self._scene, self._past):
+            pass
         self._make_way()
+        self._drawn_area = self._point_area()
         self.update()
 
-    def _draw_trail(self) -> None:
-        """Draw what lies before the newest estimate, the older the fainter."""
-        if self._scene.isNull():
+    def _draw_trail(self, layer: _Layer, past: NDArray[np.float64]) -> Iterator[None]:
+        """Draw what lies before the newest estimate, a few pieces a step."""
+        if layer.picture.isNull():
             return
-        painter = QPainter(self._scene)
-        before = self._trail_area
-        if before.isValid():
+        painter = QPainter(layer.picture)
+        if layer.trail.isValid():
             ratio = self._ground.devicePixelRatio()
-            painter.drawPixmap(QRectF(before), self._ground, _scaled(before, ratio))
-        self._trail_area = QRect()
-        past = self._past
-        if len(past) > 1:
-            square = self._square
-            places = np.empty((len(past), 2))
-            places[:, 0] = square.left() + (past[:, 1] + 1) / 2 * square.width()
-            places[:, 1] = square.bottom() - (past[:, 2] + 1) / 2 * square.height()
-            edges = np.searchsorted(
-                past[:, 0], past[-1, 0] - np.linspace(TRAIL_SECONDS, 0.0, _PIECES + 1)
-            )
-            edges[-1] = len(past)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            colour = QColor(self._theme.text)
-            area = QRectF()
-            for number, (start, end) in enumerate(itertools.pairwise(edges)):
-                fade = (number + 1) / _PIECES
-                colour.setAlphaF(0.05 + 0.6 * fade**1.5)
-                pen = QPen(colour, 1.0 + 1.8 * fade)
-                pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
-                painter.setPen(pen)
-                # One row before, so that the pieces meet.
-                for run in _without_holes(places[max(0, start - 1) : end]):
-                    line = QPolygonF([QPointF(x, y) for x, y in run.tolist()])
-                    painter.drawPolyline(line)
-                    area = area.united(line.boundingRect().adjusted(-3, -3, 3, 3))
-            self._trail_area = area.toAlignedRect() & self.rect()
+            painter.drawPixmap(QRectF(layer.trail), self._ground, _scaled(layer.trail, ratio))
         painter.end()
-        self.update(before.united(self._trail_area))
+        layer.trail = QRect()
+        pieces = self._pieces(past)
+        while pieces:
+            painter = QPainter(layer.picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for pen, lines in pieces[:_PIECES_A_FRAME]:
+                painter.setPen(pen)
+                for line in lines:
+                    painter.drawPolyline(line)
+                    area = line.boundingRect().adjusted(-3, -3, 3, 3).toAlignedRect()
+                    layer.trail = layer.trail.united(area & self.rect())
+            painter.end()
+            del pieces[:_PIECES_A_FRAME]
+            yield
+
+    def _pieces(self, past: NDArray[np.float64]) -> list[tuple[QPen, list[QPolygonF]]]:
+        """Return the trail's pieces, oldest first, each with its pen."""
+        if len(past) < 2:
+            return []
+        square = self._square
+        places = np.empty((len(past), 2))
+        places[:, 0] = square.left() + (past[:, 1] + 1) / 2 * square.width()
+        places[:, 1] = square.bottom() - (past[:, 2] + 1) / 2 * square.height()
+        edges = np.searchsorted(
+            past[:, 0], past[-1, 0] - np.linspace(TRAIL_SECONDS, 0.0, _PIECES + 1)
+        )
+        edges[-1] = len(past)
+        colour = QColor(self._theme.text)
+        pieces = []
+        for number, (start, end) in enumerate(itertools.pairwise(edges), 1):
+            fade = number / _PIECES
+            colour.setAlphaF(0.05 + 0.6 * fade**1.5)
+            pen = QPen(colour, 1.0 + 1.8 * fade)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
+            # One row before, so that the pieces meet.
+            runs = _without_holes(places[max(0, start - 1) : end])
+            lines = [QPolygonF([QPointF(x, y) for x, y in run.tolist()]) for run in runs]
+            pieces.append((pen, lines))
+        return pieces
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ratio = self.devicePixelRatioF()
-        if self._scene.devicePixelRatio() != ratio:  # moved to another screen
+        if self._scene.picture.devicePixelRatio() != ratio:  # moved to another screen
             self._draw_ground()
         painter = QPainter(self)
         for area in event.region():  # type: ignore[attr-defined]  # missing in its stubs
-            painter.drawPixmap(QRectF(area), self._scene, _scaled(area, ratio))
+            painter.drawPixmap(QRectF(area), self._scene.picture, _scaled(area, ratio))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         exposed = QRectF(event.rect())
         if self._shown and exposed.intersects(QRectF(self._point_area())):

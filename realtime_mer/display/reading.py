@@ -5,13 +5,15 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 _PILL = 12.0  # pixels from the words of a pill to its ends
+_SMALLEST = 6.0  # points that several lines are still written in
 
 
 class Reading(QWidget):
     """One line of text; a longer one is shortened in the middle, or written smaller.
 
     A ``QLabel`` asks the whole window for a new layout with every text; this one has the size of a
-    sample and keeps it. It takes one or more pieces, each with a colour of its own.
+    sample and keeps it. It takes one or more pieces, each with a colour of its own; several lines
+    are of one colour, and written smaller where they have no room.
 
     Args:
         sample: the longest text that it must have room for.
@@ -21,6 +23,7 @@ class Reading(QWidget):
         right: whether it stands at the right edge.
         pill: whether a line goes round it, in the colour of the text.
         shrink: write a text that is too long for the width smaller rather than shorten it.
+        lines: how many it may take.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class Reading(QWidget):
         right: bool = False,
         pill: bool = False,
         shrink: bool = False,
+        lines: int = 1,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._sample, self._right, self._pill, self._shrink = sample, right, pill, shrink
+        self._lines = lines
         self._colour = QColor(colour)
         self._pieces: tuple[tuple[str, QColor], ...] = ()
         font = QFont(self.font())
@@ -51,7 +56,7 @@ class Reading(QWidget):
         width = metrics.horizontalAdvance(self._sample) + 2
         return QSize(
             int(width + (2 * _PILL if self._pill else 0)),
-            int(metrics.height() + (8 if self._pill else 2)),
+            int(self._lines * metrics.height() + (8 if self._pill else 2)),
         )
 
     def minimumSizeHint(self) -> QSize:
@@ -82,6 +87,9 @@ class Reading(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._lines > 1:
+            self._paint_lines(painter)
+            return
         room = self.width() - (2 * _PILL if self._pill else 0.0)
         font = self.font()
         length = QFontMetricsF(font).horizontalAdvance(text)
@@ -111,3 +119,15 @@ class Reading(QWidget):
                 words,
             )
             x += width
+
+    def _paint_lines(self, painter: QPainter) -> None:
+        font, room = self.font(), QRectF(self.rect())
+        wrapped = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
+        while True:
+            needed = QFontMetricsF(font).boundingRect(room, wrapped, self.text())
+            if room.contains(needed) or font.pointSizeF() <= _SMALLEST:
+                break
+            font.setPointSizeF(font.pointSizeF() * 0.9)
+        painter.setFont(font)
+        painter.setPen(self._pieces[0][1])
+        painter.drawText(room, wrapped, self.text())

@@ -1,20 +1,20 @@
 """The log-mel picture of the last seconds: what the network hears."""
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime_mer.display.theme import Theme
 
 BANDS = 64
 _RANGE = (40, 200)  # steps of a third of a decibel: quiet rooms to full scale
 COLUMNS = 300  # half a minute at the hop of 0.1 s
+_LABEL = "what the network hears"
 
 
-class Waterfall(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
+class Waterfall(QWidget):
     """Columns of the log-mel spectrum, the newest at the right, low frequencies below.
 
     Args:
@@ -23,33 +23,48 @@ class Waterfall(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
     """
 
     def __init__(self, theme: Theme, *, scale: float = 1.0, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.background)
-        self.setAccessibleName("what the network hears: log-mel spectrum")
-        plot = self.getPlotItem()
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        plot.hideAxis("left")
-        plot.hideAxis("bottom")
-        plot.setContentsMargins(0, 0, 0, 0)
-        self.setMouseEnabled(x=False, y=False)
-        self.setRange(QRectF(0, 0, COLUMNS, BANDS), padding=0.0, disableAutoRange=True)
-        stops = np.linspace(0, 255, len(theme.spectrum))
-        rgb = np.array([(c.red(), c.green(), c.blue()) for c in map(QColor, theme.spectrum)])
-        table = np.stack([np.interp(np.arange(256), stops, part) for part in rgb.T], axis=1)
-        self.image = pg.ImageItem(axisOrder="col-major")
-        self.image.setLookupTable(table.round().astype(np.uint8))
-        self.addItem(self.image, ignoreBounds=True)
+        super().__init__(parent)
+        self.setAccessibleName(f"{_LABEL}: log-mel spectrum")
+        self._theme = theme
+        self._table = _colours(theme)
+        self._picture = QImage()
         font = QFont(self.font())
         font.setPointSizeF(theme.small_pt * scale)
+        self.setFont(font)
         self.setFixedHeight(int(68 * max(1.0, scale)))
-        ground = QColor(theme.background)
-        ground.setAlpha(190)
-        label = pg.TextItem("what the network hears", color=theme.text, anchor=(0, 0), fill=ground)
-        label.setFont(font)
-        label.setPos(0, BANDS)
-        label.setZValue(5)
-        self.addItem(label, ignoreBounds=True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # the picture covers all of it
+
+    def picture(self) -> QImage:
+        """Return what is drawn, a pixel for every number of the columns."""
+        return self._picture
 
     def show_columns(self, columns: NDArray[np.uint8]) -> None:
         """Draw columns of ``Spectrum``, ``(COLUMNS, BANDS)``."""
-        self.image.setImage(columns.copy(), autoLevels=False, levels=_RANGE)
+        pixels = self._table[np.ascontiguousarray(columns.T[::-1])]
+        height, width = pixels.shape
+        # Of 32 bits, which Qt enlarges several times faster than one with a table of colours.
+        picture = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        self._picture = picture.copy()  # the one above is only a view of the array
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._theme.background))
+        painter.drawImage(QRectF(self.rect()), self._picture)
+        metrics = QFontMetricsF(self.font())
+        label = QRectF(0, 0, metrics.horizontalAdvance(_LABEL) + 8, metrics.height() + 6)
+        ground = QColor(self._theme.background)
+        ground.setAlpha(190)
+        painter.fillRect(label, ground)
+        painter.setPen(QColor(self._theme.text))
+        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, _LABEL)
+
+
+def _colours(theme: Theme) -> NDArray[np.uint32]:
+    """Return for every number of a column its colour as ``0xffRRGGBB``, ``(256,)``."""
+    stops = np.linspace(*_RANGE, len(theme.spectrum))
+    colours = np.array([(c.red(), c.green(), c.blue()) for c in map(QColor, theme.spectrum)])
+    mixed = [np.interp(np.arange(256), stops, part) for part in colours.T]
+    red, green, blue = np.round(mixed).astype(np.uint32)
+    return np.asarray(0xFF000000 | red << 16 | green << 8 | blue, dtype=np.uint32)

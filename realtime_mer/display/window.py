@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -100,6 +100,7 @@ class Window(QMainWindow):
         self._start = 0.0  # of the session's clock, in seconds of sound
         self._state: SessionState | None = None
         self._devices: tuple[DeviceEntry, ...] = ()
+        self._no_devices = ""  # why there are none
         self._current = False
         self._waited = False
         self._notice_until = 0.0
@@ -110,10 +111,11 @@ class Window(QMainWindow):
             self.preferences = replace(self.preferences, layout=layout)
         self.setWindowTitle("realtime-mer")
         self.resize(1280, 800)
-        if self.preferences.geometry:
-            self.restoreGeometry(QByteArray(self.preferences.geometry))
+        # First: a window that gets it later takes its place for one without the frame on X11.
         if self.preferences.on_top:
             self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
+        if self.preferences.geometry:
+            self.restoreGeometry(QByteArray(self.preferences.geometry))
         self._page = QScrollArea(widgetResizable=True)
         self._page.setFrameShape(QFrame.Shape.NoFrame)
         self.setCentralWidget(self._page)
@@ -203,7 +205,7 @@ class Window(QMainWindow):
         turns = self._turns = Turns()
         for line in self.face.lines:
             turns.add(line.accessibleName(), partial(self._draw_line, line), period=_LINE_PERIOD)
-        turns.add("trail", self._draw_trail, period=_LINE_PERIOD)
+        turns.add("trail", self._draw_trail, period=_TRAIL_STEP)
         turns.add("numbers", self._draw_numbers, period=theme.numbers_s)
         turns.add("gems", self._draw_gems, period=theme.numbers_s)
         turns.add("quadrants", self._draw_quadrants, period=theme.numbers_s)
@@ -304,18 +306,21 @@ class Window(QMainWindow):
             case SessionState():
                 before, self._state = self._state, report
                 self.menus.show_state(report)
-                self.menus.show_devices(self._devices, report)
+                self._show_devices()
                 if before is not None:
                     self._say_change(before, report)
                 self._show_health()
             case Devices():
-                self._devices = report.devices
-                self.menus.show_devices(report.devices, self._state)
+                self._devices, self._no_devices = report.devices, ""
+                self._show_devices()
+            case Failed(do="devices"):  # the window asked, not a person: the menu says it
+                self._devices, self._no_devices = (), report.message
+                self._show_devices()
             case Failed():
-                still = ""
+                message = report.message
                 if report.do == "source" and self._state is not None:
-                    still = f" Still listening to {self._state.title}."
-                self.say(f"{report.message}{still}", failed=True)
+                    message = f"{message.rstrip('.')}. Still listening to {self._state.title}."
+                self.say(message, failed=True)
                 if self._state is not None:
                     self.menus.show_state(self._state)  # the tick that it took at once goes back
 
@@ -336,9 +341,9 @@ class Window(QMainWindow):
         if not self._snapshot.levels:
             self._turns.want("meter")
 
-    def _draw_trail(self) -> None:
+    def _draw_trail(self) -> Iterator[None]:
         rows = self._history.rows(seconds=TRAIL_SECONDS)
-        self.face.plane.show_trail(thinned(rows, step=_TRAIL_STEP))
+        return self.face.plane.show_trail(thinned(rows, step=_TRAIL_STEP))
 
     def _draw_line(self, line: TimeLine) -> None:
         rows = self._history.rows(seconds=self.theme.line_s)
@@ -457,11 +462,7 @@ class Window(QMainWindow):
         if current != self._current:
             self._current = current
             self._turns.want("gems", "quadrants")
-        if note != face.note.text():
-            face.note.setText(note)
-            face.note.setVisible(bool(note))
-            drawn = True
-        return drawn
+        return face.note.show_text(note) or drawn
 
     def _state_in_words(self) -> tuple[str, str, bool]:
         """Return the state in a word, a note to it, and whether music is estimated now."""
@@ -496,7 +497,8 @@ class Window(QMainWindow):
         self.notice.raise_()
 
     def _place_notice(self) -> None:
-        width = min(720, self.width() - 80, self.notice.sizeHint().width() + 40)
+        words = self.notice.fontMetrics().horizontalAdvance(self.notice.text())
+        width = min(720, self.width() - 80, words + 60)
         self.notice.setFixedWidth(max(240, width))
         self.notice.setFixedHeight(self.notice.heightForWidth(self.notice.width()) + 4)
         self.notice.move(
@@ -535,7 +537,10 @@ class Window(QMainWindow):
 
     def _choose(self, source: ChangeSource) -> None:
         self._command(source)
-        self.menus.show_devices(self._devices, self._state)  # ticked once the session says so
+        self._show_devices()  # ticked once the session says so
+
+    def _show_devices(self) -> None:
+        self.menus.show_devices(self._devices, self._state, problem=self._no_devices)
 
     def _ask_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Listen to a file")

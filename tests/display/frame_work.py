@@ -1,4 +1,5 @@
-"""Measure the work of a frame: ``python -m tests.display.frame_work`` prints median and p99.
+"""Measure the work of a frame: ``python -m tests.display.frame_work`` prints median and p99, and
+the memory of the process after a quarter of the frames and after all (216 000 are an hour).
 
 Frames are driven one after another, as fast as they go, on a clock that advances a sixtieth of a
 second each; an estimate and a level with its spectrum come every sixth. Counted is the processor
@@ -13,6 +14,7 @@ import os
 import time
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -31,8 +33,15 @@ from tests.samples import sample_estimate
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
 
 
-def measure(frames: int, size: tuple[int, int], layout: LayoutName = "dj") -> NDArray[np.float64]:
-    """Return the milliseconds of processor time of every frame, ``(frames,)``."""
+def measure(
+    frames: int, size: tuple[int, int], layout: LayoutName
+) -> tuple[NDArray[np.float64], list[float]]:
+    """Return what the frames took.
+
+    Returns:
+        Milliseconds of processor time of every frame, ``(frames,)``; resident memory in MB after
+        each quarter of them.
+    """
     app = QApplication.instance() or QApplication(["frame work"])
     latest = Latest(Snapshot())
     window = Window(latest, url="ws://127.0.0.1:8765", layout=layout)
@@ -42,12 +51,16 @@ def measure(frames: int, size: tuple[int, int], layout: LayoutName = "dj") -> ND
     for _ in range(20):
         app.processEvents()
     work = np.empty(frames)
+    work.fill(0.0)  # so that its memory is there from the start
+    resident = []
+    process = psutil.Process()
     now = 1000.0
     levels: tuple[LevelMessage, ...] = ()
     rng = np.random.default_rng(0)
-    for frame in range(-1300, frames):
+    warm = 60 * 300  # five minutes of sound: everything drawn is at its longest
+    for frame in (*range(-warm, 0, 6), *range(frames)):
         if frame % 6 == 0:
-            t = (frame + 1301) / 60
+            t = (frame + warm + 1) / 60
             mel = tuple(rng.integers(0, 256, 64).tolist())
             levels = (
                 *levels[-63:],
@@ -69,18 +82,21 @@ def measure(frames: int, size: tuple[int, int], layout: LayoutName = "dj") -> ND
                     ),
                 )
             )
-        now += 1 / 60
+        now += 1 / 60 if frame >= 0 else 1 / 10
         start = time.thread_time()
         window.refresh(now)
         app.processEvents()
         if frame >= 0:
             work[frame] = 1000 * (time.thread_time() - start)
-    return work
+            if (frame + 1) % (frames // 4) == 0:
+                resident.append(process.memory_info().rss / 1e6)
+    return work, resident
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--frames", type=int, default=1200)
+    parser.add_argument("--only", choices=("dj", "therapy"), help="this layout, at 1920 x 1080")
     options = parser.parse_args()
     runs: list[tuple[tuple[int, int], LayoutName]] = [
         ((1280, 800), "dj"),
@@ -88,7 +104,11 @@ if __name__ == "__main__":
         ((1920, 1080), "therapy"),
     ]
     for size, layout in runs:
-        work = measure(options.frames, size, layout)
+        if options.only is not None and (options.only, 1920) != (layout, size[0]):
+            continue
+        work, resident = measure(options.frames, size, layout)
         for what, part in (("all frames", work), ("with an estimate", work[::6])):
             median, p99 = np.percentile(part, [50, 99])
             print(f"{size} {layout}, {what}: median {median:.2f} ms, p99 {p99:.2f} ms")
+        memory = ", ".join(f"{quarter:.1f}" for quarter in resident)
+        print(f"{size} {layout}: resident memory after each quarter {memory} MB")

@@ -254,6 +254,24 @@ def test_one_part_is_drawn_at_a_time_and_each_at_most_so_often() -> None:
     assert not turns.take(9.0)
 
 
+def test_a_slow_part_has_as_many_turns_in_a_row_as_it_takes() -> None:
+    turns, drawn = Turns(), list[str]()
+
+    def slow() -> Iterator[None]:
+        for step in "abc":
+            drawn.append(step)
+            yield
+
+    turns.add("slow", slow, period=0.0)
+    turns.add("fast", lambda: drawn.append("fast"), period=0.0)
+    turns.want("slow", "fast")
+    taken = []
+    while turns.take(1.0):
+        taken.append(len(drawn))
+    assert drawn == ["a", "b", "c", "fast"]
+    assert taken == [1, 2, 3, 4]
+
+
 def test_a_word_is_held_until_its_successor_has_stood() -> None:
     held = Held(0.4)
     said = [("calm", 0.0), ("sad", 0.1), ("calm", 0.2), ("sad", 0.3), ("sad", 0.6), ("sad", 0.8)]

@@ -88,15 +88,19 @@ def test_a_signal_ends_the_window_with_code_0(qtbot: QtBot, number: signal.Signa
 
 
 @pytest.mark.slow
-def test_a_screenshot_of_a_running_service_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("factor", "layout"), [(1, "dj"), (2, "dj"), (2, "therapy")])
+def test_a_screenshot_of_a_running_service_is_written(
+    tmp_path: Path, factor: int, layout: str
+) -> None:
     picture = tmp_path / "window.png"
     with playing() as service:
         result = subprocess.run(
             [
                 *(sys.executable, "-m", "realtime_mer.display"),
                 f"ws://127.0.0.1:{service.port}",
-                *("--screenshot", str(picture), "--after", "1"),
+                *("--screenshot", str(picture), "--after", "1", "--layout", layout),
             ],
+            env={**os.environ, "QT_SCALE_FACTOR": str(factor)},
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -104,7 +108,7 @@ def test_a_screenshot_of_a_running_service_is_written(tmp_path: Path) -> None:
         )
     assert (result.returncode, result.stderr) == (0, "")
     image = QImage(str(picture))
-    assert (image.width(), image.height()) == (1280, 800)
+    assert (image.width(), image.height()) == (1280 * factor, 800 * factor)
 
 
 def test_the_process_of_the_window_does_not_load_torch() -> None:

@@ -2,6 +2,9 @@
 
 import gc
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -9,9 +12,9 @@ from typing import cast
 import numpy as np
 import psutil
 import pytest
-from PySide6.QtCore import QSettings
-from PySide6.QtGui import QAction, QFontMetricsF, QImage
-from PySide6.QtWidgets import QLabel
+from PySide6.QtCore import QRect, QRectF, QSettings
+from PySide6.QtGui import QAction, QFontMetricsF, QImage, QRegion
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from realtime_mer.control import (
@@ -182,12 +185,68 @@ def test_the_trail_holds_the_last_thirty_seconds_and_no_more(service: Service) -
     assert drawn.max() > 0.98
 
 
+def test_a_trail_is_shown_once_all_of_it_is_drawn(qtbot: QtBot) -> None:
+    plane = Plane(DJ)
+    qtbot.addWidget(plane)
+    plane.resize(600, 600)
+    with qtbot.waitExposed(plane):
+        plane.show()
+    times = np.arange(0.0, 30.0, 0.4)
+    past = np.stack([times, np.sin(times), np.cos(times), times, times], axis=1)
+    steps = plane.show_trail(past)
+    seen = set()
+    for step, _ in enumerate(steps):
+        seen.add(len(plane.trail()))
+        if step == 0:
+            before = plane.grab().toImage()
+    assert step > 1
+    assert seen == {0, len(past) - 1}
+    assert plane.grab().toImage() != before
+
+    steps = plane.show_trail(past[:40])
+    next(steps)
+    plane.resize(400, 400)
+    plane.grab()
+    for _ in steps:
+        pass
+    # What was begun for the old size is not shown.
+    assert len(plane.trail()) == len(past) - 1
+
+
+def test_nothing_of_the_point_stays_behind_when_the_size_changes(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = Plane(DJ)
+    qtbot.addWidget(plane)
+    plane.resize(400, 400)
+    plane.grab()
+    plane.show_estimate(sample_estimate(t=1.0, valence_sd=0.4, arousal_sd=0.4), now=1.0)
+    plane.resize(900, 900)
+    plane.grab()
+    ellipse = plane.ellipse()
+    drawn = QRectF(
+        plane.on_screen(ellipse.left(), ellipse.bottom()),
+        plane.on_screen(ellipse.right(), ellipse.top()),
+    )
+    again = QRegion()
+
+    def update(area: QRect) -> None:
+        nonlocal again
+        again += area
+
+    monkeypatch.setattr(plane, "update", update)
+    plane.show_estimate(sample_estimate(t=1.1, valence_sd=0.1, arousal_sd=0.1), now=1.1)
+    plane.advance(1.3)
+    assert QRectF(again.boundingRect()).contains(drawn)
+
+
 def test_the_time_lines_reach_two_minutes_back(service: Service) -> None:
     for number in range(1500):
         service.says(sample_estimate(t=0.1 * number, valence=0.5, arousal=-0.25))
     service.settles()
     for line, value in zip(service.window.face.lines, (0.5, -0.25), strict=True):
-        seconds, values = line.line.getData()
+        (drawn,) = line.lines()
+        seconds, values = drawn.T
         assert seconds[0] == pytest.approx(-DJ.line_s, abs=0.6)
         assert seconds[-1] == 0
         assert values == pytest.approx(value)
@@ -210,8 +269,7 @@ def test_a_hole_in_time_is_a_hole_in_the_lines(service: Service) -> None:
     for t in (1.0, 1.1, 50.0, 50.1):
         service.says(sample_estimate(t=t))
     service.settles()
-    _, values = service.window.face.lines[0].line.getData()
-    assert np.isnan(values).sum() == 1
+    assert len(service.window.face.lines[0].lines()) == 2
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -382,17 +440,42 @@ def test_no_text_is_cut_off(
             mood="distressed", status=Status.WARMING_UP, level_dbfs=-120.0, valence=-0.5, xruns=99
         )
     )
+    level = LevelMessage(t=1.0, level_dbfs=-120, peak_dbfs=-120, mel=(99,) * 64)
+    service.latest.put(replace(service.latest.get()[1], levels=(level,), detail="Words. " * 20))
     window.resize(*size)
     with qtbot.waitExposed(window):
         window.show()
     service.settles()
+    assert window.face.waterfall.isVisible()
+    assert len(window.face.note.text()) > 100
     qtbot.waitUntil(lambda: window.face.width() == size[0])  # no scroll bar
     for part in window.face.findChildren(Reading):
-        if part.text() and part is not window.face.origin:
+        if part.text() and part not in (window.face.origin, window.face.note):
             font = QFontMetricsF(part.font())
             assert font.horizontalAdvance(part.text()) <= part.width(), part.text()
     for bars in (window.face.gems, window.face.quadrants):
         assert bars.height() >= bars.minimumSizeHint().height()
+
+
+@pytest.mark.slow
+def test_no_text_is_cut_off_on_a_screen_of_twice_the_resolution() -> None:
+    # Qt reads the variable once, before its first window.
+    test = f"{__file__}::{test_no_text_is_cut_off.__name__}"
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+        env={**os.environ, "QT_SCALE_FACTOR": "2"},
+        check=True,
+    )
+
+
+def test_words_about_the_state_move_nothing(service: Service) -> None:
+    service.says(sample_estimate(t=1.0))
+    face = service.window.face
+    places = [part.geometry() for part in face.findChildren(QWidget)]
+    service.says(sample_estimate(t=2.0, status=Status.NO_SIGNAL))
+    service.window.grab()
+    assert face.note.text()
+    assert [part.geometry() for part in face.findChildren(QWidget)] == places
 
 
 def test_a_long_source_name_is_whole_in_the_tool_tip(service: Service) -> None:
@@ -488,10 +571,11 @@ def test_a_device_that_is_chosen_is_asked_for_by_name_and_ticked_once_it_is_used
     assert "Scarlett" in controlled.notice.text()
 
 
+@pytest.mark.parametrize("message", ["There is no device 'x'.", "There is no device 'x'"])
 def test_a_source_that_cannot_be_opened_is_told_with_what_is_heard_still(
-    controlled: Window, session: Session
+    controlled: Window, session: Session, message: str
 ) -> None:
-    session.reports.append(Failed(do="source", message="There is no device 'x'."))
+    session.reports.append(Failed(do="source", message=message))
     controlled.refresh(2.0)
     assert controlled.notice.text() == ("There is no device 'x'. Still listening to Built-in mic.")
 
@@ -533,6 +617,19 @@ def test_what_is_recorded_is_said(
     service.latest.put(replace(service.latest.get()[1], recording=state))
     service.window.refresh(service.now)
     assert service.window.face.recording.text() == words
+
+
+def test_devices_that_cannot_be_listed_are_told_in_their_menu_alone(
+    controlled: Window, session: Session
+) -> None:
+    session.reports += [Failed(do="devices", message="No sound server answers."), STATE]
+    controlled.refresh(2.0)
+    last = controlled.menus.devices.actions()[-1]
+    assert (last.text(), last.isEnabled()) == ("No sound server answers.", False)
+    assert not controlled.notice.isVisibleTo(controlled)
+    session.reports.append(Devices(devices=()))
+    controlled.refresh(3.0)
+    assert controlled.menus.devices.actions()[-1].text() != "No sound server answers."
 
 
 def test_a_busy_session_is_told(controlled: Window, session: Session) -> None:
@@ -600,12 +697,14 @@ def test_the_spectrum_is_shown_where_there_is_one(service: Service) -> None:
     service.says(sample_estimate())
     service.settles()
     assert not waterfall.isVisibleTo(service.window.face)
-    mel = tuple(range(64))
+    mel = (0,) * 32 + (255,) * 32
     level = LevelMessage(t=1.0, level_dbfs=-20, peak_dbfs=-6, mel=mel)
     service.latest.put(replace(service.latest.get()[1], levels=(level,)))
     service.settles()
     assert waterfall.isVisibleTo(service.window.face)
-    assert waterfall.image.image[-1].tolist() == list(mel)
+    newest = waterfall.picture().width() - 1
+    drawn = [waterfall.picture().pixelColor(newest, y).name() for y in (63, 0)]
+    assert drawn == [DJ.spectrum[0], DJ.spectrum[-1]]  # low and silent below, high and loud above
     without = replace(level, t=1.1, mel=None)
     service.latest.put(replace(service.latest.get()[1], levels=(level, without)))
     service.settles()
@@ -633,7 +732,7 @@ def test_the_layout_can_be_changed_while_it_runs_and_nothing_is_forgotten(
     service.settles()
     face = service.window.face
     assert face.mood.text() == "calm"
-    assert len(face.lines[0].line.getData()[0]) > 5
+    assert len(face.lines[0].lines()[0]) > 5
     assert face.notes is not None
     assert face.notes.clock.text() == "0:10"
     service.window.menus.layouts["dj"].trigger()
