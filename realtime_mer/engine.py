@@ -51,6 +51,8 @@ class Engine:
         shaper: smoothing and delay.
         publish: called with every event, levels included, in the thread that made it and before
             ``events`` yields it; must return at once.
+        make_room: called before so many samples of a source that can wait go into the ring; may
+            wait for whoever reads them there.
         seconds: stop after this much sound; None for no limit.
         max_backlog_s: a real-time source that is further behind skips to its newest window.
 
@@ -70,6 +72,7 @@ class Engine:
         stream: EmotionStream,
         shaper: Shaper | None = None,
         publish: Callable[[Event], None] | None = None,
+        make_room: Callable[[int], None] | None = None,
         seconds: float | None = None,
         max_backlog_s: float = 3.0,
     ) -> None:
@@ -79,6 +82,7 @@ class Engine:
         self.xruns = 0
         self._shaper = shaper or Shaper()
         self._publish = publish
+        self._make_room = make_room
         self._rate = stream.recognizer.sample_rate
         self._hop = stream.recognizer.hop_samples
         self._limit = math.inf if seconds is None else seconds + 1e-6
@@ -87,6 +91,7 @@ class Engine:
         self.ring = RingBuffer(round(self._RING_S * self._rate))
         self._told: tuple[Status, str] | None = None
         self._t = 0.0
+        self._newest_hop: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._away: Status | None = None  # why no sound comes
         self._captured_all = False
         self._wake = threading.Event()
@@ -141,7 +146,18 @@ class Engine:
             zeros = np.zeros(piece.missing, dtype=np.float32)
             samples = np.concatenate((zeros, piece.samples))
             resets = [start] if piece.fresh else []
+            self._pass_on(samples)
             yield from self._estimated(samples, lost, resets, stamped=False)
+
+    def _pass_on(self, samples: NDArray[np.float32]) -> None:
+        """Let samples through the ring, for whoever records them, and wait for that."""
+        left = max(0.0, self._limit * self._rate - self.ring.written)
+        samples = samples[: round(min(left, len(samples)))]
+        for start in range(0, len(samples), self._rate):
+            part = samples[start : start + self._rate]
+            if self._make_room is not None:
+                self._make_room(len(part))
+            self.ring.write(part)
 
     # -- a source with a real clock ---------------------------------------------------------
 
@@ -270,8 +286,9 @@ class Engine:
             estimate = replace(estimate, xruns=self.xruns)
             yield from self._changed(estimate.status, estimate)
             yield from self._announced(self._shaper.shape(estimate))
-        if self._publish is not None and len(samples):
-            self._publish(self._level(samples))
+        self._newest_hop = np.concatenate((self._newest_hop, samples))[-self._hop :]
+        if self._publish is not None and estimates:
+            self._publish(self._level())
 
     def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
         name = self.source.name  # which may have been exchanged for another
@@ -295,8 +312,8 @@ class Engine:
                 self._publish(event)
             yield event
 
-    def _level(self, samples: NDArray[np.float32]) -> LevelMessage:
-        newest = samples[-self._hop :].astype(np.float64)
+    def _level(self) -> LevelMessage:
+        newest = self._newest_hop.astype(np.float64)
 
         def decibels(amplitude: float) -> float:
             floor = 10 ** (SILENCE_FLOOR_DBFS / 20)

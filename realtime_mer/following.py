@@ -1,4 +1,8 @@
-"""What the main thread does while a session runs: it follows the events."""
+"""What the main thread does while a session runs: it follows the events.
+
+Beside it a thread looks after what people do, whether or not events come: during a pause there are
+none, and a marker set then is to be shown and kept at once.
+"""
 
 import json
 import signal
@@ -19,7 +23,7 @@ from realtime_mer.terminal import TerminalView, marker_line
 
 
 class Follower:
-    """Takes a session's events as they come: to the terminal, to the JSON lines.
+    """Takes a session's events as they come, and the markers: to the terminal, to the JSON lines.
 
     Args:
         engine: makes the events.
@@ -29,6 +33,8 @@ class Follower:
         controller: is asked to tell the window what changed.
         write: takes every estimate; None for nobody.
     """
+
+    _LOOK_EVERY_S = 0.1
 
     def __init__(
         self,
@@ -44,7 +50,8 @@ class Follower:
         self._view, self._outlets = view, outlets
         self._deck, self._controller, self._write = deck, controller, write
         self._recorded = deck.name
-        self._note()
+        self._ended = threading.Event()
+        self._look()
 
     def run(self) -> None:
         """Follow until the sound ends, or Ctrl-C.
@@ -52,8 +59,9 @@ class Follower:
         Raises:
             RealtimeMerError: the source failed, or an estimate cannot be written.
         """
+        looking = threading.Thread(target=self._look_on, name="follower", daemon=True)
         try:
-            with _gently_stopped(self._engine), self._view:
+            with _gently_stopped(self._engine), self._view, _running(looking, self._ended):
                 try:
                     self._follow()
                 except KeyboardInterrupt:
@@ -64,7 +72,7 @@ class Follower:
 
     def end(self) -> list[str]:
         """End the recording and return what went wrong, one statement a line."""
-        self._outlets.take_markers()  # those that came with the last estimate are recorded
+        self._look()  # for markers that came with the last estimate
         self._deck.end()
         counts = {
             **self._engine.intake.faults(),
@@ -80,10 +88,6 @@ class Follower:
     def _follow(self) -> None:
         for event in self._events:
             self._take(event)
-            for marker in self._outlets.take_markers():
-                self._view.message(marker_line(marker))
-            self._note()
-            self._controller.refresh()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Estimate):
@@ -96,8 +100,15 @@ class Follower:
                 self._view.message(f"source: {event.source}")
             self._view.message(f"{event.status.value}: {event.detail}")
 
-    def _note(self) -> None:
-        """Show what is recorded, and say when that begins, fails or ends."""
+    def _look_on(self) -> None:
+        while not self._ended.wait(self._LOOK_EVERY_S):
+            self._look()
+            self._controller.refresh()
+
+    def _look(self) -> None:
+        """Take markers, show what is recorded, and say when that begins, fails or ends."""
+        for marker in self._outlets.take_markers():
+            self._view.message(marker_line(marker))
         state, name = self._deck.state, self._deck.name
         self._view.note = "" if state is None else state.sentence
         for failure in self._deck.take_failures():
@@ -105,6 +116,16 @@ class Follower:
         if name != self._recorded:
             self._recorded = name
             self._view.message("recording ended" if name is None else f"recording {name}")
+
+
+@contextmanager
+def _running(thread: threading.Thread, ended: threading.Event) -> Iterator[None]:
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager

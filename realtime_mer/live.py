@@ -114,6 +114,7 @@ def run_live(options: LiveOptions) -> None:
             stream=EmotionStream(recognizer),
             shaper=shaper,
             publish=outlets.publish,
+            make_room=deck.make_room,
             seconds=options.seconds,
         )
         controller = Controller(opened, switch=source, deck=deck, tell=outlets.tell_recording)
@@ -171,13 +172,9 @@ def _recording(
 ) -> Recording:
     """Make a recording of what the engine does from now on."""
     source, recognizer = engine.source, engine.stream.recognizer
-    if sound and not source.real_time:
-        raise InputError(
-            "--record-audio keeps the sound of a device, or of a file played by the clock; sound "
-            "that comes faster than it plays is in a file or a pipe already."
-        )
     options = replace(options, record=label, record_sound=sound)
     now = datetime.now().astimezone()
+    begun = engine.ring.written
     folder = create_folder(label or "session", now=now)
     secret = {
         "service",
@@ -198,10 +195,11 @@ def _recording(
             compute=str(recognizer.device),
             settings={name: value for name, value in asdict(options).items() if name not in secret},
             audio=AUDIO if sound else None,
+            audio_start=begun if sound else 0,
         ),
         wait=not source.real_time,
         key=options.key,
     )
     if sound:
-        recording.record_sound(engine.ring, rate=recognizer.sample_rate)
+        recording.record_sound(engine.ring, rate=recognizer.sample_rate, start=begun)
     return recording

@@ -169,11 +169,11 @@ class TerminalView:
         return printed is None or t < printed or t - printed >= _LINE_SECONDS - 0.0005
 
     def _draw_on(self) -> None:
-        drawn: Estimate | None = None
+        drawn = None
         while not self._stop.wait(_PANEL_SECONDS):
-            live, latest = self._live, self._latest
-            if live is not None and latest is not drawn:
-                drawn = latest
+            live, shown = self._live, (self._latest, self.source, self.note)
+            if live is not None and shown != drawn:
+                drawn = shown
                 live.update(self._draw(), refresh=True)
 
     def _draw(self) -> Panel:

@@ -34,7 +34,7 @@ import realtime_mer
 from realtime_mer.audio.demo import compose
 
 RATE = 24_000
-SETTLED_MINUTE = 5  # caches and queues are full by then
+SETTLED_MINUTE = 15  # caches and queues are full by then, and even a slow start of the window over
 
 
 def main() -> None:

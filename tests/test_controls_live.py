@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import soundfile
 
 from realtime_mer.estimate import Status
 from realtime_mer.sessions.store import Session
-from tests.commands import call, noise, write_model, write_sound
+from tests.commands import RATE, call, noise, write_model, write_sound
 from tests.fake_window import VARIABLE
 from tests.test_session_on_pulse import music
 
@@ -101,9 +102,12 @@ def test_a_session_is_paused_reset_and_recorded_by_its_window(tmp_path: Path, st
 
     session = Session(folder)
     assert session.manifest.ended_at is not None
-    assert (folder / "audio.flac").stat().st_size > 1000
+    sound, _ = soundfile.read(folder / "audio.flac", dtype="float32")
+    start = session.manifest.audio_start
+    assert sound == pytest.approx(noise(300)[start : start + len(sound), 0], abs=2**-15)
     estimates = list(session.estimates())
     assert estimates[0].t > 3  # it began in the middle
+    assert estimates[0].t * RATE == pytest.approx(start, abs=RATE)
     assert Status.GAP not in {estimate.status for estimate in estimates}  # a file stands still
     ages = [estimate.state_age_s for estimate in estimates]
     assert ages != sorted(ages)  # the reset

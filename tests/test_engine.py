@@ -315,6 +315,18 @@ def test_a_fresh_start_in_what_is_skipped_is_not_forgotten(recognizer):
     assert estimates[-1].state_age_s < 3.5
 
 
+def test_a_level_is_that_of_the_newest_hop_however_small_the_blocks(recognizer):
+    sound = noise(1)
+    sound[-1200:] = 0
+    blocks = [block(sound[i : i + 240]) for i in range(0, len(sound), 240)]
+    heard: list = []
+    run(recognizer, blocks, real_time=False, publish=heard.append)
+    levels = [e for e in heard if isinstance(e, LevelMessage)]
+    assert [e.t for e in levels] == [e.t for e in heard if isinstance(e, Estimate)]
+    assert levels[-1].level_dbfs == pytest.approx(levels[0].level_dbfs - 3, abs=0.5)
+    assert levels[-1].peak_dbfs > -20
+
+
 def test_a_level_carries_the_features_that_the_network_heard(recognizer):
     heard = []
     sound = noise(1)

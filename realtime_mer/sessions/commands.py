@@ -151,9 +151,11 @@ def show(
         "ended": manifest.ended_at or "not noted: it is still recorded, or was cut off",
         "source": manifest.source,
         "model": f"{manifest.hello.model}, on {manifest.compute}",
-        "sound": manifest.audio or "not kept",
+        "sound": "not kept"
+        if session.sound_start is None
+        else f"{manifest.audio}, from {session.sound_start:.3f} s of the stream on",
         "encrypted": "yes" if session.encrypted else "no",
-        "length": f"{totals.seconds:.1f} s",
+        "length": f"{totals.seconds:.1f} s, from {totals.start:.1f} s of the stream on",
         "estimates": totals.estimates,
         "markers": totals.markers,
         "could not be recorded": manifest.lost,

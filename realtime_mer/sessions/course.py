@@ -39,7 +39,7 @@ class Course:
         t: seconds at the end of each window.
         valence, arousal, valence_sd, arousal_sd, level_dbfs: as in ``Estimate``.
         statuses, moods, quadrants: of each estimate; the most probable quadrant.
-        xruns, skipped: totals at the end.
+        xruns, skipped: from the first estimate to the last.
     """
 
     hop: float
@@ -60,15 +60,18 @@ class Course:
         """Collect estimates, of which there may be none."""
         rows: list[tuple[float, ...]] = []
         statuses, moods, quadrants = [], [], []
+        before = None  # what was counted before the first estimate
         xruns = skipped = 0
         for one in estimates:
+            if before is None:  # a recording may begin amid a session that has counted already
+                before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
             rows.append(
                 (one.t, one.valence, one.arousal, one.valence_sd, one.arousal_sd, one.level_dbfs)
             )
             statuses.append(one.status)
             moods.append(one.mood)
             quadrants.append(max(QUADRANTS, key=one.quadrants.__getitem__))
-            xruns, skipped = one.xruns, one.skipped
+            xruns, skipped = one.xruns - before[0], one.skipped - before[1]
         numbers = np.array(rows, dtype=np.float64).reshape(-1, 6).T
         names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
         return cls(
@@ -87,9 +90,19 @@ class Course:
         return np.array([status is Status.MUSIC for status in self.statuses], dtype=bool)
 
     @property
-    def seconds(self) -> float:
-        """Seconds of sound at the last estimate; 0 without any."""
+    def start(self) -> float:
+        """Seconds of the stream at which the first estimate's hop begins; 0 without any."""
+        return max(0.0, round(float(self.t[0]) - self.hop, 6)) if len(self.t) else 0.0
+
+    @property
+    def end(self) -> float:
+        """Seconds of the stream at the last estimate; 0 without any."""
         return float(self.t[-1]) if len(self.t) else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound from ``start`` to ``end``."""
+        return self.end - self.start
 
     def seconds_of_status(self) -> Mapping[Status, float]:
         """Return how long each status lasted, the longest first."""

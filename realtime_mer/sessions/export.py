@@ -31,8 +31,8 @@ def export(session: Session, *, format: Format, out: Path | None) -> None:
     """Write a session for other programs.
 
     ``csv``, ``jsonl`` and ``parquet`` hold a row per estimate, with the numbers to the bit; ``vtt``
-    (WebVTT captions) and ``audacity`` (label track) hold the markers and the segments; ``flac`` is
-    the sound.
+    (WebVTT captions) and ``audacity`` (label track) hold the markers and the segments, at their
+    times in the sound where it was kept, else in the stream; ``flac`` is the sound.
 
     Args:
         out: where to write, over what is there; None for standard output.
@@ -115,11 +115,22 @@ def _write_audacity(session: Session, file: IO[str]) -> None:
 
 
 def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, str]]:
-    """Return start, end and text of the segments and markers, in order of time."""
+    """Return start, end and text of the segments and markers, in order of time.
+
+    Times count from the first sample of the sound that was kept, so that the two fit together;
+    without any, from the beginning of the stream.
+    """
+    zero = session.sound_start or 0.0
     course = Course.of(session.estimates(), hop=session.manifest.hello.hop)
     markers = (message for message in session.messages() if isinstance(message, Marker))
-    labels = [(one.start, one.end, segment_text(one)) for one in segments(course)]
-    labels += [((one.t or 0.0), (one.t or 0.0) + marker_s, one.label) for one in markers]
+    labels = [
+        (max(0.0, one.start - zero), one.end - zero, segment_text(one))
+        for one in segments(course)
+        if one.end > zero
+    ]
+    for one in markers:
+        at = max(0.0, (one.t or 0.0) - zero)
+        labels.append((at, at + marker_s, one.label))
     return sorted(labels, key=lambda label: label[0])
 
 

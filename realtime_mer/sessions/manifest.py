@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from realtime_mer.errors import InputError
 from realtime_mer.protocol import Hello
@@ -30,8 +30,12 @@ class Manifest(BaseModel):
         compute: where the network ran.
         settings: options of the command line, without secrets.
         audio: name of the sound file in the folder; None for none.
+        audio_start: position of the sound file's first sample in the stream, in samples at
+            ``hello.sample_rate``.
         estimates, markers: how many were recorded; None until the session was ended.
-        seconds: seconds of sound at the last estimate; None until the session was ended.
+        start: seconds of the stream at which the first estimate's hop begins: more than 0 where the
+            recording began amid the session; None until the session was ended.
+        seconds: seconds of sound from there to the last estimate; None until the session was ended.
         lost: messages that could not be recorded.
         failures: what went wrong, one line each.
     """
@@ -51,8 +55,10 @@ class Manifest(BaseModel):
     compute: str
     settings: dict[str, Any]
     audio: str | None = None
+    audio_start: int = Field(default=0, ge=0)
     estimates: int | None = None
     markers: int | None = None
+    start: float | None = None
     seconds: float | None = None
     lost: int = 0
     failures: tuple[str, ...] = ()

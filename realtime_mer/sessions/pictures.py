@@ -38,12 +38,12 @@ def course_picture(
         segments: of it.
         markers: their times, in the order of their numbers; None for one without.
     """
-    end = course.seconds
+    start, end = course.start, course.end
     height = _TOP + 2 * _PANEL + 2 * _GAP + _STRIP + _AXIS
     bottom = height - _AXIS
 
     def x(t: float) -> float:
-        return _LEFT + min(max(t, 0.0), end) / end * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + (min(max(t, start), end) - start) / (end - start) * (_WIDTH - _LEFT - _RIGHT)
 
     shapes: list[str] = []
     tops = (_TOP, _TOP + _PANEL + _GAP)
@@ -62,7 +62,7 @@ def course_picture(
         if t is not None:
             shapes.append(_line(x(t), _TOP - 8, x(t), bottom, "#000", dash="7 3"))
             shapes.append(_text(x(t), _TOP - 12, f"{number}", fill="#000"))
-    shapes += [_text(x(t), height - 5, clock(t)) for t in _ticks(end)]
+    shapes += [_text(x(t), height - 5, clock(t)) for t in _ticks(start, end)]
     return _svg(_WIDTH, height, shapes)
 
 
@@ -225,7 +225,7 @@ def _runs(flags: NDArray[np.bool_], t: Numbers, hop: float) -> list[tuple[float,
     return [(float(t[a]) - hop, float(t[b - 1])) for a, b in edges.reshape(-1, 2)]
 
 
-def _ticks(end: float) -> list[float]:
+def _ticks(start: float, end: float) -> list[float]:
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-    step = next((s for s in steps if end / s <= 12), 7200)
-    return [float(t) for t in range(0, int(end) + 1, step)]
+    step = next((s for s in steps if (end - start) / s <= 12), 7200)
+    return [float(t) for t in range(math.ceil(start / step) * step, int(end) + 1, step)]

@@ -18,7 +18,7 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.protocol import Marker, ServerMessage, encode
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.sealing import Key, SealedWriter, open_sealed, sealed_path
-from realtime_mer.sessions.store import EVENTS
+from realtime_mer.sessions.store import EVENTS, span
 
 _Stamped = tuple[ServerMessage, float]  # and when it came, in seconds since 1970
 
@@ -68,7 +68,8 @@ class Recorder:
         self.estimates = self.markers = 0
         self._overflowed = 0  # counted by whoever records; the thread counts the others
         self._unwritten = 0
-        self._seconds = 0.0
+        self._first: Estimate | None = None
+        self._last: Estimate | None = None
         self._manifest = manifest
         self._wait = wait
         self._failures: list[str] = []
@@ -130,12 +131,14 @@ class Recorder:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
+        start, seconds = span(self._first, self._last, hop=self._manifest.hello.hop)
         self._manifest = self._manifest.model_copy(
             update={
                 "ended_at": datetime.now().astimezone().isoformat("T", "milliseconds"),
                 "estimates": self.estimates,
                 "markers": self.markers,
-                "seconds": self._seconds,
+                "start": start,
+                "seconds": seconds,
                 "lost": self.lost,
                 "failures": (*failures, *self._failures),
             }
@@ -207,7 +210,7 @@ class Recorder:
     def _count(self, message: ServerMessage) -> None:
         if isinstance(message, Estimate):
             self.estimates += 1
-            self._seconds = message.t
+            self._first, self._last = self._first or message, message
         elif isinstance(message, Marker):
             self.markers += 1
 

@@ -1,6 +1,7 @@
 """The recordings of a live session: its events and, where it was asked for, its sound."""
 
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -47,18 +48,28 @@ class Recording:
         """Take a message, from any thread."""
         self._events.record(message)
 
-    def record_sound(self, ring: RingBuffer, *, rate: int) -> None:
-        """Record what passes through a ring from now on too.
+    def record_sound(self, ring: RingBuffer, *, rate: int, start: int) -> None:
+        """Record what passes through a ring too.
+
+        Args:
+            ring, rate, start: as for ``SoundRecorder``; the manifest says the same start.
 
         Raises:
-            InputError: the file cannot be made.
+            InputError: the file cannot be made; nothing is recorded then.
         """
         try:
             self._sound = SoundRecorder(
-                self.folder / AUDIO, ring, rate=rate, start=ring.written, key=self._key
+                self.folder / AUDIO, ring, rate=rate, start=start, key=self._key
             )
         except (OSError, soundfile.LibsndfileError) as error:
+            self._events.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise InputError(f"{self.folder / AUDIO} cannot be written: {error}") from error
+
+    def make_room(self, length: int) -> None:
+        """Wait until so many more samples can go into the ring and none of its sound is lost."""
+        if self._sound is not None:
+            self._sound.make_room(length)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -103,7 +114,8 @@ class Recording:
 class Deck:
     """Where the recordings of one live session begin and end, one at a time.
 
-    ``record`` is for any thread, ``begin`` and ``end`` are for one at a time.
+    ``record`` is for any thread, ``begin`` and ``end`` are for one at a time, ``make_room`` for the
+    one that writes the ring.
 
     Args:
         make: returns a new recording with this label (None for the usual one), with sound or not;
@@ -113,6 +125,8 @@ class Deck:
     def __init__(self, make: Callable[[str | None, bool], Recording]) -> None:
         self._make = make
         self._recording: Recording | None = None
+        # While a recording is made a source that can wait does, so that it misses no sound.
+        self._making = threading.Lock()
         self._status: StatusMessage | None = None
         self._failures: list[str] = []  # of recordings that have ended
         self._faults: Counter[str] = Counter()
@@ -138,10 +152,11 @@ class Deck:
         if self.name is not None:
             raise InputError(f"{self.name} is being recorded: stop that first.")
         self.end()
-        recording = self._make(label, sound)
-        if self._status is not None:
-            recording.record(self._status)  # else nothing would tell what the first estimate is of
-        self._recording = recording
+        with self._making:
+            recording = self._make(label, sound)
+            if self._status is not None:
+                recording.record(self._status)  # else nothing tells what the first estimate is of
+            self._recording = recording
         return recording
 
     def end(self) -> None:
@@ -159,6 +174,16 @@ class Deck:
         recording = self._recording
         if recording is not None:
             recording.record(message)
+
+    def make_room(self, length: int) -> None:
+        """Wait until so many more samples can go into the ring without the recording losing any.
+
+        For a source that can wait.
+        """
+        with self._making:
+            recording = self._recording
+        if recording is not None:
+            recording.make_room(length)
 
     def take_failures(self) -> tuple[str, ...]:
         """Return the failures that were not returned before, one line each."""

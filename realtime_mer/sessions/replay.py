@@ -35,15 +35,17 @@ class Player:
     def __init__(self, messages: Iterable[ServerMessage], *, speed: float | None) -> None:
         self._messages: list[Recorded] = []
         self._times: list[float] = []
-        latest = 0.0
+        latest: float | None = None
         for message in messages:
             if isinstance(message, Recorded):
                 # Estimates set the pace, and everything else comes between the same two as live:
                 # with --delay a status or level is of later sound than the estimates beside it.
                 if isinstance(message, Estimate):
-                    latest = max(latest, message.t)
+                    if latest is None:  # what came before it waits for nothing, even amid a session
+                        self._times = [message.t] * len(self._times)
+                    latest = max(latest or 0.0, message.t)
                 self._messages.append(message)
-                self._times.append(latest)
+                self._times.append(latest or 0.0)
         self._speed = speed
         self._changed = threading.Condition()
         self._next = 0
@@ -52,7 +54,12 @@ class Player:
         self._closed = False
 
     @property
-    def seconds(self) -> float:
+    def start(self) -> float:
+        """Time of the first estimate, 0 without any."""
+        return self._times[0] if self._times else 0.0
+
+    @property
+    def end(self) -> float:
         """Time of the last estimate, 0 without any."""
         return self._times[-1] if self._times else 0.0
 
@@ -131,10 +138,10 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
     console = Console(stderr=options.jsonl, highlight=False, soft_wrap=True)
     player = Player(session.messages(), speed=options.speed)
     manifest = session.manifest
-    if options.start > player.seconds:
+    if options.start > player.end:
         raise InputError(
-            f"--start {options.start:g} is after the end of {session.name}, which holds "
-            f"{player.seconds:.1f} s."
+            f"--start {options.start:g} is after the end of {session.name}, which goes from "
+            f"{player.start:.1f} s to {player.end:.1f} s of its stream."
         )
     player.seek(options.start)
     hello = replace(manifest.hello, server_version=realtime_mer.__version__)
@@ -148,7 +155,9 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
             console=console,
             stack=stack,
         )
-        console.print(f"Replay: {session.name}, {clock(player.seconds)}", markup=False)
+        console.print(
+            f"Replay: {session.name}, {clock(player.start)} to {clock(player.end)}", markup=False
+        )
         if sys.stdin is not None and sys.stdin.isatty() and console.is_terminal:
             console.print("Type a time (1:30), or + or - seconds, and Enter to go there.")
             threading.Thread(target=_obey, args=(player, sys.stdin), daemon=True).start()

@@ -8,7 +8,7 @@ import numpy as np
 from realtime_mer.display.words import STATUS_WORDS, clock, signed
 from realtime_mer.emotion import MOOD_WORDS, QUADRANTS, nearest_mood
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker
+from realtime_mer.protocol import LevelMessage, Marker, StatusMessage
 from realtime_mer.sessions.course import (
     SHORTEST_SEGMENT_S,
     SMALLEST_CHANGE,
@@ -92,6 +92,7 @@ _RULE = (
 
 def _session(session: Session, course: Course, *, limits: Note | None) -> list[Block]:
     markers: list[Marker] = []
+    sources = [session.manifest.source]
     clipped = levels = 0
     for message in session.messages():
         if isinstance(message, Marker):
@@ -99,17 +100,19 @@ def _session(session: Session, course: Course, *, limits: Note | None) -> list[B
         elif isinstance(message, LevelMessage):
             levels += 1
             clipped += message.peak_dbfs >= 0.0
+        elif isinstance(message, StatusMessage) and message.source not in sources:
+            sources.append(message.source)
     found = segments(course)
     blocks: list[Block] = [Text(text=_at_a_glance(course), lead=True)]
     if limits is not None:
         blocks.append(limits)
-    blocks.append(_facts(session, course))
+    blocks.append(_facts(session, course, sources=sources))
     if len(course.t):
         blocks += _pictures(course, found, markers)
         blocks += [Heading(text="Time in each quadrant"), *_quadrants(course)]
         blocks += [Heading(text="Time in each mood"), *_moods(course)]
         blocks += [Heading(text="Segments"), _segments(found)]
-    blocks += [Heading(text="Markers and notes"), *_markers(markers)]
+    blocks += [Heading(text="Markers and notes"), *_markers(markers, course)]
     if len(course.t):
         blocks += [
             Heading(text="Signal quality"),
@@ -129,10 +132,12 @@ def _at_a_glance(course: Course) -> str:
     most = max(quadrants, key=quadrants.__getitem__)
     share = quadrants[most] / sum(quadrants.values())
     words = _QUADRANT_WORDS[most].replace(", ", " and ")
+    mood, seconds = next(iter(course.seconds_of_mood().items()))
     return (
         f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. On the mean it "
         f"expressed {nearest_mood(valence, arousal)} (valence {signed(valence)}, arousal "
-        f"{signed(arousal)}); the most frequent quadrant was {words}, {share:.0%} of the time."
+        f"{signed(arousal)}). The most frequent quadrant was {words}, {share:.0%} of the time; the "
+        f"most frequent mood {mood}, {seconds / _music_s(course):.0%}."
     )
 
 
@@ -140,17 +145,23 @@ def _music_s(course: Course) -> float:
     return course.seconds_of_status().get(Status.MUSIC, 0.0)
 
 
-def _facts(session: Session, course: Course) -> Facts:
-    manifest = session.manifest
+def _facts(session: Session, course: Course, *, sources: Sequence[str]) -> Facts:
+    manifest, kept_from = session.manifest, session.sound_start
     ended = manifest.ended_at
+    sound = f"{clock(course.seconds)}, {len(course.t)} estimates"
+    if course.start >= 1.0:  # amid a session: the times below are those that its displays showed
+        sound += f"; from {clock(course.start)} to {clock(course.end)} of what was listened to"
+    kept = "no" if kept_from is None else "yes"
+    if kept_from:
+        kept += f", from {clock(kept_from)} on"
     rows = {
         "Person": manifest.pseudonym or "not stated",
         "Begun": _moment(manifest.started_at),
         "Ended": _moment(ended) if ended else "not noted: it is still recorded, or was cut off",
-        "Sound": f"{clock(course.seconds)}, {len(course.t)} estimates",
-        "Source": manifest.source,
+        "Sound": sound,
+        "Source": ", then ".join(sources),
         "Model": manifest.hello.model,
-        "Sound kept": "yes" if manifest.audio else "no",
+        "Sound kept": kept,
         "Encrypted": "yes" if session.encrypted else "no",
         "Software": f"realtime-mer {manifest.software}",
     }
@@ -253,7 +264,7 @@ def _segments(found: Sequence[Segment]) -> Table:
     return Table(head=head, rows=tuple(rows), numbers=2)
 
 
-def _markers(markers: Sequence[Marker]) -> list[Block]:
+def _markers(markers: Sequence[Marker], course: Course) -> list[Block]:
     if not markers:
         return [Text(text="None.")]
     rows = tuple(
@@ -261,11 +272,25 @@ def _markers(markers: Sequence[Marker]) -> list[Block]:
             str(number),
             clock(one.t) if one.t is not None else "",
             _moment(one.wall_time) if one.wall_time else "",
+            _then(one.t, course),
             one.label,
         )
         for number, one in enumerate(markers, start=1)
     )
-    return [Table(head=("", "at", "time of day", "note"), rows=rows)]
+    return [Table(head=("", "at", "time of day", "the music then", "note"), rows=rows)]
+
+
+def _then(t: float | None, course: Course) -> str:
+    """Return what was estimated at a time; nothing where no estimate was."""
+    if t is None:
+        return ""
+    index = int(np.searchsorted(course.t, t + course.hop / 2)) - 1  # the last until then
+    if index < 0:
+        return ""
+    if course.statuses[index] is not Status.MUSIC:
+        return STATUS_WORDS[course.statuses[index]]
+    valence, arousal = float(course.valence[index]), float(course.arousal[index])
+    return f"{course.moods[index]} ({signed(valence)}, {signed(arousal)})"
 
 
 def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> Table:
@@ -293,7 +318,9 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         return f"{signed(float(own.mean()))} (spread {own.std():.2f})" if len(own) else "no music"
 
     rows = {
+        "person": [session.manifest.pseudonym or "not stated" for session in sessions],
         "begun": [_moment(session.manifest.started_at) for session in sessions],
+        "model": [session.manifest.hello.model for session in sessions],
         "sound": [clock(course.seconds) for course in courses],
         "music": [clock(_music_s(course)) for course in courses],
         "mean valence of the music": [mean(course.valence, course) for course in courses],

@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ class SoundRecorder:
     """Write what passes through a ring to a FLAC file, mono, 16 bits.
 
     Sample n of the file is sample ``start`` + n of the stream: lost samples are zeros, and so is
-    what the disk was too slow for (counted in ``lost``). Killing the program or a power cut loses
-    at most the last second, and the file's head then says how much it holds.
+    what the disk was too slow for (counted in ``lost``) where nobody waits with ``make_room``.
+    Killing the program or a power cut loses at most the last second, and the file's head then says
+    how much it holds.
 
     Args:
         path: the file; it must not exist.
@@ -36,6 +38,7 @@ class SoundRecorder:
     Attributes:
         failure: why the recording ended too early, one line; None if it did not.
         lost: samples that became zeros because the disk was too slow.
+        kept: samples that any program finds in the file, whatever happens now.
 
     Raises:
         OSError, soundfile.LibsndfileError: the file cannot be made.
@@ -49,6 +52,7 @@ class SoundRecorder:
     ) -> None:
         self.failure: str | None = None
         self.lost = 0
+        self.kept = 0
         self._path, self._ring, self._rate = path, ring, rate
         self._start = self._position = start
         self._sealed = None if key is None else _SealedWrites(path, key)
@@ -60,22 +64,55 @@ class SoundRecorder:
             format="FLAC",
             subtype="PCM_16",
         )
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._ended = False
+        self._wake = threading.Event()
+        self._copied = threading.Condition()  # told of every step of ``_position``, and of the end
         self._thread = threading.Thread(target=self._run, name="sound-recorder", daemon=True)
         self._thread.start()
 
+    def make_room(self, length: int) -> None:
+        """Wait until so many more samples can go into the ring without any being lost.
+
+        For a source that can wait, in the thread that writes the ring.
+
+        Args:
+            length: at most half of the ring's capacity.
+        """
+        with self._copied:
+            while not self._ended:
+                waiting = self._ring.written - self._position
+                if waiting + length <= self._ring.capacity:
+                    return
+                self._wake.set()
+                self._copied.wait(self._PERIOD_S)  # bounded, for Ctrl-C on Windows
+
     def close(self) -> None:
         """Write the rest and end the file. May be called twice."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()
         self._thread.join()
 
     def _run(self) -> None:
         try:
+            self._write()
+        finally:
+            with self._copied:
+                self._ended = True
+                self._copied.notify_all()
+
+    def _write(self) -> None:
+        try:
             stopped = False
+            flushed = time.monotonic()
             while not stopped:
-                stopped = self._stopped.wait(self._PERIOD_S)
+                self._wake.wait(self._PERIOD_S)
+                self._wake.clear()
+                stopped = self._stopped
                 self._copy()
-                self._flush()
+                if stopped or time.monotonic() - flushed >= self._PERIOD_S:
+                    self._flush()
+                    flushed = time.monotonic()
             self._file.close()
             if self._sealed is not None:
                 self._sealed.flush()  # libsndfile wrote the rest and a new head
@@ -95,31 +132,38 @@ class SoundRecorder:
             samples = self._ring.read(self._position, length)
             if samples is None:  # overwritten before it could be read
                 samples = np.zeros(length, dtype=np.float32)
-                self.lost += length
+                gaps = self._ring.gaps(self._position, length)  # zeros anyway
+                self.lost += length - sum(gap.length for gap in gaps)
             self._file.write(samples)
-            self._position += length
+            with self._copied:
+                self._position += length
+                self._copied.notify_all()
 
     def _flush(self) -> None:
         """Force what there is to the disk, in a state that any program can open."""
-        if self._sealed is not None:
-            self._sealed.write_at(_LENGTH_AT, self._noted(self._sealed.head))
-            self._sealed.flush()
-            return
-        with self._path.open("r+b") as file:
-            file.seek(_LENGTH_AT)
-            noted = self._noted(file.read(8))
-            file.seek(_LENGTH_AT)
-            file.write(noted)
-        self._file.flush()  # to the disk itself, the length too
-
-    def _noted(self, head: bytes) -> bytes:
-        """Return these 8 bytes of STREAMINFO with the length, which libsndfile puts in at the end.
-
-        It stands in their last 36 bits (RFC 9639, section 8.2).
-        """
         # The newest block stays in the encoder until a sample follows it.
         frames = max(0, self._position - self._start - 1) // self._FLAC_BLOCK * self._FLAC_BLOCK
-        return (int.from_bytes(head, "big") >> 36 << 36 | frames).to_bytes(8, "big")
+        if not frames:
+            return  # there is nothing to open yet
+        if self._sealed is not None:
+            self._sealed.write_at(_LENGTH_AT, _noted(self._sealed.head, frames))
+            self._sealed.flush()
+        else:
+            with self._path.open("r+b") as file:
+                file.seek(_LENGTH_AT)
+                noted = _noted(file.read(8), frames)
+                file.seek(_LENGTH_AT)
+                file.write(noted)
+            self._file.flush()  # to the disk itself, the length too
+        self.kept = frames
+
+
+def _noted(head: bytes, frames: int) -> bytes:
+    """Return these 8 bytes of STREAMINFO with the length, which libsndfile puts in at the end.
+
+    It stands in their last 36 bits (RFC 9639, section 8.2).
+    """
+    return (int.from_bytes(head, "big") >> 36 << 36 | frames).to_bytes(8, "big")
 
 
 class _SealedWrites:

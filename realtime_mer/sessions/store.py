@@ -35,12 +35,15 @@ class Totals:
 
     Attributes:
         estimates, markers: how many.
-        seconds: seconds of sound at the last estimate, 0 without any.
+        start: seconds of the stream at which the first estimate's hop begins, 0 without any; more
+            where the recording began amid a session.
+        seconds: seconds of sound from there to the last estimate.
         damaged: lines in the middle that cannot be read; a torn last line is not counted.
     """
 
     estimates: int
     markers: int
+    start: float
     seconds: float
     damaged: int = 0
 
@@ -111,6 +114,12 @@ class Session:
         except FileNotFoundError:  # killed between the manifest and the first event
             self.cut_off = self._key is not None and self.manifest.ended_at is not None
 
+    @property
+    def sound_start(self) -> float | None:
+        """Seconds of the stream at which the kept sound begins; None where none was kept."""
+        manifest = self.manifest
+        return manifest.audio_start / manifest.hello.sample_rate if manifest.audio else None
+
     def sound(self) -> bytes:
         """Return the FLAC file of the session's sound.
 
@@ -122,12 +131,15 @@ class Session:
         path = self.folder / self.manifest.audio
         try:
             if self._key is None:
-                return path.read_bytes()
-            self.damaged = 0
-            sound, reader = read_sound(path, key=self._key)
+                sound = path.read_bytes()
+            else:
+                self.damaged = 0
+                sound, reader = read_sound(path, key=self._key)
+                self._judge(reader)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-        self._judge(reader)
+        if not sound:
+            raise InputError(f"{self.name} ended before any of its sound was kept.")
         return sound
 
     def _judge(self, reader: SealedReader) -> None:
@@ -166,17 +178,25 @@ class Session:
             return Totals(
                 estimates=manifest.estimates or 0,
                 markers=manifest.markers or 0,
+                start=manifest.start or 0.0,
                 seconds=manifest.seconds or 0.0,
             )
         estimates = markers = 0
-        seconds = 0.0
+        first = last = None
         for message in self.messages():
             if isinstance(message, Estimate):
                 estimates += 1
-                seconds = message.t
+                first, last = first or message, message
             elif isinstance(message, Marker):
                 markers += 1
-        return Totals(estimates=estimates, markers=markers, seconds=seconds, damaged=self.damaged)
+        start, seconds = span(first, last, hop=manifest.hello.hop)
+        return Totals(
+            estimates=estimates,
+            markers=markers,
+            start=start,
+            seconds=seconds,
+            damaged=self.damaged,
+        )
 
     def delete(self) -> None:
         """Remove every file of the session.
@@ -214,6 +234,14 @@ class LockedSession:
             OSError: a file cannot be removed.
         """
         delete_folder(self.folder)
+
+
+def span(first: Estimate | None, last: Estimate | None, *, hop: float) -> tuple[float, float]:
+    """Return where in the stream a session begins, and its length, in seconds of sound."""
+    if first is None or last is None:
+        return 0.0, 0.0
+    start = max(0.0, round(first.t - hop, 6))
+    return start, round(last.t - start, 6)
 
 
 AnySession = Session | LockedSession

@@ -1,7 +1,8 @@
 """Records estimates and sound until it is killed, and kills what does so.
 
 Run as ``python -m tests.sessions.crash FOLDER plain|encrypted`` it records, and prints what it
-handed over, and when. ``record_and_kill`` starts it, kills it and says what was lost.
+handed over and when, and how much of it the recorders say is on the disk. ``record_and_kill``
+starts it, kills it and says what was lost.
 """
 
 import io
@@ -15,6 +16,7 @@ import numpy as np
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.errors import InputError
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.sound import SoundRecorder
@@ -32,11 +34,14 @@ class Loss:
     """What a kill cost.
 
     Attributes:
+        estimates, samples: how many were on the disk by the recorders' own word.
         recorded_s: seconds from the first hop that was handed over to the kill.
         estimates_s, sound_s: seconds from the first hop that is not in the files to the kill; 0
             where none is missing.
     """
 
+    estimates: int
+    samples: int
     recorded_s: float
     estimates_s: float
     sound_s: float
@@ -46,15 +51,18 @@ def record_and_kill(folder: Path, *, hops: int, encrypted: bool) -> Loss:
     """Kill a recorder after so many hops, open what it left, and return what is missing.
 
     Raises:
-        AssertionError: the session does not open, or holds anything but the first estimates.
+        AssertionError: the session does not open, holds anything but the first estimates, or lacks
+            what the recorders had said is on the disk.
     """
     mode = "encrypted" if encrypted else "plain"
     command = [sys.executable, "-m", "tests.sessions.crash", str(folder), mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         handed_over = []
+        on_disk = (0, 0)
         for line in child.stdout:
-            at, seq, samples = line.split()
+            at, seq, samples, *said = line.split()
+            on_disk = (int(said[0]), int(said[1]))
             handed_over.append((float(at), int(seq), int(samples)))
             if len(handed_over) == hops:
                 break
@@ -70,15 +78,19 @@ def record_and_kill(folder: Path, *, hops: int, encrypted: bool) -> Loss:
     assert session.manifest.ended_at is None
     try:
         sound, _ = soundfile.read(io.BytesIO(session.sound()))
-    except (soundfile.LibsndfileError, ValueError):
+    except (InputError, soundfile.LibsndfileError, ValueError):
         # Killed before the first block was written, or before its length was noted.
         sound = np.zeros(0)
     assert session.problems() == []
+    assert len(seqs) >= on_disk[0]
+    assert len(sound) >= on_disk[1]
 
     def lost(kept: list[bool]) -> float:
         return killed - handed_over[kept.index(False)][0] if False in kept else 0.0
 
     return Loss(
+        estimates=on_disk[0],
+        samples=on_disk[1],
         recorded_s=killed - handed_over[0][0],
         estimates_s=lost([seq < len(seqs) for _, seq, _ in handed_over]),
         sound_s=lost([samples <= len(sound) for _, _, samples in handed_over]),
@@ -99,7 +111,8 @@ def main(folder: Path, *, encrypted: bool) -> None:
     while sound.failure is None:
         recorder.record(sample_estimate(seq=seq))
         ring.write(noise)
-        print(f"{time.monotonic()} {seq} {ring.written}", flush=True)
+        said = f"{recorder.estimates} {sound.kept}"
+        print(f"{time.monotonic()} {seq} {ring.written} {said}", flush=True)
         seq += 1
         time.sleep(HOP_S)
 

@@ -1,7 +1,7 @@
 """Sessions for tests, recorded without any sound."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from realtime_mer.sessions.store import Manifest, Session, create_folder
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO
 
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PASSPHRASE = "correct horse battery staple"
 
 

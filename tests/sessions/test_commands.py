@@ -5,19 +5,21 @@ import json
 import re
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import soundfile
 from rich.console import Console
 
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.protocol import Marker, StatusMessage
 from realtime_mer.sessions.recording import Recording
 from realtime_mer.sessions.store import AUDIO, EVENTS, MANIFEST, Session, list_sessions
 from realtime_mer.terminal import TerminalView
-from tests.commands import call, noise, write_model, write_sound
+from tests.commands import RATE, call, noise, start, write_model, write_sound
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, manifest, recorded
 from tests.subscribers import HELLO, Client, status
@@ -100,6 +102,40 @@ def test_sound_that_was_asked_for_is_kept_and_everybody_is_told(model, song, cap
     assert sound == pytest.approx(noise(4)[:, 0], abs=2**-15)
 
 
+def test_sound_that_comes_faster_than_it_plays_is_kept_whole(model, tmp_path: Path, capsys) -> None:
+    sound = noise(70)  # twice what the ring holds
+    path = write_sound(tmp_path / "long.wav", sound)
+    options = ("--no-window", "--model", model, "--speed", "max")
+    result = call(capsys, "live", path, "--record", "--record-audio", *options)
+    assert result.code == 0
+    assert "too slow" not in result.out
+    kept, _ = soundfile.read(only_session().folder / AUDIO, dtype="float32")
+    assert kept == pytest.approx(sound[:, 0], abs=2**-15)
+
+
+def test_no_more_sound_is_kept_than_was_listened_to(model, tmp_path: Path, capsys) -> None:
+    path = write_sound(tmp_path / "song.wav", noise(8))
+    options = ("--no-window", "--model", model, "--speed", "max", "--seconds", 2.5)
+    call(capsys, "live", path, "--record", "--record-audio", *options)
+    assert soundfile.info(only_session().folder / AUDIO).duration == 2.5
+    assert only_session().totals().seconds == 2.5
+
+
+def test_sound_from_a_pipe_is_kept_whole(model, capsys) -> None:
+    sound = noise(40)
+    arguments = ("-", "--rate", RATE, "--format", "f32le", "--record", "--record-audio")
+    with start("live", *arguments, "--no-server", "--no-window", "--model", model, stdin=PIPE) as (
+        piping
+    ):
+        piping.stdin.buffer.write(sound.tobytes())
+        piping.stdin.close()
+        piping.stdin = None
+        piping.communicate()
+    assert piping.returncode == 0
+    kept, _ = soundfile.read(only_session().folder / AUDIO, dtype="float32")
+    assert kept == pytest.approx(sound[:, 0], abs=2**-15)
+
+
 def test_tokens_are_nobodys_business(model, song, capsys) -> None:
     options = ("--no-window", "--model", model, "--token", "s3cret", "--port", 0, "--seconds", 0.5)
     call(capsys, "live", song, "--record", *options, "--osc", "127.0.0.1:9")
@@ -113,7 +149,6 @@ def test_tokens_are_nobodys_business(model, song, capsys) -> None:
     [
         (("--record-audio",), "--record-audio is of no use without --record"),
         (("--pseudonym", "P7"), "--pseudonym is of no use without --record"),
-        (("--record", "x", "--record-audio"), "faster than it plays"),
         (("--record", "..."), "letter or a digit"),
     ],
 )
@@ -172,7 +207,7 @@ def test_markers_of_subscribers_are_recorded(tmp_path: Path) -> None:
 
 def test_every_display_is_told_whether_sound_is_recorded(tmp_path: Path) -> None:
     recording = recording_in(tmp_path / "x")
-    recording.record_sound(RingBuffer(24_000), rate=24_000)
+    recording.record_sound(RingBuffer(24_000), rate=24_000, start=0)
     with ExitStack() as stack:
         told = outlets(stack, recording)
         with Client(told.services[0], "status") as client:
@@ -211,6 +246,28 @@ def test_the_panel_of_a_terminal_shows_what_is_recorded() -> None:
         view.note = "Estimates and SOUND are recorded."
         view.show(sample_estimate())
     assert "Estimates and SOUND are recorded." in console.export_text()
+
+
+def test_sound_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    recording = recording_in(tmp_path / "x")
+    (tmp_path / "x" / AUDIO).write_bytes(b"in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        recording.record_sound(RingBuffer(24_000), rate=24_000, start=0)
+    assert not (tmp_path / "x").exists()
+
+
+# -- a recording that began amid a session -------------------------------------------------------
+
+
+def test_how_long_it_is_counts_from_its_beginning(capsys) -> None:
+    amid = [sample_estimate(seq=seq) for seq in range(6000, 6012)]
+    session = recorded(amid, audio=AUDIO, audio_start=14_398_800)
+    assert call(capsys, "sessions", "list").out.split()[1] == "1.2"
+    shown = json.loads(call(capsys, "sessions", "show", session.name, "--json").out)
+    assert (shown["seconds"], shown["audio_start"]) == (1.2, 14_398_800)
+    shown = call(capsys, "sessions", "show", session.name).out
+    assert "length: 1.2 s, from 600.0 s of the stream on" in shown
+    assert "sound: audio.flac, from 599.950 s of the stream on" in shown
 
 
 # -- sessions ------------------------------------------------------------------------------------

@@ -78,6 +78,24 @@ def test_captions_hold_segments_and_markers_in_order_with_signs_made_harmless(se
     ]
 
 
+def test_labels_fit_the_sound_that_was_kept_amid_a_session(capsys) -> None:
+    amid = [sample_estimate(seq=seq) for seq in range(6000, 6100)]
+    before, within = Marker(label="before", t=599.0), Marker(label="within", t=602.0)
+    session = recorded([before, *amid, within], audio="audio.flac", audio_start=14_378_400)
+    out = call(capsys, "sessions", "export", session.name, "--format", "audacity").out
+    assert [line.split("\t") for line in out.splitlines()] == [
+        ["0.000000", "0.000000", "before"],
+        ["0.900000", "10.900000", "calm (valence +0.25, arousal -0.50)"],
+        ["2.900000", "2.900000", "within"],
+    ]
+
+
+def test_without_sound_labels_tell_the_time_of_the_stream(capsys) -> None:
+    session = recorded([sample_estimate(seq=seq) for seq in range(6000, 6100)])
+    out = call(capsys, "sessions", "export", session.name, "--format", "audacity").out
+    assert out.startswith("600.000000\t610.000000\t")
+
+
 def test_audacity_labels_are_tabbed_lines_and_a_marker_is_a_point(session, capsys) -> None:
     out = call(capsys, "sessions", "export", session.name, "--format", "audacity").out
     lines = [line.split("\t") for line in out.splitlines()]

@@ -17,7 +17,7 @@ from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
 from tests.subscribers import Client, status
 
-FROZEN = 1e-6  # speed at which nothing but the first message ever comes due
+FROZEN = 1e-6  # speed at which nothing ever comes due after the first estimate
 MARKER = Marker(label="drop", t=1.0, wall_time="2026-01-01T12:00:00.000+00:00")
 
 
@@ -37,17 +37,22 @@ def test_at_full_speed_everything_comes_in_order_and_at_once() -> None:
 
 def test_nothing_comes_before_it_is_due() -> None:
     player = iter(Player(evening(), speed=FROZEN))
-    arrived: list[object] = [next(player)]  # t is 0: it sets the clock
+    arrived: list[object] = [next(player), next(player)]  # the status, and what sets the clock
     waiting = threading.Thread(target=lambda: arrived.extend(player), daemon=True)
     waiting.start()
     waiting.join(0.2)
-    assert len(arrived) == 1
+    assert len(arrived) == 2
+
+
+def test_what_began_amid_a_session_is_replayed_at_once() -> None:
+    player = iter(Player([status("on air"), sample_estimate(seq=6000)], speed=FROZEN))
+    assert [next(player), next(player)] == [status("on air"), sample_estimate(seq=6000)]
 
 
 def test_a_jump_wakes_a_replay_that_waits_and_tells_the_status_first() -> None:
     player = Player(evening(), speed=FROZEN)
     messages = iter(player)
-    next(messages)
+    assert [next(messages), next(messages)] == evening()[:2]
     threading.Timer(0.05, player.seek, [1.55]).start()
     told, first = next(messages), next(messages)
     assert told == status("on air")
@@ -78,7 +83,7 @@ def test_a_jump_behind_the_end_ends_it_and_one_before_the_beginning_begins_anew(
 def test_closing_ends_a_replay_that_waits() -> None:
     player = Player(evening(), speed=FROZEN)
     threading.Timer(0.05, player.close).start()
-    assert len(list(player)) == 1
+    assert len(list(player)) == 2
 
 
 def test_an_empty_session_ends_at_once() -> None:

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, and safe to open."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from realtime_mer.sessions.store import Session
 from tests.commands import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
+from tests.subscribers import status
 
 VOID = {"meta", "line", "rect", "circle", "polyline", "polygon"}
 
@@ -81,7 +83,7 @@ def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:
     assert "sighs & smiles" in words
     assert re.search("10:000:20excited.*20:200:40sad.*30:400:45silence", words)
     assert "happy0:2050%sad0:2050%" in words
-    assert re.search(r"10:12now<script>alert\(1\)</script> sighs & smiles", words)
+    assert re.search(r"10:12nowhappy \(.*\)<script>alert\(1\)</script> sighs & smiles", words)
     assert "input overflows (xruns)3" in words
     assert "(clipping)1 of 2" in words
     assert "silence5.0 s" in words
@@ -104,6 +106,26 @@ def test_an_uncertain_line_has_a_band_and_change_points_and_markers_have_theirs(
     for word in ("excited", "sad", "silence"):  # in the strip below
         assert f">{word}</text>" in course
     assert plane.count("<circle") == 2  # segments of music
+
+
+def test_a_session_that_began_amid_another_is_shown_from_there_on() -> None:
+    amid = [sample_estimate(seq=seq, xruns=7 + (seq > 6050)) for seq in range(6000, 6100)]
+    note = Marker(label="sighs", t=604.0)
+    changed = replace(status("music"), source="the other microphone")
+    session = recorded([*amid, note, changed], audio="audio.flac", audio_start=24_000 * 600)
+    text = report([session])
+    words = Page(text).words
+    assert "0:10 of music in 0:10 of sound" in words
+    assert "0:10, 100 estimates; from 10:00 to 10:10 of what was listened to" in words
+    assert "yes, from 10:00 on" in words
+    assert "USB microphone, then the other microphone" in words
+    assert "110:04calm (+0.25, −0.50)sighs" in words
+    assert "input overflows (xruns)1" in words
+    course = text.partition("</svg>")[0]
+    assert ">10:00</text>" in course
+    assert ">0:00</text>" not in course
+    (line,) = re.findall(r'<polyline points="([\d.]+),', course)[:1]
+    assert float(line) < 50  # it fills the picture from the left
 
 
 def test_a_hole_in_time_breaks_the_line() -> None:

@@ -12,7 +12,8 @@ import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.sessions.sound import SoundRecorder
-from tests.commands import RATE, noise
+from tests.commands import RATE, call, noise
+from tests.sessions.sessions import recorded
 from tests.sessions.test_recorder import small_disk  # noqa: F401  a fixture
 
 
@@ -46,6 +47,49 @@ def test_what_the_disk_was_too_slow_for_becomes_zeros_and_is_counted(tmp_path: P
     assert recorder.lost == 4 * RATE
     assert not kept[: 4 * RATE].any()
     np.testing.assert_allclose(kept[4 * RATE :], sound[4 * RATE :], atol=1 / 2**15)
+
+
+def test_a_long_gap_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    ring = RingBuffer(RATE)
+    recorder = SoundRecorder(tmp_path / "audio.flac", ring, rate=RATE)
+    ring.write_gap(60 * RATE)
+    sound = noise(0.5)[:, 0]
+    ring.write(sound)
+    recorder.close()
+    kept, _ = soundfile.read(tmp_path / "audio.flac", dtype="float32")
+    assert (len(kept), recorder.lost) == (60 * RATE + len(sound), 0)
+    np.testing.assert_allclose(kept[60 * RATE :], sound, atol=1 / 2**15)
+
+
+def test_who_makes_room_first_loses_nothing_however_fast_the_sound_comes(tmp_path: Path) -> None:
+    ring = RingBuffer(RATE)
+    sound = noise(20)[:, 0]
+    # It would look for sound once a minute, if nobody asked for room.
+    with patch.object(SoundRecorder, "_PERIOD_S", 60.0):
+        recorder = SoundRecorder(tmp_path / "audio.flac", ring, rate=RATE)
+        for start in range(0, len(sound), 10_000):
+            recorder.make_room(10_000)
+            ring.write(sound[start : start + 10_000])
+        recorder.close()
+    kept, _ = soundfile.read(tmp_path / "audio.flac", dtype="float32")
+    assert recorder.lost == 0
+    np.testing.assert_allclose(kept, sound, atol=1 / 2**15)
+
+
+def test_a_session_that_ended_before_any_sound_came_says_so(capsys) -> None:
+    session = recorded([], audio="audio.flac")
+    SoundRecorder(session.folder / "audio.flac", RingBuffer(RATE), rate=RATE).close()
+    args = ("--format", "flac", "--out", session.folder / "x.flac")
+    complaint = call(capsys, "sessions", "export", session.name, *args).complaint()
+    assert "ended before any of its sound was kept" in complaint
+
+
+def test_nobody_waits_for_a_recording_that_has_ended(tmp_path: Path) -> None:
+    ring = RingBuffer(RATE)
+    recorder = SoundRecorder(tmp_path / "audio.flac", ring, rate=RATE)
+    recorder.close()
+    ring.write(noise(1)[:, 0])
+    recorder.make_room(RATE)  # would wait for ever
 
 
 def test_the_file_can_be_read_while_it_is_written(tmp_path: Path) -> None:
