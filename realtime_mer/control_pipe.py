@@ -22,6 +22,7 @@ class ControlPipe:
         commands: the window's standard output.
         reports: its standard input.
         carry_out: called with every command; may take its time.
+        at_end: called once when the window has ended, by itself or because it was told to.
 
     Attributes:
         ignored: lines that were no command.
@@ -34,11 +35,13 @@ class ControlPipe:
         reports: IO[bytes],
         *,
         carry_out: Callable[[Command], None],
+        at_end: Callable[[], None] = lambda: None,
         capacity: int = 64,
     ) -> None:
         self.ignored = 0
         self.lost = 0
-        self._commands, self._reports, self._carry_out = commands, reports, carry_out
+        self._commands, self._reports = commands, reports
+        self._carry_out, self._at_end = carry_out, at_end
         self._queue: queue.Queue[Report | None] = queue.Queue(capacity)
         self._closed = threading.Event()
         self._threads = [
@@ -91,7 +94,8 @@ class ControlPipe:
                 if self._closed.wait(_READ_EVERY_S):
                     return
         except (OSError, ValueError):  # the window has ended
-            return
+            pass
+        self._at_end()
 
     def _write(self) -> None:
         try:

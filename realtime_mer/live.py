@@ -28,6 +28,8 @@ from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.terminal import TerminalView
 
+_WINDOW_CLOSED = "The window is closed; the session goes on. Ctrl-C ends it."
+
 
 @dataclass(frozen=True, kw_only=True)
 class LiveOptions:
@@ -131,6 +133,7 @@ def run_live(options: LiveOptions) -> None:
                 stack=stack,
                 controller=controller,
                 layout=options.layout,
+                closed=lambda: console.print(_WINDOW_CLOSED),
             )
         follower = Follower(
             engine, view=view, outlets=outlets, deck=deck, controller=controller, write=write

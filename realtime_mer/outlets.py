@@ -2,7 +2,8 @@
 
 import secrets
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -216,6 +217,7 @@ def open_window(
     stack: ExitStack,
     controller: "Controller | None" = None,
     layout: Literal["dj", "therapy"] | None = None,
+    closed: Callable[[], None] = lambda: None,
 ) -> None:
     """Open a window where there is a screen.
 
@@ -224,6 +226,7 @@ def open_window(
         hello, service, stack: as for ``open_outlets``.
         controller: carries out what the window asks; None for a window without controls.
         layout: as for ``display.spawn``.
+        closed: called, from a thread of its own, when somebody closes a window with controls.
     """
     if not (display.has_screen() and display.is_installed()):
         return
@@ -241,21 +244,32 @@ def open_window(
         controls=controller is not None,
         layout=layout,
     )
-    stack.enter_context(_until_the_end(process, controller))
+    stack.enter_context(_until_the_end(process, controller, closed))
 
 
 @contextmanager
 def _until_the_end(
-    process: subprocess.Popen[bytes], controller: "Controller | None"
+    process: subprocess.Popen[bytes],
+    controller: "Controller | None",
+    closed: Callable[[], None],
 ) -> Iterator[None]:
+    ending = threading.Event()
+
+    def at_end() -> None:
+        if not ending.is_set():
+            closed()
+
     pipe = None
     if controller is not None and process.stdout is not None and process.stdin is not None:
-        pipe = ControlPipe(process.stdout, process.stdin, carry_out=controller.carry_out)
+        pipe = ControlPipe(
+            process.stdout, process.stdin, carry_out=controller.carry_out, at_end=at_end
+        )
         pipe.start()
         controller.attach(pipe.send)
     try:
         yield
     finally:
+        ending.set()
         process.terminate()
         try:
             process.wait(timeout=5.0)

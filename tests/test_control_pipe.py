@@ -150,3 +150,9 @@ def test_a_window_that_was_closed_is_no_error() -> None:
     with window("", Commands()) as pipe:
         for number in range(1000):
             pipe.send(failed(number))
+
+
+def test_a_session_learns_that_its_window_was_closed() -> None:
+    ended = threading.Event()
+    with window("", Commands(), at_end=ended.set):
+        assert ended.wait(SECONDS)

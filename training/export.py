@@ -126,6 +126,15 @@ def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict
     ]
 
 
+def _scale(name: str, joins: Mapping[str, Any], config: TrainingConfig) -> Any:
+    """Return how a corpus' valence and arousal relate to the reference's; None without any."""
+    if name == config.losses.reference:
+        return "the reference: valence and arousal bear its scale"
+    if name not in joins:
+        return None
+    return {"meaning": "its (valence, arousal) = offset + scale * the reference's", **joins[name]}
+
+
 def _corpora(
     clips: Sequence[Clip],
     joins: Mapping[str, Any],
@@ -146,15 +155,11 @@ def _corpora(
             "licence": corpus.licence,
             "cite": corpus.cite,
         }
-        if corpus.name == config.losses.reference:
-            entry["scale"] = "the reference: valence and arousal bear its scale"
-        elif corpus.name in joins:
-            entry["scale"] = {
-                "meaning": "its (valence, arousal) = offset + scale * the reference's",
-                **joins[corpus.name],
-            }
-        entries.append(entry)
-    entries += also
+        scale = _scale(corpus.name, joins, config)
+        entries.append(entry if scale is None else entry | {"scale": scale})
+    for besides in also:
+        scale = _scale(besides["name"], joins, config)
+        entries.append(besides if scale is None else besides | {"scale": scale})
     if config.losses.teacher > 0:
         entries.append(
             {

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from realtime_mer.emotion import GEMS, QUADRANTS
@@ -168,7 +168,8 @@ def save_checkpoint(stem: Path, network: EmotionNetwork, card: Card) -> None:
 def save_files(stem: Path, tensors: Mapping[str, Tensor], card: BaseCard) -> None:
     """Write ``stem.safetensors`` and ``stem.json`` of a checkpoint of any kind."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in tensors.items()}, _weights(stem))
+    # Not save_file, which leaves files that nobody but their owner can read.
+    _weights(stem).write_bytes(save({name: value.contiguous() for name, value in tensors.items()}))
     text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
     _card(stem).write_text(text + "\n", encoding="utf-8")
 

@@ -222,6 +222,7 @@ def test_a_session_is_run_from_its_window(screen: Screen, tmp_path: Path) -> Non
         screen.press("ctrl+q")
         until(lambda: not screen.geometry(window), "the end of the window")
         assert process.poll() is None  # the session goes on in the terminal
+        until(lambda: "The window is closed" in said.read_text(), "word of it there")
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
         assert not any(child.is_running() for child in started)
