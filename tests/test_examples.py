@@ -1,6 +1,7 @@
 """The examples, run as they are against a real service."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -104,12 +105,12 @@ def test_the_osc_example_prints_what_is_sent() -> None:
     sender = OscSender(Target(host="127.0.0.1", port=port))
     with example("osc_receiver.py", port) as process:
         assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        text = None
-        while not text:  # until it listens, nobody knows whether it does
+        said: list[object] = []
+        while not said:  # until it listens, nobody knows whether it does
             assert process.poll() is None
             sender.send_marker(Marker(label="drop"))
-            text = process.stdout.readline()
+            said, _, _ = select.select([process.stdout], [], [], 0.1)
+        text = process.stdout.readline()
     sender.close()
     assert text == "/mer/marker drop\n"
 
