@@ -126,13 +126,14 @@ def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict
     ]
 
 
-def _scale(name: str, joins: Mapping[str, Any], config: TrainingConfig) -> Any:
-    """Return how a corpus' valence and arousal relate to the reference's; None without any."""
+def _scale(name: str, joins: Mapping[str, Any], config: TrainingConfig) -> dict[str, Any]:
+    """Return how a corpus' valence and arousal relate to the reference's; empty without any."""
     if name == config.losses.reference:
-        return "the reference: valence and arousal bear its scale"
+        return {"scale": "the reference: valence and arousal bear its scale"}
     if name not in joins:
-        return None
-    return {"meaning": "its (valence, arousal) = offset + scale * the reference's", **joins[name]}
+        return {}
+    meaning = "its (valence, arousal) = offset + scale * the reference's"
+    return {"scale": {"meaning": meaning, **joins[name]}}
 
 
 def _corpora(
@@ -155,11 +156,8 @@ def _corpora(
             "licence": corpus.licence,
             "cite": corpus.cite,
         }
-        scale = _scale(corpus.name, joins, config)
-        entries.append(entry if scale is None else entry | {"scale": scale})
-    for besides in also:
-        scale = _scale(besides["name"], joins, config)
-        entries.append(besides if scale is None else besides | {"scale": scale})
+        entries.append(entry)
+    entries = [entry | _scale(entry["name"], joins, config) for entry in (*entries, *also)]
     if config.losses.teacher > 0:
         entries.append(
             {

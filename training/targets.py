@@ -205,13 +205,7 @@ def _verdict(target: Target, row: Mapping[str, Any]) -> str:
 
 
 def _best_other(target: Target, baselines: Rows) -> str:
-    own = [
-        row
-        for row in baselines
-        if target.part == EVALUATION
-        and (row["data"], row["metric"]) == (target.data, target.metric)
-        and row["value"] is not None
-    ]
+    own = [row for row in _same_figure(target, baselines) if row["value"] is not None]
     if not own:
         return "–"
     best = max(own, key=lambda row: row["value"])
@@ -219,10 +213,12 @@ def _best_other(target: Target, baselines: Rows) -> str:
 
 
 def _ceiling(target: Target, ceilings: Rows) -> str:
-    own = [
-        row
-        for row in ceilings
-        if target.part == EVALUATION
-        and (row["data"], row["metric"]) == (target.data, target.metric)
-    ]
+    own = _same_figure(target, ceilings)
     return number(own[0]["value"]) if own else "–"
+
+
+def _same_figure(target: Target, rows: Rows) -> Rows:
+    """Return the rows of the figure that a target of the evaluation bounds."""
+    if target.part != EVALUATION:
+        return ()
+    return [row for row in rows if (row["data"], row["metric"]) == (target.data, target.metric)]

@@ -30,6 +30,11 @@ Numbers = NDArray[np.float64]
 _T = TypeVar("_T")
 
 
+def hop_start(t: float, *, hop: float) -> float:
+    """Return seconds of the stream at which the hop of an estimate at ``t`` begins."""
+    return max(0.0, round(t - hop, 6))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """The estimates of a session as arrays ``(n,)``, in order of time.
@@ -92,7 +97,7 @@ class Course:
     @property
     def start(self) -> float:
         """Seconds of the stream at which the first estimate's hop begins; 0 without any."""
-        return max(0.0, round(float(self.t[0]) - self.hop, 6)) if len(self.t) else 0.0
+        return hop_start(float(self.t[0]), hop=self.hop) if len(self.t) else 0.0
 
     @property
     def end(self) -> float:

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
 from realtime_mer.protocol import Marker, ServerMessage, parse_server_message
+from realtime_mer.sessions.course import hop_start
 from realtime_mer.sessions.manifest import MANIFEST, Manifest, SealedManifest, sync_folder
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.sessions.sound import read_sound
@@ -240,7 +241,7 @@ def span(first: Estimate | None, last: Estimate | None, *, hop: float) -> tuple[
     """Return where in the stream a session begins, and its length, in seconds of sound."""
     if first is None or last is None:
         return 0.0, 0.0
-    start = max(0.0, round(first.t - hop, 6))
+    start = hop_start(first.t, hop=hop)
     return start, round(last.t - start, 6)
 
 
