@@ -611,4 +611,6 @@ def _default_picture() -> Path:
     folder = Path(QStandardPaths.writableLocation(pictures))
     if not folder.is_dir():
         folder = Path.home()
-    return folder / f"realtime-mer-{datetime.now():%Y%m%d-%H%M%S}.png"
+    # To the millisecond, so that two pictures within a second are two.
+    now = datetime.now()
+    return folder / f"realtime-mer-{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}.png"

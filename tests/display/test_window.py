@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import psutil
 import pytest
-from PySide6.QtCore import QRect, QRectF, QSettings
+from PySide6.QtCore import QRect, QRectF, QSettings, QStandardPaths
 from PySide6.QtGui import QAction, QFontMetricsF, QImage, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -774,3 +774,14 @@ def test_a_picture_is_written_or_it_is_said_why_not(service: Service, tmp_path: 
     assert QImage(str(tmp_path / "a.png")).width() == service.window.width()
     assert not service.window.take_picture(tmp_path / "none" / "a.png")
     assert "No picture" in service.window.notice.text()
+
+
+def test_two_pictures_within_a_second_are_two_files(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        QStandardPaths, "writableLocation", staticmethod(lambda _location: str(tmp_path))
+    )
+    for _ in range(3):
+        service.window.menus.actions["screenshot"].trigger()
+    assert len(list(tmp_path.glob("realtime-mer-*.png"))) == 3
