@@ -1,6 +1,7 @@
 """The settings of a run, read from a TOML file."""
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +36,7 @@ class SequenceConfig:
     cold_start: float = 0.5
     warm_up_weight: float = 0.25
     mask_bands: int = 8
-    shares: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)
     spoil: SpoilConfig = field(default_factory=SpoilConfig)
 
 
@@ -99,7 +100,7 @@ class TrainingConfig:
     steps_per_epoch: int = 50
     teacher_epochs: int = 0
     also: tuple[str, ...] = ()
-    longest_s: dict[str, int] = field(default_factory=dict)
+    longest_s: dict[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
     annotation_lag_s: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)
     shared_epochs: int = 0
     learning_rate: float = 2e-3
@@ -141,3 +142,48 @@ def read_config(path: Path) -> TrainingConfig:
                     f"{path}: {name} {value} asks for a teacher, but losses.teacher is 0"
                 )
     return config
+
+
+def check_corpora(config: TrainingConfig, judged: Collection[str]) -> None:
+    """Refuse settings of a corpus that the run does not use, and a corpus it would never draw from.
+
+    Args:
+        config: the settings of a new run.
+        judged: names of the corpora that it is judged by.
+
+    Raises:
+        InputError: naming the setting and the corpus.
+    """
+    used = {*judged, *config.also}
+    settings = (
+        ("sequences.shares", config.sequences.shares),
+        ("annotation_lag_s", config.annotation_lag_s),
+        ("losses.affect_shares", config.losses.affect_shares),
+    )
+    for setting, values in settings:
+        for name in values:
+            if name not in used:
+                raise InputError(
+                    f"the settings' {setting} names {name}, which this run does not use; it uses "
+                    f"{', '.join(sorted(used))}: take {name} out of {setting}, or bring it in "
+                    "(its folder below --data and its name in corpora, if that names any, or in "
+                    "also)"
+                )
+    if not any(config.sequences.shares.values()):
+        raise InputError(
+            "the settings' sequences.shares gives no corpus a share, so that nothing would be "
+            f"learnt from; name there what is to be, of {', '.join(sorted(used))}"
+        )
+    for name in config.longest_s:
+        if name not in config.also:
+            raise InputError(
+                f"the settings' longest_s names {name}, but only corpora of also can be heard in "
+                f"part, and these are: {', '.join(config.also) or 'none'}; take {name} out of "
+                "longest_s, or name it in also"
+            )
+    for name in config.also:
+        if not config.sequences.shares.get(name):
+            raise InputError(
+                f"the settings' also names {name}, but sequences.shares gives it no share: name "
+                "one, or leave the corpus out"
+            )

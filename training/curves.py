@@ -2,8 +2,8 @@
 
 Between songs the means of a piece's curve are compared; within a song what is left when each
 piece's mean is taken off both sides. A prediction at a rated time is the mean of the hops that end
-from there to the next rated time; times before the first whole window, or without a hop, are left
-out.
+from there to the next rated time, or earlier than these by the annotation lag; times before the
+first whole window, or without a hop, are left out.
 
 A ceiling is told of songs' means alone. Within a song listeners differ by a constant each, which
 their spread at a moment does not tell from noise, so that nothing follows from it about movement.
@@ -49,6 +49,7 @@ def curve_agreement(
     hops: Mapping[str, NDArray[np.floating[Any]]],
     *,
     protocol: str,
+    lag_s: float = 0.0,
     resamples: int = 1000,
 ) -> list[dict[str, Any]]:
     """Return correlations between and within songs, how far both move, and listeners' ceiling.
@@ -57,7 +58,9 @@ def curve_agreement(
         clips: of one corpus; those without a curve or predictions are left out. Several renderings
             of a piece (``ID@FONT``) count as one, their predictions averaged.
         hops: by ``Clip.key``, (H, 17).
-        protocol: how they were heard.
+        protocol: how they were heard; the lag is told after it.
+        lag_s: how much later than the sound the curves answer, in seconds: ``annotation_lag_s`` of
+            the settings. A rating of time t judges the hops that end from t minus this.
         resamples: draws behind an interval.
     """
     pieces: dict[str, list[Clip]] = {}
@@ -66,7 +69,10 @@ def curve_agreement(
             pieces.setdefault(clip.id.partition("@")[0], []).append(clip)
     report: list[dict[str, Any]] = []
     for axis in AFFECT:
-        rows = [_sums(heard, [hops[clip.key] for clip in heard], axis) for heard in pieces.values()]
+        rows = [
+            _sums(heard, [hops[clip.key] for clip in heard], axis, lag_s)
+            for heard in pieces.values()
+        ]
         table = pd.DataFrame([each for each in rows if each is not None])
         if len(table) < 2:
             continue
@@ -77,21 +83,22 @@ def curve_agreement(
                     bootstrap(table, score, resamples=resamples),
                     data=clips[0].corpus,
                     metric=f"{metric}, {axis}",
-                    protocol=protocol,
+                    protocol=f"{protocol}; annotation lag {lag_s:g} s",
                 )
             )
     return report
 
 
 def _sums(
-    heard: Sequence[Clip], hops: Sequence[NDArray[np.floating[Any]]], axis: str
+    heard: Sequence[Clip], hops: Sequence[NDArray[np.floating[Any]]], axis: str, lag_s: float
 ) -> dict[str, Any] | None:
     """Return a piece's means, sums of squares about them and noise; None where too little is."""
     curve = heard[0].curve
     if curve is None:
         return None
     column = HOP_COLUMNS.index(axis)
-    said = np.mean([at_times(each, curve.times)[:, column] for each in hops], axis=0)
+    times = [time - lag_s for time in curve.times]
+    said = np.mean([at_times(each, times)[:, column] for each in hops], axis=0)
     there = np.isfinite(said)
     if there.sum() < 2:
         return None

@@ -5,7 +5,7 @@ Music of the packages that ``fetch-music`` brought is a corpus like the others h
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from realtime_mer.errors import InputError
 from training import cache
 from training.cache import Store
 from training.conditions import Condition, conditions
-from training.corpora import CORPORA, Clip, read_clips
+from training.corpora import CORPORA, Clip, label_hash, read_clips
 from training.corpora.midi import rendered
 from training.music import SHORTEST_MUSIC_S
-from training.run import Run
+from training.run import Run, audio_hash
 
 FREE_MUSIC = "free-music"
 
@@ -50,15 +50,10 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
         jobs: processes that render and compute side by side.
 
     Raises:
-        InputError: a corpus is missing, cannot be rendered or would never be drawn from.
+        InputError: a corpus is missing, cannot be rendered or is not what the run learnt from
+            before.
     """
     config = run.config
-    for name in config.also:
-        if not config.sequences.shares.get(name):
-            raise InputError(
-                f"the settings' also names {name}, but sequences.shares gives it no share: name "
-                "one, or leave the corpus out"
-            )
     besides = {
         name: _besides(name, root, place, config.longest_s.get(name), jobs) for name in config.also
     }
@@ -95,6 +90,7 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
         _described(name, clips, features, config.longest_s.get(name), place)
         for name, clips in besides.items()
     ]
+    _check_same(run, described)
     run.record(also=described)
     return Material(
         run=replace(run, also=also), features=features, changed=changed, teacher=teacher
@@ -136,6 +132,21 @@ def _besides(name: str, root: Path, place: Path, longest_s: int | None, jobs: in
     )
 
 
+def _check_same(run: Run, described: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to go on with other clips than a part of the run may have learnt from already."""
+    # Runs of before these hashes were recorded have none to differ from.
+    before = {entry["name"]: entry for entry in run.described() if "audio_sha256" in entry}
+    for entry in described:
+        known = before.get(entry["name"], entry)
+        for hashed, what in (("audio_sha256", "sound"), ("labels_sha256", "clips or labels")):
+            if known[hashed] != entry[hashed]:
+                raise InputError(
+                    f"the {what} of {entry['name']} changed since {run.folder} was begun "
+                    f"({known['clips']} clips then, {entry['clips']} now); bring back what was "
+                    "there, or name a new --run folder"
+                )
+
+
 def _described(
     name: str, clips: Sequence[Clip], features: Store, longest_s: int | None, place: Path
 ) -> dict[str, Any]:
@@ -147,6 +158,8 @@ def _described(
         "hours": round(
             sum(min(clip.seconds, longest_s or clip.seconds) for clip in clips) / 3600, 2
         ),
+        "labels_sha256": label_hash(clips),
+        "audio_sha256": audio_hash({clip.key: features.audio_hashes[clip.key] for clip in clips}),
     }
     if name != FREE_MUSIC:
         corpus = next(each for each in CORPORA if each.name == name)

@@ -12,6 +12,7 @@
             log.jsonl      a line for each epoch
             weights.safetensors
             learner.safetensors  the network and what stands beside it in training only
+        stretch.json       what evaluation found to stretch valence and arousal by
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation
 """
@@ -21,15 +22,14 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from training.cache import Store
-from training.config import TrainingConfig, read_config
+from training.config import TrainingConfig, check_corpora, read_config
 from training.corpora import Clip, label_hash
 from training.files import write_json
 from training.splits import Split, kept_split, read_split
@@ -112,7 +112,8 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
         config_path: settings for a new folder; for an old one they must be the same.
 
     Raises:
-        InputError: a new folder without settings, or settings or data that changed.
+        InputError: a new folder without settings or with some of a corpus it does not use, or
+            settings or data that changed.
     """
     own = folder / "config.toml"
     if own.is_file():
@@ -138,6 +139,8 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
         raise InputError(f"{folder} is no run folder yet; begin it with --config SETTINGS.toml")
     config = read_config(config_path)
     clips = _wanted(clips, config)
+    # Not of an old folder: what it was trained with can no longer be mended.
+    check_corpora(config, {clip.corpus for clip in clips})
     folder.mkdir(parents=True, exist_ok=True)
     # A split that was laid there, or that lost its settings, is kept.
     split = kept_split(folder / "split.json", clips, folds=config.folds, seed=config.seed)
@@ -168,9 +171,13 @@ def _wanted(clips: Sequence[Clip], config: TrainingConfig) -> Sequence[Clip]:
     return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
 
 
-def audio_hash(store: Store) -> str:
-    """Return one hash over the bytes of every audio file behind a store."""
-    text = json.dumps(dict(store.audio_hashes), sort_keys=True)
+def audio_hash(hashes: Mapping[str, str]) -> str:
+    """Return one hash over the bytes of many audio files.
+
+    Args:
+        hashes: SHA-256 of each, by ``Clip.key``, as ``Store.audio_hashes``.
+    """
+    text = json.dumps(dict(hashes), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

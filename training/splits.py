@@ -6,6 +6,7 @@ What must stay together is a group; corpora that hold the same recording name it
 
 import hashlib
 import json
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
 from training.corpora import Clip
 from training.files import read_json, write_json
@@ -75,8 +77,10 @@ def joined_groups(clips: Sequence[Clip]) -> list[str]:
 def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
     """Draw folds grouped by ``joined_groups``, with corpora and quadrants spread evenly.
 
+    A quadrant of fewer clips than folds is spread as far as it goes, see ``too_few``.
+
     Raises:
-        InputError: there are fewer groups than folds.
+        InputError: there are fewer groups than folds, or no corpus and quadrant has as many clips.
     """
     strata = [f"{clip.corpus}/{clip.quadrant}" for clip in clips]
     groups = joined_groups(clips)
@@ -85,13 +89,36 @@ def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
             f"{len(set(groups))} groups cannot make {folds} folds without a group on both sides; "
             "ask for fewer folds"
         )
+    if (most := max(Counter(strata).values())) < folds:
+        raise InputError(
+            f"no quadrant of a corpus has more than {most} clips, too few to spread over {folds} "
+            f"folds; ask for {most} folds or fewer"
+        )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    fold_of: dict[str, int] = {}
-    for fold, (_, held_out) in enumerate(splitter.split(np.zeros(len(clips)), strata, groups)):
-        fold_of |= {clips[index].key: fold for index in held_out}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        pairs = list(splitter.split(np.zeros(len(clips)), strata, groups))
+    fold_of = {clips[index].key: fold for fold, (_, held) in enumerate(pairs) for index in held}
     split = Split(folds=folds, seed=seed, fold_of=fold_of)
     check_split(split, clips)
     return split
+
+
+def too_few(clips: Sequence[Clip], folds: int) -> str | None:
+    """Return a remark on the quadrants that some fold holds none of, None where there are enough.
+
+    Args:
+        clips: what was split.
+        folds: into how many folds.
+    """
+    counts = Counter(
+        clip.corpus if clip.quadrant is None else f"{clip.corpus} {QUADRANTS[clip.quadrant]}"
+        for clip in clips
+    )
+    rare = [f"{name} ({count})" for name, count in sorted(counts.items()) if count < folds]
+    if not rare:
+        return None
+    return f"fewer clips than the {folds} folds, so that some hold none of: {', '.join(rare)}"
 
 
 def check_split(split: Split, clips: Sequence[Clip]) -> None:

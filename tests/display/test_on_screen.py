@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QImage
 
 from realtime_mer.client import subscribe
 from realtime_mer.display.theme import DJ, THERAPY, Theme
+from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
 from realtime_mer.protocol import Marker, RecordingState, ServerMessage, StatusMessage
 from realtime_mer.sessions.store import Session
@@ -75,8 +76,15 @@ class Listener:
 
     def _listen(self) -> None:
         streams = ("status", "markers")
-        for message in subscribe(self._url, streams=streams, events=True, backlog=256):
-            self._heard.append(message)
+        # One that looked for a service that is gone would do so until the last test.
+        with (
+            suppress(ServiceError),
+            subscribe(
+                self._url, streams=streams, reconnect=False, events=True, backlog=256
+            ) as messages,
+        ):
+            for message in messages:
+                self._heard.append(message)
 
     def marker(self, label: str) -> None:
         """Wait for a marker."""

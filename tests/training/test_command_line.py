@@ -38,6 +38,15 @@ def test_a_split_is_drawn_once_and_checked_from_then_on(corpora_root: Path, tmp_
     assert "has 3 folds where 4" in str(other.exception)
 
 
+def test_quadrants_too_rare_for_the_folds_are_told_of_with_the_split(
+    corpora_root: Path, tmp_path: Path
+) -> None:
+    for folds, told in (("4", "fewer clips than the 4 folds"), ("3", None)):
+        command = ["splits", str(tmp_path / folds), "--data", str(corpora_root), "--folds", folds]
+        said = CliRunner().invoke(app, command).stdout
+        assert said.count(told) == 1 if told else "fewer clips" not in said
+
+
 def test_a_split_that_leaks_is_refused_by_the_command(corpora_root: Path, tmp_path: Path) -> None:
     clips = read_clips(corpora_root, ["panda4q"])
     path = tmp_path / "split.json"
@@ -122,7 +131,7 @@ def test_ctrl_c_says_that_what_was_finished_is_kept(
     def interrupted(_root: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.__main__.survey", interrupted)
+    monkeypatch.setattr("training.commands.corpora.survey", interrupted)
     assert _call(monkeypatch, "corpora", "--data", str(corpora_root)) == 130
     assert "stopped: what was finished is kept" in capsys.readouterr().err
 

@@ -27,8 +27,6 @@ def test_curves_run_on_the_time_of_the_notes_not_of_what_the_raters_heard(notes_
     assert clip.is_midi
 
 
-# Each quadrant of the four clips is alone in its stratum.
-@pytest.mark.filterwarnings("ignore:The least populated class")
 def test_pieces_are_grouped_by_series_and_clips_by_song(notes_root: Path) -> None:
     clips = read_clips(notes_root, ["vgmidi", "emopia"])
     assert [clip.group for clip in clips] == [

@@ -73,6 +73,21 @@ def test_who_moves_the_wrong_way_agrees_between_songs_alone() -> None:
     assert found["r within a song, valence"]["value"] == pytest.approx(-1, abs=1e-3)
 
 
+@pytest.mark.parametrize("lag_s", [0.0, 2.5])
+def test_who_answers_before_the_listeners_agrees_at_their_lag(lag_s: float) -> None:
+    pieces = _pieces()
+    early = {piece.key: np.roll(_hops(piece), -round(lag_s / HOP_S), axis=0) for piece in pieces}
+    name = "r within a song, valence"
+
+    def told(judged_at: float) -> dict[str, object]:
+        rows = curve_agreement(pieces, early, protocol="made", lag_s=judged_at, resamples=20)
+        return next(row for row in rows if row["metric"] == name)
+
+    assert told(lag_s)["value"] == pytest.approx(1, abs=1e-3)
+    assert told(lag_s)["protocol"] == f"made; annotation lag {lag_s:g} s"
+    assert told(lag_s + 2)["value"] < 0.9  # type: ignore[operator]
+
+
 def test_a_ceiling_is_told_only_where_the_listeners_spread_is_known() -> None:
     name = "ceiling of r between songs, by the raters' sd, valence"
     assert name not in _told(_pieces(sd=None), 1.0)

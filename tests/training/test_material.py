@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 from realtime_mer.errors import InputError
 from tests.training.made_corpora import can_render, midi
 from training.cache import Store
-from training.corpora import read_clips
+from training.corpora import label_hash, read_clips
 from training.material import FREE_MUSIC, Material, free_music, gather
 from training.run import REFIT, SHARED, Run, open_run
 from training.spoil import SpoilConfig
@@ -90,15 +91,6 @@ def test_changed_sound_gives_as_many_frames_of_the_same_clips_and_only_where_it_
             assert (store[clip.key] != material.features[clip.key]).any()
 
 
-def test_a_corpus_that_would_never_be_drawn_from_is_refused_before_anything_is_computed(
-    run: Run, corpora_root: Path, cache: Path
-) -> None:
-    settings = replace(run.config, also=(FREE_MUSIC, "emopia"))
-    with pytest.raises(InputError, match=r"emopia.*sequences\.shares"):
-        gather(replace(run, config=settings), corpora_root, cache, None)
-    assert not list(cache.glob("log-mel*"))
-
-
 @can_render
 def test_notes_become_sound_no_longer_than_is_heard_and_their_labels_are_learnt_from(
     run: Run, notes_root: Path, cache: Path
@@ -143,6 +135,58 @@ def test_a_card_is_told_what_was_learnt_from_besides(
     assert described["clips"] == 2
     assert "made-music 1.0" in described["licence"]
     assert "none of people" in described["labels"]
+
+
+def _repacked(cache: Path, **changes: object) -> None:
+    path = cache / "music" / "made-music" / "package.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_was_learnt_from_besides_is_told_by_the_hash_of_its_sound_and_of_its_clips(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    gather(run, corpora_root, cache, None)
+    (described,) = run.described()
+    clips = free_music(cache / "music")
+    own = {clip.key: hashlib.sha256(clip.path.read_bytes()).hexdigest() for clip in clips}
+    text = json.dumps(own, sort_keys=True)
+    assert described["audio_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    assert described["labels_sha256"] == label_hash(clips)
+    # Another version of the package with the same sound is the same material.
+    _repacked(cache, version="1.1")
+    gather(run, corpora_root, cache, None)
+    (again,) = run.described()
+    assert "made-music 1.1" in again["licence"]
+    assert again["audio_sha256"] == described["audio_sha256"]
+
+
+def test_a_run_does_not_go_on_with_other_music_than_it_was_begun_with(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    gather(run, corpora_root, cache, None)
+    before = run.provenance()
+    path = cache / "music" / "made-music" / "1.wav"
+    kept = path.read_bytes()
+    soundfile.write(path, np.zeros(25 * RATE), RATE)
+    with pytest.raises(InputError, match=r"sound of free-music changed.*--run"):
+        gather(run, corpora_root, cache, None)
+    path.write_bytes(kept)
+    _repacked(cache, sounds=[{"path": "1.wav", "seconds": 25.0}])
+    with pytest.raises(InputError, match="2 clips then, 1 now"):
+        gather(run, corpora_root, cache, None)
+    assert run.provenance() == before
+
+
+def test_a_run_of_before_the_hashes_goes_on_and_is_described_as_it_is(
+    run: Run, corpora_root: Path, cache: Path
+) -> None:
+    old = {"name": FREE_MUSIC, "clips": 3, "licence": "free"}
+    run.record(also=[old])
+    assert run.described() == [old]
+    gather(run, corpora_root, cache, None)
+    (described,) = run.described()
+    assert described["clips"] == 2
+    assert len(described["audio_sha256"]) == 64
 
 
 def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from training.splits import (
     draw_split,
     joined_groups,
     read_split,
+    too_few,
     write_split,
 )
 
@@ -34,6 +36,25 @@ def test_no_group_is_ever_on_both_sides_of_a_fold(groups: list[int], seed: int) 
         held_out = {clip.group for clip in split.held_out(clips, fold)}
         assert not learnt & held_out
     assert sum(len(split.held_out(clips, fold)) for fold in range(5)) == len(clips)
+
+
+def test_a_quadrant_of_fewer_clips_than_folds_is_spread_and_told_in_our_own_words() -> None:
+    clips = _clips(list(range(20)))[:-2]  # of the last two quadrants there are four
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        split = draw_split(clips, folds=5, seed=0)
+    for quadrant in range(4):
+        own = [split.fold_of[clip.key] for clip in clips if clip.quadrant == quadrant]
+        assert len(set(own)) == len(own)
+    assert too_few(clips, 5) == (
+        "fewer clips than the 5 folds, so that some hold none of: made Q3 (4), made Q4 (4)"
+    )
+    assert too_few(clips, 4) is None
+
+
+def test_folds_that_no_quadrant_has_clips_enough_for_are_refused() -> None:
+    with pytest.raises(InputError, match=r"no quadrant of a corpus has more than 3.*3 folds or"):
+        draw_split(_clips(list(range(12))), folds=5, seed=0)
 
 
 def test_a_split_with_a_group_on_both_sides_is_refused_by_the_groups_name() -> None:

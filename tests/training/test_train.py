@@ -221,6 +221,8 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("epochs = ", "TOML"),
         ("[sequences]\ngain = 3", "sequences.gain"),
         ("annotation_lag_s = { deam = -1 }", "annotation_lag_s.deam"),
+        ("longest_s = { emopia = 0 }", "longest_s.emopia"),
+        ("[sequences]\nshares = { deam = -1 }", "sequences.shares.deam"),
         ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
     ],
 )
@@ -229,6 +231,38 @@ def test_settings_that_do_not_fit_are_refused_by_name(text: str, told: str, tmp_
     path.write_text(text)
     with pytest.raises(InputError, match=told):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("shares = {", "shares = { deam = 0.1,", r"sequences\.shares names deam.*take deam out"),
+        ("folds", "annotation_lag_s = { deam = 2 }\nfolds", "annotation_lag_s names deam"),
+        ("teacher", "affect_shares = { deam = 2 }\nteacher", r"affect_shares names deam"),
+        ("folds", 'corpora = ["emotify", "panda4q"]\nfolds', r"sequences\.shares names grekow"),
+        # What a run is judged by is heard in full.
+        ("folds", "longest_s = { grekow = 30 }\nfolds", "longest_s names grekow.*these are: none"),
+        ("folds", 'also = ["emopia"]\nfolds', r"emopia.*sequences\.shares gives it no share"),
+        ("panda4q = 0.4, emotify = 0.3, grekow = 0.3", "", "no corpus a share.*grekow"),
+    ],
+)
+def test_settings_of_a_corpus_that_a_run_does_not_use_are_refused_before_it_is_begun(
+    before: str, after: str, told: str, corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    tiny_config.write_text(tiny_config.read_text().replace(before, after, 1))
+    with pytest.raises(InputError, match=told):
+        open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_begun_with_settings_that_did_nothing_still_opens(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    clips = read_clips(corpora_root)
+    folder = open_run(tmp_path / "run", clips, tiny_config).folder
+    text = tiny_config.read_text().replace("folds", "longest_s = { deam = 9 }\nfolds", 1)
+    (folder / "config.toml").write_text(text)
+    assert open_run(folder, clips, None).config.longest_s == {"deam": 9}
 
 
 def test_settings_that_are_missing_are_told(tmp_path: Path) -> None:

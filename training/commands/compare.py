@@ -1,0 +1,31 @@
+"""``training compare``: runs of the same folds side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.commands.options import Data, Resamples
+from training.compare import compare as compared
+from training.corpora import data_root, read_clips
+from training.run import open_run
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluated on the same folds.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Markdown file (else print it).")
+    ] = None,
+    data: Data = None,
+    resamples: Resamples = 1000,
+) -> None:
+    """Set runs of the same folds side by side, with paired differences from the first."""
+    clips = read_clips(data_root(data))
+    text = compared([open_run(folder, clips, None) for folder in runs], resamples=resamples)
+    if out is None:
+        print(text)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n", encoding="utf-8")
+    Console().print(f"wrote {out}")

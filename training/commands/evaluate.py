@@ -1,0 +1,83 @@
+"""``training evaluate``: the folds judged by the songs they held out."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from realtime_mer.errors import InputError
+from training import cache
+from training.calibration import calibrate
+from training.commands.options import (
+    Cache,
+    Data,
+    Json,
+    Resamples,
+    RunFolder,
+    Threads,
+    print_json,
+)
+from training.corpora import data_root, read_clips
+from training.evaluate import evaluate as metrics_of
+from training.evaluate import fingerprint, predict, save_predictions
+from training.files import write_json
+from training.run import Run, audio_hash, open_run
+
+
+def evaluate(
+    run: RunFolder,
+    data: Data = None,
+    fold: Annotated[list[int] | None, typer.Option(min=0, help="Only this fold.")] = None,
+    resamples: Resamples = 1000,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Judge the folds by the songs they held out; write predictions.npz and report.json."""
+    torch.set_num_threads(threads)
+    opened = open_run(run, read_clips(data_root(data)), None)
+    folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
+    report = judge_folds(opened, cache_folder or cache.cache_folder(), folds, resamples)
+    if as_json:
+        print_json(report)
+        return
+    table = Table("data", "metric", "value", "95 %", "baseline", "n")
+    for row in report["metrics"]:
+        value, low, high, baseline = (
+            "-" if row[name] is None else f"{row[name]:.3f}"
+            for name in ("value", "low", "high", "baseline")
+        )
+        interval = f"{low} … {high}"
+        table.add_row(row["data"], row["metric"], value, interval, baseline, str(row["n"]))
+    Console().print(table)
+    covered = Table("share of ratings inside", *(levels := ("50%", "90%")))
+    for name, shares in report["calibration"]["coverage"].items():
+        covered.add_row(name.replace("_", " "), *(f"{shares[level]:.3f}" for level in levels))
+    if covered.rows:
+        Console().print(covered)
+    Console().print(f"wrote {opened.folder / 'report.json'} and predictions.npz", soft_wrap=True)
+
+
+def judge_folds(run: Run, place: Path, folds: list[int], resamples: int) -> dict[str, Any]:
+    """Judge folds by the songs they held out, and write ``predictions.npz`` and ``report.json``.
+
+    Raises:
+        InputError: there is no such fold, or it is not trained.
+    """
+    if folds[-1] >= run.split.folds:
+        raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
+    features = cache.feature_store(run.clips, run.config.features, place)
+    predictions = predict(run, features, folds)
+    save_predictions(predictions, run.folder / "predictions.npz")
+    report: dict[str, Any] = {
+        "run": fingerprint(run),
+        "folds": folds,
+        "metrics": metrics_of(run, predictions, resamples=resamples),
+        "calibration": calibrate(run, predictions),
+        "audio_sha256": audio_hash(features.audio_hashes),
+    }
+    write_json(run.folder / "report.json", report)
+    return report

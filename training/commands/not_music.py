@@ -1,0 +1,36 @@
+"""``training not-music``: what a checkpoint says of noise and speech."""
+
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from realtime_mer.recognizer import Recognizer
+from training.commands.options import Json, print_json
+from training.not_music import false_emotions, judge, sounds
+
+
+def not_music(
+    model: Annotated[str, typer.Option(help="Name or path of a checkpoint.")] = "default",
+    as_json: Json = False,
+) -> None:
+    """Tell what a checkpoint says of noise and speech, which are not music."""
+    torch.set_num_threads(1)
+    recognizer = Recognizer.load(model, device="cpu")
+    if as_json:
+        print_json({"model": model, "sounds": false_emotions(recognizer)})
+        return
+    table = Table("sound", "valence", "arousal", "false emotions", "likeliest quadrant")
+    for sound, samples in sounds(recognizer.sample_rate):
+        said = judge(recognizer, sound, samples)
+        quadrant, probability = said.quadrant
+        table.add_row(
+            said.sound,
+            f"{said.valence:+.2f}",
+            f"{said.arousal:+.2f}",
+            f"{said.false_emotions:.0%}",
+            f"{quadrant} {probability:.2f}",
+        )
+    Console().print(table)

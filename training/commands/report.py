@@ -1,0 +1,121 @@
+"""``training report``: a run measured in every respect."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from realtime_mer.errors import InputError
+from training import cache
+from training.commands.evaluate import judge_folds
+from training.commands.options import (
+    Cache,
+    Data,
+    Jobs,
+    Resamples,
+    RunFolder,
+    Teacher,
+    Threads,
+)
+from training.corpora import data_root, read_clips
+from training.corpora.midi import sound_fonts
+from training.evaluate import judged
+from training.measure import PARTS, UNHEARD_S, Bench, measure, measured
+from training.report import write_report
+from training.run import Run, open_run
+
+
+def report(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")],
+    data: Data = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Measure only this part, again (else what is missing).")
+    ] = None,
+    left_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run that left a corpus out, to be judged by that corpus."),
+    ] = None,
+    tried: Annotated[
+        list[Path] | None,
+        typer.Option(help="An evaluated run of the same folds that was tried, to be told of."),
+    ] = None,
+    sound_font: Annotated[
+        list[str] | None,
+        typer.Option(help="Render with this one, TimGM6mb say (else with every one)."),
+    ] = None,
+    unheard_s: Annotated[
+        int, typer.Option(min=6, help="Seconds heard of each piece of a corpus never trained on.")
+    ] = UNHEARD_S,
+    teacher: Teacher = None,
+    resamples: Resamples = 1000,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Measure a trained run in every respect and write it as Markdown and plots.
+
+    What was measured of these very weights before is not measured again, unless named by --part.
+    """
+    torch.set_num_threads(threads)
+    root = data_root(data)
+    clips = read_clips(root)
+    opened = open_run(run, clips, None)
+    place = cache_folder or cache.cache_folder()
+    for name in part or ():
+        if name not in PARTS:
+            raise InputError(f"no part {name!r} of a report; parts are {', '.join(PARTS)}")
+    if not _evaluated(opened):
+        judge_folds(opened, place, list(range(opened.split.folds)), resamples)
+    bench = Bench(
+        root=root,
+        cache=place,
+        teacher=teacher or root / "teachers" / "msd_musicnn.npz",
+        fonts=_fonts(sound_font),
+        unheard_s=unheard_s,
+        left_out=[open_run(folder, clips, None) for folder in left_out or ()],
+        tried=[open_run(folder, clips, None) for folder in tried or ()],
+        jobs=jobs,
+        resamples=resamples,
+    )
+    reasons = {}
+    missing = [
+        name
+        for name in PARTS
+        # What a run that is named adds may not be among what lies there.
+        if measured(opened, out, name) is None
+        or (name == "unheard" and left_out)
+        or (name == "tried" and tried)
+    ]
+    for name in part or missing:
+        Console().print(f"measuring: {name}")
+        try:
+            measure(opened, out, name, bench)
+        except InputError as error:
+            # A corpus, a sound font or a teacher is not there; all the rest can be told.
+            reasons[name] = str(error)
+            Console().print(f"not measured: {name}: {error}")
+    written = write_report(opened, out, reasons=reasons, resamples=resamples)
+    Console().print(f"wrote {written}")
+
+
+def _fonts(names: list[str] | None) -> list[Path] | None:
+    if names is None:
+        return None
+    installed = {path.stem: path for path in sound_fonts()}
+    for name in names:
+        if name not in installed:
+            raise InputError(
+                f"the sound font {name} is not installed; there are: {', '.join(installed) or '-'}"
+            )
+    return [installed[name] for name in names]
+
+
+def _evaluated(run: Run) -> bool:
+    try:
+        judged(run)
+    except InputError:
+        return False
+    return (run.folder / "predictions.npz").is_file()

@@ -1,0 +1,69 @@
+"""``training train``: the folds and the refit."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from training import cache
+from training.commands.options import Cache, Data, Jobs, RunFolder, Teacher, Threads
+from training.corpora import data_root, read_clips
+from training.material import gather
+from training.measure import teacher_arrays
+from training.processes import joined
+from training.run import SHARED, open_run
+from training.splits import too_few
+from training.train import train_part
+
+
+def train(
+    run: RunFolder,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings, of a new run; see training/configs.")
+    ] = None,
+    data: Data = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only this part: fold-0 ... or all (the refit).")
+    ] = None,
+    teacher: Teacher = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: CUDA where it is.")] = "auto",
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Train every fold and the refit, or some parts; a killed training goes on where it was.
+
+    Several processes train together: torchrun --nproc-per-node 2 -m -- training train --run …
+    """
+    torch.set_num_threads(threads)
+    root = data_root(data)
+    place = cache_folder or cache.cache_folder()
+    with joined(device) as world:
+        with world.in_turn():
+            new = not run.exists()
+            opened = open_run(run, read_clips(root), config)
+            if new and (remark := too_few(opened.clips, opened.split.folds)) is not None:
+                Console().print(remark, soft_wrap=True)
+            arrays = None
+            if opened.config.losses.teacher > 0:
+                arrays = teacher_arrays(teacher or root / "teachers" / "msd_musicnn.npz")
+                opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
+            material = gather(opened, root, place, arrays, jobs=jobs)
+            opened.record(device=world.device.type, processes=world.size)
+        shared = opened.folder / SHARED if opened.config.shared_epochs else None
+        for name in part or opened.parts:
+            train_part(
+                material.run.training_clips(name),
+                material.features,
+                material.teacher,
+                opened.config,
+                opened.folder / name,
+                stream_key=opened.parts.index(name),
+                labelled=name != SHARED,
+                start=shared if name != SHARED else None,
+                changed=material.changed,
+                world=world,
+            )
