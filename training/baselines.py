@@ -2,16 +2,17 @@
 
 Every clip becomes one row of numbers, from which a linear model and a support vector machine learn
 each label of the clip's corpus, on the fold's training clips alone. How strongly they are
-regularised is chosen inside these, by three folds of whole groups.
+regularised is chosen inside these, by three folds of whole groups. Essentia's heads learn nothing
+here: they are taken as they are published.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -24,21 +25,43 @@ from realtime_mer.errors import InputError
 from training.cache import Store
 from training.corpora import Clip
 from training.evaluate import HOP_COLUMNS, Predictions
-from training.metrics import QUADRANT_COLUMNS
+from training.heads import Heads
+from training.metrics import AFFECT, QUADRANT_COLUMNS
 from training.run import Run
 from training.splits import joined_groups
 
 MODELS = ("linear", "SVM")
 """Ridge and logistic regression; support vectors with a Gaussian kernel."""
 
+AFFECT_HEAD = "Essentia valence and arousal, zero-shot"
+MOOD_HEADS = "Essentia moods, zero-shot"
+HEADS: Mapping[str, str] = {
+    AFFECT_HEAD: "zero-shot: Essentia's head of valence and arousal as published, learnt from "
+    "emoMusic and not from these corpora; nothing fitted; (x − 5) / 4, quadrants by the signs",
+    MOOD_HEADS: "zero-shot: Essentia's four heads of moods as published, learnt from songs that "
+    "nobody named; nothing fitted; the likeliest of happy (Q1), aggressive (Q2), sad (Q3), "
+    "relaxed (Q4)",
+}
+"""What ``predict_heads`` predicts with, and how, for a protocol."""
+
 _INNER_FOLDS = 3
 
 
-def clip_rows(store: Store, clips: Sequence[Clip]) -> dict[str, NDArray[np.float64]]:
-    """Return the mean of each clip's rows.
+def clip_rows(
+    store: Store,
+    clips: Sequence[Clip],
+    *,
+    heard: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the mean of each clip's rows, or of what is made of them.
 
     Their sd beside it makes a MusiCNN baseline worse: on the same folds Emotify's mean r falls from
     .57 to .53 and Grekow's R² from .74 to .71 for arousal, with ridge regressions.
+
+    Args:
+        store: the rows.
+        clips: whose.
+        heard: what is made of a clip's rows before their mean, (n, width) to (n, any).
 
     Raises:
         InputError: a clip has no row.
@@ -48,8 +71,54 @@ def clip_rows(store: Store, clips: Sequence[Clip]) -> dict[str, NDArray[np.float
         own = store[clip.key].astype(np.float64)
         if not len(own):
             raise InputError(f"{clip.key} is too short for a baseline: not one whole window")
-        rows[clip.key] = own.mean(0)
+        rows[clip.key] = heard(own).mean(0)
     return rows
+
+
+def predict_heads(run: Run, embeddings: Store, heads: Heads) -> dict[str, Predictions]:
+    """Return what Essentia's heads say of a run's clips, one "hop" for each clip.
+
+    Outputs are averaged over a clip's windows; what a head does not say is NaN. ``AFFECT_HEAD``
+    gives valence and arousal, and to a quadrant the product of logistic functions of both, turned
+    to its side: an order and no more, the greatest being the quadrant of their signs.
+    ``MOOD_HEADS`` gives the quadrants alone: the probabilities of happy, aggressive, sad and
+    relaxed over their sum.
+
+    Args:
+        run: whose clips.
+        embeddings: their embeddings by the teacher.
+        heads: from ``load_heads``.
+    """
+    rated = clip_rows(embeddings, run.clips, heard=heads.affect)
+    moods = clip_rows(embeddings, run.clips, heard=heads.moods)
+    rows = {
+        AFFECT_HEAD: {key: {**_by_name(AFFECT, own), **_signs(own)} for key, own in rated.items()},
+        MOOD_HEADS: {
+            key: _by_name(QUADRANT_COLUMNS, own / own.sum()) for key, own in moods.items()
+        },
+    }
+    return {
+        model: Predictions(
+            {
+                key: np.array([[own.get(column, np.nan) for column in HOP_COLUMNS]], np.float32)
+                for key, own in said.items()
+            },
+            run.split.fold_of,
+        )
+        for model, said in rows.items()
+    }
+
+
+def _by_name(names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _signs(affect: NDArray[np.float64]) -> dict[str, float]:
+    """Return scores of the quadrants that sum to 1, the greatest for that of both signs."""
+    valence, arousal = expit(affect)
+    low, calm = 1 - valence, 1 - arousal
+    scores = np.array((valence * arousal, low * arousal, low * calm, valence * calm))
+    return _by_name(QUADRANT_COLUMNS, scores)
 
 
 def predict_baseline(

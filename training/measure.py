@@ -12,7 +12,15 @@ from typing import Any
 from realtime_mer.errors import InputError
 from realtime_mer.recognizer import Recognizer
 from training import cache
-from training.baselines import MODELS, clip_rows, predict_baseline
+from training.baselines import (
+    AFFECT_HEAD,
+    HEADS,
+    MODELS,
+    MOOD_HEADS,
+    clip_rows,
+    predict_baseline,
+    predict_heads,
+)
 from training.ceilings import repeat_ceilings, share_ceilings
 from training.compare import leads
 from training.corpora import find_corpora, read_clips
@@ -25,7 +33,14 @@ from training.endurance import endurance
 from training.evaluate import AS_LIVE, fingerprint, judge, load_predictions
 from training.export import checkpoint
 from training.files import read_json, write_json
-from training.metrics import interval_note
+from training.heads import LEARNT_FROM, load_heads
+from training.metrics import (
+    AFFECT,
+    affect_metrics,
+    interval_note,
+    quadrant_metrics,
+    sign_metrics,
+)
 from training.not_music import false_emotions
 from training.robustness import robustness
 from training.run import Run
@@ -47,7 +62,7 @@ class Bench:
     Attributes:
         root: folder of the corpora.
         cache: where what is computed once is kept.
-        teacher: the teacher's arrays.
+        teacher: the teacher's arrays; Essentia's heads lie beside them.
         fonts: sound fonts to render with; None for every one that is installed.
         unheard_s: seconds that are heard of each piece of a corpus never trained on.
         left_out: runs that left corpora out, to be judged by these.
@@ -65,6 +80,11 @@ class Bench:
     tried: Sequence[Run] = ()
     jobs: int = 1
     resamples: int = 1000
+
+    @property
+    def heads(self) -> Path:
+        """Where Essentia's heads are looked for."""
+        return self.teacher.with_name("essentia_heads.npz")
 
 
 def measured(run: Run, out: Path, name: str) -> Rows | None:
@@ -109,6 +129,38 @@ def _baselines(run: Run, bench: Bench) -> Rows:
     return [row for row in rows if row["model"] != NETWORK]
 
 
+def _heads(run: Run, bench: Bench) -> Rows:
+    heads = load_heads(bench.heads)
+    embeddings = cache.teacher_store(
+        run.clips, teacher_arrays(bench.teacher), bench.cache, jobs=bench.jobs
+    )
+    network = load_predictions(run)
+    corpora = {clip.corpus for clip in run.clips} - LEARNT_FROM
+    # Moods say nothing that figures "from valence" and "from arousal" could be of.
+    of_quadrants = [name for name in quadrant_metrics() if not name.endswith(AFFECT)]
+    asked = {
+        AFFECT_HEAD: [*quadrant_metrics(), *affect_metrics(), *sign_metrics()],
+        MOOD_HEADS: of_quadrants,
+    }
+    rows: Rows = []
+    for model, said in predict_heads(run, embeddings, heads).items():
+        found = judge(
+            run,
+            {NETWORK: (network, AS_LIVE), model: (said, HEADS[model])},
+            resamples=bench.resamples,
+            only={(corpus, name) for corpus in corpora for name in asked[model]},
+        )
+        # The folds are the network's alone, so that judge's own words do not fit.
+        protocol = (
+            f"{HEADS[model]}; MusiCNN's embedding of the whole clip, outputs averaged over windows "
+            "of 3 s; MusiCNN may have met these songs by their tags; the network beside it is out "
+            "of fold, but learnt from other songs of these corpora; "
+            f"{interval_note(bench.resamples)}"
+        )
+        rows += [row | {"protocol": protocol} for row in found if row["model"] == model]
+    return rows
+
+
 def _ceilings(run: Run, bench: Bench) -> Rows:
     rows = repeat_ceilings(run.clips, resamples=bench.resamples)
     for found in find_corpora(bench.root):
@@ -128,6 +180,7 @@ def _curves(run: Run, bench: Bench) -> Rows:
             said,
             protocol=f"out of fold; {AS_LIVE.partition(';')[0]}; at the rated times, means over "
             f"the hops up to the next; {interval_note(bench.resamples)}",
+            lag_s=run.config.annotation_lag_s.get(corpus, 0.0),
             resamples=bench.resamples,
         )
     return rows
@@ -159,6 +212,8 @@ def _unheard(run: Run, bench: Bench) -> Rows:
 def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
     """Return the rows of ``unheard`` for clips or notes that a run never heard."""
     arrays = teacher_arrays(bench.teacher)
+    # Read first: a damaged file is told before what takes long.
+    heads = load_heads(bench.heads) if bench.heads.is_file() else None
     sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
     features = run.config.features
     return unheard(
@@ -171,6 +226,7 @@ def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
             sounds, arrays, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
         ),
         embeddings=cache.teacher_store(run.clips, arrays, bench.cache, jobs=bench.jobs),
+        heads=heads,
         longest_s=bench.unheard_s,
         resamples=bench.resamples,
     )
@@ -221,6 +277,7 @@ def teacher_arrays(path: Path) -> Path:
 
 PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "baselines": _baselines,
+    "heads": _heads,
     "ceilings": _ceilings,
     "curves": _curves,
     "splices": _splices,

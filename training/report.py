@@ -75,6 +75,8 @@ def write_report(
     own = [{"model": NETWORK, **row} for row in evaluation["metrics"]]
     factors = evaluation["calibration"]
     covered = _covered(run, predictions, resamples)
+    # Beside what learns on the folds stands what is plugged in as it is.
+    found["baselines"] = baselines = [*found["baselines"], *found["heads"]]
     targets = {**found, EVALUATION: own, COVERAGE: covered}
     provenance = run.provenance()
     text = [
@@ -86,12 +88,12 @@ def write_report(
         f"groups, {resamples} of them unless a protocol below a table says another number.",
         _targets(targets),
         _tried(own, found["tried"]),
-        _judged(own, found["baselines"]),
-        _leads(found["baselines"]),
+        _judged(own, baselines),
+        _leads(baselines),
         _ceilings(own, found["ceilings"]),
         _confusion(clips, out),
         _scatter(clips, run.config.losses.reference, factors, predictions.hops, out),
-        _gems(own, found["baselines"], found["ceilings"], out),
+        _gems(own, baselines, found["ceilings"], out),
         _calibrated(run, predictions, factors, covered, out, resamples),
         _warming_up(clips, predictions.hops, run.config.losses.reference, resamples),
         _stable(clips, predictions.hops, resamples),
@@ -174,7 +176,10 @@ def _leads(baselines: _Rows) -> str:
     found = {(row["data"], row["metric"], row["model"]): row for row in baselines}
     lines = []
     for data, metric in dict.fromkeys((row["data"], row["metric"]) for row in baselines):
-        cells = [_marked(found[data, metric, model], "lead_") for model in models]
+        cells = [
+            _marked(found[key], "lead_") if (key := (data, metric, model)) in found else "–"
+            for model in models
+        ]
         lines.append([data, metric, *cells])
     return (
         "## The network less each baseline\n\nPaired: both are judged by the same draws of groups. "

@@ -1,7 +1,8 @@
-"""A corpus nothing was trained on: the refit beside the teacher's embedding with ridge regression.
+"""A corpus nothing was trained on: the refit beside models of the teacher's embedding.
 
-Both hear the same first seconds of every piece, rendered with every sound font that is there; what
-they say is averaged over the fonts, and told of each font too. The pieces' ratings stay out of
+These are ridge regressions on what the run learnt from, and Essentia's head as it is published. All
+hear the same first seconds of every piece, rendered with every sound font that is there; what they
+say is averaged over the fonts, and told of each font too. The pieces' ratings stay out of
 everything that is fitted.
 """
 
@@ -14,11 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.progress import track
 
-from training.baselines import clip_rows, fit
+from training.baselines import AFFECT_HEAD, clip_rows, fit
 from training.cache import Store
 from training.corpora import Clip
 from training.curves import curve_agreement
 from training.evaluate import AS_LIVE, FIRST_WHOLE_HOP, HOP_COLUMNS, load_network, run_clip
+from training.heads import LEARNT_FROM, Heads
 from training.metrics import AFFECT, correlation, draws, interval, interval_note, row
 from training.run import REFIT, Run
 from training.splits import joined_groups
@@ -34,6 +36,7 @@ def unheard(
     features: Store,
     own_embeddings: Store,
     embeddings: Store,
+    heads: Heads | None = None,
     longest_s: int,
     resamples: int = 1000,
 ) -> list[dict[str, Any]]:
@@ -45,6 +48,7 @@ def unheard(
         features: its log-mel frames.
         own_embeddings: its embeddings by the teacher.
         embeddings: those of the run's own clips, for the ridge regression.
+        heads: Essentia's, where they are there; left out of a corpus that they learnt from.
         longest_s: seconds that were heard of each, for the protocol.
         resamples: draws behind an interval.
 
@@ -52,6 +56,8 @@ def unheard(
         Rows as ``metrics.row`` gives, with ``model`` besides: every model's r, the network's lead
         over each, and the network's agreement with curves where the corpus has them.
     """
+    if clips[0].corpus in LEARNT_FROM:
+        heads = None
     network = load_network(run, REFIT)
     hops = {
         clip.key: run_clip(network, features[clip.key])
@@ -63,6 +69,9 @@ def unheard(
     heard = np.stack([rows[clip.key] for clip in clips])
     for name, learnt in _learnt(run, run.config.losses.reference).items():
         said[EMBEDDING.format(name)] = _ridge(learnt, embeddings, heard)
+    if heads is not None:
+        rated = clip_rows(own_embeddings, clips, heard=heads.affect)
+        said[AFFECT_HEAD] = np.stack([rated[clip.key] for clip in clips])
     every = pd.DataFrame(
         {
             "piece": clip.id.partition("@")[0],
@@ -79,6 +88,7 @@ def unheard(
     fonts = sorted(set(every["font"]) - {""})
     heard_as = (
         f"never trained on; first {longest_s} s of each piece; the network {AS_LIVE}; "
+        + ("Essentia's head as published, nothing fitted; " if heads is not None else "")
         + interval_note(resamples, f"{clips[0].corpus}'s groups")
     )
     tables = {font: every[every["font"] == font] for font in fonts} if len(fonts) > 1 else {}

@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import save_checkpoint
 from tests.networks import random_recognizer
+from tests.training.made_teacher import head_arrays, teacher_arrays
 from training.__main__ import app
+from training.baselines import AFFECT_HEAD, MOOD_HEADS
 from training.cache import Store, feature_store
 from training.compare import compare, leads
 from training.conditions import conditions
@@ -21,11 +24,13 @@ from training.evaluate import (
     Predictions,
     evaluate,
     fingerprint,
+    load_network,
     load_predictions,
-    predict,
+    run_clip,
     save_predictions,
 )
 from training.export import checkpoint
+from training.heads import Heads
 from training.measure import Bench, measure, measured
 from training.report import write_report
 from training.robustness import CLEAN, GAINS_DB, robustness
@@ -137,12 +142,17 @@ def test_a_run_that_is_not_evaluated_is_refused(
         write_report(fresh, tmp_path / "out")
 
 
-def test_predictions_are_read_as_they_were_written(run: Run, cache_root: Path) -> None:
+def test_the_predictions_that_are_kept_are_those_of_the_networks_that_are_loaded(
+    run: Run, cache_root: Path
+) -> None:
     features = feature_store(run.clips, run.config.features, cache_root)
-    said, read = predict(run, features, range(2)), load_predictions(run)
-    assert said.fold == read.fold
-    for key, hops in said.hops.items():
-        np.testing.assert_allclose(hops, read.hops[key], rtol=1e-3, atol=1e-4)
+    read = load_predictions(run)
+    for part in ("fold-0", "fold-1"):
+        network = load_network(run, part)
+        for clip in run.held_out_clips(part):
+            assert f"fold-{read.fold[clip.key]}" == part
+            said = run_clip(network, features[clip.key])
+            np.testing.assert_allclose(said, read.hops[clip.key], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -257,6 +267,7 @@ def test_runs_of_other_folds_are_not_compared(run: Run, corpora_root: Path, tmp_
 def test_a_run_may_leave_a_corpus_out(corpora_root: Path, run: Run, tmp_path: Path) -> None:
     settings = tmp_path / "less.toml"
     text = (run.folder / "config.toml").read_text()
+    text = text.replace(", grekow = 0.3", "")
     settings.write_text(text.replace('name = "tiny"', 'corpora = ["panda4q", "emotify"]'))
     clips = read_clips(corpora_root)
     for _ in range(2):
@@ -318,6 +329,114 @@ def test_a_corpus_never_trained_on_is_judged_beside_an_embedding_that_knows(run:
     assert lead["value"] == pytest.approx(own["value"] - embedding["value"], abs=1e-3)
     assert ("MusiCNN + ridge on grekow and panda4q, joined", "r arousal") in found
     assert "rendered with Font" in lead["protocol"]
+
+
+def test_a_head_that_is_plugged_in_is_judged_beside_but_by_no_corpus_that_it_learnt_from(
+    run: Run,
+) -> None:
+    pieces = _pieces()
+    # A head that rates by two numbers as they are, and an embedding that knows valence alone.
+    head = Heads(
+        {
+            "emomusic_va.input_scale": np.ones(2),
+            "emomusic_va.input_shift": np.zeros(2),
+            "emomusic_va.weight": 4 * np.eye(2),
+            "emomusic_va.bias": np.full(2, 5.0),
+        }
+    )
+    generator = np.random.default_rng(0)
+
+    def judged(pieces: list[Clip], heads: Heads | None) -> dict[tuple[str, str], dict[str, Any]]:
+        known = [np.array([[clip.valence, n % 3]]) for n, clip in enumerate(pieces)]
+        rows = unheard(
+            run,
+            pieces,
+            features=_store(pieces, [generator.random((400, 64)) for _ in pieces]),
+            own_embeddings=_store(pieces, known),
+            embeddings=_store(list(run.clips), [generator.random((2, 2)) for _ in run.clips]),
+            heads=heads,
+            longest_s=8,
+            resamples=20,
+        )
+        return {(row["model"], row["metric"]): row for row in rows}
+
+    found = judged(pieces, head)
+    assert found[AFFECT_HEAD, "r valence"]["value"] == pytest.approx(1, abs=1e-4)
+    own = found["the network, refit on every clip", "r valence"]["value"]
+    lead = found[AFFECT_HEAD, "r valence, the network's lead"]
+    assert lead["value"] == pytest.approx(own - 1, abs=1e-3)
+    assert lead["low"] <= lead["value"] <= lead["high"]
+    assert "Essentia's head as published, nothing fitted" in lead["protocol"]
+    learnt_from = [replace(clip, corpus="deam") for clip in pieces]
+    for without in (judged(pieces, None), judged(learnt_from, head)):
+        assert not [model for model, _ in without if "Essentia" in model]
+        assert not [row for row in without.values() if "Essentia" in row["protocol"]]
+
+
+@pytest.fixture
+def plugged(corpora_root: Path, tmp_path: Path) -> Bench:
+    """A bench with a made teacher and made heads."""
+    place = tmp_path / "teachers"
+    place.mkdir()
+    np.savez(place / "teacher.npz", **teacher_arrays())
+    np.savez(place / "essentia_heads.npz", **head_arrays())
+    return Bench(
+        root=corpora_root, cache=tmp_path / "cache", teacher=place / "teacher.npz", resamples=5
+    )
+
+
+def test_heads_are_judged_beside_the_network_as_they_are_published(
+    run: Run, plugged: Bench, tmp_path: Path
+) -> None:
+    rows = measure(run, tmp_path / "out", "heads", plugged)
+    found = {(row["model"], row["data"], row["metric"]): row for row in rows}
+    affect = {name for model, corpus, name in found if (model, corpus) == (AFFECT_HEAD, "grekow")}
+    moods = {name for model, corpus, name in found if (model, corpus) == (MOOD_HEADS, "grekow")}
+    assert {"R² valence", "CCC arousal", "macro-F1", "AUC valence, from valence"} <= affect
+    aucs = {"AUC valence, from quadrants", "AUC arousal, from quadrants"}
+    assert moods == {"accuracy", "macro-F1", *aucs}
+    # The tags of panda4q are on a scale of their own, and emotify asks nothing of either head.
+    assert (AFFECT_HEAD, "panda4q", "r valence") in found
+    assert (AFFECT_HEAD, "panda4q", "R² valence") not in found
+    assert {corpus for _, corpus, _ in found} == {"grekow", "panda4q"}
+    # As read, in half precision: a tiny network says so much the same of all that this counts.
+    judged = {
+        (row["data"], row["metric"]): row["value"]
+        for row in evaluate(run, load_predictions(run), resamples=1)
+    }
+    for (model, corpus, name), row in found.items():
+        assert row["protocol"].startswith("zero-shot")
+        assert "out of fold; mean" not in row["protocol"]
+        if row["value"] is not None and judged[corpus, name] is not None:
+            lead = judged[corpus, name] - row["value"]
+            assert row["lead_value"] == pytest.approx(lead, abs=2e-4), (model, corpus, name)
+    text = write_report(run, tmp_path / "out", resamples=5).read_text(encoding="utf-8")
+    for title in ("## Held-out songs", "## The network less each baseline"):
+        told = text.partition(title)[2].partition("\n## ")[0]
+        assert f"| {AFFECT_HEAD} | {MOOD_HEADS} |" in told
+    missing = text.partition("## Not measured")[2]
+    assert "--part baselines" in missing
+    assert "- heads" not in missing
+
+
+def test_heads_are_not_judged_by_a_corpus_that_they_learnt_from(
+    run: Run, plugged: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.measure.LEARNT_FROM", frozenset({"grekow"}))
+    rows = measure(run, tmp_path / "out", "heads", plugged)
+    assert {row["data"] for row in rows} == {"panda4q"}
+
+
+def test_a_report_says_in_one_sentence_that_heads_are_not_there(
+    run: Run, corpora_root: Path, cache_root: Path, tmp_path: Path
+) -> None:
+    command = ["report", "--run", str(run.folder), "--out", str(tmp_path / "out")]
+    command += ["--data", str(corpora_root), "--cache", str(cache_root), "--part", "heads"]
+    done = CliRunner().invoke(app, [*command, "--resamples", "5"])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "- heads: no heads of Essentia at" in text.partition("## Not measured")[2]
+    assert "Essentia" not in text.partition("## Not measured")[0]
 
 
 def test_a_minute_of_a_loop_is_said_alike_every_minute_once_warm() -> None:

@@ -9,36 +9,10 @@ from torch.nn import functional
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
+from tests.training.made_teacher import teacher_arrays
 from training.cache import teacher_store
 from training.corpora import data_root, read_clips
 from training.teacher import MusiCNN
-
-
-def _arrays(seed: int = 0) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    shapes = {
-        "front_timbre_7x38": (6, 1, 7, 38),
-        "front_timbre_7x67": (6, 1, 7, 67),
-        "front_temporal_128x1": (2, 1, 128, 1),
-        "front_temporal_64x1": (2, 1, 64, 1),
-        "front_temporal_32x1": (2, 1, 32, 1),
-        "mid_conv1": (4, 1, 7, 18),
-        "mid_conv2": (4, 1, 7, 4),
-        "mid_conv3": (4, 1, 7, 4),
-    }
-    arrays = {}
-    sizes = {"input_bn": 1, "pooled_bn": 60}
-    for name, shape in shapes.items():
-        arrays[f"{name}.weight"] = 0.2 * generator.standard_normal(shape)
-        arrays[f"{name}.bias"] = 0.2 * generator.standard_normal(shape[0])
-        sizes[f"{name}_bn"] = shape[0]
-    for name, size in sizes.items():
-        for part in ("gamma", "beta", "running_mean"):
-            arrays[f"{name}.{part}"] = generator.standard_normal(size)
-        arrays[f"{name}.running_var"] = generator.uniform(0.5, 2, size)
-    arrays["embedding.weight"] = generator.standard_normal((200, 60))
-    arrays["embedding.bias"] = generator.standard_normal(200)
-    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def _literal(arrays: dict[str, np.ndarray], mel: torch.Tensor) -> torch.Tensor:
@@ -75,7 +49,7 @@ def _literal(arrays: dict[str, np.ndarray], mel: torch.Tensor) -> torch.Tensor:
 
 
 def test_the_embedding_is_what_the_networks_description_computes() -> None:
-    arrays = _arrays()
+    arrays = teacher_arrays()
     mel = torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(0)) * 3
     torch.testing.assert_close(MusiCNN(arrays)(mel), _literal(arrays, mel), atol=1e-3, rtol=1e-4)
 
@@ -83,7 +57,7 @@ def test_the_embedding_is_what_the_networks_description_computes() -> None:
 def test_the_cache_holds_the_embedding_of_every_whole_window(
     corpora_root: Path, tmp_path: Path
 ) -> None:
-    arrays = _arrays()
+    arrays = teacher_arrays()
     np.savez(tmp_path / "teacher.npz", **arrays)
     clips = [clip for clip in read_clips(corpora_root, ["emotify"]) if clip.id in {"000", "001"}]
     store = teacher_store(clips, tmp_path / "teacher.npz", tmp_path)
@@ -99,7 +73,7 @@ def test_the_cache_holds_the_embedding_of_every_whole_window(
 
 
 def test_a_missing_array_is_named() -> None:
-    arrays = _arrays()
+    arrays = teacher_arrays()
     del arrays["mid_conv2.bias"]
     with pytest.raises(InputError, match=r"mid_conv2\.bias"):
         MusiCNN(arrays)
