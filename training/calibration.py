@@ -1,5 +1,6 @@
-"""Make the network mean what it says: its standard deviations hold as many ratings as they claim,
-hop and clip apart, and its likeliest quadrant is right as often as its probability claims.
+"""Make the network mean what it says: valence and arousal reach as far as ratings do, standard
+deviations hold as many ratings as they claim, hop and clip apart, and the likeliest quadrant is
+right as often as its probability claims.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,19 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from training.corpora import Clip
-from training.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, Predictions
+from training.evaluate import (
+    FIRST_WHOLE_HOP,
+    HOP_COLUMNS,
+    Predictions,
+    learnt_hash,
+    reference_clips,
+    stretch_file,
+    whole_hops,
+)
+from training.files import write_json
 from training.metrics import AFFECT, QUADRANT_COLUMNS, coverage
-from training.run import Run
+from training.run import REFIT, Run
+from training.stretch import UNSTRETCHED, fit_factors, stretched
 
 LEVELS = (0.5, 0.9)
 BINS = 8
@@ -38,6 +49,42 @@ class HeldErrors:
     z: Mapping[str, Sequence[_Floats]]
 
 
+def stretch(run: Run, predictions: Predictions) -> Predictions:
+    """Fit every part's stretch on what was predicted, keep it in the run folder, and apply it.
+
+    A fold's is fitted on the reference corpus' clips that other folds held out, the refit's on all
+    of them; see ``training.stretch``.
+
+    Args:
+        run: whose folder gets ``stretch.json``.
+        predictions: as ``predict`` returns them.
+
+    Returns:
+        What the stretched networks, which ``load_network`` returns from here on, say of the clips.
+    """
+    folds = [f"fold-{fold}" for fold in range(run.split.folds)]
+    parts: dict[str, dict[str, float]] = {part: dict(UNSTRETCHED) for part in (*folds, REFIT)}
+    clips = reference_clips(run, predictions)
+    for axis in AFFECT:
+        column = HOP_COLUMNS.index(axis)
+        held, refit = fit_factors(
+            [whole_hops(predictions.hops[clip.key])[:, column] for clip in clips],
+            np.array([getattr(clip, axis) for clip in clips], float),
+            np.array([predictions.fold[clip.key] for clip in clips], int),
+            run.split.folds,
+        )
+        for part, factor in zip((*folds, REFIT), (*held, refit), strict=True):
+            parts[part][axis] = factor
+    write_json(stretch_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    hops = {}
+    for key, said in predictions.hops.items():
+        hops[key] = said.copy()
+        for axis, factor in parts[f"fold-{predictions.fold[key]}"].items():
+            column = HOP_COLUMNS.index(axis)
+            hops[key][:, column] = stretched(said[:, column], factor)
+    return Predictions(hops, predictions.fold)
+
+
 def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
     """Fit factors on the network's sd on the reference corpus, and measure their coverage.
 
@@ -54,7 +101,7 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
         level. Without a rated clip of the reference corpus the temperature alone.
     """
     result: dict[str, Any] = {}
-    clips = _reference(run, predictions)
+    clips = reference_clips(run, predictions)
     # Without ratings to be held to there is nothing to fit, and the network's sd stands.
     for axis in AFFECT if clips else ():
         hops, means = _errors(clips, predictions, axis)
@@ -140,8 +187,7 @@ def _quadrants(run: Run, predictions: Predictions) -> list[_Heard]:
             or clip.key not in predictions.hops
         ):
             continue
-        hops = predictions.hops[clip.key]
-        whole = hops[FIRST_WHOLE_HOP:] if len(hops) > FIRST_WHOLE_HOP else hops
+        whole = whole_hops(predictions.hops[clip.key])
         # Half precision may have rounded a probability down to nothing.
         logits = np.log(np.maximum(whole[:, at].astype(np.float64), 1e-8))
         heard.append(_Heard(clip.group, predictions.fold[clip.key], clip.quadrant, logits))
@@ -162,7 +208,7 @@ def _temperature(clips: Sequence[_Heard]) -> float:
 
 def held_errors(run: Run, predictions: Predictions) -> HeldErrors:
     """Return every standardised error of the reference corpus, calibrated on the other folds."""
-    clips = _reference(run, predictions)
+    clips = reference_clips(run, predictions)
     folds = np.array([predictions.fold[clip.key] for clip in clips])
     held: dict[str, Sequence[_Floats]] = {}
     for axis in AFFECT:
@@ -176,16 +222,6 @@ def held_errors(run: Run, predictions: Predictions) -> HeldErrors:
                 z / factors[fold] for z, fold in zip(errors, folds, strict=True)
             ]
     return HeldErrors(clips, held)
-
-
-def _reference(run: Run, predictions: Predictions) -> list[Clip]:
-    return [
-        clip
-        for clip in run.clips
-        if clip.corpus == run.config.losses.reference
-        and clip.valence is not None
-        and clip.key in predictions.hops
-    ]
 
 
 def _errors(

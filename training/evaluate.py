@@ -42,6 +42,7 @@ from training.metrics import (
     sign_metrics,
 )
 from training.run import Run
+from training.stretch import UNSTRETCHED, Stretch, stretch_head
 
 FIRST_WHOLE_HOP = math.ceil(EmotionNetwork.window_frames / EmotionNetwork.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""
@@ -65,13 +66,25 @@ class Predictions:
 
 
 def fingerprint(run: Run) -> str:
-    """Return a hash of what a run says: settings, folds, labels, and the weights there are."""
+    """Return a hash of what a run says: settings, folds, labels, weights, and their stretch."""
+    if not stretch_file(run).is_file():
+        return learnt_hash(run)
+    return hashlib.sha256(learnt_hash(run).encode() + stretch_file(run).read_bytes()).hexdigest()
+
+
+def learnt_hash(run: Run) -> str:
+    """Return a hash of what a run learnt: settings, folds, labels, and the weights there are."""
     digest = hashlib.sha256((run.folder / "config.toml").read_bytes())
     digest.update(f"{run.split.hash} {label_hash(run.clips)}".encode())
     for part in run.parts:
         if run.weights(part).is_file():
             digest.update(run.weights(part).read_bytes())
     return digest.hexdigest()
+
+
+def stretch_file(run: Run) -> Path:
+    """Return where ``calibration.stretch`` keeps its factors, with the hash of what was learnt."""
+    return run.folder / "stretch.json"
 
 
 def judged(run: Run) -> dict[str, Any]:
@@ -96,11 +109,35 @@ def judged(run: Run) -> dict[str, Any]:
 
 
 def load_network(run: Run, part: str) -> EmotionNetwork:
-    """Return a finished part's network in evaluation mode.
+    """Return a finished part's network in evaluation mode, stretched if the run is evaluated.
 
     Raises:
-        InputError: the part is not finished.
+        InputError: the part is not finished, or the stretch is of other weights.
     """
+    network = _trained_network(run, part)
+    stretch_head(network, load_stretch(run, part))
+    return network
+
+
+def load_stretch(run: Run, part: str) -> Stretch:
+    """Return what evaluation found to stretch a part by, nothing where the run is not evaluated.
+
+    Raises:
+        InputError: the run was trained on since.
+    """
+    path = stretch_file(run)
+    if not path.is_file():
+        return UNSTRETCHED
+    kept = read_json(path)
+    if kept["learnt"] != learnt_hash(run):
+        raise InputError(
+            f"{path} is of other weights than lie in {run.folder} now; run evaluate again"
+        )
+    stretch: Stretch = kept["parts"][part]
+    return stretch
+
+
+def _trained_network(run: Run, part: str) -> EmotionNetwork:
     path = run.weights(part)
     if not path.is_file():
         raise InputError(f"part {part} of {run.folder} is not trained yet: run train first")
@@ -133,16 +170,27 @@ def run_clip(network: EmotionNetwork, frames: NDArray[np.floating[Any]]) -> NDAr
 
 
 def predict(run: Run, features: Store, folds: Iterable[int]) -> Predictions:
-    """Return out-of-fold predictions of some folds."""
+    """Return out-of-fold predictions of some folds, before any stretch."""
     hops: dict[str, NDArray[np.float32]] = {}
     fold_of: dict[str, int] = {}
     for fold in folds:
         part = f"fold-{fold}"
-        network = load_network(run, part)
+        network = _trained_network(run, part)
         for clip in track(run.held_out_clips(part), description=f"hearing {part}"):
             hops[clip.key] = run_clip(network, features[clip.key])
             fold_of[clip.key] = fold
     return Predictions(hops, fold_of)
+
+
+def reference_clips(run: Run, predictions: Predictions) -> list[Clip]:
+    """Return the predicted clips of the corpus whose valence and arousal define the scale."""
+    return [
+        clip
+        for clip in run.clips
+        if clip.corpus == run.config.losses.reference
+        and clip.valence is not None
+        and clip.key in predictions.hops
+    ]
 
 
 def clip_table(run: Run, predictions: Predictions) -> pd.DataFrame:
@@ -191,10 +239,16 @@ def _labels(clips: Sequence[Clip]) -> pd.DataFrame:
 
 
 def _clip_mean(hops: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean over whole hops, or over all where there are none, as live."""
-    whole = hops[FIRST_WHOLE_HOP:]
-    mean: NDArray[np.float32] = (whole if len(whole) else hops).mean(0)
+    mean: NDArray[np.float32] = whole_hops(hops).mean(0)
     return mean
+
+
+def whole_hops(hops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the hops whose window holds nothing from before the start, all where there are none.
+
+    A clip's answer is their mean, as live.
+    """
+    return hops[FIRST_WHOLE_HOP:] if len(hops) > FIRST_WHOLE_HOP else hops
 
 
 def _baseline(learnt: pd.DataFrame) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.corpora import CORPORA, Clip
-from training.evaluate import judged, load_network
+from training.evaluate import judged, load_network, load_stretch
 from training.files import read_json
 from training.metrics import AFFECT
 from training.run import REFIT, Run
@@ -69,6 +69,12 @@ def checkpoint(run: Run) -> Checkpoint:
             **run.provenance(),
             "audio_sha256": report["audio_sha256"],
             "refit_on_all_clips": True,
+            "stretch": {
+                "meaning": "what the head's numbers before tanh are multiplied by, in these "
+                "weights; fitted on out-of-fold predictions, each fold judged under the factors "
+                "of the others",
+                **load_stretch(run, REFIT),
+            },
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
             "corpora; GTZAN names no artists, so Grekow's clips are grouped by recording alone",
             "config": TypeAdapter(TrainingConfig).dump_python(run.config, mode="json"),
@@ -132,7 +138,7 @@ def _scale(name: str, joins: Mapping[str, Any], config: TrainingConfig) -> dict[
         return {"scale": "the reference: valence and arousal bear its scale"}
     if name not in joins:
         return {}
-    meaning = "its (valence, arousal) = offset + scale * the reference's"
+    meaning = "its (valence, arousal) = offset + scale * the reference's, before the stretch"
     return {"scale": {"meaning": meaning, **joins[name]}}
 
 

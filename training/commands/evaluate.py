@@ -10,7 +10,7 @@ from rich.table import Table
 
 from realtime_mer.errors import InputError
 from training import cache
-from training.calibration import calibrate
+from training.calibration import calibrate, stretch
 from training.commands.options import (
     Cache,
     Data,
@@ -70,7 +70,7 @@ def judge_folds(run: Run, place: Path, folds: list[int], resamples: int) -> dict
     if folds[-1] >= run.split.folds:
         raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
     features = cache.feature_store(run.clips, run.config.features, place)
-    predictions = predict(run, features, folds)
+    predictions = stretch(run, predict(run, features, folds))
     save_predictions(predictions, run.folder / "predictions.npz")
     report: dict[str, Any] = {
         "run": fingerprint(run),
