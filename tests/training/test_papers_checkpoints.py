@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from training.papers.live import (
 )
 from training.papers.records import run_row
 from training.papers.registry import SYSTEMS, find_system
-from training.papers.system import Arrays, Effort, Part, System, Task, Training, labels_of
+from training.papers.system import Arrays, Effort, Part, System, Task, Tensors, Training, labels_of
 
 CAUSAL = [system for system in SYSTEMS if system.not_live is None]
 SEGMENTS = 18
@@ -195,6 +195,31 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
     assert prior.prior_valence_sd == pytest.approx(0.6)
 
 
+def test_of_a_head_that_learnt_from_repeated_clips_the_table_tells_nothing(
+    corpora_root: Path, cache_root: Path, tmp_path: Path
+) -> None:
+    system = replace(find_system("svm"), tasks=("affect",))
+    clips = read_clips(corpora_root, ["grekow"])
+    split = default_split(corpora_root, clips)
+    places = {"folder": tmp_path, "cache": cache_root}
+    effort = Effort(epochs=0)
+    assert run_row(system, clips, "grouped", split, effort, resamples=5, **places) is not None
+
+    card = export(
+        system,
+        {"grekow": clips},
+        tmp_path / "some",
+        effort=effort,
+        records=tmp_path,
+        cache=cache_root,
+    )
+    assert card.heads["affect"].repeated == len(clips)
+    assert card.metrics == []
+    prior = card.calibration
+    assert card.heads["affect"].affect_sd == (prior.prior_valence_sd, prior.prior_arousal_sd)
+    assert "repeated" in card.description
+
+
 # -- what comes back -------------------------------------------------------------------------------
 
 
@@ -235,6 +260,39 @@ def test_one_hop_is_what_the_system_says_of_that_window_as_a_segment(
     assert float(last.valence_sd[0, -1]) == pytest.approx(0.3)
     assert float(last.arousal_sd[0, -1]) == pytest.approx(0.4)
     np.testing.assert_allclose(last.gems[0, -1], 0.1 + 0.5 * said["gems"], atol=1e-6)
+
+
+@dataclass(frozen=True)
+class Rater:
+    """A ``Fitted`` that says the same of every window."""
+
+    rating: tuple[float, float]
+    parameters: int = 2
+
+    def predict(self, arrays: Arrays) -> NDArray[np.floating[Any]]:
+        return np.tile(self.rating, (len(arrays["mel"]), 1))
+
+    def tensors(self) -> Tensors:
+        return {"rating": np.array(self.rating)}
+
+
+@pytest.mark.parametrize(
+    ("rating", "said", "sd"),
+    [
+        ((0.9, -1.0), (0.9, -1.0), (0.3, 0.4)),
+        ((1.4, -1.3), (1.0, -1.0), (0.5, 0.5)),
+        ((-4.8, 6.0), (-1.0, 1.0), (1.0, 1.0)),
+    ],
+)
+def test_a_rating_beyond_the_scale_is_cut_off_and_is_the_less_sure_the_more_was_cut(
+    rating: tuple[float, float], said: tuple[float, float], sd: tuple[float, float]
+) -> None:
+    system = find_system("parisi")
+    heads: dict[Task, Head] = {"affect": Head(prepared=None, fitted=Rater(rating))}
+    recognizer = WindowRecognizer(card_of(system, heads), heads, system.view.compute)
+    told = recognizer.run(noise(recognizer, 1.0))
+    assert [told.valence[0, -1], told.arousal[0, -1]] == pytest.approx(said)
+    assert [told.valence_sd[0, -1], told.arousal_sd[0, -1]] == pytest.approx(sd)
 
 
 # -- what no head gives ----------------------------------------------------------------------------
@@ -354,6 +412,17 @@ def test_weights_that_do_not_fit_the_card_are_refused_by_name(
     save_file(tensors if tensor is None else tensors | {name: tensor}, path)
     with pytest.raises(CheckpointError, match=message):
         load_recognizer(parisi)
+
+
+def test_a_card_of_a_system_that_learnt_from_zeros_is_refused(
+    write: Callable[..., Path],
+) -> None:
+    stem = write("svm", ("quadrants",))
+    view = view_of(find_system("svm").view)
+    assert view.pop("fill") == "repeat"
+    change_card(stem, view=view)
+    with pytest.raises(CheckpointError, match=r"field view is .* Export the system again\."):
+        load_recognizer(stem)
 
 
 def test_another_device_than_the_processor_is_refused(parisi: Path) -> None:

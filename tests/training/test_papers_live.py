@@ -11,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from realtime_mer.audio.files import load_audio
 from realtime_mer.cli import app as realtime_mer
 from realtime_mer.recognizer import load_recognizer
 from training import __main__ as command_line
-from training.papers.live import WindowRecognizer
+from training.corpora import read_clips
+from training.papers.features import cut
+from training.papers.live import WindowRecognizer, WindowState
+from training.papers.registry import SYSTEMS
+from training.papers.system import View
+
+FILLED = list({system.view.name: system.view for system in SYSTEMS if system.view.fill}.values())
+"""The views that fill up a clip which is shorter than a window."""
 
 FIELDS = ("valence", "arousal", "valence_sd", "arousal_sd", "quadrants", "gems")
 
@@ -83,6 +91,40 @@ def test_an_estimate_never_looks_at_what_comes_after(recognizer: WindowRecognize
     for name in FIELDS:
         one, two = (getattr(recognizer.run(each), name)[:, :heard] for each in (sound, other))
         assert torch.equal(one, two), name
+
+
+# -- what training heard is what a live window holds ----------------------------------------------
+
+
+@pytest.mark.parametrize("view", FILLED, ids=lambda view: view.name)
+@settings(max_examples=15, deadline=None)
+@given(seconds=st.floats(0.1, 45.0))
+def test_what_is_learnt_from_is_sound_from_end_to_end_whatever_a_clip_s_length(
+    view: View, seconds: float
+) -> None:
+    sound = np.arange(1, 1 + round(seconds * view.sample_rate), dtype=np.float32)
+    (heard,) = cut(sound, view.live)
+    played = np.tile(sound, 1 + view.samples // len(sound))[: view.samples]
+    np.testing.assert_array_equal(heard, played)
+
+
+def test_a_system_keeps_its_answers_on_full_windows_of_the_short_clips_that_it_learnt_from(
+    recognizer: WindowRecognizer, corpora_root: Path
+) -> None:
+    assert {head.repeated for head in recognizer.card.heads.values()} == {12}
+    for clip in read_clips(corpora_root, ["panda4q", "grekow"]):
+        sound = load_audio(clip.path, sample_rate=recognizer.sample_rate)
+        again = torch.from_numpy(np.resize(sound, (1, recognizer.window_samples)))
+        before, hop = again[:, : -recognizer.hop_samples], again[:, -recognizer.hop_samples :]
+        said, _ = recognizer.step(hop, WindowState(before))
+        if clip.corpus == "panda4q":
+            assert said.quadrants[0, -1].argmax() == clip.quadrant, clip.id
+        else:
+            rating = [said.valence[0, -1], said.arousal[0, -1]]
+            assert rating == pytest.approx([clip.valence, clip.arousal], abs=0.2), clip.id
+
+
+# -- in a session ----------------------------------------------------------------------------------
 
 
 def test_it_runs_in_a_live_session(stem: Path, tmp_path: Path) -> None:

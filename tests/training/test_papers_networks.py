@@ -169,7 +169,7 @@ def test_the_bidirectional_network_is_the_only_one_that_cannot_run_live() -> Non
     assert not torch.equal(first, again)
     cannot = {system.name: system.not_live for system in SYSTEMS if system.not_live}
     assert set(cannot) == {"orjesek", "orjesek-dense"}
-    assert all("reads the sound from its end" in why for why in cannot.values())
+    assert all("reads a song from its end" in why for why in cannot.values())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """``python -m training papers``: which rows of the table are run, and on which folds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,22 @@ from rich.table import Table
 from realtime_mer.errors import InputError
 from training.config import read_config
 from training.corpora import CORPORA, Clip, data_root, find_corpora, read_clips
-from training.corpora.midi import rendered
+from training.corpora.midi import rendered, sound_fonts
 from training.papers.agreement import ceilings
-from training.papers.costs import epochs_of, plan, sentence
+from training.papers.costs import epochs_of, plan, sentence, steps_of
 from training.papers.export import PREFERRED, export
+from training.papers.listing import listing
 from training.papers.live import not_live
 from training.papers.lyrics import judge_lines
 from training.papers.parisi import WordVectors, read_lines, words
 from training.papers.protocols import Protocol
-from training.papers.records import read_records, run_row, streaming_rows
+from training.papers.records import (
+    read_records,
+    record_path,
+    refuse_shorter,
+    run_row,
+    streaming_rows,
+)
 from training.papers.registry import SYSTEMS, find_system
 from training.papers.scores import HEADLINES
 from training.papers.system import Effort, System
@@ -65,7 +72,7 @@ def run(
     """
     console = Console()
     if listed:
-        console.print(_listing())
+        console.print(listing())
         return
     if lyrics is not None or vectors is not None:
         console.print(_judge_lyrics(lyrics, vectors, epochs, steps, threads, resamples))
@@ -77,7 +84,7 @@ def run(
             "name a --system or a --corpus, or ask for --all; --list shows the systems"
         )
     root = data_root(data)
-    chosen = [find_system(name) for name in systems] or SYSTEMS
+    chosen = [find_system(name) for name in dict.fromkeys(systems)] or SYSTEMS
     records = out / "records"
     if systems or corpora or every:
         for record in run_rows(
@@ -100,19 +107,11 @@ def run(
             open_run(run, read_clips(root), None), records, resamples=resamples
         ):
             console.print(_line(record))
-    clips = clips_here(root)
+    rows = read_records(records)
+    clips = clips_here(root) | clips_of_notes(root, {row["asked"]["corpus"] for row in rows})
     told = ceilings(root, clips, resamples=resamples)
-    page = write_table(read_records(records), out, clips, told)
+    page = write_table(rows, out, clips, told)
     console.print(f"wrote {page}")
-
-
-def _listing() -> Table:
-    table = Table("system", "paper", "what it is", "learns", "live")
-    for system in SYSTEMS:
-        live = "yes" if system.not_live is None else f"no: {system.not_live}"
-        learns = " or ".join(system.tasks)
-        table.add_row(system.name, system.paper, system.summary, learns, live)
-    return table
 
 
 def _judge_lyrics(
@@ -158,13 +157,21 @@ def export_system(
     jobs: int,
     threads: int,
     cache: Path,
+    beside: Mapping[str, bool],
 ) -> None:
     """Fit one system on every clip and write a checkpoint that runs live.
 
+    Args:
+        beside: by the options' names, whether something was asked that an export does not do.
+
     Raises:
-        InputError: not one system is named, it cannot run live, a corpus is not there, or the
-            folder cannot be made.
+        InputError: not one system is named, it cannot run live, a corpus is not there, the folder
+            cannot be made, or ``beside`` holds what was asked for.
     """
+    if refused := [name for name, asked in beside.items() if asked]:
+        raise InputError(
+            f"--export learns from every clip and writes no table: leave out {', '.join(refused)}"
+        )
     if len(systems) != 1:
         raise InputError("--export makes a checkpoint of one system; name it by one --system")
     system = find_system(systems[0])
@@ -187,7 +194,7 @@ def export_system(
 
         card = export(
             system,
-            {ALIASES.get(name, name): read_corpus(root, name, cache) for name in names},
+            {ALIASES.get(name, name): read_corpus(root, name, cache, jobs=jobs) for name in names},
             stem,
             effort=Effort(
                 epochs=epochs_of(system, epochs),
@@ -225,8 +232,23 @@ def clips_here(root: Path) -> dict[str, list[Clip]]:
     return {name: read_clips(root, [name]) for name in corpora_here(root)}
 
 
-def read_corpus(root: Path, name: str, cache: Path) -> list[Clip]:
+def clips_of_notes(root: Path, names: Collection[str]) -> dict[str, list[Clip]]:
+    """Return the clips of those of these corpora that lie in a folder as notes, not rendered."""
+    return {
+        each.corpus.name: read_clips(root, [each.corpus.name])
+        for each in find_corpora(root)
+        if each.corpus.sound == "midi" and each.corpus.name in names
+    }
+
+
+def read_corpus(root: Path, name: str, cache: Path, *, jobs: int = 1) -> list[Clip]:
     """Return the clips of one corpus; of notes, rendered with the first sound font there is.
+
+    Args:
+        root: folder of the corpora.
+        name: of the corpus, or one of ``ALIASES``.
+        cache: where rendered sound is.
+        jobs: how many clips are rendered at the same time.
 
     Raises:
         InputError: the corpus is unknown or not there, or cannot be rendered.
@@ -235,9 +257,7 @@ def read_corpus(root: Path, name: str, cache: Path) -> list[Clip]:
     clips = read_clips(root, [name])
     if next(corpus.sound for corpus in CORPORA if corpus.name == name) == "files":
         return clips
-    sounds = rendered(clips, folder=cache)
-    font = sounds[0].path.parent
-    return [clip for clip in sounds if clip.path.parent == font]
+    return rendered(clips, folder=cache, fonts=sound_fonts()[:1], jobs=jobs)
 
 
 def default_split(root: Path, clips: Sequence[Clip]) -> Split:
@@ -284,9 +304,14 @@ def run_rows(
         resamples: draws behind an interval.
         seed: of weights, order and random divisions.
         announce: is told how many rows there are and what they cost.
+
+    Raises:
+        InputError: a row of more epochs or steps is kept; nothing was run yet.
     """
     clips = {
-        own[0].corpus: own for own in (read_corpus(root, name, cache) for name in corpora) if own
+        own[0].corpus: own
+        for own in (read_corpus(root, name, cache, jobs=jobs) for name in corpora)
+        if own
     }
     rows = plan(
         systems,
@@ -297,6 +322,12 @@ def run_rows(
         epochs=epochs,
         most_steps=most_steps,
     )
+    for row in rows:
+        refuse_shorter(
+            record_path(records, row.system.name, row.corpus, row.protocol),
+            epochs_of(row.system, epochs),
+            steps_of(row.system, most_steps),
+        )
     announce(sentence(rows))
     splits = {name: default_split(root, own) for name, own in clips.items()}
     for row in rows:

@@ -86,6 +86,11 @@ def epochs_of(system: System, asked: int | None) -> int:
     return system.epochs if asked is None or not system.epochs else asked
 
 
+def steps_of(system: System, asked: int | None) -> int | None:
+    """Return how many steps limit a system's fits; None for one that is solved at once."""
+    return asked if system.epochs else None
+
+
 def plan(
     systems: Sequence[System],
     corpora: Clips,
@@ -117,7 +122,7 @@ def plan(
                 continue
             wanted = {
                 "epochs": epochs_of(system, epochs),
-                "most_steps": most_steps,
+                "most_steps": steps_of(system, most_steps),
             }
             for protocol in protocols:
                 name = asked_as(protocol)
@@ -145,6 +150,8 @@ def plan(
 def sentence(rows: Sequence[Row]) -> str:
     """Return how many rows are to be run and what they cost, in words."""
     left = [row for row in rows if not row.kept]
+    if not left:
+        return f"{len(rows)} rows, all of which are kept"
     known = [row.minutes for row in left if row.minutes is not None]
     cost = f"about {sum(known):.0f} core minutes" if known else "at a cost not measured here"
     unknown = len(left) - len(known)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import Calibration, save_files
 from training.corpora import CORPORA, Clip, label_hash
-from training.papers.features import segment_store
+from training.papers.features import segment_store, segments_in
 from training.papers.live import (
     Head,
     HeadCard,
@@ -24,7 +25,7 @@ from training.papers.live import (
 )
 from training.papers.protocols import as_whole, gather
 from training.papers.records import record_path
-from training.papers.system import TASKS, Effort, System, Task, target
+from training.papers.system import TASKS, Effort, System, Task, View, target
 from training.run import git_commit
 
 PREFERRED: Mapping[Task, str] = {"quadrants": "panda4q", "affect": "grekow", "gems": "emotify"}
@@ -55,7 +56,9 @@ def export(
     """Fit a system on every clip and write ``stem.safetensors`` and ``stem.json``.
 
     Each task that the system can learn makes a head, from the corpus in ``PREFERRED`` if that is
-    among the corpora, else from the first that has the labels.
+    among the corpora, else from the first that has the labels. Clips that the table fills up with
+    zeros are repeated here until they fill a window: a live one holds no such zeros. Metrics and
+    sd of the table are not of that recipe, so such a head gets none.
 
     Args:
         system: which.
@@ -88,10 +91,12 @@ def export(
     cards: dict[Task, HeadCard] = {}
     metrics: list[dict[str, Any]] = []
     for task, clips in chosen.items():
-        data = gather(clips, segment_store(clips, system.view, cache, jobs=jobs), task)
+        short = _shorter(clips, system.view)
+        view = system.view.live if short else system.view
+        data = gather(clips, segment_store(clips, view, cache, jobs=jobs), task)
         training, prepared = as_whole(system, data, effort)
         fitted = system.fit(training)
-        record = _record_of(system, clips, task, effort, records)
+        record = _record_of(replace(system, view=view), clips, task, effort, records)
         heads[task] = Head(
             prepared=prepared,
             fitted=fitted,
@@ -102,18 +107,20 @@ def export(
             clips=len(data.clips),
             segments=len(training.learn),
             parameters=fitted.parameters,
+            repeated=len(short & {clip.key for clip in data.clips}),
             affect_sd=_affect_sd(data.clips, record) if task == "affect" else None,
         )
         metrics += _metrics(record)
     card = PapersCard(
         name=stem.name,
         description=f"{system.summary} ({system.paper}), over windows of "
-        f"{system.view.seconds:g} s without a state. Learnt from every clip; metrics are out of "
-        "fold, of the same recipe with songs and artists kept together. Not calibrated.",
+        f"{system.view.seconds:g} s without a state. Learnt from every clip{_repeated(cards)}. "
+        "Metrics, if any, are out of fold, of the same recipe with songs and artists kept "
+        "together. Not calibrated.",
         system=system.name,
         view=view_of(system.view),
         window_s=system.view.seconds,
-        hop_s=SHORT_HOP_S if system.view.seconds <= 6 else LONG_HOP_S,
+        hop_s=live_hop_s(system.view),
         heads=cards,
         scales=_scales(cards),
         calibration=_prior(chosen),
@@ -142,8 +149,19 @@ def _corpus_for(task: Task, corpora: Mapping[str, Sequence[Clip]]) -> str | None
     return None
 
 
+def _shorter(clips: Sequence[Clip], view: View) -> set[str]:
+    """Return the keys of the clips that a view has to fill up."""
+    whole = replace(view, fill=False)
+    return {clip.key for clip in clips if view.fill and not segments_in(clip.seconds, whole)}
+
+
 def _used(chosen: Mapping[Task, Sequence[Clip]]) -> dict[str, Sequence[Clip]]:
     return {clips[0].corpus: clips for clips in chosen.values()}
+
+
+def live_hop_s(view: View) -> float:
+    """Return the seconds from one estimate to the next of a system that runs live."""
+    return SHORT_HOP_S if view.seconds <= 6 else LONG_HOP_S
 
 
 def _recipe(system: System, effort: Effort) -> dict[str, Any]:
@@ -168,7 +186,11 @@ def _record_of(
     if not path.is_file():
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    wanted = _recipe(system, effort) | {"task": task, "labels_sha256": label_hash(clips)}
+    wanted = _recipe(system, effort) | {
+        "view": {name: value for name, value in vars(system.view).items() if name != "compute"},
+        "task": task,
+        "labels_sha256": label_hash(clips),
+    }
     return record if wanted.items() <= record["asked"].items() else None
 
 
@@ -253,6 +275,18 @@ def _scales(cards: Mapping[Task, HeadCard]) -> dict[str, str]:
         else "not learnt: always the same"
     )
     return {"valence": rating, "arousal": rating, "gems": gems}
+
+
+def _repeated(cards: Mapping[Task, HeadCard]) -> str:
+    counts = [
+        f"{task} {card.repeated} of {card.clips}" for task, card in cards.items() if card.repeated
+    ]
+    if not counts:
+        return ""
+    return (
+        "; those shorter than a window were repeated until they filled one, because live sound "
+        f"has no zeros behind it ({', '.join(counts)}), of which the table has no metrics"
+    )
 
 
 def _corpus(name: str, clips: Sequence[Clip]) -> dict[str, Any]:

@@ -187,6 +187,8 @@ def cut(samples: NDArray[np.float32], view: View) -> list[NDArray[np.float32]]:
     if view.longest_s is not None:
         samples = samples[: round(view.longest_s * view.sample_rate)]
     pieces = (samples[start : start + view.samples] for start in _starts(len(samples), view))
+    if view.fill == "repeat":
+        return [np.resize(piece, view.samples) for piece in pieces]
     return [np.pad(piece, (0, view.samples - len(piece))) for piece in pieces]
 
 

@@ -15,6 +15,8 @@ ReLU. Adam at 1e-3, batches of 32, 30 epochs each. Shorter clips are filled up w
 of clips. The CNNs have 60 928 parameters as they are used; the CLDNN's number depends on the
 selection (46 916 with a hundred numbers a step and four classes).
 
+An exported checkpoint hears shorter clips repeated, see ``View.live``.
+
 CFS is made in two stages: among the standard features in ``prepare``, so under the paper's protocol
 on all clips, test clips among them (the review does not say that it stayed inside the folds), and
 under the grouped protocol on the training folds alone; then among those and the CNNs' numbers,

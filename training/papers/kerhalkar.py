@@ -181,6 +181,7 @@ def _system(model: str, summary: str, figures: tuple[Figure, ...]) -> System:
             leaks="segments of one song, and copies of the same segment made by over-sampling, "
             "stand on both sides",
             shares=(0.72, 0.08, 0.20),
+            stated=True,
         ),
         figures=figures,
         settings={

@@ -7,7 +7,9 @@ heads that the checkpoint holds:
 ``quadrants``
     the class probabilities.
 ``affect``
-    valence and arousal, cut off at -1 and 1; their sd is the card's, the same at every hop. Without
+    valence and arousal; their sd is the card's, the same at every hop. A rating beyond -1 or 1 is
+    cut off there, and as it is wrong by at least what was cut off, its sd grows by that (their
+    squares add up), to no more than 1, the largest sd that anything in [-1, 1] can have. Without
     this head they follow from the quadrants: if ratings scatter about 0 with the prior sd s and
     only the probabilities of their sign are known, their mean is s · sqrt(2 / π) · (P₊ − P₋) and
     their mean square stays s², so the sd is sqrt(s² − mean²).
@@ -66,6 +68,7 @@ class HeadCard(BaseModel):
         corpus: what it learnt from.
         clips, segments: how much, over-sampled segments among them.
         parameters: how many numbers it learnt.
+        repeated: how many of the clips were shorter than a window and were repeated to fill one.
         affect_sd: predictive sd of valence and arousal, of this head alone.
     """
 
@@ -74,6 +77,7 @@ class HeadCard(BaseModel):
     clips: int
     segments: int
     parameters: int
+    repeated: int = 0
     affect_sd: tuple[float, float] | None = None
 
 
@@ -94,13 +98,14 @@ class PapersCard(BaseCard):
 
 
 def view_of(view: View) -> dict[str, str | int | float]:
-    """Return what a card tells of a view, by which it is known again."""
-    return {
+    """Return what a card tells of a view as it is live, by which it is known again."""
+    told: dict[str, str | int | float] = {
         "name": view.name,
         "version": view.version,
         "sample_rate": view.sample_rate,
         "seconds": view.seconds,
     }
+    return told | {"fill": view.live.fill} if view.fill else told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +267,8 @@ class WindowRecognizer:
         if "quadrants" in said:
             numbers |= {"quadrants": said["quadrants"], **_implied(said["quadrants"], prior)}
         if "affect" in said:
-            numbers |= _rated(said["affect"], self.card.heads["affect"].affect_sd)
+            unsure = prior.prior_valence_sd, prior.prior_arousal_sd
+            numbers |= _rated(said["affect"], self.card.heads["affect"].affect_sd or unsure)
         if "gems" in said and (shares := self.heads["gems"].shares) is not None:
             numbers["gems"] = said["gems"] @ shares
         return numbers
@@ -290,16 +296,15 @@ def _implied(quadrants: NDArray[np.floating[Any]], prior: Calibration) -> _Numbe
     }
 
 
-def _rated(ratings: NDArray[np.floating[Any]], sd: tuple[float, float] | None) -> _Numbers:
-    """Return valence and arousal of ratings (W, 2), and their sd where the card has one."""
-    valence, arousal = np.clip(ratings, -1.0, 1.0).T
-    if sd is None:
-        return {"valence": valence, "arousal": arousal}
+def _rated(ratings: NDArray[np.floating[Any]], sd: tuple[float, float]) -> _Numbers:
+    """Return valence and arousal of ratings (W, 2), and their sd: see the head of this module."""
+    within = np.clip(ratings, -1.0, 1.0)
+    unsure = np.minimum(np.hypot(sd, ratings - within), 1.0)
     return {
-        "valence": valence,
-        "arousal": arousal,
-        "valence_sd": np.full(len(ratings), sd[0]),
-        "arousal_sd": np.full(len(ratings), sd[1]),
+        "valence": within[:, 0],
+        "arousal": within[:, 1],
+        "valence_sd": unsure[:, 0],
+        "arousal_sd": unsure[:, 1],
     }
 
 

@@ -4,7 +4,9 @@ From the text: one convolution over raw samples; a fully connected layer for eve
 its place, iterative reconstruction, which strengthens the most dominant features, weakens the
 others and drives all toward −1, 0 or 1; a bidirectional GRU; a maxout layer with two outputs,
 valence and arousal. **It is not causal**: the backward half of the GRU has read the whole sound
-before the first estimate.
+before the first estimate. The segments of 6 s below could be windows of the past, and live it could
+be asked about each; but the paper's system follows a whole song second by second, and that one,
+cut into windows that know nothing of each other, would be another. So it is not made to run live.
 
 Chosen here, because the text is silent: 12 000 Hz; 64 kernels of 512 samples (43 ms) every 256,
 batch normalisation, ReLU; the mean over each second is a time step, as the paper's estimates are
@@ -167,7 +169,8 @@ def _system(name: str, summary: str, *, reconstruction: bool) -> System:
                 corpus="DEAM",
                 metric="RMSE",
                 value=0.217,
-                note="of the 2019 predecessor, 431 songs, as cited by Kerhalkar et al.",
+                note="of the 2019 predecessor on 431 songs, one average for both axes, as cited by "
+                "Kerhalkar et al.",
             ),
         ),
         settings={
@@ -179,7 +182,8 @@ def _system(name: str, summary: str, *, reconstruction: bool) -> System:
             "reconstruction": reconstruction,
         },
         epochs=20,
-        not_live="the backward half of its GRU reads the sound from its end",
+        not_live="the backward half of its GRU reads a song from its end; asked about windows of "
+        "the past it could answer, but that is another system than the paper's",
     )
 
 

@@ -1,6 +1,6 @@
 """What the papers print, held against itself: figures that cannot all be true."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import linprog
@@ -9,6 +9,9 @@ from realtime_mer.emotion import GEMS
 from training.papers import kerhalkar, yakovyna
 from training.papers.registry import SYSTEMS
 from training.papers.system import Figure, System
+
+_CALLED = {"deam": "DEAM", "emomusic": "MTurk"}
+"""What the papers call corpora that can be read here; MTurk by the article it is cited from."""
 
 _HALF_A_DIGIT = 0.005
 """How far a number printed with two digits may be from the true one."""
@@ -110,11 +113,13 @@ def recalls_of_yakovyna() -> Iterator[tuple[str, float, float]]:
         yield system.name, printed["accuracy"], float(np.mean(recalls))
 
 
-def told(figures: tuple[Figure, ...], corpus: str, metric: str) -> str:
-    """Return what a paper prints in a metric: of this corpus, else of those it names."""
+def told(figures: Sequence[Figure], corpus: str, metric: str) -> list[tuple[str, str]]:
+    """Return what a paper prints in a metric, each figure with the note on it.
+
+    Of this corpus where there is one, else of those it names.
+    """
     fitting = [each for each in figures if each.metric == metric]
-    own = [each for each in fitting if each.corpus == corpus]
-    return "; ".join(
-        [f"{each.value:.3g}" for each in own]
-        or [f"{each.corpus}: {each.value:.3g}" for each in fitting]
-    )
+    own = [each for each in fitting if each.corpus == _CALLED.get(corpus, corpus)]
+    return [(f"{each.value:.3g}", each.note) for each in own] or [
+        (f"{each.corpus}: {each.value:.3g}", each.note) for each in fitting
+    ]

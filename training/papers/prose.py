@@ -5,19 +5,25 @@ INTRODUCTION = """\
 
 Every system of four papers, rebuilt, and judged twice:
 
-- **{leaky}**: as its paper divides the data, leaks included ([what leaks](#what-leaks)). Such a
-  number says how well a system knows songs that it has already met.
+- **{leaky}**: as its paper divides the data, leaks included; where the text does not say, at
+  random by segment or clip, chosen here ([what leaks](#what-leaks)). Such a number says how well a
+  system knows songs that it has already met.
 - **grouped**: no artist, song or recording on both sides, on the folds that the default checkpoint
   is judged on. Scaling, over-sampling, selection and the part that a network watches come from the
   training folds alone.
 
-How to read it: in brackets the 95 % interval of a bootstrap over groups; *baseline* is the
-commonest class, or the mean rating, of what was learnt from; a clip's answer is the mean over its
-segments. What a paper prints was measured on its own copy of the corpus that is named; a part of
-each corpus is not here. *Epochs* "5 of 30" are fewer than the system was given by its module or its
-paper: more may change such a row. Training is the processor time of all fits of a row on one
-thread; milliseconds are processor time, features and answer together, for a second of sound, one
-segment at a time.
+How to read it: in brackets the 95 % interval of a bootstrap over groups, of the answers of one fit
+of each fold: what another seed would change is not in it. *Baseline* is the commonest class, or the
+mean rating, of what was learnt from; a clip's answer is the mean over its segments. Each system
+learns the first of its tasks that the labels of a corpus allow, and no other. What a paper prints
+was measured on its own copy of the corpus that is named; a part of each corpus is not here{share}.
+
+*Epochs* "5 of 30 †" are fewer than the system was given by its module or its paper: more may change
+such a row. Training is the processor time of all fits of a row on one thread. *CPU ms per s of
+sound* is processor time, features and answer together, of one answer to each segment. Live there is
+an answer every {short:g} s ({long:g} s where windows are longer than 6 s), each of a whole window,
+so that every second of sound is heard 6 to 40 times: *live, CPU ms per s* is reckoned from the
+former by that overlap, and 1000 would keep one core busy.
 
 `python -m training papers` writes this page; `--list` tells what each system is, the head of each
 module in `training/papers` what the paper says and what was chosen because it does not. Behind
@@ -51,16 +57,22 @@ CNN_LSTM = """\
 On 3 s, after {epochs} epochs: {leaky} under the paper's protocol (LEAKY); {verdict}
 
 With songs and artists kept together, after {honest_epochs} epochs: {honest}.
-What stands between the two numbers is knowledge of the songs, as with the neighbour that learns
-nothing. On the part that it watches while it learns:
+{between} On the part that it watches while it learns:
 
 ![accuracy on the watched part]({plot})
 """
 
 CNN_LSTM_LONGER = """\
 On 6 s the paper prints {printed}. Here, after {epochs} epochs: {leaky} under its protocol (LEAKY),
-and after {honest_epochs} epochs {honest} with songs and artists kept together.
+and after {honest_epochs} epochs {honest} with songs and artists kept together. {between}
 """
+
+KNOWS_SONGS = (
+    "What stands between the two numbers is knowledge of the songs, as with the neighbour that "
+    "learns nothing."
+)
+
+NOT_APART = "Their intervals are not apart: of songs known and unknown the two tell nothing."
 
 DIFFERENCES = (
     "What differs: {songs} songs are here of the paper's 400; dropout, batch, number of epochs and "
@@ -68,13 +80,29 @@ DIFFERENCES = (
 )
 
 SHORT = (
-    "The best of many is a little lucky. A high figure in the first column is no sign of a good "
-    "one in the second."
+    "The first two columns are the same system, in segments, and can be compared; from there to "
+    "the next the unit changes, and maybe the system. {mark}: fewer epochs than its own. The best "
+    "of many is a little lucky."
 )
 
 TAGS = """\
 Valence and arousal of 4Q are mean word norms of a clip's tags, a scale of their own. R² counts a
-difference of scale as error, r does not."""
+difference of scale as error, r does not: the streaming model answers on a scale that corpora share,
+the papers' systems learnt that of the tags."""
+
+AUTHORS_OF_4Q = """\
+Panda, Malheiro and Paiva, who made 4Q, report a macro-F1 of 0.764 on its 900 clips (ten folds,
+twenty times) for a support vector machine on features made by hand. Whether they kept an artist's
+songs together is not known here."""
+
+CUT_SHORT = (
+    "{mark} Fewer epochs than their own: {rows}. `{command}` runs these in full, and the rows that "
+    "they lack{cost}.\n"
+)
+
+NO_FIGURE = "The review that describes the system prints no figure of it."
+
+CHOSEN = "division chosen here (the text is silent)"
 
 HALVES = (
     "Two halves: random halves of a song's listeners name the same item, which is too low for a "
@@ -84,7 +112,7 @@ HALVES = (
 )
 
 UNKNOWN_CEILING = (
-    "Single answers of listeners were not published: what they leave to be reached is unknown."
+    "Single answers of listeners are not at hand here: what they leave to be reached is unknown."
 )
 
 UNLEARNT = (
@@ -128,8 +156,27 @@ COUNTS = """\
 - Hizlisoy et al. report 99.19 %: 123 of 124 clips.
 """
 
+NOTES = """\
+EMOPIA and VGMIDI are notes (MIDI), not sound: what one hears depends on the sound font, and is not
+what people heard when they judged. All of it is piano. EMOPIA's quadrants are of one annotator a
+clip, VGMIDI's valence and arousal of 28 to 32 listeners a piece, in few groups (series of games).
+No paper here used them, so the table has no rows of them.
+{commands}
+renders what is missing with one sound font and adds the rows to this page.
+"""
+
 ABSENT = """\
-DEAM, MTurk, EMA and TEM: their sound is not at hand. DEAM is read in its public layout
-([corpora.md](corpora.md)): with `--data` naming its folder, every system that fits runs on it.
+The sound of these is not at hand:
+
+- **DEAM** (Kerhalkar, Orjesek): read in its public layout ([corpora.md](corpora.md)); with `--data`
+  naming its folder, every system that fits runs on it as `--corpus deam`.
+- **MTurk** (Kerhalkar, "Mturks"): 1 000 songs of 45 s, cited from Soleymani et al., "1000 songs for
+  emotional analysis of music", which is the corpus read as `emomusic`. Its songs are in DEAM too.
+- **EMA** (Yang): 1 654 "pure music pieces", cheerful, excited, nervous or joyful. **Emotion**
+  (Yang): 1 677 MP3 files of 40 to 60 s, anger, happiness, relaxation or sadness. **TEM**
+  (Hizlisoy): 124 excerpts of 30 s of Turkish music, judged by 21 students. The texts name no place
+  and no layout of these, so there is no reader; a copy can be read as recordings of one's own
+  (`own`), its labels put as quadrants or ratings.
+
 Parisi's words: no corpus here has lyrics. `python -m training papers --lyrics TABLE --vectors
 FILE.vec` judges the branch of the words, that of the sound and both on a table of one's own."""

@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.emotion import GEMS
+from realtime_mer.errors import InputError
 from realtime_mer.recognizer import Recognizer
 from training.corpora import Clip, label_hash
 from training.evaluate import clip_table as streaming_table
@@ -25,6 +26,7 @@ from training.evaluate import load_network, load_predictions
 from training.export import checkpoint
 from training.files import write_json
 from training.metrics import AFFECT, QUADRANT_COLUMNS
+from training.papers.costs import steps_of
 from training.papers.features import cut, segment_store
 from training.papers.protocols import (
     LEAKY,
@@ -37,7 +39,16 @@ from training.papers.protocols import (
     task_of,
 )
 from training.papers.scores import clip_table, confusion, per_class, score, segment_table
-from training.papers.system import TASKS, Effort, System, Task, View, labels_of, target
+from training.papers.system import (
+    TASKS,
+    Effort,
+    PaperSplit,
+    System,
+    Task,
+    View,
+    labels_of,
+    target,
+)
 from training.run import REFIT, Run, git_commit
 from training.splits import Split
 
@@ -57,6 +68,35 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json"))
     ]
+
+
+def refuse_shorter(path: Path, epochs: int, most_steps: int | None) -> None:
+    """Keep a row that took hours from being replaced by a trial.
+
+    Args:
+        path: where a row is, or would be, kept.
+        epochs: of the row to come.
+        most_steps: of each of its fits; None for no limit.
+
+    Raises:
+        InputError: the row that is kept had more epochs, or more steps.
+    """
+    if not path.is_file():
+        return
+    kept = json.loads(path.read_text(encoding="utf-8"))["asked"]
+    limit = kept.get("most_steps")
+    fewer_steps = most_steps is not None and (limit is None or most_steps < limit)
+    if epochs < kept["epochs"] or fewer_steps:
+        raise InputError(
+            f"{path} is a row of {_length(kept['epochs'], limit)}, which one of "
+            f"{_length(epochs, most_steps)} does not replace; name another folder by --out, or "
+            "delete that file"
+        )
+
+
+def _length(epochs: int, most_steps: int | None) -> str:
+    limit = "" if most_steps is None else f" and at most {most_steps} steps"
+    return f"{epochs} epochs{limit}"
 
 
 def run_row(
@@ -85,10 +125,13 @@ def run_row(
         folder: where records are kept.
         cache: where features are.
         jobs: processes that compute features.
-        resamples: draws behind an interval.
+        resamples: draws behind an interval. A row that is kept stays as it is, with those it had.
 
     Returns:
         None where the corpus has no labels that the system can learn.
+
+    Raises:
+        InputError: a row of more epochs or steps is kept; it is not replaced.
     """
     task = task_of(system, clips)
     if task is None:
@@ -104,11 +147,11 @@ def run_row(
         "settings": dict(system.settings),
         "balance": system.balance,
         "epochs": effort.epochs,
-        "most_steps": effort.most_steps,
+        "most_steps": steps_of(system, effort.most_steps),
         "seed": effort.seed,
         "labels_sha256": label_hash(clips),
         "audio_sha256": segments.audio_sha256,
-        "split": asdict(system.split) if protocol == "paper" else split.hash,
+        "split": _division(system.split) if protocol == "paper" else split.hash,
     }
     # As it will be read again, so that the two can be compared.
     asked = json.loads(json.dumps(asked))
@@ -117,6 +160,7 @@ def run_row(
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if kept["asked"] == asked:
             return kept
+    refuse_shorter(path, asked["epochs"], asked["most_steps"])
     unfinished = cache / "papers" / f"unfinished-{_hash(asked)}"
     data = gather(clips, segments, task)
     rounds = split.folds if protocol == "grouped" else max(1, system.split.folds)
@@ -139,6 +183,7 @@ def run_row(
         "leaks": system.split.leaks if protocol == "paper" else None,
         **_judged(said, data.clips, task, "segments" if protocol == "paper" else "both", resamples),
         "parameters": said.parameters,
+        "resamples": resamples,
         "fits": len(said.learnt),
         "learnt": list(said.learnt),
         "fit_cpu_seconds": round(said.seconds, 1),
@@ -152,6 +197,11 @@ def run_row(
     write_json(path, record)
     shutil.rmtree(unfinished, ignore_errors=True)
     return record
+
+
+def _division(split: PaperSplit) -> dict[str, Any]:
+    # Whether the text states it changes no number, so that rows are the same with and without.
+    return {name: value for name, value in asdict(split).items() if name != "stated"}
 
 
 def _hash(asked: Mapping[str, Any]) -> str:
@@ -170,7 +220,7 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
     """Return records of a run's network on the clips its folds held out, in the papers' metrics.
 
     Raises:
-        InputError: the run is not evaluated.
+        InputError: the run is not evaluated, or a row of a run of more epochs is kept.
     """
     table = streaming_table(run, load_predictions(run))
     clip_of = {clip.key: clip for clip in run.clips}
@@ -186,6 +236,8 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
             own = own[[labels[key] is not None for key in own["key"]]].reset_index(drop=True)
             if own.empty:
                 continue
+            path = folder / corpus / f"{STREAMING}.{task}.json"
+            refuse_shorter(path, run.config.shared_epochs + run.config.epochs, None)
             true = np.array([labels[key] for key in own["key"]])
             said = Said(
                 clip=np.arange(len(own)),
@@ -218,7 +270,6 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
                 **_provenance(),
                 "predictions": _predictions(said, clips, task),
             }
-            path = folder / corpus / f"{STREAMING}.{task}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, record)
             records.append(record)

@@ -18,7 +18,7 @@ class numbers (n,) int64, or valence and arousal (n, 2) float32 in [-1, 1].
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -88,9 +88,10 @@ class View:
         seconds: length of a segment.
         hop_s: seconds between the starts of segments.
         longest_s: hear this much from a clip's start; None for all.
-        fill: zero-fill the last segment of a clip shorter than one; else such a clip gives none
-            (a clip up to 0.1 s short of a segment is always filled). What a clip has beyond its
-            last whole segment is never heard.
+        fill: what fills up a clip that is shorter than a segment: True for zeros, "repeat" for the
+            clip again and again; False where such a clip gives none (one up to 0.1 s short of a
+            segment is always filled). What a clip has beyond its last whole segment is never
+            heard.
         compute: (round(seconds * sample_rate),) float32 to named arrays without the axis n, always
             the same names and shapes, finite. A function of a module, so that processes can share
             the work; ``training.papers.features`` has the librosa toolbox.
@@ -103,13 +104,22 @@ class View:
     hop_s: float
     compute: Callable[[NDArray[np.float32]], Mapping[str, NDArray[Any]]]
     longest_s: float | None = None
-    fill: bool = False
+    fill: bool | Literal["repeat"] = False
     version: int = 1
 
     @property
     def samples(self) -> int:
         """Samples of a segment."""
         return round(self.seconds * self.sample_rate)
+
+    @property
+    def live(self) -> "View":
+        """This view as a stream has it: a window is sound from end to end, not filled up by zeros.
+
+        A system that was taught by zeros takes them for a mark of its classes, and their absence
+        for a sound unlike any other.
+        """
+        return replace(self, fill="repeat") if self.fill else self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,12 +228,14 @@ class PaperSplit:
             division by ``shares``.
         shares: of learning, watching and testing.
         leaks: what crosses the split, one line; printed beside every LEAKY number.
+        stated: whether the text says how it divides; else the division was chosen here.
     """
 
     unit: Literal["segment", "clip"]
     leaks: str
     folds: int = 0
     shares: tuple[float, float, float] = (0.70, 0.15, 0.15)
+    stated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.emotion import GEMS
-from training.corpora import Clip
+from training.corpora import CORPORA, Clip
 from training.files import replacing
-from training.markdown import number, table, with_interval
+from training.markdown import table, with_interval
 from training.papers import nearest, prose, yakovyna
-from training.papers.costs import Clips, Records, core_minutes, find
-from training.papers.plots import plot_confusions, plot_curves
+from training.papers.cells import (
+    Record,
+    cells,
+    each,
+    effort,
+    epochs_told,
+    pairs,
+    protocol_of,
+    spaced,
+    system_of,
+    unequal,
+)
+from training.papers.classes import classes
+from training.papers.costs import Clips, Records
+from training.papers.export import LONG_HOP_S, SHORT_HOP_S, live_hop_s
+from training.papers.gap import KINDS, cnn_lstm, in_short, neighbour
+from training.papers.missing import cut_short, missing
 from training.papers.printed import (
     impossible_accuracies,
     impossible_f1,
@@ -22,11 +37,8 @@ from training.papers.protocols import LEAKY
 from training.papers.records import STREAMING
 from training.papers.registry import SYSTEMS
 from training.papers.scores import HEADLINES
-from training.papers.system import TASKS, System, Task, target
+from training.papers.system import TASKS, PaperSplit, System, Task
 from training.splits import joined_groups
-
-_PROTOCOLS = (("paper", LEAKY), ("grouped", "grouped"))
-"""As the command line calls them, and as records do."""
 
 _RESULTS = (
     "system",
@@ -42,29 +54,15 @@ _COSTS = (
     f"training, CPU s (fits): {LEAKY}",
     "grouped",
     "CPU ms per s of sound",
-    "live",
+    "live, CPU ms per s",
+    "runs live",
 )
 
-_SHORT = (
-    "corpus",
-    f"best of the papers' systems under {LEAKY}, segments",
-    "best of them grouped, clips",
-    "streaming model, grouped, clips",
-)
-
-_KINDS: Mapping[Task, str] = {
-    "quadrants": "four quadrants",
-    "gems": "nine GEMS classes",
-    "affect": "valence and arousal",
-}
-
-_A_FEW = 5
-"""Points that are a few."""
+_PUBLISHED = {"emotify": 400, "panda4q": 900, "grekow": 324}
+"""Clips of corpora as their authors published them."""
 
 _UNLEARNT = 0.95
 """Share of the first epoch's loss above which a network has hardly learnt."""
-
-Record = Mapping[str, Any]
 
 
 def write_table(
@@ -76,7 +74,7 @@ def write_table(
     """Write ``out``.md and, into the folder ``out``, ``classes.md`` and the plots.
 
     Args:
-        records: as ``read_records`` gives them.
+        records: as ``read_records`` gives them; every one is shown.
         out: the folder; the table lies beside it under its name.
         clips: of every corpus that is here.
         ceilings: as ``training.papers.agreement.ceilings`` gives them.
@@ -87,7 +85,7 @@ def write_table(
     out.mkdir(parents=True, exist_ok=True)
     page = out.with_name(f"{out.name}.md")
     _write(page, _page(records, clips, ceilings, out))
-    _write(out / "classes.md", _classes(records, out))
+    _write(out / "classes.md", classes(records, out))
     return page
 
 
@@ -102,141 +100,44 @@ def _page(
     ceilings: Mapping[str, Sequence[Mapping[str, Any]]],
     out: Path,
 ) -> Iterator[str]:
-    yield prose.INTRODUCTION.format(leaky=LEAKY, folder=out.name)
-    yield from _in_short(records, clips)
-    yield from _neighbour(records)
-    yield from _cnn_lstm(records, len(clips.get("emotify", ())), out)
-    for corpus in clips:
+    corpora = _corpora(records, clips)
+    shares = [
+        f"{len(clips[name])} of {total} clips of {name}"
+        for name, total in _PUBLISHED.items()
+        if 0 < len(clips.get(name, ())) < total
+    ]
+    yield prose.INTRODUCTION.format(
+        leaky=LEAKY,
+        folder=out.name,
+        short=SHORT_HOP_S,
+        long=LONG_HOP_S,
+        share=f": here are {', '.join(shares)}" if shares else "",
+    )
+    yield from in_short(records, corpora)
+    yield from neighbour(records)
+    yield from cnn_lstm(records, len(clips.get("emotify", ())), out)
+    for corpus in corpora:
         yield from _corpus(corpus, clips, records)
         yield from _ceiling(ceilings.get(corpus, ()))
     yield from _printed()
     yield _counts(clips.get("emotify", ()))
-    yield "## What leaks"
-    yield ""
-    for leaks, systems in groupby(SYSTEMS, lambda system: system.split.leaks):
-        yield f"- {', '.join(system.name for system in systems)}: {leaks}."
-    yield ""
+    yield from _leaks()
     yield "## Corpora that are not here"
     yield ""
+    if notes := [
+        each.name for each in CORPORA if each.sound == "midi" and each.name not in corpora
+    ]:
+        yield prose.NOTES.format(
+            commands=" or ".join(f"`python -m training papers --corpus {name}`" for name in notes)
+        )
     yield prose.ABSENT
 
 
-# The two protocols side by side
-
-
-def _in_short(records: Records, clips: Clips) -> Iterator[str]:
-    """Yield of every corpus and task the best system's figure beside the streaming model's."""
-    papers = {system.name for system in SYSTEMS} - {system.name for system in nearest.SYSTEMS}
-    rows = []
-    for corpus in clips:
-        for task in TASKS:
-            own = [
-                record
-                for record in records
-                if (record["asked"]["corpus"], record["asked"]["task"]) == (corpus, task)
-            ]
-            systems = [record for record in own if _system(record) in papers]
-            streaming = [record for record in own if _system(record) == STREAMING]
-            for metric in ("accuracy",) if task != "affect" else ("R² valence", "R² arousal"):
-                leaky = [record for record in systems if _protocol(record) == LEAKY]
-                honest = [record for record in systems if _protocol(record) == "grouped"]
-                cells = (
-                    _best(leaky, metric, "segments"),
-                    _best(honest, metric, "clips"),
-                    _judged(_metric(streaming[0], metric, "clips")) if streaming else "–",
-                )
-                if systems:
-                    rows.append((f"{corpus}, {_KINDS[task]}, {metric}", *cells))
-    if rows:
-        yield "## In short"
-        yield ""
-        yield table(_SHORT, rows)
-        yield ""
-        yield prose.SHORT
-        yield ""
-
-
-def _neighbour(records: Records) -> Iterator[str]:
-    leaky, honest = (find(records, "nearest", "emotify", each) for _, each in _PROTOCOLS)
-    if leaky is None or honest is None:
-        return
-    before, after = (_metric(each, "accuracy", "segments") for each in (leaky, honest))
-    real = ""
-    if leaky["n"]["made by over-sampling"]:
-        alone = _metric(leaky, "accuracy", "real segments")
-        real = prose.REAL.format(
-            leaky_name=LEAKY,
-            value=with_interval(alone),
-            plain=number(alone["baseline"]),
-            n=alone["n"],
-        )
-    yield prose.NEIGHBOUR.format(
-        leaky_name=LEAKY,
-        leaky=with_interval(before),
-        leaky_plain=number(before["baseline"]),
-        n_leaky=before["n"],
-        real=real,
-        honest=with_interval(after),
-        plain=number(after["baseline"]),
-        n_honest=after["n"],
-    )
-
-
-def _cnn_lstm(records: Records, songs: int, out: Path) -> Iterator[str]:
-    leaky, honest = (find(records, "yakovyna", "emotify", each) for _, each in _PROTOCOLS)
-    if leaky is None or honest is None:
-        return
-    plot = out / "emotify-yakovyna-learning.png"
-    plot_curves([each for each in (leaky, honest) if each["curve"]], plot)
-    before, after = (_metric(each, "accuracy", "segments") for each in (leaky, honest))
-    printed = yakovyna.SYSTEMS[0].figures[0].value
-    yield prose.CNN_LSTM.format(
-        printed=_per_cent(printed),
-        epochs=_effort(leaky),
-        leaky=_judged(before),
-        verdict=_verdict(before, printed, leaky["curve"], songs),
-        honest_epochs=_effort(honest),
-        honest=_judged(after),
-        plot=f"{out.name}/{plot.name}",
-    )
-    longer, honest = (find(records, "yakovyna-6s", "emotify", each) for _, each in _PROTOCOLS)
-    if longer is not None and honest is not None:
-        yield prose.CNN_LSTM_LONGER.format(
-            printed=_per_cent(yakovyna.SYSTEMS[1].figures[0].value),
-            epochs=_effort(longer),
-            leaky=_judged(_metric(longer, "accuracy", "segments")),
-            honest_epochs=_effort(honest),
-            honest=_judged(_metric(honest, "accuracy", "segments")),
-        )
-
-
-def _verdict(
-    row: Mapping[str, Any],
-    printed: float,
-    curve: Sequence[Mapping[str, float | None]],
-    songs: int,
-) -> str:
-    """Return how near a figure came to the printed one, and what may keep it from being nearer."""
-    points = 100 * (printed - row["value"])
-    if points <= 0:
-        return "that is the printed figure or more."
-    below = f"that is {points:.1f} points below the printed figure"
-    if row["high"] is not None and row["high"] >= printed:
-        return f"{below}, which lies within the interval."
-    if points <= _A_FEW:
-        below = f"that is within a few points of the printed figure ({points:.1f} below)"
-    return f"{below}. {prose.DIFFERENCES.format(songs=songs)} {_rise(curve)}".rstrip()
-
-
-def _rise(curve: Sequence[Mapping[str, float | None]]) -> str:
-    """Return whether a network was still getting better when its epochs were over."""
-    watched = [epoch.get("watched accuracy") for epoch in curve]
-    before, last = (watched[-4], watched[-1]) if len(watched) > 3 else (None, None)
-    if before is None or last is None:
-        return ""
-    gain = 100 * (last - before)
-    text = f"On the part that it watches, the last three epochs changed it by {gain:+.1f} points"
-    return f"{text}: it had not done learning." if gain > 1 else f"{text}."
+def _corpora(records: Records, clips: Clips) -> list[str]:
+    """Return the corpora that are here or have rows, in the order of ``CORPORA``."""
+    known = [each.name for each in CORPORA]
+    named = dict.fromkeys([*clips, *(record["asked"]["corpus"] for record in records)])
+    return sorted(named, key=lambda name: known.index(name) if name in known else len(known))
 
 
 # A corpus
@@ -244,67 +145,105 @@ def _rise(curve: Sequence[Mapping[str, float | None]]) -> str:
 
 def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
     own = [record for record in records if record["asked"]["corpus"] == corpus]
-    groups = len(set(joined_groups(clips[corpus])))
-    hours = sum(clip.seconds for clip in clips[corpus]) / 3600
     yield f"## {corpus}"
     yield ""
-    yield (
-        f"{len(clips[corpus])} clips, {hours:.1f} h, in {groups} groups that are kept together "
-        "(an artist's songs, a song's clips, a recording's copies)."
-    )
+    yield _what_is_here(corpus, clips)
     yield ""
     for task in TASKS:
         rows = [record for record in own if record["asked"]["task"] == task]
         if rows:
-            yield f"### {_KINDS[task][0].upper()}{_KINDS[task][1:]}"
+            yield f"### {KINDS[task][0].upper()}{KINDS[task][1:]}"
             yield ""
-            yield table(_RESULTS, list(_results(rows, corpus, task)))
+            notes: dict[str, int] = {}
+            yield table(_RESULTS, list(_results(rows, corpus, task, notes)))
             yield ""
-            if task == "affect" and corpus == "panda4q":
-                yield prose.TAGS
+            if notes:
+                yield "  \n".join(f"<sup>{number}</sup> {note}" for note, number in notes.items())
                 yield ""
+            if corpus == "panda4q":
+                yield prose.AUTHORS_OF_4Q if task == "quadrants" else prose.TAGS
+                yield ""
+    yield from cut_short(corpus, clips, records)
     if own:
         yield "### What they cost"
         yield ""
         yield table(_COSTS, list(_costs(own)))
         yield ""
-    yield from _remarks(own)
-    missing = list(_missing(corpus, clips, records))
-    if missing:
+    yield from remarks(own)
+    lacking = list(missing(corpus, clips, records)) if corpus in clips else []
+    if lacking:
         yield "Rows that are missing:"
         yield ""
-        yield from missing
+        yield from lacking
         yield ""
 
 
-def _results(records: Records, corpus: str, task: Task) -> Iterator[tuple[str, ...]]:
+def _what_is_here(corpus: str, clips: Clips) -> str:
+    own = clips.get(corpus, ())
+    if not own:
+        return "The corpus itself is not here; its rows were run where it was."
+    groups = len(set(joined_groups(own)))
+    hours = sum(clip.seconds for clip in own) / 3600
+    total = _PUBLISHED.get(corpus, len(own))
+    of_all = f" of the {total} that were published" if len(own) < total else ""
+    notes = ", rendered from notes with one sound font" if own[0].is_midi else ""
+    return (
+        f"{len(own)} clips{of_all}, {hours:.1f} h{notes}, in {groups} groups that are kept "
+        "together (an artist's songs, a song's clips, a recording's copies)."
+    )
+
+
+def _results(
+    records: Records, corpus: str, task: Task, notes: dict[str, int]
+) -> Iterator[tuple[str, ...]]:
     axes = ("",) if task != "affect" else (" valence", " arousal")
-    for system, leaky, honest in _pairs(records):
+    for system, leaky, honest in pairs(records):
         for axis in axes:
-            metrics = [name for name in HEADLINES[task] if name.endswith(axis)]
-            printed = [
-                f"{'' if metric == 'accuracy' else f'{metric} '}{text}"
-                for metric in ("RMSE", *metrics)
-                if (text := told(system.figures, corpus, metric))
-            ]
+            metrics = _metrics(system.figures, corpus, task, axis)
+            reason = unequal(leaky, honest)
             yield (
                 f"{system.name}{axis}",
-                _epochs(system, leaky, honest),
-                "<br>".join(printed) or "–",
-                _cells(leaky, metrics, "segments"),
-                _cells(honest, metrics, "segments"),
-                "as segments" if _one_each(honest) else _cells(honest, metrics, "clips"),
+                epochs_told(system, leaky, honest),
+                _as_printed(system, corpus, metrics, notes),
+                cells(leaky, metrics, "segments"),
+                cells(honest, metrics, "segments") + (f"<br>{reason}" if reason else ""),
+                "as segments" if _one_each(honest) else cells(honest, metrics, "clips"),
             )
     for record in records:
-        if _system(record) == STREAMING:
+        if system_of(record) == STREAMING:
             for axis in axes:
-                metrics = [name for name in HEADLINES[task] if name.endswith(axis)]
                 yield (
                     f"**{STREAMING}**{axis}",
                     str(record["asked"]["epochs"]),
                     *("–" for _ in range(3)),
-                    _cells(record, metrics, "clips"),
+                    cells(record, _metrics((), corpus, task, axis), "clips"),
                 )
+
+
+def _metrics(figures: Sequence[Any], corpus: str, task: Task, axis: str) -> list[str]:
+    """Return what a row shows: the headlines, and what is there to be compared with."""
+    shown = [name for name in HEADLINES[task] if name.endswith(axis)]
+    if corpus == "panda4q" and task == "quadrants":
+        shown.append("macro-F1")
+    if axis and any(figure.metric == "RMSE" for figure in figures):
+        shown.insert(1, f"RMSE{axis}")
+    return shown
+
+
+def _as_printed(system: System, corpus: str, metrics: Sequence[str], notes: dict[str, int]) -> str:
+    """Return what a paper prints, with the numbers of notes, which are added to those there are."""
+
+    def marked(text: str, note: str) -> str:
+        return f"{text}<sup>{notes.setdefault(note, len(notes) + 1)}</sup>" if note else text
+
+    if not system.figures:
+        return "–" if system in nearest.SYSTEMS else marked("none", prose.NO_FIGURE)
+    lines = [
+        f"{'' if name == 'accuracy' else f'{name} '}{'; '.join(marked(*one) for one in found)}"
+        for name in dict.fromkeys(("RMSE", *metrics))
+        if (found := told(system.figures, corpus, name))
+    ]
+    return "<br>".join(lines) or "–"
 
 
 def _one_each(record: Record | None) -> bool:
@@ -313,26 +252,30 @@ def _one_each(record: Record | None) -> bool:
 
 
 def _costs(records: Records) -> Iterator[tuple[str, ...]]:
-    for system, leaky, honest in _pairs(records):
-        there = [each for each in (leaky, honest) if each is not None]
+    for system, leaky, honest in pairs(records):
+        there = [record for record in (leaky, honest) if record is not None]
+        heard = there[-1]["cpu_ms_per_second"]
+        overlap = system.view.hop_s / live_hop_s(system.view)
         yield (
             system.name,
-            _each(_spaced(each["parameters"]) for each in there),
+            each(spaced(record["parameters"]) for record in there),
             _fit_seconds(leaky),
             _fit_seconds(honest),
-            f"{there[-1]['cpu_ms_per_second']:.1f}",
+            f"{heard:.1f}",
+            f"{heard * overlap:.0f}" if system.not_live is None else "–",
             "yes" if system.not_live is None else f"no: {system.not_live}",
         )
-    streaming = [record for record in records if _system(record) == STREAMING]
+    streaming = [record for record in records if system_of(record) == STREAMING]
     if streaming:
         record = streaming[0]
         wall, cost = record.get("fit_seconds"), record.get("cpu_ms_per_second")
         yield (
             f"**{STREAMING}**, the default of this repository",
-            _spaced(record["parameters"]),
+            spaced(record["parameters"]),
             "–",
             "–" if wall is None else f"{wall:.0f} wall s of all folds, on all corpora at once",
-            "–" if cost is None else f"{cost:.1f}",
+            "as live",
+            "–" if cost is None else f"{cost:.0f}",
             "yes",
         )
 
@@ -344,10 +287,10 @@ def _fit_seconds(record: Record | None) -> str:
     return f"{seconds:.{0 if seconds >= 10 else 1}f} ({record['fits']})"
 
 
-def _remarks(records: Records) -> Iterator[str]:
-    """Yield what a reader must know of rows before believing them."""
+def remarks(records: Records) -> Iterator[str]:
+    """Yield what a reader must know of a corpus' rows before believing them."""
     unlearnt = [
-        f"{_system(record)} ({_protocol(record)}, {_effort(record)} epochs)"
+        f"{system_of(record)} ({protocol_of(record)}, {effort(record)} epochs)"
         for record in records
         if _unlearnt(record)
     ]
@@ -358,7 +301,7 @@ def _remarks(records: Records) -> Iterator[str]:
         kind: {
             record["asked"]["split"]
             for record in records
-            if _protocol(record) == "grouped" and (_system(record) == STREAMING) == kind
+            if protocol_of(record) == "grouped" and (system_of(record) == STREAMING) == kind
         }
         for kind in (True, False)
     }
@@ -370,53 +313,6 @@ def _remarks(records: Records) -> Iterator[str]:
 def _unlearnt(record: Record) -> bool:
     losses = [epoch["loss"] for epoch in record.get("curve") or ()]
     return len(losses) > 1 and None not in losses and losses[-1] > _UNLEARNT * losses[0]
-
-
-def _pairs(records: Records) -> Iterator[tuple[System, Record | None, Record | None]]:
-    """Yield the systems that have a record, with those of the two protocols."""
-    for system in SYSTEMS:
-        own = {_protocol(record): record for record in records if _system(record) == system.name}
-        if own:
-            yield system, own.get(LEAKY), own.get("grouped")
-
-
-def _missing(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
-    tasks = {
-        task for task in TASKS if any(target(clip, task) is not None for clip in clips[corpus])
-    }
-    for system in SYSTEMS:
-        if tasks.isdisjoint(system.tasks):
-            yield (
-                f"- {system.name}: it learns {' or '.join(system.tasks)}; the labels here are of "
-                f"{', '.join(sorted(tasks)) or 'none of these'}."
-            )
-            continue
-        lacking = [
-            names for names in _PROTOCOLS if find(records, system.name, corpus, names[1]) is None
-        ]
-        if lacking:
-            yield _not_run(system, corpus, lacking, clips, records)
-
-
-def _not_run(
-    system: System,
-    corpus: str,
-    protocols: Sequence[tuple[str, str]],
-    clips: Clips,
-    records: Records,
-) -> str:
-    """Return that rows were not run, and what each costs by the system's row on another corpus."""
-    costs = []
-    for _, asked in protocols:
-        minutes = core_minutes(system, corpus, asked, clips, records)
-        if minutes is not None:
-            costs.append(f"{asked} about {minutes:.0f}" if minutes >= 1 else f"{asked} less than 1")
-    length = f" at {system.epochs} epochs" if system.epochs else ""
-    cost = f", core minutes{length}: {', '.join(costs)}" if costs else ", its cost not measured"
-    command = f"python -m training papers --system {system.name} --corpus {corpus}"
-    option = f" --protocol {protocols[0][0]}" if len(protocols) == 1 else ""
-    which = f" ({protocols[0][1]})" if len(protocols) == 1 else ""
-    return f"- {system.name}{which}: not run{cost}; run it with `{command}{option}`."
 
 
 def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -434,7 +330,7 @@ def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield ""
 
 
-# What the papers print
+# What the papers print and how they divide
 
 
 def _printed() -> Iterator[str]:
@@ -462,160 +358,32 @@ def _printed() -> Iterator[str]:
 
 def _counts(songs: Sequence[Clip]) -> str:
     networks = [yakovyna.CnnLstm(outputs) for outputs in (10, 9)]
-    ten, nine = (_spaced(yakovyna.keras_parameters(network)) for network in networks)
+    ten, nine = (spaced(yakovyna.keras_parameters(network)) for network in networks)
     shares = [clip.gems for clip in songs if clip.gems is not None]
     wonder = GEMS.index("amazement")
     return prose.COUNTS.format(
         ten=ten,
         nine=nine,
-        own=_spaced(sum(weights.numel() for weights in networks[1].parameters())),
+        own=spaced(sum(weights.numel() for weights in networks[1].parameters())),
         songs=len(shares),
         ties=sum(each.count(max(each)) > 1 for each in shares),
         rare=sum(each[wonder] == max(each) for each in shares),
     )
 
 
-# Precision, recall and F1
-
-
-def _classes(records: Records, out: Path) -> Iterator[str]:
-    yield "# Precision, recall and F1 of each class"
+def _leaks() -> Iterator[str]:
+    yield "## What leaks"
     yield ""
-    yield (
-        f"Of segments, of clips for the streaming model; written by `python -m training papers`. "
-        f"{LEAKY} knows the songs it is asked about. Printed: by the paper, of its own copy of the "
-        "corpus."
-    )
-    judged = [record for record in records if "confusion" in record]
-
-    def corpus_and_task(record: Record) -> tuple[str, str]:
-        return record["asked"]["corpus"], record["asked"]["task"]
-
-    for (corpus, task), own in groupby(sorted(judged, key=corpus_and_task), corpus_and_task):
-        rows = list(own)
-        plot = out / f"{corpus}-{task}.png"
-        plot_confusions(rows, plot)
-        yield ""
-        yield f"## {corpus}, {task}"
-        yield ""
-        yield f"![confusions]({plot.name})"
-        for record in rows:
-            yield from _class_table(record)
-
-
-def _class_table(record: Record) -> Iterator[str]:
-    asked = record["asked"]
-    figures = next((each.figures for each in SYSTEMS if each.name == asked["system"]), ())
-    scores = record["per_class"]
-    kinds = ("precision", "recall", "F1")
-    rows = []
-    for n, name in enumerate(record["classes"]):
-        printed = [
-            f"{kind} {text}"
-            for kind in kinds
-            if (text := told(figures, asked["corpus"], f"{kind} {name}"))
-        ]
-        rows.append(
-            (
-                name,
-                f"{sum(record['confusion'][n])}",
-                *(f"{scores[kind][n]:.2f}" for kind in kinds),
-                ", ".join(printed),
-            )
-        )
-    shown = any(row[-1] for row in rows)
-    head = ("class", "n", *kinds, "printed")
+    for split, systems in groupby(SYSTEMS, lambda system: system.split):
+        names = ", ".join(system.name for system in systems)
+        source = "division from the paper" if split.stated else prose.CHOSEN
+        hence = "" if split.stated else "so divided, "
+        yield f"- {names}: {source}, {_division(split)}; {hence}{split.leaks}."
     yield ""
-    yield f"### {asked['system']}, {asked['protocol']}"
-    yield ""
-    unit = record["metrics"][0]["unit"]
-    yield "; ".join(
-        f"{metric} {_judged(_metric(record, metric, unit))}" for metric in ("accuracy", "macro-F1")
-    )
-    yield ""
-    yield table(head if shown else head[:-1], [row if shown else row[:-1] for row in rows])
 
 
-# Cells
-
-
-def _system(record: Record) -> str:
-    return str(record["asked"]["system"])
-
-
-def _protocol(record: Record) -> str:
-    return str(record["asked"]["protocol"])
-
-
-def _best(records: Records, metric: str, unit: str) -> str:
-    """Return the best system's name and figure."""
-    rows = [(_metric(record, metric, unit), _system(record)) for record in records]
-    known = [(row, name) for row, name in rows if row["value"] is not None]
-    if not known:
-        return "–"
-    row, name = max(known, key=lambda each: each[0]["value"])
-    return f"{name} {_judged(row)}"
-
-
-def _metric(record: Record, name: str, unit: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(
-        row for row in record["metrics"] if row["metric"] == name and row["unit"] == unit
-    )
-    return found
-
-
-def _cells(record: Record | None, metrics: Sequence[str], unit: str) -> str:
-    """Return metrics of a record, a line each, then baselines and n."""
-    if record is None:
-        return "–"
-    rows = [_metric(record, name, unit) for name in metrics]
-    if len(rows) == 1:
-        lines = [with_interval(rows[0]), f"baseline {number(rows[0]['baseline'])}"]
-    else:
-        short = [name.rsplit(" ", 1)[0] for name in metrics]
-        lines = [f"{name} {with_interval(row)}" for name, row in zip(short, rows, strict=True)]
-        plain = ", ".join(
-            f"{name} {number(row['baseline'])}" for name, row in zip(short, rows, strict=True)
-        )
-        lines.append(f"baseline {plain}")
-    lines[-1] += f"; n {rows[0]['n']}"
-    if unit == "segments" and record["n"]["made by over-sampling"] and len(rows) == 1:
-        real = _metric(record, metrics[0], "real segments")
-        lines.append(f"real ones alone {number(real['value'])}; n {real['n']}")
-    return "<br>".join(lines)
-
-
-def _judged(row: Mapping[str, Any]) -> str:
-    return f"{with_interval(row)}, baseline {number(row['baseline'])}, n {row['n']}"
-
-
-def _epochs(system: System, *records: Record | None) -> str:
-    """Return how long a system learnt, and of how many epochs, where they are fewer."""
-    return _each(
-        _effort(record)
-        if not system.epochs or record["asked"]["epochs"] >= system.epochs
-        else f"{_effort(record)} of {system.epochs}"
-        for record in records
-        if record is not None
-    )
-
-
-def _effort(record: Record) -> str:
-    asked = record["asked"]
-    most = asked["most_steps"]
-    if not asked["epochs"]:
-        return "–"
-    return str(asked["epochs"]) if most is None else f"{asked['epochs']} ({most} steps at most)"
-
-
-def _each(texts: Iterable[str]) -> str:
-    """Return texts beside one another, one alone where neighbours are the same."""
-    return " / ".join(text for text, _ in groupby(texts))
-
-
-def _spaced(value: int) -> str:
-    return f"{value:,}".replace(",", " ")
-
-
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _division(split: PaperSplit) -> str:
+    if split.folds:
+        return f"{split.folds} folds of {split.unit}s"
+    shares = " / ".join(f"{100 * share:.0f}" for share in split.shares)
+    return f"{shares} % of {split.unit}s to learn from, to watch and to test"

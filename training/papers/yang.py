@@ -18,6 +18,9 @@ the two read is all that differs. C = 1, one class against the rest, inputs stan
 folds of clips. With four classes the CNN has 122 468 parameters, the LSTM 22 276, the SVM alone
 164.
 
+An exported checkpoint hears clips repeated where the paper fills them up with zeros, see
+``View.live``.
+
 The abstract also names chords, text and their fusion, which the method does not describe; they are
 not here. The paper's 4Q has 1 471 pieces, the published one 900.
 """
