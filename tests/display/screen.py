@@ -107,8 +107,11 @@ def virtual_screen(home: Path) -> Iterator[Screen]:
     if missing:
         pytest.skip(f"not installed: {' '.join(missing)}")
     reading, writing = os.pipe()
+    # A server that resets itself when its last client goes, as the check of Qt below does, may drop
+    # the window manager that is just coming.
     server = subprocess.Popen(
-        f"Xvfb -displayfd {writing} -nolisten tcp -screen 0 {SIZE[0]}x{SIZE[1]}x24".split(),
+        f"Xvfb -displayfd {writing} -noreset -nolisten tcp "
+        f"-screen 0 {SIZE[0]}x{SIZE[1]}x24".split(),
         pass_fds=(writing,),
         stderr=subprocess.DEVNULL,
     )
@@ -128,16 +131,27 @@ def virtual_screen(home: Path) -> Iterator[Screen]:
         )
         if qt.returncode:
             pytest.skip(f"Qt cannot use X11: {qt.stderr.strip()[:200]}")
-        manager = subprocess.Popen(
-            ["openbox", "--sm-disable"],
-            env=screen.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(screen.is_managed, "the window manager")
+
+        def managed() -> bool:
+            nonlocal manager
+            # It gives up where the screen is not ready for it.
+            if manager is None or manager.poll() is not None:
+                manager = _manager(screen)
+            return screen.is_managed()
+
+        until(managed, "the window manager")
         yield screen
     finally:
         for process in (manager, server):
             if process is not None:
                 process.kill()
                 process.wait()
+
+
+def _manager(screen: Screen) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        ["openbox", "--sm-disable"],
+        env=screen.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
