@@ -116,7 +116,7 @@ def virtual_screen(home: Path) -> Iterator[Screen]:
         stderr=subprocess.DEVNULL,
     )
     os.close(writing)
-    manager = None
+    manager: subprocess.Popen[bytes] | None = None
     try:
         with os.fdopen(reading) as told:
             number = told.readline().strip()  # once it can be used
