@@ -26,7 +26,7 @@ from training.evaluate import (
 from training.files import write_json
 from training.metrics import AFFECT, QUADRANT_COLUMNS, coverage
 from training.run import REFIT, Run
-from training.stretch import UNSTRETCHED, fit_factors, stretched
+from training.stretch import fit_factors, stretched
 
 LEVELS = (0.5, 0.9)
 BINS = 8
@@ -63,7 +63,7 @@ def stretch(run: Run, predictions: Predictions) -> Predictions:
         What the stretched networks, which ``load_network`` returns from here on, say of the clips.
     """
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
-    parts: dict[str, dict[str, float]] = {part: dict(UNSTRETCHED) for part in (*folds, REFIT)}
+    parts: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
     clips = reference_clips(run, predictions)
     for axis in AFFECT:
         column = HOP_COLUMNS.index(axis)

@@ -9,6 +9,8 @@ import soundfile
 
 from realtime_mer.emotion import GEMS
 from tests.training.made_corpora import midi, table
+from training.corpora import read_clips
+from training.run import Run, open_run
 
 RATE = 24_000
 
@@ -183,3 +185,9 @@ def tiny_config(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+@pytest.fixture
+def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
+    """A new run folder of the made corpora, nothing trained yet."""
+    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)

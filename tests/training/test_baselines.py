@@ -9,14 +9,9 @@ from training.cache import Store, hand_store
 from training.corpora import Clip, read_clips
 from training.evaluate import HOP_COLUMNS, evaluate
 from training.hand import WIDTH, hand_features
-from training.run import Run, open_run
+from training.run import Run
 
 RATE = 24_000
-
-
-@pytest.fixture
-def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
-    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
 
 
 def _telling(clips: list[Clip]) -> dict[str, np.ndarray]:

@@ -34,11 +34,6 @@ from training.splits import draw_split
 from training.train import train_part
 
 
-@pytest.fixture
-def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
-    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
-
-
 def _predictions(run: Run, *, truthful: bool, seed: int = 0) -> Predictions:
     """Predictions that know every label, or are noise."""
     generator = np.random.default_rng(seed)

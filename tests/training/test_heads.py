@@ -12,16 +12,11 @@ from realtime_mer.errors import InputError
 from tests.training.made_teacher import head_arrays
 from training.baselines import AFFECT_HEAD, MOOD_HEADS, predict_heads
 from training.cache import Store
-from training.corpora import data_root, read_clips
+from training.corpora import data_root
 from training.evaluate import HOP_COLUMNS
 from training.heads import Heads, load_heads
 from training.metrics import QUADRANT_COLUMNS
-from training.run import Run, open_run
-
-
-@pytest.fixture
-def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
-    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+from training.run import Run
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -24,7 +24,7 @@ from realtime_mer.recognizer import Recognizer, load_recognizer
 from realtime_mer.stream import EmotionStream
 from tests.networks import random_checkpoint
 from training import __main__ as command_line
-from training.corpora import read_clips
+from training.corpora import Clip, read_clips
 from training.papers.command import default_split
 from training.papers.export import export
 from training.papers.live import (
@@ -156,6 +156,20 @@ def test_an_export_into_a_file_s_place_is_refused(corpora_root: Path, tmp_path: 
     assert "cannot be written" in str(result.exception)
 
 
+def _exported(
+    system: System, clips: Sequence[Clip], effort: Effort, places: Mapping[str, Path]
+) -> PapersCard:
+    """Export a system that learnt Grekow's clips, beside the records in a folder."""
+    return export(
+        system,
+        {"grekow": clips},
+        places["folder"] / "some",
+        effort=effort,
+        records=places["folder"],
+        cache=places["cache"],
+    )
+
+
 def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_other(
     corpora_root: Path, cache_root: Path, tmp_path: Path
 ) -> None:
@@ -168,17 +182,7 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
     record = run_row(system, clips, "grouped", split, effort, resamples=5, **places)
     assert record is not None
 
-    def exported(effort: Effort) -> PapersCard:
-        return export(
-            system,
-            {"grekow": clips},
-            tmp_path / "some",
-            effort=effort,
-            records=tmp_path,
-            cache=cache_root,
-        )
-
-    card = exported(effort)
+    card = _exported(system, clips, effort, places)
     assert [row["value"] for row in card.metrics] == [row["value"] for row in record["metrics"]]
     assert {row["protocol"].split(":")[0] for row in card.metrics} == {"grouped"}
     assert all({"n", "baseline", "low", "high"} <= row.keys() for row in card.metrics)
@@ -188,7 +192,7 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
         for said in record["predictions"][clip.id]
     ]
     assert card.heads["affect"].affect_sd == pytest.approx(np.sqrt(np.mean(np.square(errors), 0)))
-    other = exported(replace(effort, most_steps=1))
+    other = _exported(system, clips, replace(effort, most_steps=1), places)
     assert other.metrics == []
     prior = other.calibration
     assert other.heads["affect"].affect_sd == (prior.prior_valence_sd, prior.prior_arousal_sd)
@@ -205,14 +209,7 @@ def test_of_a_head_that_learnt_from_repeated_clips_the_table_tells_nothing(
     effort = Effort(epochs=0)
     assert run_row(system, clips, "grouped", split, effort, resamples=5, **places) is not None
 
-    card = export(
-        system,
-        {"grekow": clips},
-        tmp_path / "some",
-        effort=effort,
-        records=tmp_path,
-        cache=cache_root,
-    )
+    card = _exported(system, clips, effort, places)
     assert card.heads["affect"].repeated == len(clips)
     assert card.metrics == []
     prior = card.calibration

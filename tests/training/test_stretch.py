@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +6,6 @@ from hypothesis import strategies as st
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
 from training.calibration import stretch
-from training.corpora import read_clips
 from training.evaluate import (
     FIRST_WHOLE_HOP,
     Predictions,
@@ -16,13 +13,8 @@ from training.evaluate import (
     load_stretch,
     run_clip,
 )
-from training.run import REFIT, Run, open_run
+from training.run import REFIT, Run
 from training.stretch import fit_factors, stretch_head, stretched
-
-
-@pytest.fixture
-def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
-    return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
 
 
 def _shrunk(run: Run, by: float) -> Predictions:

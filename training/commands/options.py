@@ -21,6 +21,11 @@ Json = Annotated[bool, typer.Option("--json", help="Nothing but JSON, for progra
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is computed once.")]
 
 
+def teacher_path(given: Path | None, root: Path) -> Path:
+    """Return where the teacher's arrays lie: as given, else below the folder of the corpora."""
+    return given or root / "teachers" / "msd_musicnn.npz"
+
+
 def print_json(content: Mapping[str, Any]) -> None:
     """Print what a command found as JSON, which holds no NaN."""
     print(json.dumps(content, indent=1, allow_nan=False))

@@ -18,6 +18,7 @@ from training.commands.options import (
     RunFolder,
     Teacher,
     Threads,
+    teacher_path,
 )
 from training.corpora import data_root, read_clips
 from training.corpora.midi import sound_fonts
@@ -72,7 +73,7 @@ def report(
     bench = Bench(
         root=root,
         cache=place,
-        teacher=teacher or root / "teachers" / "msd_musicnn.npz",
+        teacher=teacher_path(teacher, root),
         fonts=_fonts(sound_font),
         unheard_s=unheard_s,
         left_out=[open_run(folder, clips, None) for folder in left_out or ()],

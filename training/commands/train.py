@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from training import cache
-from training.commands.options import Cache, Data, Jobs, RunFolder, Teacher, Threads
+from training.commands.options import Cache, Data, Jobs, RunFolder, Teacher, Threads, teacher_path
 from training.corpora import data_root, read_clips
 from training.material import gather
 from training.measure import teacher_arrays
@@ -49,7 +49,7 @@ def train(
                 Console().print(remark, soft_wrap=True)
             arrays = None
             if opened.config.losses.teacher > 0:
-                arrays = teacher_arrays(teacher or root / "teachers" / "msd_musicnn.npz")
+                arrays = teacher_arrays(teacher_path(teacher, root))
                 opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
             material = gather(opened, root, place, arrays, jobs=jobs)
             opened.record(device=world.device.type, processes=world.size)

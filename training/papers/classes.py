@@ -13,6 +13,7 @@ from training.papers.printed import told
 from training.papers.protocols import LEAKY
 from training.papers.records import STREAMING
 from training.papers.registry import SYSTEMS
+from training.papers.system import Task
 
 
 def classes(records: Records, out: Path) -> Iterator[str]:
@@ -27,7 +28,7 @@ def classes(records: Records, out: Path) -> Iterator[str]:
     )
     classified = [record for record in records if "confusion" in record]
 
-    def corpus_and_task(record: Record) -> tuple[str, str]:
+    def corpus_and_task(record: Record) -> tuple[str, Task]:
         return record["asked"]["corpus"], record["asked"]["task"]
 
     for (corpus, task), own in groupby(sorted(classified, key=corpus_and_task), corpus_and_task):
@@ -35,8 +36,7 @@ def classes(records: Records, out: Path) -> Iterator[str]:
         both = [(system.name, leaky, honest) for system, leaky, honest in pairs(rows)]
         both += [(STREAMING, None, row) for row in rows if system_of(row) == STREAMING]
         plot = out / f"{corpus}-{task}.png"
-        kind = next(text for name, text in KINDS.items() if name == task)
-        plot_confusions(both, plot, title=f"{corpus}, {kind}")
+        plot_confusions(both, plot, title=f"{corpus}, {KINDS[task]}")
         yield ""
         yield f"## {corpus}, {task}"
         yield ""
