@@ -25,7 +25,6 @@ from realtime_mer.stream import EmotionStream
 from tests.networks import random_checkpoint
 from training import __main__ as command_line
 from training.corpora import Clip, read_clips
-from training.papers.command import default_split
 from training.papers.export import export
 from training.papers.live import (
     Head,
@@ -35,8 +34,9 @@ from training.papers.live import (
     tensors_of,
     view_of,
 )
-from training.papers.records import run_row
+from training.papers.material import default_split
 from training.papers.registry import SYSTEMS, find_system
+from training.papers.row import run_row
 from training.papers.system import Arrays, Effort, Part, System, Task, Tensors, Training, labels_of
 
 CAUSAL = [system for system in SYSTEMS if system.not_live is None]

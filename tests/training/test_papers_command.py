@@ -17,12 +17,12 @@ from tests.training.made_corpora import can_render
 from training import __main__ as command_line
 from training.corpora import read_clips
 from training.corpora.midi import sound_fonts
-from training.papers import protocols, records, yakovyna
+from training.papers import protocols, yakovyna
 from training.papers.cells import CUT_SHORT, epochs_told
-from training.papers.command import clips_here, default_split, read_corpus, run_rows
 from training.papers.costs import core_minutes, plan, sentence
 from training.papers.gap import between, verdict
 from training.papers.listing import corpora_with
+from training.papers.material import clips_here, default_split, read_corpus
 from training.papers.printed import (
     accuracy_by_f1,
     impossible_accuracies,
@@ -33,6 +33,7 @@ from training.papers.printed import (
 from training.papers.protocols import LEAKY, Protocol
 from training.papers.records import read_records, refuse_shorter
 from training.papers.registry import SYSTEMS, find_system
+from training.papers.rows import run_rows
 from training.papers.scores import confusion, metrics_of, per_class, score
 from training.papers.system import TASKS, System, target
 from training.papers.table import remarks, write_table
@@ -134,7 +135,7 @@ def test_a_finished_row_is_kept_until_something_it_depends_on_changes(
     def never(*_arguments: object, **_options: object) -> None:
         raise AssertionError("run again")
 
-    monkeypatch.setattr(records, "as_paper", never)
+    monkeypatch.setattr("training.papers.row.as_paper", never)
     assert run(SMALL, "grekow", "paper") == first
     assert run(SMALL, "grekow", "paper", resamples=20) == first
     with pytest.raises(AssertionError, match="run again"):
@@ -402,7 +403,7 @@ def test_notes_are_rendered_with_one_sound_font_alone(
 ) -> None:
     font = sound_fonts()[-1]
     fonts = [Path(shutil.copy(font, tmp_path / f"{name}{font.suffix}")) for name in ("A", "B")]
-    monkeypatch.setattr("training.papers.command.sound_fonts", lambda: fonts)
+    monkeypatch.setattr("training.papers.material.sound_fonts", lambda: fonts)
     clips = read_corpus(notes_root, "emopia", tmp_path / "cache")
     assert len(clips) == 4
     assert all(clip.path.is_file() for clip in clips)

@@ -1,7 +1,6 @@
-"""``python -m training papers``: which rows of the table are run, and on which folds."""
+"""``python -m training papers``: what the command line asks for, done and told in a terminal."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +9,30 @@ from rich.progress import Progress
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.config import read_config
-from training.corpora import CORPORA, Clip, data_root, find_corpora, read_clips
-from training.corpora.midi import rendered, sound_fonts
+from training.corpora import data_root, read_clips
 from training.papers.agreement import ceilings
-from training.papers.costs import epochs_of, plan, sentence, steps_of
+from training.papers.costs import epochs_of
 from training.papers.export import PREFERRED, export
 from training.papers.listing import listing
 from training.papers.live import not_live
 from training.papers.lyrics import judge_lines
+from training.papers.material import (
+    ALIASES,
+    clips_here,
+    clips_of_notes,
+    corpora_here,
+    read_corpus,
+)
 from training.papers.parisi import WordVectors, read_lines, words
 from training.papers.protocols import Protocol
-from training.papers.records import (
-    read_records,
-    record_path,
-    refuse_shorter,
-    run_row,
-    streaming_rows,
-)
+from training.papers.records import read_records
 from training.papers.registry import SYSTEMS, find_system
+from training.papers.rows import run_rows
 from training.papers.scores import HEADLINES
-from training.papers.system import Effort, System
+from training.papers.streaming import streaming_rows
+from training.papers.system import Effort
 from training.papers.table import write_table
 from training.run import open_run
-from training.splits import Split, draw_split
-
-ALIASES = {"4q": "panda4q"}
-"""Other names of corpora on the command line."""
-
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "paper": ("paper",),
@@ -220,133 +215,3 @@ def _line(record: dict[str, Any]) -> str:
         if row["metric"] in HEADLINES[asked["task"]]
     )
     return f"{asked['system']}, {asked['corpus']}, {asked['protocol']}: {numbers}"
-
-
-def corpora_here(root: Path) -> list[str]:
-    """Return the corpora that lie in a folder as sound, in the order of ``CORPORA``."""
-    return [each.corpus.name for each in find_corpora(root) if each.corpus.sound == "files"]
-
-
-def clips_here(root: Path) -> dict[str, list[Clip]]:
-    """Return the clips of each corpus that is here as sound."""
-    return {name: read_clips(root, [name]) for name in corpora_here(root)}
-
-
-def clips_of_notes(root: Path, names: Collection[str]) -> dict[str, list[Clip]]:
-    """Return the clips of those of these corpora that lie in a folder as notes, not rendered."""
-    return {
-        each.corpus.name: read_clips(root, [each.corpus.name])
-        for each in find_corpora(root)
-        if each.corpus.sound == "midi" and each.corpus.name in names
-    }
-
-
-def read_corpus(root: Path, name: str, cache: Path, *, jobs: int = 1) -> list[Clip]:
-    """Return the clips of one corpus; of notes, rendered with the first sound font there is.
-
-    Args:
-        root: folder of the corpora.
-        name: of the corpus, or one of ``ALIASES``.
-        cache: where rendered sound is.
-        jobs: how many clips are rendered at the same time.
-
-    Raises:
-        InputError: the corpus is unknown or not there, or cannot be rendered.
-    """
-    name = ALIASES.get(name, name)
-    clips = read_clips(root, [name])
-    if next(corpus.sound for corpus in CORPORA if corpus.name == name) == "files":
-        return clips
-    return rendered(clips, folder=cache, fonts=sound_fonts()[:1], jobs=jobs)
-
-
-def default_split(root: Path, clips: Sequence[Clip]) -> Split:
-    """Return the folds that the default checkpoint is judged on, if its corpora hold these clips.
-
-    Others are drawn by the same settings, of these clips alone.
-    """
-    config = read_config(Path(str(files("training") / "configs" / "default.toml")))
-    every = read_clips(root)
-    known = {clip.key for clip in every}
-    drawn = every if all(clip.key in known for clip in clips) else clips
-    return draw_split(drawn, folds=config.folds, seed=config.seed)
-
-
-def run_rows(
-    systems: Sequence[System],
-    corpora: Sequence[str],
-    protocols: Sequence[Protocol],
-    *,
-    root: Path,
-    records: Path,
-    cache: Path,
-    epochs: int | None,
-    most_steps: int | None,
-    threads: int,
-    jobs: int,
-    resamples: int,
-    seed: int = 0,
-    announce: Callable[[str], None] = lambda _sentence: None,
-) -> Iterator[dict[str, Any]]:
-    """Run what is not kept yet and yield every record: kept rows first, then from cheap to dear.
-
-    Args:
-        systems: which; those that a corpus has no labels for are passed over.
-        corpora: by name.
-        protocols: who learns from what.
-        root: folder of the corpora.
-        records: where finished rows are kept.
-        cache: where features are.
-        epochs: instead of each system's own number; None for that.
-        most_steps: optimiser steps of a fit at most; None for no limit.
-        threads: processor threads of a network.
-        jobs: processes that compute features.
-        resamples: draws behind an interval.
-        seed: of weights, order and random divisions.
-        announce: is told how many rows there are and what they cost.
-
-    Raises:
-        InputError: a row of more epochs or steps is kept; nothing was run yet.
-    """
-    clips = {
-        own[0].corpus: own
-        for own in (read_corpus(root, name, cache, jobs=jobs) for name in corpora)
-        if own
-    }
-    rows = plan(
-        systems,
-        clips,
-        protocols,
-        read_records(records),
-        known=clips_here(root) | clips,
-        epochs=epochs,
-        most_steps=most_steps,
-    )
-    for row in rows:
-        refuse_shorter(
-            record_path(records, row.system.name, row.corpus, row.protocol),
-            epochs_of(row.system, epochs),
-            steps_of(row.system, most_steps),
-        )
-    announce(sentence(rows))
-    splits = {name: default_split(root, own) for name, own in clips.items()}
-    for row in rows:
-        effort = Effort(
-            epochs=epochs_of(row.system, epochs),
-            most_steps=most_steps,
-            threads=threads,
-            seed=seed,
-        )
-        record = run_row(
-            row.system,
-            clips[row.corpus],
-            row.protocol,
-            splits[row.corpus],
-            effort,
-            folder=records,
-            cache=cache,
-            jobs=jobs,
-            resamples=resamples,
-        )
-        if record is not None:
-            yield record
