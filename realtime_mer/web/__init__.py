@@ -19,6 +19,7 @@ _FILES = {
     "/emotion.js": ("emotion.js", _SCRIPT),
     "/history.js": ("history.js", _SCRIPT),
     "/markers.js": ("markers.js", _SCRIPT),
+    "/meter.js": ("meter.js", _SCRIPT),
     "/settings.js": ("settings.js", _SCRIPT),
     "/values.js": ("values.js", _SCRIPT),
 }

@@ -4,6 +4,7 @@ import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
 import { MOOD_WORDS, STATUS } from "./emotion.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
+import { Meter } from "./meter.js";
 import { connect, tokenFromFragment } from "./realtime-mer.js";
 import * as settings from "./settings.js";
 import {
@@ -11,8 +12,6 @@ import {
   approach,
   clock,
   css,
-  decibels,
-  levelShare,
   moodColour,
   recordingWords,
   signed,
@@ -43,23 +42,25 @@ const quadrants = quadrantBars(document.querySelector("#quadrants ul"));
 const gems = gemsBars(document.querySelector("#gems ul"));
 const history = new History(Math.max(...Object.values(PACE).map(({ span }) => span)));
 const steady = new Steady();
+const meter = new Meter(byId("meter-fill"), byId("meter-peak"));
 
 const seen = {
   link: { state: "connecting", reason: "" },
+  retryAt: 0,
   estimate: null,
   arrived: seconds(),
   status: null,
   detail: "",
   source: "",
   recording: undefined, // not told yet
-  level: null,
+  session: null,
+  levels: false, // whether they come apart from the estimates, with their peaks
 };
 let theme = settings.theme();
 let words = settings.words();
 let here = null;
 let shownColour = null;
-let shownLevel = 0;
-let zero = settings.sessionStart();
+let zero = 0;
 let announced = { mood: "", at: -Infinity };
 const done = { frame: seconds(), step: 0, trace: 0, texts: 0, lines: 0, colour: 0 };
 
@@ -85,19 +86,22 @@ stream.addEventListener("link", ({ detail }) => {
   seen.link = detail;
   if (detail.state === "connected") seen.arrived = seconds();
   if (detail.state === "lost") {
+    seen.retryAt = seconds() + detail.retryMs / 1000;
     write("network", "");
+    meter.forget();
     markers.lose();
+    done.texts = 0;
   }
-  if (detail.state === "refused") askForToken(detail.reason);
+  if (detail.state === "refused") askForToken();
   showState();
 });
 stream.addEventListener("estimate", ({ detail }) => {
-  if (detail.t < (seen.estimate?.t ?? zero)) restartClock(0); // a stream started afresh
   if (detail.status !== seen.status) seen.detail = "";
   seen.estimate = detail;
   seen.status = detail.status;
   seen.arrived = seconds();
   history.add(detail);
+  if (!seen.levels) meter.hear(detail, seen.arrived);
 });
 stream.addEventListener("status", ({ detail }) => {
   seen.status = detail.status;
@@ -105,11 +109,22 @@ stream.addEventListener("status", ({ detail }) => {
   seen.source = detail.source;
   seen.recording = detail.recording;
 });
-stream.addEventListener("hello", () => {
+stream.addEventListener("hello", ({ detail }) => {
   seen.recording = undefined;
+  if (detail.session === seen.session) return;
+  if (seen.session !== null) {
+    // The service was started anew, and its time with it: nothing of before fits in.
+    seen.estimate = null;
+    history.clear();
+    markers.endSession();
+    done.lines = 0;
+  }
+  seen.session = detail.session;
+  countFrom(settings.sessionStart(seen.session));
 });
 stream.addEventListener("level", ({ detail }) => {
-  seen.level = detail;
+  seen.levels = true;
+  meter.hear(detail, seconds());
 });
 stream.addEventListener("marker", ({ detail }) => {
   markers.confirm(detail);
@@ -127,7 +142,11 @@ stream.addEventListener("roundtrip", ({ detail }) => {
 /** Return the state in a word, a note to it, and whether music is estimated now. */
 function state() {
   const { link, estimate, status, detail } = seen;
-  if (link.state === "lost") return ["reconnecting", link.reason, false];
+  if (link.state === "lost") {
+    const left = Math.ceil(seen.retryAt - seconds());
+    const next = left > 1 ? `; next attempt in ${left} s` : "";
+    return ["reconnecting", link.reason + next, false];
+  }
   if (link.state === "refused") return ["refused", link.reason, false];
   if (link.state !== "connected") return [link.state, "", false];
   const late = seconds() - seen.arrived;
@@ -155,23 +174,22 @@ function showTexts(now) {
   write("recording", recordingWords(seen.recording));
   root.classList.toggle("recorded", Boolean(seen.recording));
   write("origin", [seen.source, model].filter(Boolean).join(", "));
+  write("level", meter.words(now));
+  root.classList.toggle("clipped", meter.clips(now));
   if (estimate === null) return;
   const mood = steady.offer(estimate.mood, now, PACE[theme].hold);
   plane.showMood(mood);
   const word = words[mood] ?? mood;
   write("mood", word);
-  setProperty("--letters", String(word.length)); // a long word is written smaller
+  setProperty(root.style, "--letters", String(word.length)); // a long word is written smaller
   for (const name of ["valence", "arousal"]) {
     write(name, signed(estimate[name]));
     write(`${name}-sd`, `\u00b1 ${estimate[`${name}_sd`].toFixed(2)}`);
   }
   quadrants.show(estimate.quadrants);
   gems.show(estimate.gems);
-  const { level_dbfs, peak_dbfs } = seen.level ?? { level_dbfs: estimate.level_dbfs };
-  const loud = peak_dbfs > -0.5 ? ", at full scale" : "";
-  write("level", decibels(level_dbfs) + loud);
-  const latency = estimate.latency_ms === null ? "\u2013" : `${Math.round(estimate.latency_ms)} ms`;
-  write("latency", `latency ${latency}`);
+  const known = estimate.latency_ms !== null && seen.link.state === "connected";
+  write("latency", `latency ${known ? `${Math.round(estimate.latency_ms)} ms` : "\u2013"}`);
   write("losses", `xruns ${estimate.xruns}, skipped ${estimate.skipped}`);
   write("clock", clock(estimate.t - zero));
   announce(mood, now);
@@ -218,23 +236,14 @@ function showColour(elapsed) {
   shownColour = goal.map((part, channel) =>
     approach(from[channel], part, elapsed, PACE[theme].colour),
   );
-  setProperty("--live-mood", css(shownColour));
-  setProperty("--live-tint", css(tinted(shownColour)));
+  for (const { style } of document.querySelectorAll(".moody")) {
+    setProperty(style, "--live-mood", css(shownColour));
+    setProperty(style, "--live-tint", css(tinted(shownColour)));
+  }
 }
 
-function setProperty(name, value) {
-  if (root.style.getPropertyValue(name) !== value) root.style.setProperty(name, value);
-}
-
-function showLevel(elapsed) {
-  const level = seen.level ?? seen.estimate;
-  if (level === null) return;
-  const goal = levelShare(level.level_dbfs);
-  const tau = reducedMotion.matches ? 0 : PACE[theme].glide;
-  const next = approach(shownLevel, goal, elapsed, tau);
-  if (Math.abs(next - shownLevel) < 0.002) return;
-  shownLevel = next;
-  byId("meter-fill").style.transform = `scaleX(${shownLevel.toFixed(3)})`;
+function setProperty(style, name, value) {
+  if (style.getPropertyValue(name) !== value) style.setProperty(name, value);
 }
 
 function frame() {
@@ -247,14 +256,14 @@ function frame() {
   };
   const slowly = reducedMotion.matches ? STILL_PERIOD : 0;
   movePoint(now, now - done.frame);
-  if (!slowly) showLevel(now - done.frame);
+  if (!slowly) meter.draw(now, now - done.frame, pace.glide);
   done.frame = now;
   if (due("trace", Math.max(0.1, slowly))) plane.trace(now);
   const sinceColour = Math.min(now - done.colour, MOST_COLOUR_SECONDS);
-  if (due("colour", COLOUR_PERIOD)) showColour(sinceColour);
+  if (theme === "dj" && due("colour", COLOUR_PERIOD)) showColour(sinceColour);
   if (due("texts", Math.max(pace.texts, slowly))) {
     showTexts(now);
-    if (slowly) showLevel(slowly);
+    if (slowly) meter.draw(now, slowly, 0);
   }
   if (due("lines", Math.max(pace.lines, slowly))) {
     for (const line of lines) line.draw(history, pace.span, markers.times);
@@ -266,6 +275,8 @@ function frame() {
 
 function showTheme() {
   root.dataset.theme = theme;
+  const ground = getComputedStyle(root).getPropertyValue("--ground");
+  document.querySelector("meta[name=theme-color]").content = ground;
   byId("theme").textContent = theme === "dj" ? "Therapy theme" : "DJ theme";
   byId("session-title").textContent = theme === "dj" ? "Markers" : "Session notes";
   done.texts = done.lines = 0;
@@ -277,15 +288,19 @@ function changeTheme() {
   showTheme();
 }
 
-function restartClock(t) {
+function countFrom(t) {
   zero = t;
-  settings.keepSessionStart(zero);
   markers.countFrom(zero);
   done.texts = 0;
 }
 
-function askForToken(reason) {
-  write("token-reason", `It says: ${reason || "wrong token or none"}.`);
+function restartClock() {
+  countFrom(seen.estimate?.t ?? 0);
+  settings.keepSessionStart(seen.session, zero);
+}
+
+function askForToken() {
+  write("token-reason", `It says: ${seen.link.reason || "wrong token or none"}.`);
   if (!byId("token-dialog").open) byId("token-dialog").showModal();
 }
 
@@ -327,6 +342,7 @@ async function stayAwake() {
   try {
     const lock = await navigator.wakeLock?.request("screen");
     write("awake", lock ? "screen stays on" : "screen may turn off");
+    lock?.addEventListener("release", () => write("awake", "screen may turn off"));
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     write("awake", "screen may turn off"); // a low battery, say
@@ -358,7 +374,8 @@ byId("theme").addEventListener("click", changeTheme);
 byId("words").addEventListener("click", editWords);
 byId("full").addEventListener("click", changeFullScreen);
 byId("help").addEventListener("click", actions["?"]);
-byId("restart").addEventListener("click", () => restartClock(seen.estimate?.t ?? 0));
+byId("restart").addEventListener("click", restartClock);
+byId("give-token").addEventListener("click", askForToken);
 byId("words-reset").addEventListener("click", () => {
   for (const input of byId("words-fields").querySelectorAll("input")) input.value = "";
 });
@@ -379,7 +396,6 @@ document.addEventListener("visibilitychange", stayAwake);
 
 byId("full").hidden = !document.fullscreenEnabled;
 plane.showWords(words);
-markers.countFrom(zero);
 showTheme();
 showState();
 stayAwake();

@@ -6,6 +6,7 @@ import { freePlace } from "./values.js";
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const TRAIL_SECONDS = 30;
 const PIECES = 12; // steps of the fade
+const HOP_MS = 300; // as long as the transition of .hops in style.css
 const MINUS = "\u2212";
 
 function add(parent, name, attributes = {}, text = "") {
@@ -44,6 +45,7 @@ export class Plane {
   #words;
   #mood = null;
   #beside = 0;
+  #hoppedAt = -Infinity;
   #pieces;
   #ellipse;
   #point;
@@ -73,7 +75,7 @@ export class Plane {
         "stroke-width": (1 + 2 * share).toFixed(2),
       });
     });
-    this.#ellipse = add(svg, "ellipse", { class: "uncertainty" });
+    this.#ellipse = add(svg, "ellipse", { class: "uncertainty moody" });
     this.#words = new Map(
       MOOD_WORDS.map((mood) => [
         mood.word,
@@ -171,12 +173,15 @@ export class Plane {
     const point = {
       x: this.#x(this.#here.valence),
       y: this.#y(this.#here.arousal),
-      radius: this.#radius + 5, // with its rim and some air
+      radius: this.#radius + 8, // with its rim and some air
     };
     const others = [...this.#words.values()].filter((other) => other !== word);
     const places = others.map(({ place }) => place);
     const { x, y, side } = freePlace(word.place, point, places, this.#beside);
+    const now = performance.now();
+    if (side !== this.#beside) this.#hoppedAt = now;
     this.#beside = side;
+    word.text.classList.toggle("hops", now - this.#hoppedAt < HOP_MS);
     const [across, down] = [x - word.place.x, y - word.place.y];
     word.text.style.transform = `translate(${across.toFixed(1)}px, ${down.toFixed(1)}px)`;
   }
@@ -194,7 +199,7 @@ export class Plane {
   }
 
   #layOut(width, height) {
-    const small = width < 420;
+    const small = width < 480;
     const [margin, edge] = small ? [28, 4] : [44, 8];
     this.#side = Math.max(1, Math.min(width - margin - edge, height - margin - edge));
     this.#left = margin + (width - margin - edge - this.#side) / 2;
@@ -243,7 +248,7 @@ export class Plane {
     for (const word of this.#words.values()) {
       const { mood, text } = word;
       // On a phone neighbours would touch: a few pixels away from the middle they do not.
-      const aside = small && Math.abs(mood.valence) > 0.1 ? 8 * Math.sign(mood.valence) : 0;
+      const aside = small && Math.abs(mood.valence) > 0.1 ? 12 * Math.sign(mood.valence) : 0;
       word.place = { x: this.#x(mood.valence) + aside, y: this.#y(mood.arousal) };
       set(text, { x: word.place.x, y: word.place.y });
     }

@@ -23,6 +23,11 @@ export class History {
     if (this.#rows[0].t < t - 1.2 * this.#seconds) this.#rows = this.#since(t - this.#seconds);
   }
 
+  /** Forget all. */
+  clear() {
+    this.#rows = [];
+  }
+
   /** The newest row, or undefined. */
   get newest() {
     return this.#rows.at(-1);

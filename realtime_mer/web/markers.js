@@ -2,7 +2,7 @@
 
 import { clock } from "./values.js";
 
-const MOST = 200;
+const MOST = 1000;
 const DEFAULT_LABEL = "mark";
 
 /** Return a note as one line that the service takes; `mark` where there is none. */
@@ -71,6 +71,15 @@ export class Markers {
     if (labels) this.#say(`Not confirmed: ${labels}. Set it again.`);
   }
 
+  /** Let the markers so far keep the times they show: the stream begins anew. */
+  endSession() {
+    this.#markers = this.#markers.map((marker) => ({
+      ...marker,
+      time: this.#time(marker),
+      t: null,
+    }));
+  }
+
   /** Count the time of the session from this stream time in seconds. */
   countFrom(zero) {
     this.#zero = zero;
@@ -82,8 +91,8 @@ export class Markers {
     this.#parts.message.classList.toggle("unseen", !seen);
   }
 
-  #time({ t }) {
-    return t === null ? "\u2013" : clock(t - this.#zero);
+  #time({ t, time = "\u2013" }) {
+    return t === null ? time : clock(t - this.#zero);
   }
 
   #list() {

@@ -12,8 +12,10 @@
  * - `link`: `{state, reason, retryMs}`, where `state` is `connecting`, `connected`, `lost` (another
  *   attempt follows after `retryMs`), `refused` (the service wants another token; no attempt
  *   follows) or `closed` (by `close()`);
- * - `gap`: `{from, to, missed}`, just before the first estimate after a hole: seconds of sound at
- *   its two ends, and how many estimates did not come;
+ * - `gap`: `{from, to, missed, offlineMs}`, just before the first estimate after a hole: seconds of
+ *   sound at its two ends, how many estimates did not come, and how long there was no connection (0
+ *   where it was there all the time); `from` and `missed` are null where the service was started
+ *   anew, so that its stream time began at 0;
  * - `roundtrip`: `{ms}`, how long a message takes to the service and back, every five seconds.
  */
 
@@ -28,14 +30,17 @@ const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10000;
 
 /**
- * Subscribe; the connection is made at once and, whenever it is lost, again.
+ * Subscribe; the connection is made at once and, whenever it is lost, again: after a while that grows
+ * with every attempt (`retryDelay`), and at once when the network is back or the page is looked at
+ * again. Estimates that are known already are left out.
  *
- * @param {string} url `ws://HOST:PORT` or `wss://HOST:PORT`
+ * @param {string} url `ws://HOST:PORT`, `wss://HOST:PORT`, or the link of the service's display
  * @param {object} [options]
  * @param {string[]} [options.streams] some of `STREAMS`
  * @param {?number} [options.maxRate] most estimates, and most levels, per second of sound
  * @param {?string} [options.token] what the service asks for, if it asks
  * @returns {Stream}
+ * @throws {RangeError} a stream that does not exist, or no address of a service
  */
 export function connect(url, options = {}) {
   return new Stream(url, options);
@@ -67,6 +72,20 @@ export function retryDelay(attempt, chance = Math.random()) {
   return delay * (0.5 + 0.5 * chance);
 }
 
+/**
+ * Return the address of the WebSocket behind a link; the part after # never leaves the page.
+ *
+ * @param {string} url
+ * @returns {string}
+ * @throws {RangeError} no address of a service
+ */
+export function serviceAddress(url) {
+  const parts = /^(?:ws|http)(s?):\/\/([^/?#]+)([^?#]*)/i.exec(url);
+  if (parts === null) throw new RangeError(`address ${url}: give ws://HOST:PORT`);
+  const [, secure, host, path] = parts;
+  return `ws${secure.toLowerCase()}://${host}${path || "/"}`;
+}
+
 /** A subscription. Made by `connect`. */
 export class Stream extends EventTarget {
   #url;
@@ -82,9 +101,16 @@ export class Stream extends EventTarget {
   #pings = 0;
   #farewell = "";
   #welcomed = false;
-  #refused = false;
+  #ended = false;
   #last = null;
+  #lostAt = null;
   #networkIsBack = () => this.#open();
+  #pageIsBack = () => {
+    if (document.visibilityState !== "visible") return;
+    this.#open();
+    // A phone that slept may have lost its connection without a word.
+    if (this.#welcomed) this.#beat();
+  };
 
   constructor(url, { streams = ["estimates"], maxRate = null, token = null } = {}) {
     super();
@@ -95,13 +121,14 @@ export class Stream extends EventTarget {
     }
     /** What the service said of itself at the latest connection; null before the first. */
     this.hello = null;
-    this.#url = url;
+    this.#url = serviceAddress(url);
     this.#token = token;
     this.#sparse = maxRate;
     this.#subscribe = { type: "subscribe", streams, max_rate: maxRate };
     // Whoever calls connect() can add its listeners first.
     queueMicrotask(() => this.#open());
     globalThis.addEventListener("online", this.#networkIsBack);
+    globalThis.document?.addEventListener("visibilitychange", this.#pageIsBack);
   }
 
   /**
@@ -117,14 +144,11 @@ export class Stream extends EventTarget {
 
   /** End the subscription for good. */
   close() {
-    globalThis.removeEventListener("online", this.#networkIsBack);
-    this.#drop();
-    this.#refused = true;
-    this.#tell("link", { state: "closed", reason: "", retryMs: null });
+    this.#end("closed", "");
   }
 
   #open() {
-    if (this.#refused || this.#socket !== null) return;
+    if (this.#ended || this.#socket !== null) return;
     clearTimeout(this.#retry);
     this.#tell("link", { state: "connecting", reason: "", retryMs: null });
     const socket = new WebSocket(this.#url, PROTOCOL);
@@ -132,7 +156,7 @@ export class Stream extends EventTarget {
     socket.onmessage = ({ data }) => this.#read(data);
     socket.onclose = ({ code, reason }) => {
       if (code === UNAUTHORIZED) {
-        this.#refuse(reason);
+        this.#end("refused", reason);
       } else {
         this.#lose(this.#farewell || reason || "no connection to the service");
       }
@@ -151,31 +175,36 @@ export class Stream extends EventTarget {
     if (message.type === "hello") {
       this.#welcome(message);
     } else if (message.type === "estimate") {
-      this.#notice(message);
+      if (!this.#isNew(message)) return;
     } else if (message.type === "bye") {
       this.#farewell = `the service ended: ${message.reason}`;
     } else if (message.type === "pong" && this.#ping?.id === message.id) {
-      this.#tell("roundtrip", { ms: performance.now() - this.#ping.at });
+      const ms = performance.now() - this.#ping.at;
       this.#ping = null;
+      if (!this.#welcomed) this.#enter();
+      this.#tell("roundtrip", { ms });
     }
     if (MESSAGES.has(message.type)) this.#tell(message.type, message);
   }
 
   #welcome(hello) {
-    clearTimeout(this.#deadline);
-    if (hello.session !== this.hello?.session) this.#last = null; // seq and t begin anew
     this.hello = hello;
     this.#farewell = "";
     if (this.#token !== null) {
       this.#send({ type: "authorize", token: this.#token });
     } else if (hello.authorization_required) {
-      this.#refuse("the service asks for a token");
+      this.#end("refused", "the service asks for a token");
       return;
     }
     this.#send(this.#subscribe);
+    this.#beat();
+  }
+
+  /** The first pong is here, so the service took the token and the subscription. */
+  #enter() {
+    clearTimeout(this.#deadline);
     this.#attempt = 0;
     this.#welcomed = true;
-    this.#beat();
     this.#pinging = setInterval(() => this.#beat(), PING_PERIOD_MS);
     this.#tell("link", { state: "connected", reason: "", retryMs: null });
   }
@@ -183,7 +212,8 @@ export class Stream extends EventTarget {
   /** Send a ping. The one before was not answered: the network is gone without a word. */
   #beat() {
     if (this.#ping !== null) {
-      this.#lose("the service went silent");
+      const waited = performance.now() - this.#ping.at;
+      if (waited > PING_PERIOD_MS / 2) this.#lose("the service went silent");
       return;
     }
     this.#pings += 1;
@@ -191,13 +221,26 @@ export class Stream extends EventTarget {
     this.#send({ type: "ping", id: this.#ping.id });
   }
 
-  #notice(estimate) {
+  /** Tell of a hole before this estimate; return false for one that came before. */
+  #isNew(estimate) {
+    const session = this.hello?.session;
     const last = this.#last;
-    this.#last = estimate;
-    if (last === null || estimate.t <= last.t) return; // the first, or a stream started afresh
-    const missed = estimate.seq - last.seq - 1;
-    const thinned = this.#sparse !== null && estimate.t - last.t <= 2 / this.#sparse;
-    if (missed > 0 && !thinned) this.#tell("gap", { from: last.t, to: estimate.t, missed });
+    // Only a service that names no session may go back to an earlier number.
+    const back = last !== null && estimate.seq <= last.seq;
+    const same = last?.session === session && !(back && !session);
+    if (same && back) return false;
+    const offlineMs = last === null || this.#lostAt === null ? 0 : performance.now() - this.#lostAt;
+    this.#lostAt = null;
+    this.#last = { session, seq: estimate.seq, t: estimate.t };
+    if (last === null) return true;
+    const [to, missed] = [estimate.t, estimate.seq - last.seq - 1];
+    const thinned = this.#sparse !== null && to - last.t <= 2 / this.#sparse;
+    if (!same) {
+      this.#tell("gap", { from: null, to, missed: null, offlineMs });
+    } else if (missed > 0 && !thinned) {
+      this.#tell("gap", { from: last.t, to, missed, offlineMs });
+    }
+    return true;
   }
 
   #send(message) {
@@ -222,16 +265,19 @@ export class Stream extends EventTarget {
 
   #lose(reason) {
     this.#drop();
+    this.#lostAt ??= performance.now();
     const retryMs = retryDelay(this.#attempt);
     this.#attempt += 1;
     this.#retry = setTimeout(() => this.#open(), retryMs);
     this.#tell("link", { state: "lost", reason, retryMs });
   }
 
-  #refuse(reason) {
+  #end(state, reason) {
+    globalThis.removeEventListener("online", this.#networkIsBack);
+    globalThis.document?.removeEventListener("visibilitychange", this.#pageIsBack);
     this.#drop();
-    this.#refused = true;
-    this.#tell("link", { state: "refused", reason, retryMs: null });
+    this.#ended = true;
+    this.#tell("link", { state, reason, retryMs: null });
   }
 
   #tell(type, detail) {

@@ -69,12 +69,17 @@ export function keepWords(mapping) {
   keep("localStorage", WORDS_KEY, JSON.stringify(mapping));
 }
 
-/** Return the stream time in seconds at which this tab's session began. */
-export function sessionStart() {
-  return Number(recall("sessionStorage", ZERO_KEY) ?? 0);
+/**
+ * Return the stream time in seconds from which this tab counts.
+ *
+ * @param {string} session of the service; another one began its time anew
+ */
+export function sessionStart(session) {
+  const [kept, t] = (recall("sessionStorage", ZERO_KEY) ?? "").split(" ");
+  return kept === session ? Number(t) : 0;
 }
 
-/** Keep the stream time in seconds at which this tab's session began. */
-export function keepSessionStart(t) {
-  keep("sessionStorage", ZERO_KEY, String(t));
+/** Keep the stream time in seconds from which this tab counts. */
+export function keepSessionStart(session, t) {
+  keep("sessionStorage", ZERO_KEY, `${session} ${t}`);
 }

@@ -23,6 +23,14 @@ window.stream = stream;
 """
 
 
+_KEEP_SOCKETS = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...all) { super(...all); sockets.push(this); }
+};
+"""
+
+
 @pytest.fixture
 def page(tab: Browser, service: Service) -> Browser:
     """A tab at the service's display."""
@@ -84,7 +92,9 @@ def test_a_client_tells_of_a_hole_in_the_estimates(page: Browser, service: Servi
     for number, seq in enumerate([4, 5, 9], start=1):
         service.publish_estimate(sample_estimate(seq=seq))
         wait_for_event(page, "estimate", number)
-    assert events(page, "gap") == [{"type": "gap", "from": 0.6, "to": 1.0, "missed": 3}]
+    assert events(page, "gap") == [
+        {"type": "gap", "from": 0.6, "to": 1.0, "missed": 3, "offlineMs": 0}
+    ]
     order = page.js("return window.events.map(event => event.type)")
     assert order[order.index("gap") + 1] == "estimate"
 
@@ -140,7 +150,7 @@ def test_a_closed_stream_stays_closed(page: Browser, service: Service) -> None:
     assert events(page, "link")[-1]["state"] == "closed"
 
 
-def test_a_lost_client_tells_why_and_when_and_sees_no_hole_after_a_new_start(
+def test_a_lost_client_tells_why_and_when_and_that_the_service_was_started_anew(
     page: Browser, service: Service
 ) -> None:
     page.expected = "ERR_CONNECTION_REFUSED"
@@ -157,7 +167,74 @@ def test_a_lost_client_tells_why_and_when_and_sees_no_hole_after_a_new_start(
         wait_for_event(page, "roundtrip", 2)
         again.publish_estimate(sample_estimate(seq=70))
         wait_for_event(page, "estimate", 2)
-    assert events(page, "gap") == []
+    (gap,) = events(page, "gap")
+    assert (gap["from"], gap["to"], gap["missed"]) == (None, 7.1, None)
+    assert gap["offlineMs"] > 0
+
+
+def test_a_client_that_comes_back_leaves_out_what_it_knows_and_tells_what_it_missed(
+    page: Browser, service: Service
+) -> None:
+    page.js(_KEEP_SOCKETS)
+    listen(page)
+    wait_for_subscription(page)
+    service.publish_estimate(sample_estimate(seq=3))
+    wait_for_event(page, "estimate")
+    page.js("window.sockets.at(-1).close()")
+    wait_for_event(page, "roundtrip", 2)  # the service sent its latest estimate before the pong
+    assert [event["seq"] for event in events(page, "estimate")] == [3]
+    service.publish_estimate(sample_estimate(seq=9))
+    wait_for_event(page, "estimate", 2)
+    (gap,) = events(page, "gap")
+    assert (gap["from"], gap["to"], gap["missed"]) == (0.4, 1.0, 5)
+    assert gap["offlineMs"] >= 125
+
+
+def test_a_connection_that_is_gone_without_a_word_is_given_up(page: Browser) -> None:
+    page.js(_KEEP_SOCKETS)
+    page.js("const real = setInterval; window.setInterval = (step, ms) => real(step, ms / 40)")
+    listen(page)
+    wait_for_subscription(page)
+    page.js("window.sockets.at(-1).send = () => {}")  # no ping gets through
+    assert wait_for_link(page, "lost")["reason"] == "the service went silent"
+    wait_for_event(page, "roundtrip", 2)
+    assert events(page, "link")[-1]["state"] == "connected"
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["document.dispatchEvent(new Event('visibilitychange'))", "dispatchEvent(new Event('online'))"],
+)
+def test_a_page_that_is_looked_at_again_or_has_its_network_back_does_not_wait(
+    page: Browser, service: Service, sign: str
+) -> None:
+    page.expected = "ERR_CONNECTION_REFUSED"
+    listen(page)
+    wait_for_subscription(page)
+    page.js("window.setTimeout = () => 0")  # so no attempt would ever come by itself
+    service.stop("the show is over")
+    wait_for_link(page, "lost")
+    with Service(hello=HELLO, port=service.port):
+        page.js(sign)
+        wait_for_event(page, "roundtrip", 2)
+        page.driver.get("about:blank")
+
+
+@pytest.mark.parametrize(
+    ("link", "address"),
+    [
+        ("ws://10.0.0.2:8765", "ws://10.0.0.2:8765/"),
+        ("http://10.0.0.2:8765/#token=secret", "ws://10.0.0.2:8765/"),
+        ("https://[2001:db8::5]/mer/", "wss://[2001:db8::5]/mer/"),
+    ],
+)
+def test_the_link_of_the_display_is_an_address_too(page: Browser, link: str, address: str) -> None:
+    assert page.module("realtime-mer.js", f"return m.serviceAddress('{link}')") == address
+
+
+def test_what_is_no_address_is_refused_at_once(page: Browser) -> None:
+    with pytest.raises(Exception, match=r"address 10\.0\.0\.2: give ws://HOST:PORT"):
+        page.module("realtime-mer.js", "m.connect('10.0.0.2')")
 
 
 def test_a_refused_client_does_not_try_again(tab: Browser) -> None:
@@ -168,6 +245,7 @@ def test_a_refused_client_does_not_try_again(tab: Browser) -> None:
             listen(tab, options)
             refusal = wait_for_link(tab, "refused")
             assert "token" in refusal["reason"]
+            assert "connected" not in [event["state"] for event in events(tab, "link")]
             assert refusal["retryMs"] is None
             tab.js("dispatchEvent(new Event('online'))")
             assert events(tab, "link")[-1]["state"] == "refused"
