@@ -15,7 +15,7 @@ import struct
 from contextlib import suppress
 from itertools import pairwise
 
-from realtime_mer.client import subscribe
+from realtime_mer import subscribe
 from realtime_mer.estimate import Estimate, Status
 
 ARTNET_PORT = 6454

@@ -6,7 +6,7 @@ The loop may take its time: it always gets the latest estimate.
 import sys
 from contextlib import suppress
 
-from realtime_mer.client import subscribe
+from realtime_mer import subscribe
 from realtime_mer.estimate import Estimate
 
 

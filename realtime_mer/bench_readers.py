@@ -1,10 +1,9 @@
-"""Many lean subscribers in a process of their own, for ``realtime-mer bench --serve``.
+"""Many lean subscribers in a process of their own, for ``realtime-mer bench serve``.
 
-``python -m realtime_mer.bench_readers PORT COUNT STALLED`` connects COUNT readers and STALLED
-clients that subscribe and then read nothing, writes a line to standard output, and reads until the
-service closes. Then it writes what its readers got: pairs of float64, the ``seq`` of an estimate
-and ``time.monotonic()`` at its receipt. That clock is shared by all processes on Linux and Windows,
-and on macOS since Python 3.5.
+``python -m realtime_mer.bench_readers PORT COUNT`` connects COUNT readers, writes a line to
+standard output, and reads until the service closes. Then it writes what its readers got: pairs of
+float64, the ``seq`` of an estimate and ``time.monotonic()`` at its receipt. That clock is shared by
+all processes on Linux and Windows, and on macOS since Python 3.5.
 
 A whole WebSocket client in Python takes several times as long for a message as the service does,
 and a thousand of them would measure themselves. These know just enough of RFC 6455.
@@ -22,11 +21,10 @@ _HANDSHAKE = (
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
-_STALLED_BUFFER = 4096
 
 
 class Reader:
-    """One subscriber on a socket."""
+    """One subscriber on a socket, which reads only when it is told to."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
         self.socket = socket.socket()
@@ -83,10 +81,9 @@ class Reader:
         self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload)
 
 
-def _main(port: int, count: int, stalled: int) -> None:
+def _main(port: int, count: int) -> None:
     allow_many_sockets()
     readers = [Reader(port) for _ in range(count)]
-    idle = [Reader(port, receive_buffer=_STALLED_BUFFER) for _ in range(stalled)]
     receipts: array[float] = array("d")
     with selectors.DefaultSelector() as selector:
         for reader in readers:
@@ -98,7 +95,7 @@ def _main(port: int, count: int, stalled: int) -> None:
                 if not key.data.read(receipts):
                     selector.unregister(key.fileobj)
                     left -= 1
-    for reader in [*readers, *idle]:
+    for reader in readers:
         reader.socket.close()
     sys.stdout.buffer.write(receipts.tobytes())
 

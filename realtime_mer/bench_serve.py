@@ -1,12 +1,11 @@
 """What the WebSocket service bears on this machine: subscribers, latency, processor and memory."""
 
 import json
+import math
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +15,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-import realtime_mer
-from realtime_mer.bench_readers import allow_many_sockets
-from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.bench_readers import Reader, allow_many_sockets
+from realtime_mer.bench_session import open_session
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.estimate import Estimate, Status
-from realtime_mer.protocol import Hello
-from realtime_mer.server import Limits, Service
 
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))
 _STALL_CLIENTS = 100
 _STALL_RATE = 50.0
-_STALL_ROUNDS = 8
-_FILL = 400  # estimates that surely fill the buffers of a client that reads nothing
+_STALL_PAIRS = 12
+_STALL_BOUND = 0.10  # of the others' p99, which a stalled client may change it by
+_FILL, _FILL_RATE = 400, 500.0  # surely fills the buffers of a client that reads nothing
+_STALLED_BUFFER = 4096
 _ENOUGH_TO_TELL = 100  # clients; fewer add less than a process's memory varies by
 _WARM_UP = 10  # estimates before the measurement
 
@@ -97,8 +94,14 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
                     "kib_per_client": load.kib_per_client,
                 }
             )
-        say(f"{_STALL_CLIENTS} clients, {_STALL_RATE:g} a second, with and without a stalled one")
-        stalled = _compare_stalled(seconds=seconds, cores=readers_cores)
+        stalled = compare_stalled(
+            clients=_STALL_CLIENTS,
+            rate=_STALL_RATE,
+            seconds=seconds,
+            pairs=_STALL_PAIRS,
+            cores=readers_cores,
+            say=say,
+        )
     return {
         "serve": loads,
         "stalled": stalled,
@@ -111,125 +114,128 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _compare_stalled(*, seconds: float, cores: Sequence[int] | None) -> dict[str, Any]:
-    """Measure without, with, and without again in turn, many short rounds, and compare medians.
-
-    A hiccup of the machine delays one round's estimates by more than all that is compared here; the
-    median over the rounds is that of rounds without one. What the two groups without a stalled
-    client differ by is what the machine's noise makes of no difference at all.
-    """
-    groups: tuple[list[dict[str, float]], ...] = ([], [], [])
-    for number in range(3 * _STALL_ROUNDS):
-        group = (0, 1, 2, 2, 1, 0)[number % 6]
-        stalled = int(group == 1)
-        load = measure_load(
-            clients=_STALL_CLIENTS - 1,
-            stalled=stalled,
-            others=1 - stalled,
-            rate=_STALL_RATE,
-            seconds=max(1.0, seconds / 4),
-            cores=cores,
-            fill=_FILL,
-        )
-        groups[group].append(_spread(load.latency_ms))
-    before, beside, after = groups
-    alone, together = _median([*before, *after]), _median(beside)
-    return {
-        "clients": _STALL_CLIENTS,
-        "rate": _STALL_RATE,
-        "rounds": _STALL_ROUNDS,
-        "none_stalled_ms": alone,
-        "one_stalled_ms": together,
-        "p99_change_percent": _change(alone, together),
-        "p99_noise_percent": _change(_median(before), _median(after)),
-    }
-
-
-def measure_load(
+def compare_stalled(
     *,
     clients: int,
     rate: float,
     seconds: float,
+    pairs: int,
     cores: Sequence[int] | None,
-    stalled: int = 0,
-    others: int = 0,
-    fill: int = 0,
-) -> Load:
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Measure pairs of rounds, with and without a stalled client, now the one first, now the other.
+
+    A machine is faster in one minute than in the next, so only what was measured in turn, with the
+    same service and the same readers, is compared; the median of the pairs' ratios is that of pairs
+    without a hiccup in either round.
+
+    Args:
+        clients: how many there are with the stalled one.
+        rate: estimates a second.
+        seconds: how long a round lasts.
+        pairs: how many.
+        cores: as for ``measure_load``.
+        say: is told what is being measured.
+
+    Raises:
+        RealtimeMerError: the stalled client is not stalled, or the readers do not start.
+    """
+    rounds: dict[bool, list[range]] = {False: [], True: []}
+    with open_session(clients - 1, rate=rate, cores=cores) as session:
+        for number in range(pairs):
+            say(f"{clients - 1} clients and a stalled one, or none: {number + 1} of {pairs}")
+            for stalled in (False, True) if number % 2 == 0 else (True, False):
+                with ExitStack() as stack:
+                    if stalled:
+                        reader = Reader(session.service.port, receive_buffer=_STALLED_BUFFER)
+                        stack.enter_context(reader.socket)
+                    session.publish(_FILL, rate=_FILL_RATE)
+                    before = session.service.dropped
+                    rounds[stalled].append(session.publish(round(rate * seconds), rate=rate))
+                    if stalled and session.service.dropped - before < rate * seconds / 2:
+                        raise RealtimeMerError("the stalled client reads: its buffers are not full")
+        receipts = session.end()
+    without, beside = (
+        [_spread(receipts.latency_ms(seqs)) for seqs in rounds[stalled]]
+        for stalled in (False, True)
+    )
+    ratios = [one["p99"] / none["p99"] for one, none in zip(beside, without, strict=True)]
+    low, high, coverage = median_interval(ratios)
+    return {
+        "clients": clients,
+        "rate": rate,
+        "pairs": pairs,
+        "none_stalled_ms": _median(without),
+        "one_stalled_ms": _median(beside),
+        "p99_ratios": [round(ratio, 4) for ratio in ratios],
+        "p99_ratio": round(float(np.median(ratios)), 4),
+        "interval": [round(low, 4), round(high, 4)],
+        "coverage": round(coverage, 3),
+        "verdict": verdict(low, high, bound=_STALL_BOUND),
+    }
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return an interval for the median of whatever values these were drawn from.
+
+    It runs from the k-th smallest to the k-th largest, and misses the median where fewer than k
+    values lie on one side of it, as fewer than k heads come in as many throws of a coin: k is the
+    largest for which that has a chance of at most 5 %, and 1 where there is none (the sign test).
+
+    Args:
+        values: at least one.
+
+    Returns:
+        Its ends, and the chance that it holds the median.
+    """
+    ordered, count = sorted(values), len(values)
+    k, missed = 1, 2 * 0.5**count
+    while (wider := missed + 2 * math.comb(count, k) * 0.5**count) <= 0.05:
+        k, missed = k + 1, wider
+    return ordered[k - 1], ordered[count - k], max(0.0, 1 - missed)
+
+
+def verdict(low: float, high: float, *, bound: float) -> str:
+    """Return ``yes`` where every ratio of an interval differs from 1 by less than ``bound``.
+
+    ``no`` where none does; otherwise ``undecided``: the machine is too noisy, or the rounds too few
+    or too short.
+    """
+    if 1 - bound < low and high < 1 + bound:
+        return "yes"
+    return "no" if high <= 1 - bound or low >= 1 + bound else "undecided"
+
+
+def measure_load(*, clients: int, rate: float, seconds: float, cores: Sequence[int] | None) -> Load:
     """Publish at a rate and have readers of another process tell when they got what.
 
     Args:
-        clients: readers that are measured.
+        clients: how many readers.
         rate: estimates a second.
         seconds: how long.
         cores: where the readers run; None where the system does not let us choose.
-        stalled: clients besides that read nothing.
-        others: readers besides that make up for the stalled.
-        fill: estimates published beforehand as fast as can be read.
+
+    Raises:
+        RealtimeMerError: the readers do not start.
     """
-    everybody = clients + stalled + others
-    hello = Hello(
-        server_version=realtime_mer.__version__,
-        model="bench",
-        hop=1 / rate,
-        window=3.0,
-        sample_rate=24_000,
-    )
-    limits = Limits(connections=everybody, stall_timeout_s=10 * seconds + 60)
     process = psutil.Process()
     before = process.memory_info().rss
-    published: list[float] = []
-    with Service(hello=hello, port=0, limits=limits) as service:
-        readers = _start_readers(service.port, clients + others, stalled, cores)
-        for _ in range(fill):
-            published.append(time.monotonic())
-            service.publish_estimate(_estimate(len(published) - 1))
-            time.sleep(0.002)
-        if stalled and service.dropped == 0:
-            raise RealtimeMerError("the stalled client is not stalled: its buffers were not full.")
-        first = len(published) + _WARM_UP
-        last = first + round(rate * seconds)
-        due = time.monotonic()
-        for seq in range(len(published), last):
-            due += 1 / rate
-            time.sleep(max(0.0, due - time.monotonic()))
-            if seq == first:
-                began, busy = time.monotonic(), _cpu_s(process)
-            published.append(time.monotonic())
-            service.publish_estimate(_estimate(seq))
-        time.sleep(1 / rate)
+    with open_session(clients, rate=rate, cores=cores) as session:
+        session.publish(_WARM_UP, rate=rate)
+        began, busy = time.monotonic(), _cpu_s(process)
+        watched = session.publish(round(rate * seconds), rate=rate)
         took, busy = time.monotonic() - began, _cpu_s(process) - busy
         memory = process.memory_info().rss
-        service.stop()
-        output, _ = readers.communicate(timeout=60)
-    receipts = np.frombuffer(output, dtype=np.float64).reshape(-1, 2)
-    receipts = receipts[receipts[:, 0] >= first]
-    sent = np.array(published)[receipts[:, 0].astype(int)]
+        latency_ms = session.end().latency_ms(watched)
     return Load(
-        latency_ms=1000 * (receipts[:, 1] - sent),
-        delivered=len(receipts) / ((last - first) * (clients + others)),
+        latency_ms=latency_ms,
+        delivered=len(latency_ms) / (len(watched) * clients),
         cpu=busy / took,
         rss_mb=memory / 2**20,
         kib_per_client=(
-            round((memory - before) / 1024 / everybody, 1) if everybody >= _ENOUGH_TO_TELL else None
+            round((memory - before) / 1024 / clients, 1) if clients >= _ENOUGH_TO_TELL else None
         ),
     )
-
-
-def _start_readers(
-    port: int, count: int, stalled: int, cores: Sequence[int] | None
-) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(
-        [sys.executable, "-m", "realtime_mer.bench_readers", str(port), str(count), str(stalled)],
-        stdout=subprocess.PIPE,
-    )
-    if cores is not None:
-        psutil.Process(process.pid).cpu_affinity(list(cores))
-    if process.stdout is None or process.stdout.readline() != b"ready\n":
-        process.kill()
-        raise RealtimeMerError(
-            f"{count + stalled} clients could not connect: see above why, or allow more open files."
-        )
-    return process
 
 
 @contextmanager
@@ -253,25 +259,6 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _estimate(seq: int) -> Estimate:
-    return Estimate(
-        seq=seq,
-        t=round((seq + 1) * 0.1, 3),
-        wall_time="2026-01-01T12:00:00.000+00:00",
-        valence=0.123456,
-        arousal=-0.345678,
-        valence_sd=0.234567,
-        arousal_sd=0.345678,
-        quadrants=dict.fromkeys(QUADRANTS, 0.25),
-        gems=dict.fromkeys(GEMS, 0.123456),
-        mood="calm",
-        status=Status.MUSIC,
-        level_dbfs=-20.12,
-        latency_ms=12.345,
-        state_age_s=round((seq + 1) * 0.1, 3),
-    )
-
-
 def _spread(values: NDArray[np.float64]) -> dict[str, float]:
     median, p99 = np.percentile(values, (50, 99))
     return {"median": round(float(median), 3), "p99": round(float(p99), 3)}
@@ -282,14 +269,15 @@ def _median(spreads: Sequence[dict[str, float]]) -> dict[str, float]:
     return {key: round(float(median), 3) for key, median in medians.items()}
 
 
-def _change(before: dict[str, float], after: dict[str, float]) -> float:
-    return round(100 * (after["p99"] / before["p99"] - 1), 1)
-
-
 def _comparison(stalled: dict[str, Any]) -> str:
+    low, median, high = (
+        f"{100 * (ratio - 1):+.1f}"
+        for ratio in (stalled["interval"][0], stalled["p99_ratio"], stalled["interval"][1])
+    )
     return (
-        f"a stalled client changes p99 by {stalled['p99_change_percent']:+.0f} %, "
-        f"the machine's noise by {stalled['p99_noise_percent']:+.0f} %"
+        f"one stalled of {stalled['clients']} changes the others' p99 by {median} % "
+        f"({100 * stalled['coverage']:.0f} % interval {low} to {high} %, "
+        f"{stalled['pairs']} pairs); by less than {100 * _STALL_BOUND:.0f} %: {stalled['verdict']}"
     )
 
 
@@ -298,7 +286,7 @@ def _table(results: dict[str, Any]) -> Table:
     where = "the service on one core" if about["pinned"] else f"{about['cpu_count']} cores"
     table = Table(
         "clients", "rate", "arrived", "median", "p99", "CPU", "MB", "KiB each",
-        title=f"realtime-mer bench --serve, {where}",
+        title=f"realtime-mer bench serve, {where}",
         caption=f"{_comparison(results['stalled'])}; load average {about['load_average'][0]}",
     )  # fmt: skip
     for load in results["serve"]:
@@ -314,10 +302,10 @@ def _table(results: dict[str, Any]) -> Table:
             "" if each is None else f"{each:.0f}",
         )
     stalled = results["stalled"]
-    for count, key in ((0, "none_stalled_ms"), (1, "one_stalled_ms")):
+    for more, key in (("", "none_stalled_ms"), (" + 1", "one_stalled_ms")):
         spread = stalled[key]
         table.add_row(
-            f"{stalled['clients']}, {count} stalled",
+            f"{stalled['clients'] - 1}{more}",
             f"{stalled['rate']:g}/s",
             "",
             f"{spread['median']:.2f} ms",

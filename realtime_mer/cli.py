@@ -8,7 +8,7 @@ import sys
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -510,17 +510,18 @@ def display(
 
 @app.command()
 def bench(
+    what: Annotated[
+        Literal["serve"] | None,
+        typer.Argument(metavar="[serve]", help="The WebSocket service: how many it bears."),
+    ] = None,
     as_json: AsJson = False,
     model: Model = "default",
     seconds: Annotated[
         float | None, typer.Option(help="How long to watch each measurement; else 20, 5 to serve.")
     ] = None,
-    serve: Annotated[
-        bool, typer.Option("--serve", help="The WebSocket service instead: how many it bears.")
-    ] = False,
 ) -> None:
     """Measure speed and latency on this machine, all in one run."""
-    if serve:
+    if what == "serve":
         from realtime_mer.bench_serve import run_bench_serve
 
         run_bench_serve(as_json=as_json, seconds=5.0 if seconds is None else seconds)

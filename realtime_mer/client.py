@@ -1,35 +1,37 @@
 """Subscribing to a service from Python: an asyncio stream and its blocking twin."""
 
 import asyncio
+import itertools
 import random
-import ssl as tls
-import threading
 import time
-from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
-from concurrent import futures
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
+from inspect import signature
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import ParamSpec, Self
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
+from websockets.exceptions import ConnectionClosed
 
+from realtime_mer.blocking import LoopThread, blocking
+from realtime_mer.connecting import (
+    OPEN_TIMEOUT_S,
+    Unreachable,
+    normalised,
+    open_connection,
+    retry_delay,
+)
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
+from realtime_mer.mailbox import Mailbox
 from realtime_mer.protocol import (
-    MAX_SERVER_MESSAGE,
     PROTOCOL,
     STREAMS,
     Bye,
     ErrorMessage,
     Hello,
     LevelMessage,
-    Mailbox,
     Marker,
     StatusMessage,
     Subscribe,
@@ -56,11 +58,7 @@ class Gap:
 StreamMessage = Estimate | StatusMessage | LevelMessage | Marker | Hello | Bye | Gap
 """What a stream yields; ``Hello``, ``Bye`` and ``Gap`` only with ``events``."""
 
-_T = TypeVar("_T")
-
-_OPEN_TIMEOUT_S = 5.0
-_FIRST_DELAY_S = 0.25
-_LONGEST_DELAY_S = 10.0
+_P = ParamSpec("_P")
 
 
 class Stream:
@@ -113,7 +111,7 @@ class Stream:
             raise InputError(f"backlog {backlog}: keep at least 1")
         self.hello: Hello
         self.reconnects = 0
-        self._url = _normalised(url)
+        self._url = normalised(url)
         self._subscribe = encode(Subscribe(streams=tuple(streams), max_rate=max_rate))
         self._tls = client_context(ca) if self._url.startswith("wss:") else None
         self._max_rate = max_rate
@@ -191,11 +189,11 @@ class Stream:
             raise ServiceError(f"the marker {label!r} was not set: no connection") from error
 
     async def _connect(self) -> None:
-        connection = await _open_connection(self._url, self._headers, self._tls)
+        connection = await open_connection(self._url, self._headers, self._tls)
         self._connection = connection
         ready = False
         try:
-            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
                 hello = parse_server_message(await connection.recv())
                 if not isinstance(hello, Hello) or hello.protocol != PROTOCOL:
                     raise ServiceError(
@@ -204,7 +202,7 @@ class Stream:
                 await connection.send(self._subscribe)
             ready = True
         except (ConnectionClosed, TimeoutError) as error:
-            raise _Unreachable(f"{self._url} answered and fell silent: try again") from error
+            raise Unreachable(f"{self._url} answered and fell silent: try again") from error
         finally:
             if not ready:
                 await connection.close()
@@ -213,15 +211,10 @@ class Stream:
             self._keep(hello)
 
     async def _connect_again(self) -> None:
-        delay = _FIRST_DELAY_S
-        while True:
-            # Chance keeps the clients of a restarted service from coming all at once.
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
-            try:
+        for attempt in itertools.count():
+            await asyncio.sleep(retry_delay(attempt, random.random()))
+            with suppress(Unreachable):
                 await self._connect()
-            except _Unreachable:
-                delay = min(2 * delay, _LONGEST_DELAY_S)
-            else:
                 self.reconnects += 1
                 return
 
@@ -298,50 +291,14 @@ connect = Stream
 """The name under which a program asks for a stream."""
 
 
-def subscribe(
-    url: str,
-    *,
-    streams: Sequence[str] = ("estimates",),
-    max_rate: float | None = None,
-    token: str | None = None,
-    reconnect: bool = True,
-    events: bool = False,
-    backlog: int = 1,
-    ca: str | None = None,
-) -> "Subscription":
-    """Return the messages of a service as a blocking iterator: ``for estimate in subscribe(url)``.
-
-    The twin of ``connect`` for plain threads. It connects when the first message is asked for; the
-    connection is served by a thread of its own, so that a reader that is busy gets the latest
-    afterwards.
-
-    Args:
-        url, streams, max_rate, token, reconnect, events, backlog, ca: as for ``connect``.
-
-    Raises:
-        InputError: an argument that cannot be used.
-    """
-    stream = Stream(
-        url,
-        streams=streams,
-        max_rate=max_rate,
-        token=token,
-        reconnect=reconnect,
-        events=events,
-        backlog=backlog,
-        ca=ca,
-    )
-    return Subscription(stream)
-
-
 class Subscription(Iterator[StreamMessage]):
     """The messages of a service, blocking. Leave its ``with`` block, or drop it, to disconnect."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._loop = _LoopThread()
+        self._loop = LoopThread()
         # A generator, which ends by itself where it is dropped; it must not know this object.
-        self._messages = _blocking(stream, self._loop)
+        self._messages = blocking(stream, self._loop)
 
     def __enter__(self) -> Self:
         return self
@@ -378,102 +335,23 @@ class Subscription(Iterator[StreamMessage]):
         self._messages.close()
 
 
-class _LoopThread:
-    """An event loop in a thread, for callers that have none."""
+def _twin(connect: Callable[_P, Stream]) -> Callable[_P, Subscription]:
+    def subscribe(*args: _P.args, **options: _P.kwargs) -> Subscription:
+        """Return the messages of a service as a blocking iterator: ``for x in subscribe(url)``.
 
-    def __init__(self) -> None:
-        self.running = False
-        self._loop: asyncio.AbstractEventLoop
-        self._thread: threading.Thread
+        The twin of ``connect`` for plain threads, with the same arguments. It connects when the
+        first message is asked for; the connection is served by a thread of its own, so that a
+        reader that is busy gets the latest afterwards.
 
-    def start(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="realtime-mer-client", daemon=True
-        )
-        self._thread.start()
-        self.running = True
+        Raises:
+            InputError: an argument that cannot be used.
+        """
+        return Subscription(connect(*args, **options))
 
-    def run(self, step: Coroutine[Any, Any, _T]) -> _T:
-        future = asyncio.run_coroutine_threadsafe(step, self._loop)
-        while not future.done():
-            # Windows delivers Ctrl-C only between waits (not run on Windows).
-            futures.wait([future], timeout=0.5)
-        return future.result()
-
-    def stop(self) -> None:
-        self.running = False
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    # One signature for both: type checkers take it from the ParamSpec, help() from here.
+    shown = signature(connect).replace(return_annotation=Subscription)
+    subscribe.__signature__ = shown  # type: ignore[attr-defined]
+    return subscribe
 
 
-def _blocking(stream: Stream, loop: _LoopThread) -> Generator[StreamMessage, None, None]:
-    loop.start()
-    try:
-        loop.run(stream.__aenter__())
-        try:
-            while True:
-                try:
-                    message = loop.run(stream.__anext__())
-                except StopAsyncIteration:
-                    return
-                yield message
-        finally:
-            loop.run(stream.__aexit__(None, None, None))
-    finally:
-        loop.stop()
-
-
-class _Unreachable(ServiceError):
-    """Nobody there for now: worth another try once there was somebody."""
-
-
-async def _open_connection(
-    url: str, headers: Mapping[str, str], tls_context: tls.SSLContext | None
-) -> ClientConnection:
-    try:
-        return await open_websocket(
-            url,
-            ssl=tls_context,
-            subprotocols=[Subprotocol(PROTOCOL)],
-            additional_headers=headers,
-            compression=None,
-            proxy=None,
-            open_timeout=_OPEN_TIMEOUT_S,
-            close_timeout=1.0,
-            max_size=MAX_SERVER_MESSAGE,
-            max_queue=4,
-        )
-    except InvalidStatus as error:
-        status = error.response.status_code
-        if status == HTTPStatus.UNAUTHORIZED:
-            raise ServiceError(f"{url} refuses the token: give the right --token") from error
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            raise _Unreachable(f"{url} is full or about to stop: try again later") from error
-        raise ServiceError(
-            f"{url} is no realtime-mer service, or not by this name (HTTP {status})"
-        ) from error
-    except InvalidHandshake as error:
-        raise _Unreachable(f"{url} is no realtime-mer service: {error}") from error
-    except tls.SSLCertVerificationError as error:
-        raise ServiceError(
-            f"{url} shows a certificate that is not trusted ({error.verify_message}): give the "
-            "right one to trust with --ca"
-        ) from error
-    except (OSError, TimeoutError) as error:
-        raise _Unreachable(
-            f"nothing answers at {url}: start the service with realtime-mer live"
-        ) from error
-
-
-def _normalised(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        scheme, rest = "ws", url
-    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
-    try:
-        parse_uri(f"{scheme}://{rest}")
-    except (InvalidURI, ValueError) as error:
-        raise InputError(f"{url!r} is no address of a service: give ws://HOST:PORT") from error
-    return f"{scheme}://{rest}"
+subscribe = _twin(connect)

@@ -14,7 +14,8 @@ from realtime_mer import access
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import LevelMessage, Mailbox, Marker, StatusMessage
+from realtime_mer.mailbox import Mailbox
+from realtime_mer.protocol import LevelMessage, Marker, StatusMessage
 
 Value = float | int | str
 
@@ -47,7 +48,7 @@ class Target:
 class OscSender:
     """Sends estimates, status, level and markers to one target, and never waits for it.
 
-    The ``send_…`` methods belong to one thread; ``send_marker`` may be called from another.
+    ``send_estimate`` and ``send_level`` belong to one thread; the others may be called from any.
 
     Args:
         target: its name is looked up once, here.

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from realtime_mer import access, display
+from realtime_mer.connection import Limits
 from realtime_mer.control_pipe import ControlPipe
 from realtime_mer.estimate import Estimate
 from realtime_mer.links import links, qr_code
 from realtime_mer.osc import OscSender, Target
 from realtime_mer.protocol import Hello, LevelMessage, Marker, RecordingState, StatusMessage
-from realtime_mer.server import Limits, Service
+from realtime_mer.server import Service
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.tls import server_context
 

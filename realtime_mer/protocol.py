@@ -1,4 +1,4 @@
-"""The WebSocket protocol ``realtime-mer.v1``: messages, JSON, limits and mailboxes (no socket).
+"""The WebSocket protocol ``realtime-mer.v1``: messages, their JSON and its limits (no socket).
 
 A message is a frozen value; ``encode`` writes it as one JSON object with ``type`` first, and
 ``parse_client_message`` and ``parse_server_message`` read it back. Unknown fields are ignored and a
@@ -6,14 +6,12 @@ message of an unknown type reads as None, so that either side can be the older o
 validated where they are read, not where they are made. ``docs/protocol.md`` is the reference.
 """
 
-import itertools
 import json
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import fields as dataclass_fields
 from enum import IntEnum
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -273,8 +271,6 @@ _NAMES: Mapping[type[Message], str] = {
     message: name for name, message in [*SERVER_TYPES.items(), *CLIENT_TYPES.items()]
 }
 
-_T = TypeVar("_T")
-
 
 def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
@@ -354,120 +350,3 @@ def _parse(text: str | bytes, adapters: Mapping[str, TypeAdapter[Any]], limit: i
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join([content["type"], *map(str, problem["loc"])])
         raise ProtocolError("bad_message", f"{where}: {problem['msg']}") from error
-
-
-class _Slot(Generic[_T]):
-    """The newest items of one stream, thinned to a rate in stream time."""
-
-    def __init__(self, *, size: int, max_rate: float | None) -> None:
-        self.items: deque[tuple[int, _T]] = deque(maxlen=size)
-        self._period = 0.0 if max_rate is None else 1.0 / max_rate
-        self._due = self._last_t = -float("inf")
-
-    def admits(self, t: float) -> bool:
-        """Whether an item of stream time ``t`` is due; calls count as delivery."""
-        if t < self._last_t:  # the stream began anew
-            self._due = -float("inf")
-        self._last_t = t
-        if t + 1e-6 < self._due:
-            return False
-        # Counting from the due time rather than from t keeps the mean rate where the hop does not
-        # divide the period; after a pause there is nothing to catch up.
-        self._due = (self._due if t - self._due < self._period else t) + self._period
-        return True
-
-
-class Mailbox(Generic[_T]):
-    """What waits to be sent to one reader: every control message, otherwise only the latest.
-
-    Control messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
-    nothing more is kept for it. Items of the streams in ``select`` (``offer``) wait in a slot each,
-    where a newer one pushes out the oldest, so a slow reader gets fewer items, never older ones,
-    and holds a bounded amount of memory. What waits is taken in the order in which it came. Not
-    thread-safe.
-
-    Args:
-        control_limit: most control messages that may wait.
-        slot_size: items that may wait per stream; 1 means that the latest wins.
-
-    Attributes:
-        replaced: items that a newer one pushed out.
-        hopeless: whether a control message had to be refused.
-    """
-
-    def __init__(self, *, control_limit: int = 32, slot_size: int = 1) -> None:
-        self.replaced = 0
-        self.hopeless = False
-        self._came = itertools.count()
-        self._control: deque[tuple[int, _T]] = deque()
-        self._control_limit = control_limit
-        self._slot_size = slot_size
-        self._slots: dict[str, _Slot[_T]] = {}
-        self._queues = [self._control]
-
-    def select(self, streams: Iterable[str], *, max_rate: float | None = None) -> None:
-        """Keep items of these streams from now on, at most ``max_rate`` per second of stream time.
-
-        What waits in the slots is forgotten; control messages stay.
-        """
-        self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
-        self._queues = [self._control, *(slot.items for slot in self._slots.values())]
-
-    def put(self, item: _T) -> None:
-        """Add a control message behind the others."""
-        if len(self._control) >= self._control_limit:
-            self.hopeless = True
-        if not self.hopeless:
-            self._control.append((next(self._came), item))
-
-    def offer(self, stream: str, item: _T, *, t: float) -> int:
-        """Keep the newest item of a stream, of stream time ``t`` in seconds.
-
-        Returns:
-            How many older items it pushed out: 0 or 1. An item that is not selected, or that
-            ``max_rate`` thins out, pushes nothing out.
-        """
-        slot = self._slots.get(stream)
-        if slot is None or self.hopeless or not slot.admits(t):
-            return 0
-        pushed_out = int(len(slot.items) == slot.items.maxlen)
-        slot.items.append((next(self._came), item))
-        self.replaced += pushed_out
-        return pushed_out
-
-    def take(self) -> _T | None:
-        """Remove and return what is to be sent next; None if nothing waits."""
-        first: deque[tuple[int, _T]] | None = None
-        for queue in self._queues:
-            if queue and (first is None or queue[0][0] < first[0][0]):
-                first = queue
-        return None if first is None else first.popleft()[1]
-
-    def __len__(self) -> int:
-        """How many items wait."""
-        return sum(map(len, self._queues))
-
-
-class MessageBudget:
-    """How many messages a client may still send: a bucket that refills with time.
-
-    Args:
-        per_second: messages that may come every second in the long run.
-        burst: messages that may come at once.
-    """
-
-    def __init__(self, *, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._left = float(burst)
-        self._at: float | None = None
-
-    def spend(self, now: float) -> bool:
-        """Count a message that came at ``now`` (seconds of any steady clock); False if too many."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

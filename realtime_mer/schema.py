@@ -10,12 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
+from realtime_mer.estimate import DECIMALS
 from realtime_mer.protocol import (
     CLIENT_ADAPTERS,
     CLIENT_TYPES,
     PROTOCOL,
     SERVER_ADAPTERS,
     SERVER_TYPES,
+)
+
+_NOTE = (
+    "Unknown types and unknown fields are to be ignored. Numbers are finite; those of an estimate "
+    f"have at most {DECIMALS} decimals."
 )
 
 Side = Literal["server", "client"]
@@ -38,6 +44,7 @@ def schema(side: Side) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"What a {side} sends in {PROTOCOL}",
+        "description": _NOTE,
         "oneOf": [{"$ref": f"#/$defs/{message.__name__}"} for message in types.values()],
         "$defs": definitions,
     }

@@ -1,8 +1,7 @@
 """The WebSocket service: one asyncio loop in its own thread, fed from any thread.
 
 The thread that publishes only puts a value into a bounded queue; encoding, thinning and sending
-happen in the loop thread. A reader is written to only while its socket takes what it is given;
-meanwhile its mailbox keeps the latest (see docs/decisions/0005-mailbox-per-reader.md).
+happen in the loop thread. ``connection`` holds what is one reader's.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
@@ -26,78 +25,34 @@ from typing import Any, Self, cast
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, NegotiationError
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import Event, State
 from websockets.typing import Subprotocol
 
 from realtime_mer import access
+from realtime_mer.connection import Connection, Limits, TlsHandshake, text_frame
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
+from realtime_mer.gate import Admission, Gate
+from realtime_mer.mailbox import MessageBudget
 from realtime_mer.metrics import Metrics, Traffic
-from realtime_mer.pages import Page, answer
+from realtime_mer.pages import Page
 from realtime_mer.protocol import (
     PROTOCOL,
     Authorize,
     Bye,
     CloseCode,
-    ErrorMessage,
     Hello,
     LevelMessage,
-    Mailbox,
     Marker,
-    MessageBudget,
     Ping,
     Pong,
     ServerMessage,
     StatusMessage,
     Subscribe,
-    encode,
     parse_client_message,
 )
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What one service allows.
-
-    Attributes:
-        connections: most clients at a time, subscribed or not.
-        handshakes: most connections beyond those, still in the opening handshake.
-        open_timeout_s: seconds a client has for the opening handshake, or to take a page.
-        opening_bytes: most it may send in the opening handshake.
-        subscribe_timeout_s: seconds a client has, once connected, to authorize and subscribe.
-        messages_per_s, message_burst: messages a client may send, in the long run and at once.
-        frames_per_s, frame_burst: the same for WebSocket frames of any kind, pings and fragments
-            included; more cuts the connection off.
-        message_bytes: a longer message closes the connection; one over ``MAX_CLIENT_MESSAGE`` is
-            refused with an ``error``.
-        control_messages: control messages that may wait for a reader.
-        socket_bytes: send and receive buffers asked of the operating system for each client. The
-            one bounds how old the estimates are that a reader finds after a pause, the other how
-            much of a flood is read at once.
-        write_bytes: bytes waiting beyond that which stop the writing to a reader.
-        stall_timeout_s: seconds after which a reader that takes nothing is closed.
-        close_timeout_s: seconds a client has to answer a close before it is cut off.
-    """
-
-    connections: int = 256
-    handshakes: int = 64
-    open_timeout_s: float = 5.0
-    opening_bytes: int = 16384
-    subscribe_timeout_s: float = 10.0
-    messages_per_s: float = 20.0
-    message_burst: int = 40
-    frames_per_s: float = 100.0
-    frame_burst: int = 200
-    message_bytes: int = 65536
-    control_messages: int = 32
-    socket_bytes: int = 16384
-    write_bytes: int = 4096
-    stall_timeout_s: float = 30.0
-    close_timeout_s: float = 1.0
 
 
 class Service:
@@ -114,7 +69,7 @@ class Service:
         port: TCP port, 0 for any free one.
         token: what a client has to show; None for nothing.
         ssl: context for TLS; None for plain text.
-        limits: bounds on what clients can do.
+        limits: bounds on what clients can do; None for the usual.
 
     Raises:
         InputError: a port or token that cannot be used.
@@ -129,7 +84,7 @@ class Service:
         port: int = 8765,
         token: str | None = None,
         ssl: tls.SSLContext | None = None,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
     ) -> None:
         if not 0 <= port <= 65535:
             raise InputError(f"port {port} does not exist: choose 0 (any free one) to 65535")
@@ -142,10 +97,9 @@ class Service:
         # "localhost" would listen on two addresses, for port 0 even on two different ports.
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
-        self._token = token
         self._ssl = ssl
-        self._limits = limits
-        self._hello = _frame(
+        self._limits = limits if limits is not None else Limits()
+        self._hello = text_frame(
             replace(
                 hello,
                 session=secrets.token_hex(8),
@@ -162,13 +116,19 @@ class Service:
         self._woken = False
 
         # The loop thread alone writes these.
-        self._connections: set[_Client] = set()
-        self._clients: set[_Client] = set()
+        self._connections: set[Connection | TlsHandshake] = set()
+        self._clients: set[Connection] = set()
         self._latest: dict[str, tuple[bytes, float]] = {}
         self._t: float | None = None
         self._dropped = 0
         self._connections_total = self._refused_total = self._markers_total = 0
         self._metrics = Metrics(self._traffic)
+        self._gate = Gate(
+            host=self._host,
+            machine=socket.gethostname(),
+            token=token,
+            metrics=self._metrics.render,
+        )
 
         self._stop: asyncio.Event
         self._reason = ""
@@ -228,7 +188,7 @@ class Service:
     @property
     def token(self) -> str | None:
         """What a client has to show; None for nothing."""
-        return self._token
+        return self._gate.token
 
     @property
     def clients(self) -> int:
@@ -309,7 +269,6 @@ class Service:
                 self._attend,
                 self._host,
                 self._port,
-                ssl=self._ssl,
                 select_subprotocol=_select_subprotocol,
                 process_request=self._answer,
                 create_connection=cast(Any, self._make_connection),
@@ -334,14 +293,14 @@ class Service:
 
     async def _shut(self, server: Server) -> None:
         server.close(close_connections=False)
-        bye = _frame(Bye(reason=self._reason))
+        bye = text_frame(Bye(reason=self._reason))
         partings = []
         for client in list(self._clients):
             client.deliver(bye)
             partings.append(client.part(CloseCode.GOING_AWAY, "the service stops"))
         if partings:
             await asyncio.wait(partings)
-        for connection in list(self._connections):  # still in the opening handshake
+        for connection in list(self._connections):  # still in a handshake
             connection.transport.abort()
         await server.wait_closed()
 
@@ -354,8 +313,9 @@ class Service:
             markers_total=self._markers_total,
         )
 
-    def _make_connection(self, *args: Any, **kwargs: Any) -> "_Client":
-        return _Client(*args, limits=self._limits, connections=self._connections, **kwargs)
+    def _make_connection(self, *args: Any, **kwargs: Any) -> Connection | TlsHandshake:
+        connection = Connection(*args, limits=self._limits, others=self._connections, **kwargs)
+        return connection if self._ssl is None else TlsHandshake(connection, self._ssl)
 
     def _distribute(self) -> None:
         self._woken = False
@@ -371,7 +331,7 @@ class Service:
 
     def _tell(self, message: StatusMessage | Marker) -> None:
         try:
-            frame = _frame(message)
+            frame = text_frame(message)
         except ProtocolError as error:
             _not_sent(error)
             return
@@ -386,7 +346,7 @@ class Service:
 
     def _offer(self, stream: str, value: Estimate | LevelMessage) -> None:
         try:
-            frame = _frame(value)
+            frame = text_frame(value)
         except ProtocolError as error:
             _not_sent(error)
             return
@@ -396,57 +356,16 @@ class Service:
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
-        page = self._page(cast(_Client, connection), request)
-        if page is None:
-            return None
-        if request.method == "HEAD":
-            page = page.without_body()
-        headers = Headers(
-            {
-                **page.headers,
-                "Date": formatdate(usegmt=True),
-                "Connection": "close",
-                "Content-Length": str(page.length),
-            }
-        )
-        return Response(page.status.value, page.status.phrase, headers, page.body)
-
-    def _page(self, client: "_Client", request: Request) -> Page | None:
-        headers = request.headers
-        host = access.host_of(headers.get_all("Host"), prefix="//")
-        if host is None or not access.is_own_name(
-            host, listening_on=self._host, machine=socket.gethostname()
-        ):
-            return Page.text(HTTPStatus.FORBIDDEN, "not a name of this service")
-        if request.method not in ("GET", "HEAD"):
-            return Page.text(
-                HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered", Allow="GET, HEAD"
-            )
-        credentials = headers.get_all("Authorization")
-        authorized = self._token is None
-        if self._token is not None and credentials:
-            token = access.bearer_token(credentials[0])
-            if token is None or not access.same_token(token, self._token):
-                return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
-            authorized = True
-        origins = headers.get_all("Origin")
-        trusted = access.is_trusted_origin(origins, host)
-        if "Upgrade" not in headers or request.path.partition("?")[0] != "/":
-            return answer(
-                request.path,
-                authority=access.authority(host, access.port_of(headers["Host"])),
-                origin=origins[0] if origins and trusted else None,
-                metrics=self._metrics.render if authorized else None,
-            )
-        if not trusted:
-            return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
-        if len(self._clients) >= self._limits.connections:
-            return Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
-        client.authorized = authorized
-        return None
+        outcome = self._gate.judge(request.method, request.path, request.headers)
+        if isinstance(outcome, Admission):
+            if len(self._clients) < self._limits.connections:
+                cast(Connection, connection).authorized = outcome.authorized
+                return None
+            outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
+        return _response(outcome.without_body() if request.method == "HEAD" else outcome)
 
     async def _attend(self, connection: ServerConnection) -> None:
-        client = cast(_Client, connection)
+        client = cast(Connection, connection)
         self._clients.add(client)
         self._connections_total += 1
         client.deliver(self._hello)
@@ -478,16 +397,14 @@ class Service:
                 self._refused_total += client.parting_code is not CloseCode.GOING_AWAY
                 await asyncio.wait([client.parting])
 
-    def _receive(self, client: "_Client", text: str | bytes) -> None:
+    def _receive(self, client: Connection, text: str | bytes) -> None:
         try:
             message = parse_client_message(text)
         except ProtocolError as error:
             client.refuse(error.code, str(error))
             return
         if isinstance(message, Authorize) and not client.authorized:
-            client.authorized = self._token is not None and access.same_token(
-                message.token, self._token
-            )
+            client.authorized = self._gate.accepts(message.token)
         if message is not None and not client.authorized:
             client.refuse("unauthorized", "a token is needed first: give --token")
             client.part(CloseCode.UNAUTHORIZED, "wrong token or none")
@@ -504,131 +421,19 @@ class Service:
             self._markers_total += 1
             self._tell(marker)
         elif isinstance(message, Ping):
-            client.deliver(_frame(Pong(id=message.id)))
+            client.deliver(text_frame(Pong(id=message.id)))
 
 
-class _Client(ServerConnection):
-    """A connection with its mailbox, written to only while its socket takes what it is given."""
-
-    def __init__(
-        self, *args: Any, limits: Limits, connections: "set[_Client]", **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.authorized = False
-        self.subscribed = False
-        self.streams: frozenset[str] = frozenset()
-        self.parting: asyncio.Task[None] | None = None
-        self.parting_code: CloseCode | None = None
-        self._mailbox: Mailbox[bytes] = Mailbox(control_limit=limits.control_messages)
-        self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
-        self._opening_bytes = 0
-        self._limits = limits
-        self._connections = connections
-        self._stall: asyncio.TimerHandle | None = None
-
-    def subscribe(self, message: Subscribe) -> None:
-        """Send these streams from now on."""
-        self.subscribed = True
-        self.streams = frozenset(message.streams)
-        self._mailbox.select(
-            [stream for stream in ("estimates", "level") if stream in self.streams],
-            max_rate=message.max_rate,
-        )
-
-    def deliver(self, frame: bytes) -> None:
-        """Send a control message, in order."""
-        self._mailbox.put(frame)
-        if self._mailbox.hopeless:
-            self.part(CloseCode.TOO_SLOW, "too many messages wait for this reader")
-        else:
-            self._pump()
-
-    def refuse(self, code: str, message: str) -> None:
-        """Send an ``error``."""
-        self.deliver(_frame(ErrorMessage(code=code, message=message)))
-
-    def offer(self, stream: str, frame: bytes, *, t: float) -> int:
-        """Send the newest message of a stream as soon as possible; how many it pushed out."""
-        pushed_out = self._mailbox.offer(stream, frame, t=t)
-        self._pump()
-        return pushed_out
-
-    def part(self, code: CloseCode, reason: str) -> "asyncio.Task[None]":
-        """Close the connection, and cut it off if the client does not answer in time."""
-        if self.parting is None:
-            self.parting_code = code
-            self.parting = self.loop.create_task(self._part(code, reason))
-        return self.parting
-
-    async def _part(self, code: CloseCode, reason: str) -> None:
-        try:
-            # A reader that takes nothing would hold up close() for ever.
-            async with asyncio.timeout(self._limits.close_timeout_s):
-                await self.close(code, reason)
-        except TimeoutError:
-            self.transport.abort()
-
-    def _pump(self) -> None:
-        # send() would make the frame anew for every reader, and wait for the slow ones.
-        while not self.paused and self.parting is None and self.state is State.OPEN:
-            frame = self._mailbox.take()
-            if frame is None:
-                return
-            self.transport.write(frame)
-
-    # Callbacks of the transport.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        sock = transport.get_extra_info("socket")
-        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, buffer, self._limits.socket_bytes)
-        self._connections.add(self)
-        if len(self._connections) > self._limits.connections + self._limits.handshakes:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
-        self._end_stall()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self.state is State.CONNECTING:
-            self._opening_bytes += len(data)
-            if self._opening_bytes > self._limits.opening_bytes:
-                self.transport.abort()
-                return
-        super().data_received(data)
-        # The answers to WebSocket pings are written without regard to the reader.
-        if self.transport.get_write_buffer_size() > 16 * self._limits.write_bytes:
-            self.transport.abort()
-
-    def process_event(self, event: Event) -> None:
-        # Pings, pongs and fragments are not messages, but cost time all the same.
-        if not self._frames.spend(self.loop.time()):
-            self.transport.abort()
-        super().process_event(event)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall = self.loop.call_later(
-            self._limits.stall_timeout_s, self.part, CloseCode.TOO_SLOW, "this reader takes nothing"
-        )
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._end_stall()
-        self._pump()
-
-    def _end_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-
-
-def _frame(message: ServerMessage) -> bytes:
-    """Return a message as it is written to every socket: servers neither mask nor compress."""
-    return bytes(Frame(Opcode.TEXT, encode(message).encode()).serialize(mask=False))
+def _response(page: Page) -> Response:
+    headers = Headers(
+        {
+            **page.headers,
+            "Date": formatdate(usegmt=True),
+            "Connection": "close",
+            "Content-Length": str(page.length),
+        }
+    )
+    return Response(page.status.value, page.status.phrase, headers, page.body)
 
 
 def _not_sent(error: ProtocolError) -> None:

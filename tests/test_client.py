@@ -1,9 +1,11 @@
 """The Python clients, against a real service."""
 
 import asyncio
+import inspect
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +15,8 @@ from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from realtime_mer.client import Gap, Stream, connect, subscribe
+from realtime_mer.blocking import LoopThread
+from realtime_mer.client import Gap, Stream, Subscription, connect, subscribe
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.protocol import (
@@ -216,6 +219,38 @@ def test_the_blocking_twin_yields_the_same_messages(service: Service) -> None:
     assert received == [sample_estimate(seq=seq) for seq in range(100)]
 
 
+def test_the_twins_take_the_same_arguments() -> None:
+    ours, theirs = inspect.signature(subscribe), inspect.signature(connect)
+    assert ours.parameters == theirs.parameters
+    assert ours.return_annotation is Subscription
+
+
+def test_what_ctrl_c_leaves_half_done_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    loop = LoopThread()
+    loop.start()
+    cancelled = threading.Event()
+
+    async def connecting_for_ever() -> None:
+        begun.set_result(None)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def leave_behind() -> None:
+        kept.append(asyncio.create_task(connecting_for_ever()))
+
+    kept: list[asyncio.Task[None]] = []
+    begun: Future[None] = Future()
+    loop.run(leave_behind())
+    begun.result(20)
+    loop.stop()
+    assert cancelled.is_set()
+    assert kept[0].cancelled()
+    assert caplog.records == []
+
+
 def test_closing_the_blocking_twin_disconnects_and_leaves_no_thread(service: Service) -> None:
     before = threading.active_count()
     service.publish_estimate(sample_estimate())
@@ -283,9 +318,13 @@ def test_it_reconnects_by_itself_when_the_service_comes_back(service: Service) -
 
 
 class Relay:
-    """A bad network: it lets a client through to a service, and can break the connection."""
+    """A bad network: it lets a client through to a service, can break the connection, or go silent.
+
+    While ``silent`` is set whatever anybody says is lost.
+    """
 
     def __init__(self, port: int) -> None:
+        self.silent = asyncio.Event()
         self._port = port
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server
@@ -315,7 +354,8 @@ class Relay:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
-                writer.write(data)
+                if not self.silent.is_set():
+                    writer.write(data)
         writer.close()
 
 
@@ -379,13 +419,13 @@ def test_the_blocking_twin_sets_markers(service: Service) -> None:
     assert (marker.label, marker.id, marker.t) == ("drop", "7", 0.1)
 
 
-def test_the_clients_of_a_restarted_service_do_not_come_all_at_once(
+def test_the_clients_of_a_restarted_service_come_by_and_by_and_each_in_its_own_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bounds = []
+    asked = []
 
-    def note(low: float, high: float) -> float:
-        bounds.append((low, high))
+    def note(attempt: int, chance: float) -> float:
+        asked.append((attempt, chance))
         return 0.0  # no need to wait for it
 
     async def listen() -> None:
@@ -393,14 +433,33 @@ def test_the_clients_of_a_restarted_service_do_not_come_all_at_once(
         service.start()
         async with connect(service.url, events=True) as stream:
             await anext(stream)
-            monkeypatch.setattr("realtime_mer.client.random.uniform", note)
+            monkeypatch.setattr("realtime_mer.client.retry_delay", note)
             await asyncio.to_thread(service.stop)
             await anext(stream)
-            while len(bounds) < 3:
+            while len(asked) < 4:
                 await asyncio.sleep(0)
 
     asyncio.run(listen())
-    assert set(bounds) == {(0.5, 1.0)}
+    attempts, chances = zip(*asked, strict=True)
+    assert attempts == tuple(range(len(asked)))
+    assert len(set(chances)) == len(asked)
+
+
+def test_a_network_that_goes_away_without_a_word_is_noticed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_mer.connecting._PING_PERIOD_S", 0.05)
+    monkeypatch.setattr("realtime_mer.connecting._PING_TIMEOUT_S", 0.2)
+
+    async def listen() -> list[Any]:
+        async with Relay(service.port) as relay, connect(relay.url, events=True) as stream:
+            received = [await anext(stream)]
+            relay.silent.set()
+            received.append(await anext(stream))
+            relay.silent.clear()
+            return [*received, await anext(stream)]
+
+    assert [type(message) for message in asyncio.run(listen())] == [Hello, Bye, Hello]
 
 
 def test_leaving_while_the_service_is_gone_is_quick_and_clean(service: Service) -> None:

@@ -11,9 +11,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from realtime_mer.connection import Limits
 from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.protocol import PROTOCOL, LevelMessage, Marker
-from realtime_mer.server import Limits, Service
+from realtime_mer.server import Service
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO, SMALL_RECEIVE_BUFFER, Client, get, running, seqs, status
 

@@ -14,7 +14,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from realtime_mer.server import Limits, Service
+from realtime_mer.connection import Limits
+from realtime_mer.server import Service
 from tests.samples import sample_estimate
 from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, running, seqs, status
 
@@ -229,9 +230,9 @@ def test_thousands_of_connections_are_bounded_and_leave_nothing_behind() -> None
                     sock.close()
                 waiting.clear()
         assert most <= limits.connections + limits.handshakes + 2 * ACCEPTED_AT_ONCE
-        while service.open_connections > 1:
+        # Those that were just accepted are counted a moment later.
+        while service.open_connections > 1 or process.num_fds() > before:
             witness.is_served()
-        assert process.num_fds() <= before
 
 
 def test_wrong_tokens_and_origins_by_the_hundred_leave_nothing_behind() -> None:

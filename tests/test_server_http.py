@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime_mer import pages
-from realtime_mer.server import Limits, Service
+from realtime_mer.connection import Limits
+from realtime_mer.server import Service
 from realtime_mer.web import PATHS, Asset
 from tests.samples import sample_estimate
 from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, get, running, status

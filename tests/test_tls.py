@@ -1,7 +1,10 @@
 """A service with a certificate, and clients that trust it or not."""
 
+import socket
 import ssl
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -13,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from realtime_mer.client import subscribe
+from realtime_mer.connection import Limits
 from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.protocol import Hello
+from realtime_mer.protocol import Bye, Hello
 from realtime_mer.server import Service
 from realtime_mer.tls import client_context, server_context
 from tests.samples import sample_estimate
@@ -103,3 +107,62 @@ def test_an_encrypted_key_is_refused_rather_than_asked_a_password_for(
 def test_old_tls_is_not_spoken(files: Files) -> None:
     context = server_context(str(files.cert), str(files.key))
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+# Connections that never become clients
+
+
+def service_of(files: Files, **limits: Any) -> Service:
+    context = server_context(str(files.cert), str(files.key))
+    return Service(hello=HELLO, port=0, ssl=context, limits=Limits(**limits))
+
+
+def ended(sock: socket.socket) -> bool:
+    with suppress(ConnectionResetError):
+        return sock.recv(100) == b""
+    return True
+
+
+@pytest.mark.parametrize("first", [b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"])
+def test_one_that_does_not_finish_the_tls_handshake_is_cut_off(files: Files, first: bytes) -> None:
+    with (
+        service_of(files, open_timeout_s=0.1) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=20) as slow,
+    ):
+        slow.sendall(first)
+        while not ended(slow):  # before the end TLS may send an alert
+            pass
+
+
+def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
+    limits = {"connections": 1, "handshakes": 2, "open_timeout_s": 600}
+    with service_of(files, **limits) as service:
+        service.publish_estimate(sample_estimate(seq=3))
+        with subscribe(service.url, ca=str(files.ca)) as messages, ExitStack() as stack:
+            assert next(messages) == sample_estimate(seq=3)
+            address = ("127.0.0.1", service.port)
+            knocking = [
+                stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(3)
+            ]
+            assert ended(knocking[-1])
+            service.publish_estimate(sample_estimate(seq=4))
+            assert next(messages) == sample_estimate(seq=4)
+
+
+def test_stopping_waits_for_no_tls_handshake(files: Files) -> None:
+    with (
+        service_of(files, open_timeout_s=600) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=20) as knocking,
+        subscribe(service.url, ca=str(files.ca), reconnect=False, events=True) as messages,
+    ):
+        assert isinstance(next(messages), Hello)  # so the other was let in before
+        service.stop("good night")
+        assert ended(knocking)
+        assert list(messages) == [Bye(reason="good night")]
+
+
+def test_a_client_that_takes_the_wrong_scheme_is_told_the_other(files: Files) -> None:
+    with service_of(files) as service, pytest.raises(ServiceError, match=r"with wss://"):
+        next(subscribe(service.url.replace("wss:", "ws:")))
+    with Service(hello=HELLO, port=0) as service, pytest.raises(ServiceError, match=r"with ws://"):
+        next(subscribe(service.url.replace("ws:", "wss:")))

@@ -100,8 +100,8 @@ class FileSource:
 
     @property
     def name(self) -> str:
-        """The path as it was given."""
-        return self._path
+        """The file's name without its folders, which are not every subscriber's business."""
+        return Path(self._path).name
 
     @property
     def real_time(self) -> bool:

@@ -52,7 +52,7 @@ def test_a_live_session_records_the_very_estimates_it_writes(model, song, capsys
     assert [estimate.to_dict() for estimate in session.estimates()] == result.records()
     assert len(result.records()) == 40
     kept = session.manifest
-    assert kept.source == str(song)
+    assert kept.source == song.name
     assert kept.model_card["name"] == kept.hello.model == "random"
     assert (kept.compute, kept.audio, kept.lost, kept.failures) == ("cpu", None, 0, ())
     assert kept.settings["source"] == str(song)
