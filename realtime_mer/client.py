@@ -124,7 +124,7 @@ class Stream:
         self._last: tuple[str, Estimate] | None = None
         self._lost_at: float | None = None
         self._connection: ClientConnection
-        self._reader: asyncio.Task[None]
+        self._reader: asyncio.Task[None] | None = None
 
     @property
     def replaced(self) -> int:
@@ -148,9 +148,10 @@ class Stream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._reader.cancel()
+        reader = self._entered()
+        reader.cancel()
         with suppress(asyncio.CancelledError, ServiceError, ProtocolError):
-            await self._reader
+            await reader
         await self._connection.close()
 
     def __aiter__(self) -> Self:
@@ -160,15 +161,17 @@ class Stream:
         """Wait for the next message.
 
         Raises:
+            InputError: it was not entered.
             ServiceError: the service refused a reconnection, or closed for a reason of ours.
             ProtocolError: the service sent an ``error``, or something that is none of its messages.
         """
+        reader = self._entered()
         while True:
             message = self._mailbox.take()
             if message is not None:
                 return message
-            if self._reader.done():
-                self._reader.result()
+            if reader.done():
+                reader.result()
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
@@ -181,12 +184,19 @@ class Stream:
             id: up to 64 characters, given back with the marker.
 
         Raises:
+            InputError: the stream was not entered.
             ServiceError: the connection is down just now.
         """
+        self._entered()
         try:
             await self._connection.send(encode(Marker(label=label, id=id)))
         except ConnectionClosed as error:
             raise ServiceError(f"the marker {label!r} was not set: no connection") from error
+
+    def _entered(self) -> asyncio.Task[None]:
+        if self._reader is None:
+            raise InputError("this stream is not connected: use it inside its async with block")
+        return self._reader
 
     async def _connect(self) -> None:
         connection = await open_connection(self._url, self._headers, self._tls)

@@ -208,6 +208,17 @@ def test_arguments_that_cannot_be_used_are_refused_before_connecting(
         connect("ws://127.0.0.1:1", **arguments)
 
 
+def test_a_stream_that_was_not_entered_says_what_to_do(service: Service) -> None:
+    async def misuse() -> None:
+        stream = connect(service.url)
+        with pytest.raises(InputError, match="inside its async with block"):
+            await anext(stream)
+        with pytest.raises(InputError, match="inside its async with block"):
+            await stream.mark("here")
+
+    asyncio.run(misuse())
+
+
 def test_the_blocking_twin_yields_the_same_messages(service: Service) -> None:
     service.publish_estimate(sample_estimate(seq=0))
     messages = subscribe(service.url)
