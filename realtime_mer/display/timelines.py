@@ -1,5 +1,7 @@
 """Valence or arousal over the last minutes, with its uncertainty."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -39,6 +41,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         super().__init__(parent, background=theme.background)
         self._column, self._sd_column = column, sd_column
         seconds = theme.line_s
+        self._first_s = -seconds
         font = QFont(self.font())
         font.setPointSizeF(theme.small_pt * scale)
         metrics = QFontMetricsF(font)
@@ -90,14 +93,22 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self.band.setBrush(tint)
         self.band.setPen(pg.mkPen(None))
         self.addItem(self.band, ignoreBounds=True)
+        self.marks = QGraphicsPathItem()
+        self.marks.setPen(pg.mkPen(theme.muted, width=ratio, style=Qt.PenStyle.DashLine))
+        self.addItem(self.marks, ignoreBounds=True)
         self._line = _Line(colour, width=2 * ratio, area=ends)
         self.addItem(self._line, ignoreBounds=True)
 
     def sizeHint(self) -> QSize:
         return QSize(360, int(1.5 * self.minimumHeight()))
 
-    def show_rows(self, rows: NDArray[np.float64]) -> None:
-        """Draw rows of ``History`` that nobody changes; rows of NaN leave a hole."""
+    def show_rows(self, rows: NDArray[np.float64], *, marked: Iterable[float] = ()) -> None:
+        """Draw rows of ``History`` that nobody changes; rows of NaN leave a hole.
+
+        Args:
+            rows: at least one.
+            marked: where in the stream markers are, in seconds.
+        """
         band, lines = QPainterPath(), []
         for run in runs(rows):
             x = run[:, 0] - rows[-1, 0]
@@ -109,6 +120,12 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             )
         self.band.setPath(band)
         self._line.show_lines(lines)
+        marks = QPainterPath()
+        for t in marked:
+            if self._first_s <= t - rows[-1, 0] <= 0:
+                marks.moveTo(t - rows[-1, 0], -1)
+                marks.lineTo(t - rows[-1, 0], 1)
+        self.marks.setPath(marks)
 
     def lines(self) -> list[NDArray[np.float64]]:
         """Return what is drawn between the holes: seconds before now and values, ``(n, 2)``."""

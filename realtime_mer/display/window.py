@@ -95,7 +95,7 @@ class Window(QMainWindow):
         self._spectrum = Spectrum(capacity=COLUMNS, bands=BANDS)
         self._level_t: float | None = None
         self._markers: deque[Marker] = deque(maxlen=_MOST_MARKERS)
-        self._known = 0  # of the snapshot's markers
+        self._marked: deque[float] = deque(maxlen=_MOST_MARKERS)  # when, in this stream
         self._asked: dict[str, tuple[str, float]] = {}  # markers on their way, until when
         self._start = 0.0  # of the session's clock, in seconds of sound
         self._state: SessionState | None = None
@@ -261,6 +261,8 @@ class Window(QMainWindow):
         before, self._snapshot = self._snapshot, snapshot
         estimate = snapshot.estimate
         if estimate is not None and estimate is not self._seen:
+            if self._seen is not None and estimate.t <= self._seen.t:
+                self._marked.clear()  # another stream, or the same one started afresh
             self._seen, self._arrived = estimate, self._now
             self._history.add(estimate)
             self._show_estimate(estimate)
@@ -293,6 +295,8 @@ class Window(QMainWindow):
             if any(marker is old for old in before.markers):
                 continue
             self._markers.append(marker)
+            if marker.t is not None:
+                self._marked.append(marker.t)
             ours = self._asked.pop(marker.id, None)
             at = "" if marker.t is None else f" at {clock(max(0.0, marker.t - self._start))}"
             self.say(f"Marker{at}: {marker.label}")
@@ -347,7 +351,7 @@ class Window(QMainWindow):
 
     def _draw_line(self, line: TimeLine) -> None:
         rows = self._history.rows(seconds=self.theme.line_s)
-        line.show_rows(thinned(rows, step=self.theme.line_s / POINTS))
+        line.show_rows(thinned(rows, step=self.theme.line_s / POINTS), marked=self._marked)
 
     def _draw_numbers(self) -> None:
         estimate = self._seen

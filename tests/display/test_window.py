@@ -265,6 +265,26 @@ def test_the_band_of_a_time_line_is_one_standard_deviation_each_way(qtbot: QtBot
     assert (band.left(), band.right()) == pytest.approx((-0.2, 0.0))
 
 
+def test_markers_stand_on_the_time_lines_until_the_stream_begins_anew(service: Service) -> None:
+    service.says(sample_estimate(t=1.0))
+    heard = replace(service.latest.get()[1], markers=(Marker(label="drop", t=1.0),))
+    service.latest.put(heard)
+    service.settles()
+    service.says(sample_estimate(t=9.0))
+    service.settles()
+    for line in service.window.face.lines:
+        drawn = line.marks.path().boundingRect()
+        assert (drawn.left(), drawn.right()) == (-8, -8)
+        assert (drawn.top(), drawn.bottom()) == (-1, 1)
+    service.says(sample_estimate(t=9.0 + DJ.line_s))
+    service.settles()
+    assert all(line.marks.path().isEmpty() for line in service.window.face.lines)
+    for t in (0.1, 9.0):
+        service.says(sample_estimate(t=t))
+    service.settles()
+    assert all(line.marks.path().isEmpty() for line in service.window.face.lines)
+
+
 def test_a_hole_in_time_is_a_hole_in_the_lines(service: Service) -> None:
     for t in (1.0, 1.1, 50.0, 50.1):
         service.says(sample_estimate(t=t))
