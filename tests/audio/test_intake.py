@@ -29,7 +29,7 @@ def total(pieces: list[Piece]) -> int:
 
 
 def sound(pieces: list[Piece]) -> np.ndarray:
-    return np.concatenate([piece.samples for piece in pieces])
+    return np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
 
 
 def take_in(samples: np.ndarray, rate: int, sizes: list[int]) -> list[Piece]:

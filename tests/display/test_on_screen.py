@@ -216,11 +216,11 @@ def test_a_session_is_run_from_its_window(screen: Screen, tmp_path: Path) -> Non
         listener.status(lambda told: told.status is Status.WARMING_UP, "a new beginning")
 
         open_file(other)
-        listener.status(lambda told: told.source == str(other), "the other file")
+        listener.status(lambda told: told.source == other.name, "the other file")
         open_file(broken)
         screen.press("ctrl+p")  # is asked for after the file, so it is known by then what that is
         listener.status(lambda told: told.status is paused, "a pause")
-        listener.status(lambda told: told.source == str(other), "the file from before")
+        listener.status(lambda told: told.source == other.name, "the file from before")
         screen.press("ctrl+p")
         listener.status(lambda told: told.status is Status.MUSIC, "music from there")
 
