@@ -59,7 +59,7 @@ class Session:
             time.sleep(max(0.0, due - time.monotonic()))
             self._published.append(time.monotonic())
             self.service.publish_estimate(_estimate(seq))
-        time.sleep(1 / rate)
+        time.sleep(1 / rate)  # the last one's turn, too, before anything else begins
         return range(first, first + count)
 
     def end(self) -> Receipts:

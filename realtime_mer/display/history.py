@@ -28,11 +28,17 @@ class History:
     def __len__(self) -> int:
         return min(self._written, self._capacity)
 
-    def add(self, estimate: Estimate) -> None:
-        """Append an estimate; a hole in time becomes a row of NaN, a step back forgets the past."""
+    def add(self, estimate: Estimate) -> bool:
+        """Append an estimate; a hole in time becomes a row of NaN, a step back forgets the past.
+
+        Returns:
+            Whether it stepped back: this is another stream, or the same one started afresh.
+        """
+        anew = False
         if len(self):
             last = self.rows()[-1, 0]
-            if estimate.t <= last:  # another stream, or the same one started afresh
+            anew = bool(estimate.t <= last)
+            if anew:
                 self._written = 0
             elif estimate.t - last > _BREAK_SECONDS:
                 middle = (estimate.t + last) / 2
@@ -46,6 +52,7 @@ class History:
                 estimate.arousal_sd,
             )
         )
+        return anew
 
     def _write(self, row: tuple[float, ...]) -> None:
         place = self._written % self._capacity

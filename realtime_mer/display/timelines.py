@@ -41,7 +41,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         super().__init__(parent, background=theme.background)
         self._column, self._sd_column = column, sd_column
         seconds = theme.line_s
-        self._first_s = -seconds
+        self._seconds = seconds
         font = QFont(self.font())
         font.setPointSizeF(theme.small_pt * scale)
         metrics = QFontMetricsF(font)
@@ -109,9 +109,10 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             rows: at least one.
             marked: where in the stream markers are, in seconds.
         """
-        band, lines = QPainterPath(), []
+        now = rows[-1, 0]
+        band, lines, marks = QPainterPath(), [], QPainterPath()
         for run in runs(rows):
-            x = run[:, 0] - rows[-1, 0]
+            x = run[:, 0] - now
             mean, sd = run[:, self._column], run[:, self._sd_column]
             lines.append(np.column_stack((x, mean)))
             low, high = np.maximum(mean - sd, -1.0), np.minimum(mean + sd, 1.0)
@@ -120,11 +121,10 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             )
         self.band.setPath(band)
         self._line.show_lines(lines)
-        marks = QPainterPath()
-        for t in marked:
-            if self._first_s <= t - rows[-1, 0] <= 0:
-                marks.moveTo(t - rows[-1, 0], -1)
-                marks.lineTo(t - rows[-1, 0], 1)
+        for at in (t - now for t in marked):
+            if -self._seconds <= at <= 0:
+                marks.moveTo(at, -1)
+                marks.lineTo(at, 1)
         self.marks.setPath(marks)
 
     def lines(self) -> list[NDArray[np.float64]]:

@@ -261,10 +261,9 @@ class Window(QMainWindow):
         before, self._snapshot = self._snapshot, snapshot
         estimate = snapshot.estimate
         if estimate is not None and estimate is not self._seen:
-            if self._seen is not None and estimate.t <= self._seen.t:
-                self._marked.clear()  # another stream, or the same one started afresh
             self._seen, self._arrived = estimate, self._now
-            self._history.add(estimate)
+            if self._history.add(estimate):
+                self._marked.clear()
             self._show_estimate(estimate)
         if snapshot.levels is not before.levels:
             self._take_levels()
