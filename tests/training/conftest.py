@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from realtime_mer.emotion import GEMS
 from tests.training.made_corpora import midi, table
+from training.__main__ import app
+from training.cache import feature_store
 from training.corpora import read_clips
 from training.run import Run, open_run
+from training.train import train_part
 
 RATE = 24_000
 
@@ -191,3 +195,25 @@ def tiny_config(tmp_path: Path) -> Path:
 def run(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> Run:
     """A new run folder of the made corpora, nothing trained yet."""
     return open_run(tmp_path / "run", read_clips(corpora_root), tiny_config)
+
+
+@pytest.fixture(scope="session")
+def trained(corpora_root: Path, cache_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder whose tiny networks are trained and evaluated."""
+    place = tmp_path_factory.mktemp("trained")
+    (place / "tiny.toml").write_text(TINY)
+    run = open_run(place / "run", read_clips(corpora_root), place / "tiny.toml")
+    features = feature_store(run.clips, run.config.features, cache_root)
+    for number, part in enumerate(run.parts):
+        train_part(
+            run.training_clips(part),
+            features,
+            None,
+            run.config,
+            run.folder / part,
+            stream_key=number,
+        )
+    places = ["--run", str(run.folder), "--data", str(corpora_root), "--cache", str(cache_root)]
+    done = CliRunner().invoke(app, ["evaluate", *places, "--resamples", "20"])
+    assert done.exit_code == 0, done.output
+    return run.folder

@@ -37,32 +37,7 @@ from training.robustness import CLEAN, GAINS_DB, robustness
 from training.run import Run, open_run
 from training.splices import splices
 from training.targets import JUDGED
-from training.train import train_part
 from training.unheard import unheard
-
-
-@pytest.fixture(scope="module")
-def trained(corpora_root: Path, cache_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder whose tiny networks are trained and evaluated."""
-    from tests.training.conftest import TINY
-
-    place = tmp_path_factory.mktemp("report")
-    (place / "tiny.toml").write_text(TINY)
-    run = open_run(place / "run", read_clips(corpora_root), place / "tiny.toml")
-    features = feature_store(run.clips, run.config.features, cache_root)
-    for number, part in enumerate(run.parts):
-        train_part(
-            run.training_clips(part),
-            features,
-            None,
-            run.config,
-            run.folder / part,
-            stream_key=number,
-        )
-    places = ["--run", str(run.folder), "--data", str(corpora_root), "--cache", str(cache_root)]
-    done = CliRunner().invoke(app, ["evaluate", *places, "--resamples", "20"])
-    assert done.exit_code == 0, done.output
-    return run.folder
 
 
 @pytest.fixture

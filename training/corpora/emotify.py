@@ -64,17 +64,22 @@ def read_published(folder: Path) -> list[Clip]:
     return [_published_song(track, rows, music, path) for track, rows in sorted(answers.items())]
 
 
+def answers_table(folder: Path) -> Path:
+    """Return where single answers lie, or would lie, in either layout of the corpus."""
+    repackaged = folder / "annotations.csv"
+    return repackaged if repackaged.is_file() else folder / "data.csv"
+
+
 def read_answers(folder: Path) -> dict[str, NDArray[np.bool_]]:
     """Return every listener's ticks of the nine items, (listeners, 9), by the clip's key.
 
     Args:
-        folder: of the corpus in either layout: ``annotations.csv`` or ``data.csv``.
+        folder: of the corpus, see ``answers_table``.
 
     Raises:
-        InputError: neither is there, or it is not what it should be.
+        InputError: the table is not there, or is not what it should be.
     """
-    repackaged = folder / "annotations.csv"
-    path = repackaged if repackaged.is_file() else folder / "data.csv"
+    path = answers_table(folder)
     ticks: dict[str, list[list[bool]]] = defaultdict(list)
     for row in read_rows(path, _ANSWER):
         track = int(required(song_number(row["track"]), path))

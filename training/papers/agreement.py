@@ -21,7 +21,7 @@ import pandas as pd
 
 from training.ceilings import Answers, repeat_ceilings
 from training.corpora import Clip, find_corpora
-from training.corpora.emotify import read_answers
+from training.corpora.emotify import answers_table, read_answers
 from training.metrics import bootstrap, mean_of, row
 
 DRAWS = 200
@@ -96,7 +96,8 @@ def ceilings(
             for each in repeat_ceilings(own, resamples=resamples)
             if each["metric"].startswith("R²")
         ]
-        if corpus == "emotify" and own:
+        # A copy may hold the shares alone: no reason to lose the page after hours of learning.
+        if corpus == "emotify" and own and answers_table(folders[corpus]).is_file():
             answers = read_answers(folders[corpus])
             told[corpus] += item_ceilings(own, answers, resamples=resamples)
     return told

@@ -9,7 +9,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.corpora import data_root, read_clips
+from training.cache import feature_store
+from training.corpora import data_root, find_corpora, read_clips
 from training.papers.agreement import ceilings
 from training.papers.costs import epochs_of
 from training.papers.export import PREFERRED, export
@@ -21,6 +22,7 @@ from training.papers.material import (
     clips_here,
     clips_of_notes,
     corpora_here,
+    default_split,
     read_corpus,
 )
 from training.papers.parisi import WordVectors, read_lines, words
@@ -29,10 +31,10 @@ from training.papers.records import read_records
 from training.papers.registry import SYSTEMS, find_system
 from training.papers.rows import run_rows
 from training.papers.scores import HEADLINES
-from training.papers.streaming import streaming_rows
+from training.papers.streaming import streaming_rows, unheard_rows
 from training.papers.system import Effort
 from training.papers.table import write_table
-from training.run import open_run
+from training.run import Run, open_run
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "paper": ("paper",),
@@ -98,15 +100,31 @@ def run(
         ):
             console.print(_line(record))
     if run is not None:
-        for record in streaming_rows(
-            open_run(run, read_clips(root), None), records, resamples=resamples
-        ):
+        network = open_run(run, read_clips(root), None)
+        for record in streaming_rows(network, records, resamples=resamples):
             console.print(_line(record))
+        for name in _never_learnt(network, corpora, records, root):
+            sounds = read_corpus(root, name, cache, jobs=jobs)
+            features = feature_store(sounds, network.config.features, cache, jobs=jobs)
+            split = default_split(root, sounds)
+            for record in unheard_rows(
+                network, sounds, split, features, records, resamples=resamples
+            ):
+                console.print(_line(record))
     rows = read_records(records)
     clips = clips_here(root) | clips_of_notes(root, {row["asked"]["corpus"] for row in rows})
     told = ceilings(root, clips, resamples=resamples)
     page = write_table(rows, out, clips, told)
     console.print(f"wrote {page}")
+
+
+def _never_learnt(run: Run, corpora: Sequence[str], records: Path, root: Path) -> list[str]:
+    """Return the corpora of which a run learnt nothing: asked for, or here and with rows."""
+    here = {found.corpus.name for found in find_corpora(root)}
+    rows = {record["asked"]["corpus"] for record in read_records(records)} & here
+    names = dict.fromkeys([*(ALIASES.get(name, name) for name in corpora), *sorted(rows)])
+    learnt = {*(clip.corpus for clip in run.clips), *run.config.also}
+    return [name for name in names if name not in learnt]
 
 
 def _judge_lyrics(

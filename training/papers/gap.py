@@ -95,8 +95,13 @@ def _compared(
         "–" if leaky is None else _told(*leaky, name, "segments"),
         same,
         best,
-        _figure(streaming[0], name, "clips") if streaming else "–",
+        _of_streaming(streaming[0], name) if streaming else "–",
     )
+
+
+def _of_streaming(record: Record, name: str) -> str:
+    told = _figure(record, name, "clips")
+    return f"{told}; learnt nothing of this corpus" if record["asked"].get("unheard") else told
 
 
 def _best(

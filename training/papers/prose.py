@@ -125,6 +125,17 @@ OTHER_FOLDS = (
     "clips or settings."
 )
 
+RENDERED = (
+    "It is rendered from notes with one sound font, which is not what people heard when they "
+    "judged; no paper here used it."
+)
+
+UNHEARD = (
+    "The streaming model learnt nothing of this corpus: its row is of the default checkpoint's "
+    "network, which learnt every clip of the others, where the systems learnt the other groups of "
+    "this one. It is asked of a whole piece, for the mean of what it says."
+)
+
 IMPOSSIBLE = """\
 ## Printed figures that cannot be, or are not what they seem
 
@@ -157,12 +168,12 @@ COUNTS = """\
 """
 
 NOTES = """\
-EMOPIA and VGMIDI are notes (MIDI), not sound: what one hears depends on the sound font, and is not
-what people heard when they judged. All of it is piano. EMOPIA's quadrants are of one annotator a
-clip, VGMIDI's valence and arousal of 28 to 32 listeners a piece, in few groups (series of games).
-No paper here used them, so the table has no rows of them.
-{commands}
-renders what is missing with one sound font and adds the rows to this page.
+These are notes (MIDI), not sound: what one hears depends on the sound font, and is not what people
+heard when they judged. No paper here used them, so the table has no rows of them unless they are
+asked for: `python -m training papers --corpus NAME` renders what is missing with one sound font and
+adds the rows to this page.
+
+{corpora}
 """
 
 ABSENT = """\

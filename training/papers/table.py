@@ -124,12 +124,9 @@ def _page(
     yield from _leaks()
     yield "## Corpora that are not here"
     yield ""
-    if notes := [
-        each.name for each in CORPORA if each.sound == "midi" and each.name not in corpora
-    ]:
-        yield prose.NOTES.format(
-            commands=" or ".join(f"`python -m training papers --corpus {name}`" for name in notes)
-        )
+    if notes := [each for each in CORPORA if each.sound == "midi" and each.name not in corpora]:
+        told = "\n".join(f"- **{each.name}**: {each.kind}." for each in notes)
+        yield prose.NOTES.format(corpora=told)
     yield prose.ABSENT
 
 
@@ -186,10 +183,10 @@ def _what_is_here(corpus: str, clips: Clips) -> str:
     hours = sum(clip.seconds for clip in own) / 3600
     total = _PUBLISHED.get(corpus, len(own))
     of_all = f" of the {total} that were published" if len(own) < total else ""
-    notes = ", rendered from notes with one sound font" if own[0].is_midi else ""
+    notes = f" {prose.RENDERED}" if own[0].is_midi else ""
     return (
-        f"{len(own)} clips{of_all}, {hours:.1f} h{notes}, in {groups} groups that are kept "
-        "together (an artist's songs, a song's clips, a recording's copies)."
+        f"{len(own)} clips{of_all}, {hours:.1f} h, in {groups} groups that are kept together (an "
+        f"artist's songs, a song's clips, a recording's copies, a series of games).{notes}"
     )
 
 
@@ -296,6 +293,9 @@ def remarks(records: Records) -> Iterator[str]:
     ]
     if unlearnt:
         yield prose.UNLEARNT.format(names=", ".join(unlearnt))
+        yield ""
+    if any(record["asked"].get("unheard") for record in records):
+        yield prose.UNHEARD
         yield ""
     folds = {
         kind: {
