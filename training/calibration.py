@@ -15,7 +15,6 @@ from scipy.special import softmax
 
 from training.corpora import Clip
 from training.evaluate import (
-    FIRST_WHOLE_HOP,
     HOP_COLUMNS,
     Predictions,
     learnt_hash,
@@ -232,7 +231,7 @@ def _errors(
     hop_z: list[_Floats] = []
     clip_z: list[_Floats] = []
     for clip in clips:
-        hops = predictions.hops[clip.key][FIRST_WHOLE_HOP:]
+        hops = whole_hops(predictions.hops[clip.key])
         error = hops[:, mean] - getattr(clip, axis)
         hop_z.append(error / hops[:, sd])
         # A clip's own sd, before its factor, is the root mean square of its hops'.

@@ -22,6 +22,7 @@ from training.evaluate import (
     clip_table,
     judged,
     load_predictions,
+    whole_hops,
 )
 from training.files import replacing
 from training.markdown import number, protocols, table, with_interval
@@ -245,8 +246,7 @@ def _scatter(
         column = HOP_COLUMNS.index(f"{axis}_sd")
         factor = factors[f"hop_{axis}"] * factors[f"clip_{axis}"]["scale"]
         own[f"clip_{axis}_sd"] = [
-            factor * np.sqrt(np.mean(hops[key][FIRST_WHOLE_HOP:, column] ** 2))
-            for key in own["key"]
+            factor * np.sqrt(np.mean(whole_hops(hops[key])[:, column] ** 2)) for key in own["key"]
         ]
     figures.scatter(own, out / "valence-arousal.png")
     return (
@@ -420,7 +420,7 @@ def _stable(clips: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str
         for axis in AFFECT:
             column = HOP_COLUMNS.index(axis)
             moved = own.assign(
-                within=[hops[key][FIRST_WHOLE_HOP:, column].std() for key in own["key"]]
+                within=[whole_hops(hops[key])[:, column].std() for key in own["key"]]
             ).reset_index(drop=True)
             within = bootstrap(moved, lambda rows: rows["within"].median(), resamples=resamples)
             between = bootstrap(moved, _sd_of(axis), resamples=resamples)

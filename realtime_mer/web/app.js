@@ -366,7 +366,8 @@ document.addEventListener("keydown", (event) => {
   const typing = inField || document.querySelector("dialog[open]") !== null;
   if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const action = actions[event.key.toLowerCase()];
-  if (action === undefined) return;
+  // WCAG 2.1.4: whoever speaks to the page, or shakes, can do without keys of one character.
+  if (action === undefined || !byId("keys").checked) return;
   event.preventDefault();
   action();
 });
@@ -374,6 +375,7 @@ byId("theme").addEventListener("click", changeTheme);
 byId("words").addEventListener("click", editWords);
 byId("full").addEventListener("click", changeFullScreen);
 byId("help").addEventListener("click", actions["?"]);
+byId("keys").addEventListener("change", () => settings.keepKeysOn(byId("keys").checked));
 byId("restart").addEventListener("click", restartClock);
 byId("give-token").addEventListener("click", askForToken);
 byId("words-reset").addEventListener("click", () => {
@@ -395,6 +397,7 @@ document.addEventListener("fullscreenchange", () => {
 document.addEventListener("visibilitychange", stayAwake);
 
 byId("full").hidden = !document.fullscreenEnabled;
+byId("keys").checked = settings.keysOn();
 plane.showWords(words);
 showTheme();
 showState();

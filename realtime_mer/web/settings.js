@@ -1,9 +1,10 @@
-/** What the user chose: theme and token in the fragment of the address, theme and words kept. */
+/** What the user chose: theme and token in the fragment of the address; theme, words, keys kept. */
 
 export const THEMES = ["dj", "therapy"];
 
 const THEME_KEY = "realtime-mer.theme";
 const WORDS_KEY = "realtime-mer.words";
+const KEYS_KEY = "realtime-mer.keys";
 const ZERO_KEY = "realtime-mer.zero";
 
 function fragment() {
@@ -67,6 +68,16 @@ export function words() {
 /** Keep the user's own words. */
 export function keepWords(mapping) {
   keep("localStorage", WORDS_KEY, JSON.stringify(mapping));
+}
+
+/** Return whether single characters are keys of the page: yes, unless they were left out. */
+export function keysOn() {
+  return recall("localStorage", KEYS_KEY) !== "off";
+}
+
+/** Keep whether single characters are keys of the page. */
+export function keepKeysOn(on) {
+  keep("localStorage", KEYS_KEY, on ? "on" : "off");
 }
 
 /**

@@ -409,6 +409,28 @@ def test_everything_can_be_done_from_the_keyboard(tab: Browser, service: Service
     tab.wait_for("document.fullscreenElement === null")
 
 
+def test_keys_of_one_character_can_be_left_out(tab: Browser, service: Service) -> None:
+    open_display(tab, service)
+    tab.press("?")
+    tab.wait_for("document.getElementById('help-dialog').open")
+    tab.driver.find_element("id", "keys").click()
+    tab.press(Keys.ESCAPE)
+    tab.wait_for("!document.getElementById('help-dialog').open")
+    tab.driver.refresh()
+    tab.wait_for(CONNECTED)
+    theme = "document.documentElement.dataset.theme"
+    tab.press("t?")
+    assert tab.js(f"return {theme}") == "dj"
+    assert not tab.js("return document.getElementById('help-dialog').open")
+    tab.driver.find_element("id", "help").click()
+    tab.wait_for("document.getElementById('help-dialog').open")
+    tab.driver.find_element("id", "keys").click()
+    tab.press(Keys.ESCAPE)
+    tab.wait_for("!document.getElementById('help-dialog').open")
+    tab.press("t")
+    assert tab.js(f"return {theme}") == "therapy"
+
+
 def test_the_tab_key_reaches_every_control_and_shows_where_it_is(
     tab: Browser, service: Service
 ) -> None:
