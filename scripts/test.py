@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Set up what is missing, then test: `python3 scripts/test.py [arguments of pytest]`.
 
-Without arguments it checks style and types (ruff, mypy) and runs all tests; with arguments it only
-hands them to pytest. The exit code is pytest's, or 1 if only a check failed. Needs Python 3.11 or
-newer and nothing else.
+Without arguments it checks style and types (ruff, mypy) and runs all tests, in two processes, since
+most of them wait for sound, sockets and programs; with arguments it only hands them to pytest. The
+exit code is pytest's, or 1 if only a check failed. Needs Python 3.11 or newer and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ CHECKS = (
     ("ruff", "format", "--check"),
     ("mypy",),
 )
+# A file's tests stay in one process: they share what is dear to make.
+EVERY_TEST = ("--numprocesses=2", "--dist=loadfile")
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +44,8 @@ def main(arguments: list[str]) -> int:
             failed.append(" ".join(check))
     if failed:
         _setup.say(f"failed: {', '.join(failed)}; the tests run all the same, the exit code is 1")
-    code = _setup.wait_for([str(_setup.python()), "-m", "pytest", *arguments], env=env)
+    options = arguments or EVERY_TEST
+    code = _setup.wait_for([str(_setup.python()), "-m", "pytest", *options], env=env)
     return code or int(bool(failed))
 
 

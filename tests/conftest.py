@@ -1,4 +1,4 @@
-"""A private sound server for the tests, where PulseAudio is installed."""
+"""What all tests need: signals as in a terminal, and a private sound server where there is one."""
 
 import os
 import queue
@@ -17,6 +17,16 @@ import pytest
 from numpy.typing import NDArray
 
 RATE = 48_000
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start.
+
+    Whoever starts tests in the background of a shell (``&``, ``nohup``) has them ignore SIGINT, and
+    all that they start inherits it.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class PulseServer:

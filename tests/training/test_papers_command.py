@@ -386,14 +386,15 @@ def test_a_finished_row_of_any_corpus_is_on_the_page(
     out = tmp_path / "papers"
     clips = clips_here(corpora_root)
     page = write_table([record], out, clips, {})
-    assert "`python -m training papers --corpus emopia`" in page.read_text(encoding="utf-8")
+    absent = "- **emopia**: perceived quadrant, one annotator a clip."
+    assert absent in page.read_text(encoding="utf-8")
     notes = record | {"asked": record["asked"] | {"corpus": "emopia"}}
     text = write_table([record, notes], out, clips, {}).read_text(encoding="utf-8")
     own = text[text.index("## emopia") : text.index("## Printed figures")]
     assert "| yakovyna | 1 (2 steps at most) of 30" in own
     assert own.count("| yakovyna | ") == 2
     assert "The corpus itself is not here" in own
-    assert "`python -m training papers --corpus emopia`" not in text
+    assert absent not in text
     assert "## emopia" in (out / "classes.md").read_text(encoding="utf-8")
 
 
