@@ -318,6 +318,7 @@ def test_a_time_that_cannot_be_is_refused_before_anything_is_written(
     assert not (folder / "result.jsonl").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_ends_it_without_a_word_and_keeps_what_was_found(folder, model) -> None:
     write_sound(folder / "song.wav", noise(600))

@@ -45,6 +45,7 @@ def test_a_client_that_reads_after_all_is_not_taken_for_a_stalled_one(
         compare_stalled(clients=2, rate=50, seconds=0.1, pairs=1, cores=None, say=lambda _: None)
 
 
+@pytest.mark.slow
 def test_the_results_are_json_with_every_load_and_the_comparison(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

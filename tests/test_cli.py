@@ -75,6 +75,7 @@ def test_what_cannot_be_parsed_is_a_usage_error(capsys, args: tuple[str, ...]) -
     assert "Traceback" not in result.err
 
 
+@pytest.mark.slow
 def test_what_the_outputs_encoding_cannot_write_is_escaped(tmp_path: Path) -> None:
     model = write_model(tmp_path)
     write_sound(tmp_path / "歌.wav", noise(0.1))

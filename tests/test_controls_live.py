@@ -68,6 +68,7 @@ def hear(status: str, *sources: str, inside: bool = True) -> list[Any]:
     return ["hear", status, list(sources), inside]
 
 
+@pytest.mark.slow
 def test_a_session_is_paused_reset_and_recorded_by_its_window(tmp_path: Path, steer) -> None:
     song = write_sound(tmp_path / "song.wav", noise(300))
     said = steer(

@@ -381,6 +381,7 @@ def session(folder: Path, model: Path, *args: object) -> tuple[Any, str]:
     raise AssertionError(process.stderr.read())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_subscriber_follows_a_session_until_it_is_stopped(folder, model, stop: int) -> None:
@@ -434,6 +435,7 @@ def test_ctrl_c_ends_a_session_whose_pipe_is_idle(model) -> None:
         assert process.wait(timeout=60) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 @pytest.mark.parametrize("to_jsonl", [True, False])
 def test_a_reader_that_goes_away_ends_a_session_without_a_traceback(
@@ -450,6 +452,7 @@ def test_a_reader_that_goes_away_ends_a_session_without_a_traceback(
     assert "Exception" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 def test_a_reader_that_goes_away_ends_an_analysis_without_a_word(folder, model) -> None:
     write_sound(folder / "song.wav", noise(60))
@@ -460,6 +463,7 @@ def test_a_reader_that_goes_away_ends_an_analysis_without_a_word(folder, model) 
         assert process.wait(timeout=60) == 1
 
 
+@pytest.mark.slow
 def test_a_real_pipe_is_read_and_nothing_but_json_is_printed(folder, model) -> None:
     given = ("--rate", RATE, "--format", "f32le", "--no-server", "--jsonl", "-")
     with start("live", "-", *given, "--model", model, stdin=subprocess.PIPE) as process:

@@ -32,6 +32,7 @@ def is_music(event) -> bool:
     return isinstance(event, Estimate) and event.status is Status.MUSIC
 
 
+@pytest.mark.slow
 def test_what_the_system_plays_becomes_estimates_of_music(pulse):
     events = engine_on("loopback").events()
     pulse.play(music(20))

@@ -135,6 +135,7 @@ def test_a_device_that_hangs_is_given_up_and_comes_back(pulse):
     source.close()
 
 
+@pytest.mark.slow
 def test_the_capture_process_ends_with_the_program_that_started_it(pulse):
     code = (
         "from realtime_mer.audio.sources import DeviceSource\n"

@@ -20,7 +20,7 @@ from realtime_mer.library.walk import AudioFile, Broken
 from realtime_mer.library.workers import annotated
 from tests.commands import Result, call, noise, start, write_model, write_sound
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

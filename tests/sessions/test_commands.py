@@ -90,6 +90,7 @@ def test_no_sound_is_kept_unless_it_was_asked_for(model, song, capsys) -> None:
     assert {path.name for path in only_session().folder.iterdir()} == {EVENTS, MANIFEST}
 
 
+@pytest.mark.slow
 def test_sound_that_was_asked_for_is_kept_and_everybody_is_told(model, song, capsys) -> None:
     options = ("--no-window", "--model", model, "--no-server")
     result = call(capsys, "live", song, "--record", "--record-audio", *options)
@@ -102,6 +103,7 @@ def test_sound_that_was_asked_for_is_kept_and_everybody_is_told(model, song, cap
     assert sound == pytest.approx(noise(4)[:, 0], abs=2**-15)
 
 
+@pytest.mark.slow
 def test_sound_that_comes_faster_than_it_plays_is_kept_whole(model, tmp_path: Path, capsys) -> None:
     sound = noise(70)  # twice what the ring holds
     path = write_sound(tmp_path / "long.wav", sound)
@@ -121,6 +123,7 @@ def test_no_more_sound_is_kept_than_was_listened_to(model, tmp_path: Path, capsy
     assert only_session().totals().seconds == 2.5
 
 
+@pytest.mark.slow
 def test_sound_from_a_pipe_is_kept_whole(model, capsys) -> None:
     sound = noise(40)
     arguments = ("-", "--rate", RATE, "--format", "f32le", "--record", "--record-audio")

@@ -163,6 +163,7 @@ def test_a_number_that_is_none_is_counted_and_the_rest_is_kept() -> None:
     assert session.manifest.failures == ()
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_ignored_wherever_it_was_torn() -> None:
     session = recorded(estimates(3))
     path = session.folder / EVENTS

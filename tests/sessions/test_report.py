@@ -154,6 +154,7 @@ def test_two_sessions_are_compared_side_by_side() -> None:
     assert words.count("What this is, and what it is not") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "suffix", "start"),
     [

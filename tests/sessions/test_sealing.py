@@ -276,6 +276,7 @@ def test_sound_is_encrypted_too_and_comes_back_sample_by_sample(tmp_path: Path) 
 # -- as a user types it --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_live_records_encrypted_and_every_command_opens_it(tmp_path: Path, capsys) -> None:
     song, secret = write_sound(tmp_path / "song.wav", noise(2)), tmp_path / "secret"
     secret.write_text(f"{PASSPHRASE}\r\n")

@@ -64,6 +64,7 @@ def test_the_first_whole_hop_is_the_first_that_hears_nothing_of_before_the_start
     assert 0 <= first_frame < network.hop_frames
 
 
+@pytest.mark.slow
 def test_who_knows_every_label_scores_best_and_noise_no_better_than_the_baseline(run: Run) -> None:
     best = {
         (m["data"], m["metric"]): m

@@ -91,6 +91,7 @@ def test_changed_sound_gives_as_many_frames_of_the_same_clips_and_only_where_it_
             assert (store[clip.key] != material.features[clip.key]).any()
 
 
+@pytest.mark.slow
 @can_render
 def test_notes_become_sound_no_longer_than_is_heard_and_their_labels_are_learnt_from(
     run: Run, notes_root: Path, cache: Path

@@ -170,6 +170,7 @@ def _exported(
     )
 
 
+@pytest.mark.slow
 def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_other(
     corpora_root: Path, cache_root: Path, tmp_path: Path
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_store_is_computed_once_and_again_when_the_view_changes(
         segment_store(clips, replace(VIEW, version=2), tmp_path)
 
 
+@pytest.mark.slow
 def test_processes_side_by_side_make_the_same_store(corpora_root: Path, tmp_path: Path) -> None:
     clips = read_clips(corpora_root, ["grekow"])[:4]
     # A spawned process must find the function under the name of an installed module.

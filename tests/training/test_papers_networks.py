@@ -87,6 +87,7 @@ def weights_of(module: torch.nn.Module) -> int:
 # What all have in common
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS, **by_name)
 def test_a_few_steps_on_made_data_lower_the_loss(system: System) -> None:
     task = system.tasks[0]

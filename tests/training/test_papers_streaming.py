@@ -78,6 +78,7 @@ def test_of_a_corpus_that_it_never_learnt_its_refit_is_asked(
     assert mae["baseline"] == pytest.approx(np.abs(valence - plain).mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 @can_render
 def test_of_notes_that_are_asked_for_it_says_that_it_learnt_nothing_of_them(
     run: Run, corpora_root: Path, notes_root: Path, cache_root: Path, tmp_path: Path

@@ -85,6 +85,7 @@ def test_losses_on_the_training_songs_are_never_shown_without_that_word(
     assert "loss" not in text.partition("## Learning curves")[0]
 
 
+@pytest.mark.slow
 def test_what_other_commands_left_stands_beside_the_network(run: Run, tmp_path: Path) -> None:
     row = json.loads((run.folder / "report.json").read_text())["metrics"][0]
     rival = {**row, "model": "a rival", "value": 0.123, "low": 0.1, "high": 0.2}
@@ -102,6 +103,7 @@ def test_what_other_commands_left_stands_beside_the_network(run: Run, tmp_path: 
     assert "--part baselines" not in text
 
 
+@pytest.mark.slow
 def test_what_was_measured_of_other_weights_is_not_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "baselines.json").write_text(json.dumps({"run": "another", "rows": [{}]}))
     assert measured(run, tmp_path, "baselines") is None
@@ -172,6 +174,7 @@ def test_frames_under_a_condition_are_computed_once_and_follow_from_the_sound(
     assert {path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()} == written
 
 
+@pytest.mark.slow
 def test_a_clip_entered_with_another_state_is_judged_on_the_hops_that_hear_it_alone(
     run: Run, cache_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +210,7 @@ def test_a_part_is_measured_once_for_the_same_weights(
     assert measured(run, tmp_path / "out", "baselines") is None
 
 
+@pytest.mark.slow
 def test_runs_of_the_same_folds_are_compared_by_paired_differences(
     run: Run, tmp_path: Path
 ) -> None:
@@ -360,6 +364,7 @@ def plugged(corpora_root: Path, tmp_path: Path) -> Bench:
     )
 
 
+@pytest.mark.slow
 def test_heads_are_judged_beside_the_network_as_they_are_published(
     run: Run, plugged: Bench, tmp_path: Path
 ) -> None:
