@@ -67,7 +67,7 @@ def in_short(records: Records, corpora: Sequence[str]) -> Iterator[str]:
         yield ""
         yield table(_SHORT, rows)
         yield ""
-        yield prose.SHORT.format(mark=CUT_SHORT)
+        yield prose.SHORT
         yield ""
         if any(row[0].startswith("panda4q, valence") for row in rows):
             yield prose.TAGS

@@ -18,12 +18,12 @@ mean rating, of what was learnt from; a clip's answer is the mean over its segme
 learns the first of its tasks that the labels of a corpus allow, and no other. What a paper prints
 was measured on its own copy of the corpus that is named; a part of each corpus is not here{share}.
 
-*Epochs* "5 of 30 †" are fewer than the system was given by its module or its paper: more may change
-such a row. Training is the processor time of all fits of a row on one thread. *CPU ms per s of
-sound* is processor time, features and answer together, of one answer to each segment. Live there is
-an answer every {short:g} s ({long:g} s where windows are longer than 6 s), each of a whole window,
-so that every second of sound is heard 6 to 40 times: *live, CPU ms per s* is reckoned from the
-former by that overlap, and 1000 would keep one core busy.
+*Epochs* are those that its module or its paper gives a system, unless a row says otherwise.
+Training is the processor time of all fits of a row on one thread. *CPU ms per s of sound* is
+processor time, features and answer together, of one answer to each segment. Live there is an answer
+every {short:g} s ({long:g} s where windows are longer than 6 s), each of a whole window, so that
+every second of sound is heard 6 to 40 times: *live, CPU ms per s* is reckoned from the former by
+that overlap, and 1000 would keep one core busy.
 
 `python -m training papers` writes this page; `--list` tells what each system is, the head of each
 module in `training/papers` what the paper says and what was chosen because it does not. Behind
@@ -81,8 +81,7 @@ DIFFERENCES = (
 
 SHORT = (
     "The first two columns are the same system, in segments, and can be compared; from there to "
-    "the next the unit changes, and maybe the system. {mark}: fewer epochs than its own. The best "
-    "of many is a little lucky."
+    "the next the unit changes, and maybe the system. The best of many is a little lucky."
 )
 
 TAGS = """\
@@ -96,8 +95,8 @@ twenty times) for a support vector machine on features made by hand. Whether the
 songs together is not known here."""
 
 CUT_SHORT = (
-    "{mark} Fewer epochs than their own: {rows}. `{command}` runs these in full, and the rows that "
-    "they lack{cost}.\n"
+    "{mark} Fewer epochs than their own, so that more may change them: {rows}. `{command}` runs "
+    "these in full, and the rows that they lack{cost}.\n"
 )
 
 NO_FIGURE = "The review that describes the system prints no figure of it."
