@@ -132,7 +132,8 @@ RENDERED = (
 UNHEARD = (
     "The streaming model learnt nothing of this corpus: its row is of the default checkpoint's "
     "network, which learnt every clip of the others, where the systems learnt the other groups of "
-    "this one. It is asked of a whole piece, for the mean of what it says."
+    "this one and with them how far its ratings reach: R² and MAE count a difference of scale as "
+    "error, r does not. It is asked of a whole piece, for the mean of what it says."
 )
 
 IMPOSSIBLE = """\
