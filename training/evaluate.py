@@ -203,7 +203,7 @@ def clip_table(run: Run, predictions: Predictions) -> pd.DataFrame:
     labels = _labels(run.clips)
     table = labels[labels["key"].isin(list(predictions.hops))].reset_index(drop=True)
     table["fold"] = [predictions.fold[key] for key in table["key"]]
-    said = [_clip_mean(predictions.hops[key]) for key in table["key"]]
+    said = [clip_mean(predictions.hops[key]) for key in table["key"]]
     table = table.join(pd.DataFrame(said, columns=list(HOP_COLUMNS)))
     baselines = {
         (fold, corpus): _baseline(
@@ -238,7 +238,8 @@ def _labels(clips: Sequence[Clip]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(given, float))
 
 
-def _clip_mean(hops: NDArray[np.float32]) -> NDArray[np.float32]:
+def clip_mean(hops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a clip's answer, (17,), from its hops, (hops, 17): see ``whole_hops``."""
     mean: NDArray[np.float32] = whole_hops(hops).mean(0)
     return mean
 

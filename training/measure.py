@@ -234,9 +234,8 @@ def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
 
 def _never_heard(run: Run, bench: Bench) -> Iterator[list[Clip]]:
     """Yield the clips of each corpus with valence and arousal that a run did not learn from."""
-    heard = {*(clip.corpus for clip in run.clips), *run.config.also}
     for found in find_corpora(bench.root):
-        if found.corpus.name not in heard:
+        if found.corpus.name not in run.corpora:
             clips = read_clips(bench.root, [found.corpus.name])
             rated = [clip for clip in clips if clip.valence is not None]
             if rated:

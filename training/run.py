@@ -65,6 +65,11 @@ class Run:
         shared = [SHARED] if self.config.shared_epochs else []
         return [*shared, *(f"fold-{fold}" for fold in range(self.split.folds)), REFIT]
 
+    @property
+    def corpora(self) -> set[str]:
+        """Names of the corpora that this run learns from."""
+        return {*(clip.corpus for clip in self.clips), *self.config.also}
+
     def training_clips(self, part: str) -> list[Clip]:
         """Return what a part learns from."""
         if part == SHARED:

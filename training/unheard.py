@@ -19,7 +19,7 @@ from training.baselines import AFFECT_HEAD, clip_rows, fit
 from training.cache import Store
 from training.corpora import Clip
 from training.curves import curve_agreement
-from training.evaluate import AS_LIVE, HOP_COLUMNS, load_network, run_clip, whole_hops
+from training.evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
 from training.heads import LEARNT_FROM, Heads
 from training.metrics import AFFECT, correlation, draws, interval, interval_note, row
 from training.run import REFIT, Run
@@ -64,7 +64,7 @@ def unheard(
         for clip in track(clips, description="hearing what was never trained on")
     }
     at = [HOP_COLUMNS.index(axis) for axis in AFFECT]
-    said = {NETWORK: np.array([whole_hops(hops[clip.key])[:, at].mean(0) for clip in clips])}
+    said = {NETWORK: np.array([clip_mean(hops[clip.key])[at] for clip in clips])}
     rows = clip_rows(own_embeddings, clips)
     heard = np.stack([rows[clip.key] for clip in clips])
     for name, learnt in _learnt(run, run.config.losses.reference).items():

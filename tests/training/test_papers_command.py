@@ -278,7 +278,8 @@ def test_the_page_shows_every_row_and_says_why_others_are_missing(
     assert row.count("; n ") == 4
     assert (
         "† Fewer epochs than their own, so that more may change them: yakovyna (1 (2 steps at "
-        "most) of 30). `python -m training papers --corpus emotify --system yakovyna` runs these"
+        "most) of 30). `python -m training papers --corpus emotify --system yakovyna` runs these "
+        "in full"
     ) in emotify
     assert "paper (LEAKY)" in text
     assert "- model-1: not run, its cost not measured; run it with `python -m training" in emotify

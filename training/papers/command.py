@@ -100,15 +100,15 @@ def run(
         ):
             console.print(_line(record))
     if run is not None:
-        network = open_run(run, read_clips(root), None)
-        for record in streaming_rows(network, records, resamples=resamples):
+        trained = open_run(run, read_clips(root), None)
+        for record in streaming_rows(trained, records, resamples=resamples):
             console.print(_line(record))
-        for name in _never_learnt(network, corpora, records, root):
+        for name in _never_learnt(trained, corpora, records, root):
             sounds = read_corpus(root, name, cache, jobs=jobs)
-            features = feature_store(sounds, network.config.features, cache, jobs=jobs)
+            features = feature_store(sounds, trained.config.features, cache, jobs=jobs)
             split = default_split(root, sounds)
             for record in unheard_rows(
-                network, sounds, split, features, records, resamples=resamples
+                trained, sounds, split, features, records, resamples=resamples
             ):
                 console.print(_line(record))
     rows = read_records(records)
@@ -123,8 +123,7 @@ def _never_learnt(run: Run, corpora: Sequence[str], records: Path, root: Path) -
     here = {found.corpus.name for found in find_corpora(root)}
     rows = {record["asked"]["corpus"] for record in read_records(records)} & here
     names = dict.fromkeys([*(ALIASES.get(name, name) for name in corpora), *sorted(rows)])
-    learnt = {*(clip.corpus for clip in run.clips), *run.config.also}
-    return [name for name in names if name not in learnt]
+    return [name for name in names if name not in run.corpora]
 
 
 def _judge_lyrics(

@@ -19,11 +19,11 @@ from training.cache import Store
 from training.corpora import Clip, label_hash
 from training.evaluate import (
     HOP_COLUMNS,
+    clip_mean,
     clip_table,
     load_network,
     load_predictions,
     run_clip,
-    whole_hops,
 )
 from training.export import checkpoint
 from training.files import write_json
@@ -77,7 +77,7 @@ def unheard_rows(
     """
     network = load_network(run, REFIT)
     heard = track(clips, description=f"hearing {clips[0].corpus}")
-    said = [whole_hops(run_clip(network, features[clip.key])).mean(0) for clip in heard]
+    said = [clip_mean(run_clip(network, features[clip.key])) for clip in heard]
     table = pd.DataFrame(said, columns=list(HOP_COLUMNS))
     table["fold"] = [split.fold_of[clip.key] for clip in clips]
     asked = {"split": split.hash, "labels_sha256": label_hash(clips), "unheard": True}
