@@ -280,7 +280,7 @@ def test_a_client_that_never_subscribes_is_closed() -> None:
 
 def test_a_subscriber_may_stay_silent() -> None:
     with (
-        running(limits=Limits(subscribe_timeout_s=0.5)) as service,
+        running(limits=Limits(subscribe_timeout_s=1)) as service,
         Client(service, "estimates") as quiet,
         Client(service) as never,
     ):

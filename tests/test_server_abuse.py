@@ -112,7 +112,7 @@ def bytes_waiting(service: Service) -> list[int]:
 
 def test_slow_lorises_are_cut_off_and_delay_nobody() -> None:
     with (
-        running(limits=Limits(open_timeout_s=0.3)) as service,
+        running(limits=Limits(open_timeout_s=1)) as service,
         Witness(service) as witness,
         ExitStack() as stack,
     ):

@@ -25,10 +25,11 @@ every {short:g} s ({long:g} s where windows are longer than 6 s), each of a whol
 every second of sound is heard 6 to 40 times: *live, CPU ms per s* is reckoned from the former by
 that overlap, and 1000 would keep one core busy.
 
-`python -m training papers` writes this page; `--list` tells what each system is, the head of each
-module in `training/papers` what the paper says and what was chosen because it does not. Behind
-every row lies a record in [{folder}/records]({folder}/records): settings, versions, commit, hashes
-of data, predictions. Precision, recall and F1 of each class and the confusions are in
+`python -m training papers` writes this page, with `--run RUN` the rows of the streaming model that
+was trained there; `--list` tells what each system is, the head of each module in `training/papers`
+what the paper says and what was chosen because it does not. Behind every row lies a record in
+[{folder}/records]({folder}/records): settings, versions, commit, hashes of data, predictions.
+Precision, recall and F1 of each class and the confusions are in
 [{folder}/classes.md]({folder}/classes.md).
 """
 
