@@ -20,11 +20,12 @@ RATE = 48_000
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs that tests start.
+    """Let Ctrl-C reach the programs that tests start, and compute with one thread, as they do.
 
     Whoever starts tests in the background of a shell (``&``, ``nohup``) has them ignore SIGINT, and
     all that they start inherits it.
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -22,6 +22,14 @@ def recognizer():
     return random_recognizer()
 
 
+@pytest.fixture(params=[1, 2, 5])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
 def noise(n: int, *, batch: int = 1, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     envelope = 0.02 + 0.2 * torch.rand(batch, 1 + n // 3000, generator=generator)
@@ -85,6 +93,7 @@ def test_windowed_equals_offline(recognizer):
     assert_equal(joined(parts), recognizer.run(samples))
 
 
+@pytest.mark.usefixtures("threads")
 def test_five_minutes_stay_equal(recognizer):
     samples = noise(24_000 * 300)
     estimates, _ = stepped(recognizer, samples, [HOP * 7] * 428)
