@@ -336,6 +336,14 @@ async function changeFullScreen() {
   }
 }
 
+/** Tell screen readers the keys of one character, as long as they are not left out. */
+function showKeys() {
+  for (const element of document.querySelectorAll("[data-key]")) {
+    if (byId("keys").checked) element.setAttribute("aria-keyshortcuts", element.dataset.key);
+    else element.removeAttribute("aria-keyshortcuts");
+  }
+}
+
 /** Keep the screen on; browsers allow it on https and on this machine's own addresses only. */
 async function stayAwake() {
   if (document.visibilityState !== "visible") return;
@@ -375,7 +383,10 @@ byId("theme").addEventListener("click", changeTheme);
 byId("words").addEventListener("click", editWords);
 byId("full").addEventListener("click", changeFullScreen);
 byId("help").addEventListener("click", actions["?"]);
-byId("keys").addEventListener("change", () => settings.keepKeysOn(byId("keys").checked));
+byId("keys").addEventListener("change", () => {
+  settings.keepKeysOn(byId("keys").checked);
+  showKeys();
+});
 byId("restart").addEventListener("click", restartClock);
 byId("give-token").addEventListener("click", askForToken);
 byId("words-reset").addEventListener("click", () => {
@@ -398,6 +409,7 @@ document.addEventListener("visibilitychange", stayAwake);
 
 byId("full").hidden = !document.fullscreenEnabled;
 byId("keys").checked = settings.keysOn();
+showKeys();
 plane.showWords(words);
 showTheme();
 showState();

@@ -411,6 +411,8 @@ def test_everything_can_be_done_from_the_keyboard(tab: Browser, service: Service
 
 def test_keys_of_one_character_can_be_left_out(tab: Browser, service: Service) -> None:
     open_display(tab, service)
+    told = "return document.getElementById('theme').getAttribute('aria-keyshortcuts')"
+    assert tab.js(told) == "t"
     tab.press("?")
     tab.wait_for("document.getElementById('help-dialog').open")
     tab.driver.find_element("id", "keys").click()
@@ -422,9 +424,11 @@ def test_keys_of_one_character_can_be_left_out(tab: Browser, service: Service) -
     tab.press("t?")
     assert tab.js(f"return {theme}") == "dj"
     assert not tab.js("return document.getElementById('help-dialog').open")
+    assert tab.js(told) is None
     tab.driver.find_element("id", "help").click()
     tab.wait_for("document.getElementById('help-dialog').open")
     tab.driver.find_element("id", "keys").click()
+    assert tab.js(told) == "t"
     tab.press(Keys.ESCAPE)
     tab.wait_for("!document.getElementById('help-dialog').open")
     tab.press("t")
