@@ -213,6 +213,7 @@ def test_floods_of_messages_of_many_clients_cost_only_their_own_connections() ->
         witness.is_served()
 
 
+@pytest.mark.slow
 def test_thousands_of_connections_are_bounded_and_leave_nothing_behind() -> None:
     limits = Limits(connections=4, handshakes=16, open_timeout_s=600)
     process = psutil.Process()

@@ -133,6 +133,7 @@ def test_a_hole_in_time_breaks_the_line() -> None:
     assert report([session]).partition("</svg>")[0].count("<polyline") == 2 * 2
 
 
+@pytest.mark.slow
 def test_the_page_does_not_grow_with_the_session() -> None:
     small, large = (len(report([recorded(estimates(count))])) for count in (3_000, 20_000))
     assert large < 1.2 * small

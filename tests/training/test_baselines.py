@@ -39,6 +39,7 @@ def test_a_model_learns_what_its_rows_tell_of_groups_it_never_saw(model: str) ->
     assert np.corrcoef(rating.predict(rows[judged]), ratings[judged])[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_a_baseline_says_nothing_that_its_corpus_did_not_ask(run: Run) -> None:
     predictions = predict_baseline(run, _telling(list(run.clips)), model="linear")
     assert predictions.fold == run.split.fold_of

@@ -72,6 +72,7 @@ def test_every_part_learns_from_what_is_besides_and_none_is_judged_by_it(
     assert all(len(material.features[key]) == 500 for key in free)
 
 
+@pytest.mark.slow
 def test_changed_sound_gives_as_many_frames_of_the_same_clips_and_only_where_it_is_drawn(
     run: Run, corpora_root: Path, cache: Path
 ) -> None:

@@ -200,6 +200,7 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
     assert prior.prior_valence_sd == pytest.approx(0.6)
 
 
+@pytest.mark.slow
 def test_of_a_head_that_learnt_from_repeated_clips_the_table_tells_nothing(
     corpora_root: Path, cache_root: Path, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_an_unknown_system_is_answered_with_those_there_are() -> None:
         find_system("svn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", ["emotify", "4q"])
 def test_a_row_holds_what_is_needed_to_judge_and_repeat_it(run: Run, corpus: str) -> None:
     (record,) = run(SMALL, corpus, "grouped")

@@ -114,6 +114,7 @@ def test_bands_are_those_of_the_features() -> None:
         assert abs(int(frames.mean(0).argmax()) - band) <= 1
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.0, 5.0))
 def test_whatever_is_drawn_frames_stay_finite_and_not_negative(seed: int, level: float) -> None:
