@@ -93,6 +93,7 @@ def test_windowed_equals_offline(recognizer):
     assert_equal(joined(parts), recognizer.run(samples))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_five_minutes_stay_equal(recognizer):
     samples = noise(24_000 * 300)

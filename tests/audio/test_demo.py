@@ -83,6 +83,7 @@ def test_the_sections_follow_each_other_and_name_each_quadrant_once(piece):
     assert sorted(s.quadrant for s in SECTIONS) == list(QUADRANTS)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_samples_and_another_seed_others(piece):
     np.testing.assert_array_equal(compose(), piece)
     assert not np.array_equal(compose(seed=5), piece)

@@ -227,6 +227,7 @@ def test_a_system_can_be_restored_or_says_why_it_cannot_run_live() -> None:
         assert (system.restore is None) == (system.not_live is not None), system.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", CAUSAL, ids=lambda system: system.name)
 def test_every_causal_system_says_the_same_after_it_was_written_and_read(
     system: System, tmp_path: Path

@@ -45,6 +45,7 @@ def run(trained: Path, corpora_root: Path) -> Run:
     return open_run(trained, read_clips(corpora_root), None)
 
 
+@pytest.mark.slow
 def test_a_report_shows_every_metric_with_interval_baseline_and_n(
     run: Run, corpora_root: Path, cache_root: Path, tmp_path: Path
 ) -> None:
