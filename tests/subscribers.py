@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
+from realtime_mer.connection import Limits
 from realtime_mer.estimate import Status
 from realtime_mer.protocol import PROTOCOL, Hello, StatusMessage
 from realtime_mer.server import Service
@@ -64,6 +65,11 @@ class Client:
 
     def send(self, **message: Any) -> None:
         self.socket.send(json.dumps(message))
+
+    def flood(self, limits: Limits) -> None:
+        """Send one message more than may be sent at once; the service closes, so it is the last."""
+        for _ in range(limits.message_burst + 1):
+            self.send(type="ping")
 
     def receive(self) -> dict[str, Any]:
         message = json.loads(self.socket.recv(timeout=20))

@@ -265,8 +265,7 @@ def test_an_oversized_message_closes_the_connection() -> None:
 def test_a_flood_of_messages_is_answered_once_and_closed() -> None:
     limits = Limits(message_burst=5, messages_per_s=0.001)
     with running(limits=limits) as service, Client(service) as client:
-        for _ in range(limits.message_burst + 1):  # the last one closes: no more can be sent
-            client.send(type="ping")
+        client.flood(limits)
         messages = client.until("error")
         assert [message["type"] for message in messages] == ["pong"] * 5 + ["error"]
         assert messages[-1]["code"] == "too_many_messages"

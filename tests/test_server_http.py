@@ -189,8 +189,7 @@ def test_those_that_were_closed_for_what_they_did_are_counted() -> None:
     limits = Limits(message_burst=1, messages_per_s=0.001)
     with running(limits=limits) as service:
         with Client(service) as flooding:
-            for _ in range(limits.message_burst + 1):  # the last one closes: no more can be sent
-                flooding.send(type="ping")
+            flooding.flood(limits)
             assert flooding.close_code() == 4429
         with Client(service) as leaving:
             leaving.settle()
