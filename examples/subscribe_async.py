@@ -7,7 +7,7 @@ from contextlib import suppress
 from realtime_mer import connect
 from realtime_mer.client import Gap
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Bye, Marker
+from realtime_mer.wire.protocol import Bye, Marker
 
 
 async def main(url: str) -> None:

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from realtime_mer.analysis import Analysis, analyze
     from realtime_mer.audio.files import load_audio
-    from realtime_mer.client import connect, subscribe
+    from realtime_mer.client.streams import connect, subscribe
     from realtime_mer.errors import RealtimeMerError
     from realtime_mer.estimate import Estimate, Status, Summary
-    from realtime_mer.recognizer import Estimates, Recognizer, RecognizerState
+    from realtime_mer.recognizer.reference import Estimates, Recognizer, RecognizerState
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Analysis": "analysis",
     "Estimate": "estimate",
-    "Estimates": "recognizer",
+    "Estimates": "recognizer.reference",
     "RealtimeMerError": "errors",
-    "Recognizer": "recognizer",
-    "RecognizerState": "recognizer",
+    "Recognizer": "recognizer.reference",
+    "RecognizerState": "recognizer.reference",
     "Status": "estimate",
     "Summary": "estimate",
     "analyze": "analysis",

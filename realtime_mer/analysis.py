@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Summary
-from realtime_mer.recognizer import AnyRecognizer, load_recognizer
+from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer

@@ -16,8 +16,8 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from realtime_mer import __version__
+from realtime_mer.commands.sessions import app as sessions_app
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.sessions.commands import app as sessions_app
 
 if TYPE_CHECKING:
     from realtime_mer.sessions.sealing import Key
@@ -220,9 +220,9 @@ def live(
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
     from realtime_mer.audio.opening import RawFormat
-    from realtime_mer.live import LiveOptions, run_live
-    from realtime_mer.osc import Target
-    from realtime_mer.outlets import ServiceOptions
+    from realtime_mer.live.outlets import ServiceOptions
+    from realtime_mer.live.session import LiveOptions, run_live
+    from realtime_mer.outlets.osc import Target
 
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
@@ -294,7 +294,7 @@ def analyze(
 
     `realtime-mer analyze song.mp3 | jq .valence`
     """
-    from realtime_mer.batch import BatchOptions, run_batch
+    from realtime_mer.commands.analyze import BatchOptions, run_batch
 
     failed = run_batch(
         BatchOptions(
@@ -423,7 +423,7 @@ def devices(as_json: AsJson = False) -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check what a session needs, and say what to do about what is missing."""
-    from realtime_mer.doctor import checks
+    from realtime_mer.commands.doctor import checks
 
     console = Console(highlight=False, soft_wrap=True)
     results = []
@@ -456,7 +456,7 @@ def subscribe(
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many estimates.")] = None,
 ) -> None:
     """Print the estimates and markers of a running session, here or elsewhere."""
-    from realtime_mer.subscription import print_subscription
+    from realtime_mer.commands.subscribe import print_subscription
 
     print_subscription(
         url,
@@ -477,7 +477,7 @@ def mark(
     ca: Ca = None,
 ) -> None:
     """Set a marker at this moment of a running session, for everybody who follows it."""
-    from realtime_mer.subscription import set_marker
+    from realtime_mer.commands.subscribe import set_marker
 
     set_marker(url, label, token=token, ca=ca)
 
@@ -522,11 +522,11 @@ def bench(
 ) -> None:
     """Measure speed and latency on this machine, all in one run."""
     if what == "serve":
-        from realtime_mer.bench_serve import run_bench_serve
+        from realtime_mer.bench.serve import run_bench_serve
 
         run_bench_serve(as_json=as_json, seconds=5.0 if seconds is None else seconds)
     else:
-        from realtime_mer.bench import run_bench
+        from realtime_mer.bench.speed import run_bench
 
         run_bench(as_json=as_json, model=model, seconds=20.0 if seconds is None else seconds)
 

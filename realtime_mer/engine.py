@@ -22,9 +22,9 @@ from realtime_mer.audio.intake import Intake, Piece
 from realtime_mer.audio.ring import Gap, RingBuffer
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.protocol import LevelMessage, StatusMessage
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import SILENCE_FLOOR_DBFS, EmotionStream
+from realtime_mer.wire.protocol import LevelMessage, StatusMessage
 
 Event = Estimate | StatusMessage | LevelMessage
 

@@ -16,7 +16,7 @@ from realtime_mer.audio.ring import Gap
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.recognizer import AnyRecognizer, Estimates
+from realtime_mer.recognizer.reference import AnyRecognizer, Estimates
 
 SILENCE_FLOOR_DBFS = -120.0
 """What digital silence reads: JSON holds no infinity."""

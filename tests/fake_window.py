@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from realtime_mer.client import subscribe
-from realtime_mer.protocol import StatusMessage
+from realtime_mer.client.streams import subscribe
+from realtime_mer.wire.protocol import StatusMessage
 
 VARIABLE = "FAKE_WINDOW_SCRIPT"
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from realtime_mer.model.checkpoint import Card, Checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer.reference import Recognizer
 
 SMALL = NetworkConfig(channels=(4, 6, 8), column_channels=16, embedding=12)
 

@@ -12,10 +12,10 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
-from realtime_mer.connection import Limits
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import PROTOCOL, Hello, StatusMessage
-from realtime_mer.server import Service
+from realtime_mer.service.connection import Limits
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import PROTOCOL, Hello, StatusMessage
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
 SMALL_RECEIVE_BUFFER = 4096

@@ -17,7 +17,7 @@ import realtime_mer
 from realtime_mer import Recognizer, load_audio
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Status, columns
-from tests.commands import RATE, Result, call, noise, start, write_model, write_sound
+from tests.command_line import RATE, Result, call, noise, start, write_model, write_sound
 
 HOP = RATE // 10
 ESTIMATE_KEYS = (

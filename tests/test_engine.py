@@ -10,9 +10,9 @@ from realtime_mer.engine import Engine
 from realtime_mer.errors import AudioError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.features import LogMel
-from realtime_mer.protocol import LevelMessage, StatusMessage
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
+from realtime_mer.wire.protocol import LevelMessage, StatusMessage
 from tests.networks import random_recognizer
 
 RATE = 24_000

@@ -14,9 +14,9 @@ from threading import Thread
 
 import pytest
 
-from realtime_mer.osc import OscSender, Target
-from realtime_mer.protocol import Marker
-from realtime_mer.server import Service
+from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import Marker
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO
 from tests.web.browser import browser, missing

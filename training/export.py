@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
-from training.config import TrainingConfig
 from training.corpora import CORPORA, Clip
-from training.evaluate import judged, load_network, load_stretch
 from training.files import read_json
-from training.metrics import AFFECT
-from training.run import REFIT, Run
+from training.judge.evaluate import judged, load_network, load_stretch
+from training.judge.metrics import AFFECT
+from training.learn.config import TrainingConfig
+from training.learn.run import REFIT, Run
 
 _LICENCE = (
     "Research use only. The weights were learnt from recordings and labels whose terms are not "

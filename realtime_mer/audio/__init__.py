@@ -1,1 +1,4 @@
-"""Sound in: sources, devices, files, resampling and the ring buffer."""
+"""Sound in: sources, devices, files, resampling and the ring buffer.
+
+Nothing here knows of networks, emotions or sockets.
+"""

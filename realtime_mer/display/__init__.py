@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime_mer.control import CONTROLS_OPTION
 from realtime_mer.errors import InputError
+from realtime_mer.wire.control import CONTROLS_OPTION
 
 if TYPE_CHECKING:
     from realtime_mer.display.theme import LayoutName

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from realtime_mer import display
-from realtime_mer.control import CONTROLS_OPTION
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.wire.control import CONTROLS_OPTION
 
 
 def _arguments() -> argparse.Namespace:

@@ -7,14 +7,14 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from realtime_mer.client import subscribe
+from realtime_mer.client.streams import subscribe
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.preferences import user_settings
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.theme import LayoutName
-from realtime_mer.display.window import Window
+from realtime_mer.display.window.main import Window
 from realtime_mer.errors import InputError
 
 _STREAMS = ("estimates", "status", "level", "markers")

@@ -5,7 +5,7 @@ import queue
 import threading
 from collections import deque
 
-from realtime_mer.control import MAX_LINE, Command, Report, parse_report
+from realtime_mer.wire.control import MAX_LINE, Command, Report, parse_report
 
 _REPORTS = 64  # many more than come between two looks
 _COMMANDS = 16  # many more than anybody asks for while the session is busy

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from realtime_mer.client import Gap
+from realtime_mer.client.streams import Gap
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.errors import ProtocolError, ServiceError
-from realtime_mer.protocol import ServerMessage
+from realtime_mer.wire.protocol import ServerMessage
 
 _WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before each new try, the last for ever
 _CLOSE_SECONDS = 1.0

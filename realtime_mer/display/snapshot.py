@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from realtime_mer.client import Gap
+from realtime_mer.client.streams import Gap
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.protocol import (
+from realtime_mer.wire.protocol import (
     Bye,
     Hello,
     LevelMessage,

@@ -16,7 +16,7 @@ from realtime_mer.analysis import FileAnalysis
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.library.tracks import Track, track_of
 from realtime_mer.library.walk import AudioFile, Broken
-from realtime_mer.recognizer import AnyRecognizer, load_recognizer
+from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
 
 Found = tuple[AudioFile, Track | Broken]
 

@@ -12,12 +12,12 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from realtime_mer.display.words import STATUS_WORDS
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
-from realtime_mer.protocol import Marker
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
+from realtime_mer.wire.protocol import Marker
+from realtime_mer.wording import STATUS_WORDS
 
 Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity", "flac"]
 

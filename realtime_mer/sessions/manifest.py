@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from realtime_mer.errors import InputError
-from realtime_mer.protocol import Hello
 from realtime_mer.sessions.sealing import Derivation, Key
+from realtime_mer.wire.protocol import Hello
 
 MANIFEST = "manifest.json"
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.display.words import STATUS_WORDS, clock, signed
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.sessions.course import Course, Numbers, Segment
+from realtime_mer.wording import STATUS_WORDS, clock, signed
 
 QUADRANT_COLOURS = {"Q1": "#f0c742", "Q2": "#ee7a2f", "Q3": "#5aabe2", "Q4": "#2fc79b"}
 """Those of the window: apart in brightness too, and safe for colour-blind eyes."""

@@ -15,10 +15,10 @@ from typing import BinaryIO, Self, cast
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Marker, ServerMessage, encode
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.sealing import Key, SealedWriter, open_sealed, sealed_path
 from realtime_mer.sessions.store import EVENTS, span
+from realtime_mer.wire.protocol import Marker, ServerMessage, encode
 
 _Stamped = tuple[ServerMessage, float]  # and when it came, in seconds since 1970
 

@@ -10,12 +10,12 @@ import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
-from realtime_mer.protocol import RecordingState, ServerMessage, StatusMessage
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.sound import SoundRecorder
 from realtime_mer.sessions.store import AUDIO
+from realtime_mer.wire.protocol import RecordingState, ServerMessage, StatusMessage
 
 
 class Recording:

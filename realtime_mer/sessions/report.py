@@ -5,10 +5,8 @@ from datetime import datetime
 
 import numpy as np
 
-from realtime_mer.display.words import STATUS_WORDS, clock, signed
 from realtime_mer.emotion import MOOD_WORDS, QUADRANTS, nearest_mood
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker, StatusMessage
 from realtime_mer.sessions.course import (
     SHORTEST_SEGMENT_S,
     SMALLEST_CHANGE,
@@ -36,6 +34,8 @@ from realtime_mer.sessions.pictures import (
     quadrant_of,
 )
 from realtime_mer.sessions.store import Session
+from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
+from realtime_mer.wording import STATUS_WORDS, clock, signed
 
 LIMITS = (
     "These numbers are what the music expresses as estimated by a model; they are not a "

@@ -14,11 +14,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Marker, ServerMessage, parse_server_message
 from realtime_mer.sessions.course import hop_start
 from realtime_mer.sessions.manifest import MANIFEST, Manifest, SealedManifest, sync_folder
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.sessions.sound import read_sound
+from realtime_mer.wire.protocol import Marker, ServerMessage, parse_server_message
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
 """Environment variable that names another folder for sessions."""

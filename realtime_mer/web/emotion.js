@@ -1,6 +1,6 @@
 /**
  * The words of the display and their places: those of realtime_mer/emotion.py and
- * realtime_mer/display/words.py, which tests hold this file to.
+ * realtime_mer/wording.py, which tests hold this file to.
  */
 
 export const MOOD_WORDS = [

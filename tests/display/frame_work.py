@@ -25,9 +25,9 @@ from PySide6.QtWidgets import QApplication
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.display.theme import LayoutName
-from realtime_mer.display.window import Window
+from realtime_mer.display.window.main import Window
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import Hello, LevelMessage
+from realtime_mer.wire.protocol import Hello, LevelMessage
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)

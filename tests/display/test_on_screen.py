@@ -13,13 +13,13 @@ import psutil
 import pytest
 from PySide6.QtGui import QColor, QImage
 
-from realtime_mer.client import subscribe
+from realtime_mer.client.streams import subscribe
 from realtime_mer.display.theme import DJ, THERAPY, Theme
 from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import Marker, RecordingState, ServerMessage, StatusMessage
 from realtime_mer.sessions.store import Session
-from tests.commands import command, noise, write_model, write_sound
+from realtime_mer.wire.protocol import Marker, RecordingState, ServerMessage, StatusMessage
+from tests.command_line import command, noise, write_model, write_sound
 from tests.display.screen import SECONDS, SIZE, Screen, until, virtual_screen
 from tests.display.test_process import playing
 

@@ -12,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer import display
-from realtime_mer.control import Failed, Pause, Record, parse_command
-from realtime_mer.display.history import History, Spectrum, runs, thinned
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
-from realtime_mer.display.plane import evasion
+from realtime_mer.display.plots.history import History, Spectrum, runs, thinned
+from realtime_mer.display.plots.plane import evasion
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Link, Snapshot
-from realtime_mer.display.turns import Held, Turns
-from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS, clock, signed
+from realtime_mer.display.window.turns import Held, Turns
 from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import (
+from realtime_mer.wire.control import Failed, Pause, Record, parse_command
+from realtime_mer.wire.protocol import (
     Bye,
     Hello,
     LevelMessage,
@@ -31,6 +30,7 @@ from realtime_mer.protocol import (
     ServerMessage,
     StatusMessage,
 )
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, signed
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
@@ -38,7 +38,8 @@ HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_r
 
 def test_importing_the_display_does_not_import_qt() -> None:
     code = (
-        "import sys, realtime_mer.display, realtime_mer.display.snapshot, realtime_mer.terminal;"
+        "import sys, realtime_mer.display, realtime_mer.display.snapshot;"
+        "import realtime_mer.live.terminal;"
         "print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph'))])"
     )
     result = subprocess.run(

@@ -4,9 +4,9 @@ import segno
 from pytestqt.qtbot import QtBot
 
 from realtime_mer.display.latest import Latest
-from realtime_mer.display.phone import PhoneDialog, qr_image
 from realtime_mer.display.snapshot import Snapshot
-from realtime_mer.display.window import Window
+from realtime_mer.display.window.main import Window
+from realtime_mer.display.window.phone import PhoneDialog, qr_image
 
 LINK = "http://192.168.1.5:8765/#token=s3cret"
 

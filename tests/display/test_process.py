@@ -15,13 +15,13 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from realtime_mer import display
-from realtime_mer.client import subscribe
+from realtime_mer.client.streams import subscribe
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
-from realtime_mer.display.window import Window
-from realtime_mer.protocol import Hello
-from realtime_mer.server import Service
+from realtime_mer.display.window.main import Window
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import Hello
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)

@@ -17,7 +17,24 @@ from PySide6.QtGui import QAction, QFontMetricsF, QImage, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from realtime_mer.control import (
+from realtime_mer.display.latest import Latest
+from realtime_mer.display.pipe import SessionPipe
+from realtime_mer.display.plots.bars import Bars
+from realtime_mer.display.plots.history import History
+from realtime_mer.display.plots.meter import LevelMeter
+from realtime_mer.display.plots.plane import TRAIL_SECONDS, Plane
+from realtime_mer.display.plots.reading import Reading
+from realtime_mer.display.plots.timelines import POINTS, TimeLine
+from realtime_mer.display.plots.waterfall import Waterfall
+from realtime_mer.display.preferences import Preferences, load
+from realtime_mer.display.snapshot import Link, Snapshot
+from realtime_mer.display.theme import DJ, THEMES, LayoutName
+from realtime_mer.display.window.dialogs import RecordDialog, WordsDialog
+from realtime_mer.display.window.main import Window
+from realtime_mer.display.window.menus import MENUS
+from realtime_mer.emotion import MOOD_WORDS, nearest_mood
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.wire.control import (
     ChangeSource,
     Command,
     DeviceEntry,
@@ -31,25 +48,8 @@ from realtime_mer.control import (
     SessionState,
     StopRecording,
 )
-from realtime_mer.display.bars import Bars
-from realtime_mer.display.dialogs import RecordDialog, WordsDialog
-from realtime_mer.display.history import History
-from realtime_mer.display.latest import Latest
-from realtime_mer.display.menus import MENUS
-from realtime_mer.display.meter import LevelMeter
-from realtime_mer.display.pipe import SessionPipe
-from realtime_mer.display.plane import TRAIL_SECONDS, Plane
-from realtime_mer.display.preferences import Preferences, load
-from realtime_mer.display.reading import Reading
-from realtime_mer.display.snapshot import Link, Snapshot
-from realtime_mer.display.theme import DJ, THEMES, LayoutName
-from realtime_mer.display.timelines import POINTS, TimeLine
-from realtime_mer.display.waterfall import Waterfall
-from realtime_mer.display.window import Window
-from realtime_mer.display.words import STATUS_WORDS
-from realtime_mer.emotion import MOOD_WORDS, nearest_mood
-from realtime_mer.estimate import Estimate, Status
-from realtime_mer.protocol import Hello, LevelMessage, Marker, RecordingState
+from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState
+from realtime_mer.wording import STATUS_WORDS
 from tests.samples import sample_estimate
 
 URL = "ws://127.0.0.1:8765"

@@ -18,7 +18,7 @@ from realtime_mer.errors import CheckpointError
 from realtime_mer.library.tables import read_table
 from realtime_mer.library.walk import AudioFile, Broken
 from realtime_mer.library.workers import annotated
-from tests.commands import Result, call, noise, start, write_model, write_sound
+from tests.command_line import Result, call, noise, start, write_model, write_sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

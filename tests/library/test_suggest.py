@@ -10,7 +10,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import write_table
 from realtime_mer.library.tracks import COURSE_POINTS
-from tests.commands import Result, call
+from tests.command_line import Result, call
 from tests.library.made import made_track
 
 LINE = [round(-0.5 + i / 10, 1) for i in range(11)]  # valence of the tracks, from sad to happy

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import ServerMessage
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.store import Manifest, Session, create_folder
+from realtime_mer.wire.protocol import ServerMessage
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO
 

@@ -10,9 +10,9 @@ import pytest
 
 from realtime_mer.emotion import nearest_mood
 from realtime_mer.estimate import Status, columns
-from realtime_mer.protocol import Marker
 from realtime_mer.sessions.store import Session
-from tests.commands import call
+from realtime_mer.wire.protocol import Marker
+from tests.command_line import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
 

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker, encode
 from realtime_mer.sessions.store import EVENTS, MANIFEST, Session
-from tests.commands import call, noise, write_model, write_sound
+from realtime_mer.wire.protocol import LevelMessage, Marker, encode
+from tests.command_line import call, noise, write_model, write_sound
 from tests.samples import sample_estimate
 from tests.sessions.sessions import begin, estimates, recorded
 from tests.subscribers import status

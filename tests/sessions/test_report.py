@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker
 from realtime_mer.sessions.html import to_html
 from realtime_mer.sessions.pdf import to_pdf
 from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
-from tests.commands import call
+from realtime_mer.wire.protocol import LevelMessage, Marker
+from tests.command_line import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
 from tests.subscribers import status

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
-from realtime_mer.protocol import Marker
 from realtime_mer.sessions.manifest import MANIFEST
 from realtime_mer.sessions.passphrase import PASSPHRASE_VARIABLE, take_passphrase
 from realtime_mer.sessions.sealing import Key, SealedReader, SealedWriter, open_sealed, sealed_path
@@ -27,7 +26,8 @@ from realtime_mer.sessions.store import (
     list_sessions,
     open_session,
 )
-from tests.commands import RATE, call, noise, write_model, write_sound
+from realtime_mer.wire.protocol import Marker
+from tests.command_line import RATE, call, noise, write_model, write_sound
 from tests.sessions.sessions import PASSPHRASE, begin, estimates
 from tests.sessions.test_recorder import FullDisk, small_disk  # noqa: F401  a fixture
 

@@ -12,7 +12,7 @@ import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.sessions.sound import SoundRecorder
-from tests.commands import RATE, call, noise
+from tests.command_line import RATE, call, noise
 from tests.sessions.sessions import recorded
 from tests.sessions.test_recorder import small_disk  # noqa: F401  a fixture
 

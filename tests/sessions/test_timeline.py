@@ -16,7 +16,7 @@ from realtime_mer.audio.block import Block
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate
-from realtime_mer.recognizer import AnyRecognizer
+from realtime_mer.recognizer.reference import AnyRecognizer
 from realtime_mer.sessions.sound import SoundRecorder
 from realtime_mer.stream import EmotionStream
 from tests.networks import random_recognizer

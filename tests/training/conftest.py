@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from realtime_mer.emotion import GEMS
 from tests.training.made_corpora import midi, table
 from training.__main__ import app
-from training.cache import feature_store
 from training.corpora import read_clips
-from training.run import Run, open_run
-from training.train import train_part
+from training.features.cache import feature_store
+from training.learn.run import Run, open_run
+from training.learn.train import train_part
 
 RATE = 24_000
 

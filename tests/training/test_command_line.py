@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from realtime_mer.errors import InputError
 from training.__main__ import app, main
 from training.corpora import read_clips
-from training.run import open_run
-from training.splits import kept_split
+from training.corpora.splits import kept_split
+from training.learn.run import open_run
 
 
 def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:

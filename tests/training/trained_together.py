@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-import training.train
+import training.learn.train
 from training.__main__ import main
-from training.processes import World
-from training.train import Learner
+from training.learn.processes import World
+from training.learn.train import Learner
 
 
 def _gradients(module: torch.nn.Module) -> list[torch.Tensor | None]:
@@ -26,7 +26,7 @@ def observe(seen: Path, kill_at: int) -> None:
     rank = int(os.environ["RANK"])
     record: dict[str, Any] = {"learners": [], "written": [], "before": None, "after": None}
     steps = []
-    replace, average, losses = Path.replace, World.average, training.train._losses
+    replace, average, losses = Path.replace, World.average, training.learn.train._losses
 
     class Kept(Learner):
         def __init__(self, *args: Any) -> None:
@@ -51,8 +51,8 @@ def observe(seen: Path, kill_at: int) -> None:
 
     Path.replace = writing  # type: ignore[method-assign]
     World.average = averaging  # type: ignore[method-assign]
-    training.train._losses = stepping
-    training.train.Learner = Kept  # type: ignore[misc]
+    training.learn.train._losses = stepping
+    training.learn.train.Learner = Kept  # type: ignore[misc]
     try:
         main()
     finally:

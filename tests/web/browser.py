@@ -18,8 +18,8 @@ from selenium.webdriver.chrome.service import Service as Driver
 
 from realtime_mer.emotion import GEMS, nearest_mood
 from realtime_mer.estimate import Estimate
-from realtime_mer.protocol import Hello, LevelMessage
-from realtime_mer.server import Service
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import Hello, LevelMessage
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)

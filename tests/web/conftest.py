@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime_mer.server import Service
+from realtime_mer.service.server import Service
 from tests.web.browser import HELLO, Browser, browser, missing
 
 _OWN = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "about:blank", "blob:http://127.0.0.1:")

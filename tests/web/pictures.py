@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import StatusMessage
-from realtime_mer.server import Service
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import StatusMessage
 from tests.web.browser import DESKTOP, HELLO, PHONE, Browser, browser, piece, publish
 
 _CONNECTED = "document.documentElement.dataset.link === 'connected'"

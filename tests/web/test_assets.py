@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer import emotion, web
-from realtime_mer.display.words import STATUS_NOTES, STATUS_WORDS
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS
 
 WORDS = re.compile(r'word: "(\w+)", valence: (-?[\d.]+), arousal: (-?[\d.]+)')
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from realtime_mer.protocol import Marker
-from realtime_mer.server import Service
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import Marker
 from tests.samples import sample_estimate
 from tests.web.browser import HELLO, Browser
 

@@ -9,8 +9,8 @@ from selenium.webdriver.common.keys import Keys
 
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Status
-from realtime_mer.protocol import LevelMessage, Marker, RecordingState, StatusMessage
-from realtime_mer.server import Service
+from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import LevelMessage, Marker, RecordingState, StatusMessage
 from tests.web.browser import (
     DESKTOP,
     FULL_HD,

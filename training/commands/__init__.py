@@ -1,1 +1,4 @@
-"""The commands of ``python -m training``: each in the module that bears its name."""
+"""What each command of ``python -m training`` does, one module a command.
+
+They parse, wire the rooms together and print; no room imports them.
+"""

@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from training.commands.options import Data, Resamples
-from training.compare import compare as compared
 from training.corpora import data_root, read_clips
-from training.run import open_run
+from training.judge.compare import compare as compared
+from training.learn.run import open_run
 
 
 def compare(

@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training import cache
-from training.calibration import calibrate, stretch
 from training.commands.options import (
     Cache,
     Data,
@@ -21,10 +19,12 @@ from training.commands.options import (
     print_json,
 )
 from training.corpora import data_root, read_clips
-from training.evaluate import evaluate as metrics_of
-from training.evaluate import fingerprint, predict, save_predictions
+from training.features import cache
 from training.files import write_json
-from training.run import Run, audio_hash, open_run
+from training.judge.calibration import calibrate, stretch
+from training.judge.evaluate import evaluate as metrics_of
+from training.judge.evaluate import fingerprint, predict, save_predictions
+from training.learn.run import Run, audio_hash, open_run
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from rich.console import Console
 from training import export as shipping
 from training.commands.options import Data, RunFolder
 from training.corpora import data_root, read_clips
-from training.run import open_run
+from training.learn.run import open_run
 
 
 def export(

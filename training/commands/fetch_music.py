@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
-from training import cache, music
+from training.corpora import free_music
+from training.features import cache
 
 
 def fetch_music(
@@ -20,21 +21,21 @@ def fetch_music(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
 ) -> None:
     """Fetch free music of Debian's archive by package name, with its licences (no root needed)."""
-    packages = music.look_up(package or music.PACKAGES)
+    packages = free_music.look_up(package or free_music.PACKAGES)
     place = folder or cache.cache_folder() / "music"
-    wanted = music.missing_packages(packages, place)
+    wanted = free_music.missing_packages(packages, place)
     console = Console()
     if wanted:
         console.print(
             f"{len(wanted)} packages, {sum(each.download for each in wanted) / 1e9:.2f} GB to "
-            f"download, at most {music.space_needed(wanted) / 1e9:.2f} GB in {place}"
+            f"download, at most {free_music.space_needed(wanted) / 1e9:.2f} GB in {place}"
         )
         if not yes:
             typer.confirm("Go on?", abort=True)
     with Progress(
         *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=console
     ) as progress:
-        records = music.fetch_music(
+        records = free_music.fetch_music(
             packages, place, most_bytes=round(most_gb * 1e9), progress=progress
         )
     table = Table("package", "version", "music files", "hours", "licences")

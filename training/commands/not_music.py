@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from realtime_mer.recognizer import Recognizer
+from realtime_mer.recognizer.reference import Recognizer
 from training.commands.options import Json, print_json
-from training.not_music import false_emotions, judge, sounds
+from training.judge.not_music import false_emotions, judge, sounds
 
 
 def not_music(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from training import cache
 from training.commands.options import Cache, Data, Threads
+from training.features import cache
 from training.papers import command
 
 

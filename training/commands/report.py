@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from realtime_mer.errors import InputError
-from training import cache
 from training.commands.evaluate import judge_folds
 from training.commands.options import (
     Cache,
@@ -22,10 +21,11 @@ from training.commands.options import (
 )
 from training.corpora import data_root, read_clips
 from training.corpora.midi import sound_fonts
-from training.evaluate import judged
-from training.measure import PARTS, UNHEARD_S, Bench, measure, measured
-from training.report import write_report
-from training.run import Run, open_run
+from training.features import cache
+from training.judge.evaluate import judged
+from training.learn.run import Run, open_run
+from training.report.measure import PARTS, UNHEARD_S, Bench, measure, measured
+from training.report.page import write_report
 
 
 def report(

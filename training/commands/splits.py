@@ -9,7 +9,7 @@ from rich.table import Table
 
 from training.commands.options import Data, Json, print_json
 from training.corpora import data_root, read_clips
-from training.splits import counted, kept_split, read_split, too_few
+from training.corpora.splits import counted, kept_split, read_split, too_few
 
 
 def splits(

@@ -8,15 +8,15 @@ import torch
 import typer
 from rich.console import Console
 
-from training import cache
 from training.commands.options import Cache, Data, Jobs, RunFolder, Teacher, Threads, teacher_path
 from training.corpora import data_root, read_clips
-from training.material import gather
-from training.measure import teacher_arrays
-from training.processes import joined
-from training.run import SHARED, open_run
-from training.splits import too_few
-from training.train import train_part
+from training.corpora.splits import too_few
+from training.features import cache
+from training.learn.processes import joined
+from training.learn.run import SHARED, open_run
+from training.learn.train import train_part
+from training.learn.training_set import gather
+from training.report.measure import teacher_arrays
 
 
 def train(

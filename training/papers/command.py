@@ -9,15 +9,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.cache import feature_store
 from training.corpora import data_root, find_corpora, read_clips
-from training.papers.agreement import ceilings
-from training.papers.costs import epochs_of
+from training.features.cache import feature_store
+from training.learn.run import Run, open_run
 from training.papers.export import PREFERRED, export
-from training.papers.listing import listing
 from training.papers.live import not_live
-from training.papers.lyrics import judge_lines
-from training.papers.material import (
+from training.papers.page.listing import listing
+from training.papers.page.table import write_table
+from training.papers.systems.parisi import WordVectors, read_lines, words
+from training.papers.systems.registry import SYSTEMS, find_system
+from training.papers.systems.system import Effort
+from training.papers.trials.agreement import ceilings
+from training.papers.trials.corpora import (
     ALIASES,
     clips_here,
     clips_of_notes,
@@ -25,16 +28,13 @@ from training.papers.material import (
     default_split,
     read_corpus,
 )
-from training.papers.parisi import WordVectors, read_lines, words
-from training.papers.protocols import Protocol
-from training.papers.records import read_records
-from training.papers.registry import SYSTEMS, find_system
-from training.papers.rows import run_rows
-from training.papers.scores import HEADLINES
-from training.papers.streaming import streaming_rows, unheard_rows
-from training.papers.system import Effort
-from training.papers.table import write_table
-from training.run import Run, open_run
+from training.papers.trials.costs import epochs_of
+from training.papers.trials.lyrics import judge_lines
+from training.papers.trials.protocols import Protocol
+from training.papers.trials.records import read_records
+from training.papers.trials.rows import run_rows
+from training.papers.trials.scores import HEADLINES
+from training.papers.trials.streaming import streaming_rows, unheard_rows
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "paper": ("paper",),

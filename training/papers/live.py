@@ -38,9 +38,9 @@ from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import FeatureConfig, LogMel
 from realtime_mer.model.checkpoint import BaseCard, Calibration, load_card, load_tensors
-from realtime_mer.recognizer import Estimates, check_samples
-from training.papers.registry import find_system
-from training.papers.system import (
+from realtime_mer.recognizer.reference import Estimates, check_samples
+from training.papers.systems.registry import find_system
+from training.papers.systems.system import (
     TASKS,
     Arrays,
     Fitted,
@@ -162,7 +162,7 @@ class WindowState:
 
 
 class WindowRecognizer:
-    """Recognise with a system of a paper; see ``realtime_mer.recognizer.AnyRecognizer``.
+    """Recognise with a system of a paper; see ``realtime_mer.recognizer.reference.AnyRecognizer``.
 
     Args:
         card: of the checkpoint.

@@ -1,0 +1,34 @@
+"""Many subscribers in a process of their own, for ``realtime-mer bench``.
+
+``python -m realtime_mer.bench.clients URL COUNT`` reads until the service says ``bye``, then prints
+what the first of them got: a JSON list of ``[seq, time.monotonic() at receipt]``. That clock is
+shared by all processes on Linux and Windows, and on macOS since Python 3.5.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+from realtime_mer.client.streams import connect
+from realtime_mer.estimate import Estimate
+
+
+async def _read(url: str, receipts: list[tuple[int, float]] | None) -> None:
+    async with connect(url, reconnect=False) as stream:
+        if receipts is not None:
+            print("ready", file=sys.stderr, flush=True)
+        async for estimate in stream:
+            if receipts is not None and isinstance(estimate, Estimate):
+                receipts.append((estimate.seq, time.monotonic()))
+
+
+async def _main(url: str, count: int) -> None:
+    receipts: list[tuple[int, float]] = []
+    others = [asyncio.create_task(_read(url, None)) for _ in range(count - 1)]
+    await asyncio.gather(_read(url, receipts), *others)
+    json.dump(receipts, sys.stdout)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,332 @@
+"""Speed and latency on this machine, measured in one run with one CPU thread for the network."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import soundfile
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+import realtime_mer
+from realtime_mer import display
+from realtime_mer.audio import demo
+from realtime_mer.audio.block import Source
+from realtime_mer.audio.demo import DemoSource
+from realtime_mer.audio.files import FileSource
+from realtime_mer.engine import Engine, Event
+from realtime_mer.errors import InputError, RealtimeMerError
+from realtime_mer.estimate import Estimate
+from realtime_mer.recognizer.reference import Estimates, Recognizer, RecognizerState
+from realtime_mer.service.server import Service
+from realtime_mer.stream import EmotionStream
+from realtime_mer.wire.protocol import Hello
+
+_ROUNDS, _CALLS = 25, 20  # of a hop each way
+_OFFLINE_S = 60.0
+_CLIENTS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Median and 99th percentile of repeated measurements."""
+
+    median: float
+    p99: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Summarise at least one value."""
+        return cls(
+            median=round(float(np.median(values)), 3),
+            p99=round(float(np.percentile(values, 99)), 3),
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """Return a JSON-ready mapping."""
+        return {"median": self.median, "p99": self.p99}
+
+
+def run_bench(*, as_json: bool, model: str, seconds: float) -> None:
+    """Measure and print a table, or JSON with ``as_json``; progress goes to standard error.
+
+    Args:
+        as_json: for programs.
+        model: name or path of a checkpoint.
+        seconds: how long each live session is watched, at least 1.
+
+    Raises:
+        RealtimeMerError: a setting cannot be used, or a fresh session does not start.
+    """
+    if not 1 <= seconds < math.inf:
+        raise InputError(f"--seconds {seconds}: watch each session for at least 1 second.")
+    torch.set_num_threads(1)
+    notes = Console(stderr=True, highlight=False)
+    results = measure(
+        model=model, seconds=seconds, say=lambda text: notes.print(text, markup=False)
+    )
+    if as_json:
+        print(json.dumps(results, indent=2, allow_nan=False))
+    else:
+        Console(highlight=False).print(_table(results))
+
+
+def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Take every measurement and return them as nested, JSON-ready mappings.
+
+    Args:
+        model: name or path of a checkpoint.
+        seconds: how long each live session is watched.
+        say: is told what is being measured.
+    """
+    say("one hop, incremental and windowed")
+    recognizer = Recognizer.load(model, device="cpu")
+    results = _hops(recognizer)
+    say(f"offline, {_OFFLINE_S:.0f} s of sound at once")
+    results["offline_x_realtime"] = _offline(recognizer)
+    say(f"a live session at 24 kHz, {seconds:.0f} s")
+    quiet = _Session(model)
+    results["capture_to_client_ms"] = quiet.latency(
+        lambda: DemoSource(paced=True, loop=True), seconds=seconds, clients=1
+    ).to_dict()
+    say(f"a live session at 48 kHz, {seconds:.0f} s")
+    with _demo_file(rate=48_000) as path:
+        other = _Session(model)
+        results["capture_to_client_48k_ms"] = other.latency(
+            lambda: FileSource(path, paced=True), seconds=min(seconds, 60.0), clients=1
+        ).to_dict()
+        results["resampler_delay_48k_ms"] = round(1000 * other.resampler_delay_s, 3)
+    window = display.is_installed()
+    if not display.has_screen():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the same drawing, into memory
+    shown = "a window at 60 Hz" if window else "no window (not installed)"
+    say(f"a live session with {shown} and {_CLIENTS} clients, {seconds:.0f} s")
+    busy = _Session(model)
+    results["capture_to_client_loaded_ms"] = busy.latency(
+        lambda: DemoSource(paced=True, loop=True),
+        seconds=seconds,
+        clients=_CLIENTS,
+        window=window,
+    ).to_dict()
+    results["hop_ms"]["loaded"] = Spread.of(busy.hop_ms).to_dict()
+    say("start-up and memory of a fresh session")
+    results["startup_s"], results["rss_mb"] = _startup(model)
+    if torch.cuda.is_available():
+        say("the same hops on CUDA")
+        cuda = Recognizer.load(model, device="cuda")
+        results["cuda"] = {**_hops(cuda), "offline_x_realtime": _offline(cuda)}
+    results["about"] = {
+        "model": recognizer.card.name,
+        "torch_threads": 1,
+        "cpu_count": os.cpu_count(),
+        "calls": _ROUNDS * _CALLS,
+        "live_seconds": seconds,
+        "clients": _CLIENTS,
+        "window": window,
+    }
+    return results
+
+
+def _hops(recognizer: Recognizer) -> dict[str, Any]:
+    """Time single hops in rounds by turns, so that a change of the machine's speed hits both."""
+    samples = _sound(recognizer.window_samples)
+    window = torch.from_numpy(samples).unsqueeze(0)
+    hop = window[:, -recognizer.hop_samples :]
+    state = recognizer.initial_state(1)
+    memory = None
+    incremental: list[list[float]] = []
+    windowed: list[list[float]] = []
+    for _ in range(_ROUNDS):
+        incremental.append([])
+        for _ in range(_CALLS):
+            began = time.perf_counter()
+            estimates, state = recognizer.step(hop, state)
+            estimates.valence.item()  # waits for CUDA
+            incremental[-1].append(1000 * (time.perf_counter() - began))
+        windowed.append([])
+        for _ in range(_CALLS):
+            began = time.perf_counter()
+            estimates, memory = recognizer.windowed(window, memory)
+            estimates.valence.item()
+            windowed[-1].append(1000 * (time.perf_counter() - began))
+    ratios = np.median(windowed, axis=1) / np.median(incremental, axis=1)
+    return {
+        "hop_ms": {
+            "incremental": Spread.of(np.ravel(incremental).tolist()).to_dict(),
+            "windowed": Spread.of(np.ravel(windowed).tolist()).to_dict(),
+        },
+        "hop_ratio": round(float(np.median(ratios)), 2),
+    }
+
+
+def _offline(recognizer: Recognizer) -> float:
+    samples = torch.from_numpy(_sound(round(_OFFLINE_S * recognizer.sample_rate))).unsqueeze(0)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        recognizer.run(samples).valence.sum().item()
+        times.append(time.perf_counter() - began)
+    return round(_OFFLINE_S / float(np.median(times)), 1)
+
+
+class _TimedRecognizer(Recognizer):
+    """Notes how long each step took."""
+
+    times_ms: list[float]
+
+    def step(self, samples: Tensor, state: RecognizerState) -> tuple[Estimates, RecognizerState]:
+        began = time.perf_counter()
+        result = super().step(samples, state)
+        self.times_ms.append(1000 * (time.perf_counter() - began))
+        return result
+
+
+class _Session:
+    """A live session with real clients in another process, watched from inside."""
+
+    def __init__(self, model: str) -> None:
+        self._recognizer = _TimedRecognizer.load(model, device="cpu")
+        self._recognizer.times_ms = []
+        self.resampler_delay_s = 0.0
+
+    @property
+    def hop_ms(self) -> list[float]:
+        """Milliseconds of every step."""
+        return self._recognizer.times_ms
+
+    def latency(
+        self,
+        open_source: Callable[[], Source],
+        *,
+        seconds: float,
+        clients: int,
+        window: bool = False,
+    ) -> Spread:
+        """Return milliseconds from a hop's last sample in the ring to its receipt by a client."""
+        rate = self._recognizer.sample_rate
+        hello = Hello(
+            server_version=realtime_mer.__version__,
+            model=self._recognizer.card.name,
+            hop=self._recognizer.card.hop_s,
+            window=self._recognizer.card.window_s,
+            sample_rate=rate,
+        )
+        arrived: dict[int, float] = {}
+        with Service(hello=hello, port=0) as service:
+            readers = _start_clients(service.url, clients)
+            shown = display.spawn(service.url) if window else None
+            try:
+                # The clock of a paced source starts with its first read, so it is opened last.
+                engine = Engine(
+                    source=open_source(),
+                    stream=EmotionStream(self._recognizer),
+                    seconds=seconds,
+                    publish=lambda event: note(event),
+                )
+
+                def note(event: Event) -> None:
+                    if isinstance(event, Estimate):
+                        service.publish_estimate(event)
+                        when = engine.ring.arrived_at(round(event.t * rate))
+                        if when is not None:
+                            arrived[event.seq] = when
+
+                for _ in engine.events():
+                    self.resampler_delay_s = max(self.resampler_delay_s, engine.intake.delay_s)
+            finally:
+                if shown is not None:
+                    shown.terminate()
+                    shown.wait()
+        output, _ = readers.communicate(timeout=60)
+        received = [(seq, at) for seq, at in json.loads(output or "[]") if seq in arrived]
+        if not received:
+            raise RealtimeMerError(
+                "No client received an estimate in time: give more --seconds, on a quieter machine."
+            )
+        return Spread.of([1000 * (at - arrived[seq]) for seq, at in received])
+
+
+def _start_clients(url: str, count: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "realtime_mer.bench.clients", url, str(count)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if process.stderr is not None:
+        process.stderr.readline()  # until the first one is connected
+    return process
+
+
+def _startup(model: str) -> tuple[float, float]:
+    """Return seconds from the command to its first estimate, and its resident MB by then."""
+    command = ["live", "demo", "--model", model, "--no-window", "--port", "0", "--jsonl", "-"]
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "realtime_mer", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        if process.stdout is None or not process.stdout.readline():
+            process.wait()
+            raise RealtimeMerError(
+                "A fresh session ended before its first estimate: run `realtime-mer live demo "
+                "--no-window --port 0` to see why."
+            )
+        seconds = time.monotonic() - began
+        resident = psutil.Process(process.pid).memory_info().rss
+        process.terminate()
+    return round(seconds, 2), round(resident / 2**20, 1)
+
+
+def _sound(samples: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return (0.1 * np.random.default_rng(0).standard_normal(samples)).astype(np.float32)
+
+
+@contextmanager
+def _demo_file(*, rate: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "demo.wav"
+        soundfile.write(path, demo.compose(sample_rate=rate), rate)
+        yield path
+
+
+def _table(results: dict[str, Any]) -> Table:
+    about = results["about"]
+    table = Table("measurement", "median", "p99", title=f"realtime-mer bench, {about['model']}")
+
+    def spread(name: str, values: dict[str, float], unit: str) -> None:
+        table.add_row(name, f"{values['median']:.2f} {unit}", f"{values['p99']:.2f} {unit}")
+
+    hops = results["hop_ms"]
+    spread("hop, incremental", hops["incremental"], "ms")
+    spread("hop, windowed", hops["windowed"], "ms")
+    table.add_row("windowed / incremental", f"{results['hop_ratio']:.2f}", "")
+    table.add_row("offline, times real time", f"{results['offline_x_realtime']:.0f}", "")
+    spread("capture to client, 24 kHz source", results["capture_to_client_ms"], "ms")
+    spread("capture to client, 48 kHz source", results["capture_to_client_48k_ms"], "ms")
+    table.add_row("  resampler's own delay", f"{results['resampler_delay_48k_ms']:.2f} ms", "")
+    load = f"{about['clients']} clients" + (" and a window" if about["window"] else "")
+    spread(f"hop beside {load}", hops["loaded"], "ms")
+    spread(f"capture to client beside {load}", results["capture_to_client_loaded_ms"], "ms")
+    table.add_row("start-up to first estimate", f"{results['startup_s']:.2f} s", "")
+    table.add_row("resident memory", f"{results['rss_mb']:.0f} MB", "")
+    if cuda := results.get("cuda"):
+        spread("CUDA: hop, incremental", cuda["hop_ms"]["incremental"], "ms")
+        spread("CUDA: hop, windowed", cuda["hop_ms"]["windowed"], "ms")
+        table.add_row("CUDA: offline, times real time", f"{cuda['offline_x_realtime']:.0f}", "")
+    return table

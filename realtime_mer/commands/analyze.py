@@ -1,0 +1,153 @@
+"""Many files in a row: what ``realtime-mer analyze`` does."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from realtime_mer.analysis import FileAnalysis
+from realtime_mer.audio.files import refuse_overwriting
+from realtime_mer.errors import AudioFileError, InputError
+from realtime_mer.estimate import columns
+from realtime_mer.recognizer.reference import load_recognizer
+from realtime_mer.shaping import Shaper
+
+Record = Mapping[str, Any]
+
+_SHOW_EVERY = 100  # hops between two updates of the progress bar
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """What ``realtime-mer analyze`` was asked for.
+
+    Attributes:
+        files: paths, given back as they were typed.
+        format: ``jsonl`` or ``csv``.
+        summary: a line per file instead of one per hop.
+        out: where to write; None for standard output.
+        model, compute: checkpoint and device.
+        smoothing_s, delay_s: see ``Shaper``.
+    """
+
+    files: tuple[str, ...]
+    format: Literal["jsonl", "csv"] = "jsonl"
+    summary: bool = False
+    out: Path | None = None
+    model: str = "default"
+    compute: str = "auto"
+    smoothing_s: float = 0.0
+    delay_s: float = 0.0
+
+
+def run_batch(options: BatchOptions) -> list[str]:
+    """Analyse files one after the other and write what was found as it is found.
+
+    Returns:
+        The files that could not be read to their end, each named on standard error.
+
+    Raises:
+        InputError: the output cannot be written, or a setting cannot be used.
+    """
+    failed: list[str] = []
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    shape = {"smoothing_s": options.smoothing_s, "delay_s": options.delay_s}
+    # As live: the same numbers, and blocks too small to share between threads.
+    torch.set_num_threads(1)
+    Shaper(**shape)  # refuses a bad setting before anything is loaded
+    if options.out is not None:
+        refuse_overwriting(options.files, output=options.out, option="--out")
+    recognizer = load_recognizer(options.model, device=options.compute)
+    with ExitStack() as stack, _progress(console) as progress:
+        write: Callable[[Record], None] | None = None
+        bar = progress.add_task("", total=len(options.files))
+        for path in options.files:
+            try:
+                analysis = FileAnalysis(path, recognizer=recognizer, shaper=Shaper(**shape))
+            except AudioFileError as error:
+                _complain(console, failed, path, error)
+                continue
+            if write is None:  # not before: an old result outlives a mistyped name
+                file = stack.enter_context(_output(options.out))
+                write = (_jsonl if options.format == "jsonl" else _csv)(file)
+            try:
+                for estimate in analysis.estimates():
+                    if estimate.seq % _SHOW_EVERY == 0:
+                        progress.update(bar, description=f"{Path(path).name} {estimate.t:.0f} s")
+                    if not options.summary:
+                        write({"path": path, **estimate.to_dict()})
+            except AudioFileError as error:
+                _complain(console, failed, path, error)  # what came before the break still counts
+            for what, count in analysis.faults().items():
+                if count:
+                    console.print(f"realtime-mer: {path}: {count} {what}.", markup=False)
+            summary = analysis.summary()
+            if summary.valence is None and path not in failed:
+                console.print(
+                    f"realtime-mer: {path} is shorter than one hop of "
+                    f"{recognizer.card.hop_s:g} s, so there is no estimate of it.",
+                    markup=False,
+                )
+            if options.summary and (summary.valence is not None or path not in failed):
+                write(summary.to_dict())
+            progress.advance(bar)
+    return failed
+
+
+def _complain(console: Console, failed: list[str], path: str, error: AudioFileError) -> None:
+    failed.append(path)
+    console.print(f"realtime-mer: {error}", markup=False)
+
+
+def _jsonl(file: IO[str]) -> Callable[[Record], None]:
+    return lambda record: print(json.dumps(record, allow_nan=False), file=file)
+
+
+def _csv(file: IO[str]) -> Callable[[Record], None]:
+    writer: csv.DictWriter[str] | None = None
+
+    def write(record: Record) -> None:
+        nonlocal writer
+        flat = dict(columns(record))
+        if writer is None:
+            writer = csv.DictWriter(file, list(flat), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(flat)
+
+    return write
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[IO[str]]:
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

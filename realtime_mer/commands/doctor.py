@@ -1,0 +1,260 @@
+"""What this machine has for a live session, and what to do about what is missing.
+
+Everything is tried as a session would use it; whatever could hang or crash is tried in a process
+of its own. The advice for macOS and Windows was not tried there.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from realtime_mer import display
+from realtime_mer.audio.devices import Listing, survey
+from realtime_mer.audio.sources import DeviceSource
+from realtime_mer.errors import DeviceError, RealtimeMerError
+
+DEFAULT_PORT = 8765
+
+_LISTEN_S = 1.0
+_LISTEN_LIMIT_S = 10.0
+_QT_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what it is.
+        ok: True where it works, False where a session would miss it, None where it was not tried or
+            a session does without it.
+        detail: what was found.
+        advice: what to do, on this operating system; None where there is nothing to do.
+    """
+
+    name: str
+    ok: bool | None
+    detail: str
+    advice: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping with every attribute."""
+        return asdict(self)
+
+
+def checks(*, port: int = DEFAULT_PORT) -> Iterator[Check]:
+    """Look at everything a live session uses, one thing after the other, in some seconds.
+
+    Args:
+        port: port of the WebSocket service.
+    """
+    listing = survey()
+    yield _audio_back_end(listing)
+    yield _microphone(listing)
+    yield _system_audio(listing)
+    yield _compute()
+    yield _checkpoint()
+    yield _window()
+    yield _port(port)
+
+
+def _audio_back_end(listing: Listing) -> Check:
+    problem = listing.problems.get("input")
+    inputs = [device for device in listing.devices if device.kind == "input"]
+    if problem is not None:
+        return Check(name="audio back end", ok=False, detail=problem, advice=_install_portaudio())
+    return Check(
+        name="audio back end", ok=True, detail=f"PortAudio works and sees {len(inputs)} input(s)"
+    )
+
+
+def _install_portaudio() -> str:
+    return _by_system(
+        linux="install PortAudio: `sudo apt install libportaudio2 libasound2-plugins`",
+        macos="install again: `pip install --force-reinstall sounddevice` brings PortAudio along",
+        windows="install again: `pip install --force-reinstall sounddevice` brings PortAudio along",
+    )
+
+
+def _microphone(listing: Listing) -> Check:
+    """Listen for a second: a denied permission shows as exact zeros."""
+    name = "microphone"
+    if not any(device.kind == "input" for device in listing.devices):
+        return Check(
+            name=name,
+            ok=None,
+            detail="there is no input device",
+            advice=_by_system(
+                linux="plug one in; where PulseAudio or PipeWire runs, `sudo apt install "
+                "libasound2-plugins` lets PortAudio reach it",
+                macos="plug one in, or `realtime-mer live demo`",
+                windows="plug one in, or `realtime-mer live system`",
+            ),
+        )
+    try:
+        source = DeviceSource(kind="input")
+    except DeviceError as error:
+        return Check(name=name, ok=False, detail=str(error), advice=_permit_microphone())
+    watchdog = threading.Timer(_LISTEN_LIMIT_S, source.close)
+    watchdog.start()
+    try:
+        peak, seconds = 0.0, 0.0
+        while seconds < _LISTEN_S and (block := source.read()) is not None:
+            if len(block.samples):
+                peak = max(peak, float(np.abs(block.samples).max()))
+                seconds += len(block.samples) / block.rate
+    finally:
+        watchdog.cancel()
+        source.close()
+    if seconds < _LISTEN_S:
+        return Check(
+            name=name,
+            ok=False,
+            detail=f"{source.name!r} gave {seconds:.1f} s of sound in {_LISTEN_LIMIT_S:.0f} s",
+            advice="choose another device with --device; `realtime-mer devices` lists them",
+        )
+    if peak == 0:
+        return Check(
+            name=name,
+            ok=False,
+            detail=f"{source.name!r} gives exact zeros: no permission, or muted",
+            advice=_permit_microphone(),
+        )
+    level = 20 * np.log10(max(peak, 1e-6))
+    return Check(name=name, ok=True, detail=f"{source.name!r} hears sound, peak {level:.0f} dBFS")
+
+
+def _permit_microphone() -> str:
+    return _by_system(
+        linux="unmute it and choose it as the input in the sound settings (or `pavucontrol`)",
+        macos="allow the terminal in System Settings > Privacy & Security > Microphone, and start "
+        "the terminal again",
+        windows="allow desktop apps in Settings > Privacy & security > Microphone",
+    )
+
+
+def _system_audio(listing: Listing) -> Check:
+    loopbacks = [device for device in listing.devices if device.kind == "loopback"]
+    if loopbacks:
+        chosen = next((device for device in loopbacks if device.default), loopbacks[0])
+        return Check(name="system audio", ok=True, detail=f"{chosen.name!r} can be listened to")
+    return Check(
+        name="system audio",
+        ok=None,
+        detail=listing.problems.get("loopback", "there is no output device to listen to"),
+        advice=_by_system(
+            linux="start a sound server: `pulseaudio --start`, or install pipewire-pulse",
+            macos="install BlackHole and play through a Multi-Output Device that contains it",
+            windows="connect or enable an output device in Settings > System > Sound",
+        ),
+    )
+
+
+def _compute() -> Check:
+    import torch
+
+    version = f"PyTorch {torch.__version__}"
+    if torch.cuda.is_available():
+        return Check(
+            name="compute", ok=True, detail=f"{version} with {torch.cuda.get_device_name()}"
+        )
+    return Check(
+        name="compute", ok=True, detail=f"{version} on the CPU, which is enough; no CUDA device"
+    )
+
+
+def _checkpoint() -> Check:
+    from realtime_mer.recognizer.reference import Recognizer
+
+    try:
+        recognizer = Recognizer.load("default", device="cpu")
+    except RealtimeMerError as error:
+        return Check(
+            name="checkpoint",
+            ok=False,
+            detail=str(error),
+            advice="install again: `pip install --force-reinstall realtime-mer`",
+        )
+    hop = recognizer.hop_samples / recognizer.sample_rate
+    return Check(
+        name="checkpoint",
+        ok=True,
+        detail=f"the default checkpoint loads: an estimate every {hop:.2f} s",
+    )
+
+
+def _window() -> Check:
+    name = "window"
+    if not display.is_installed():
+        return Check(
+            name=name,
+            ok=None,
+            detail="the display extra is not installed",
+            advice="`pip install 'realtime-mer[display]'`",
+        )
+    screen = display.has_screen()
+    environ = os.environ if screen else {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    code = "import pyqtgraph; from PySide6.QtWidgets import QApplication; QApplication([])"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_QT_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return Check(
+            name=name,
+            ok=False,
+            detail=f"Qt did not start in {_QT_LIMIT_S:.0f} s",
+            advice="see that the screen answers, or run with --no-window",
+        )
+    if tried.returncode != 0:
+        lines = tried.stderr.decode(errors="replace").strip().splitlines()
+        return Check(
+            name=name,
+            ok=False,
+            detail=f"Qt does not start: {lines[-1] if lines else f'status {tried.returncode}'}",
+            advice=_by_system(
+                linux="`sudo apt install libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 "
+                "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0`",
+                macos="`pip install --force-reinstall 'realtime-mer[display]'`",
+                windows="`pip install --force-reinstall 'realtime-mer[display]'`",
+            ),
+        )
+    if screen:
+        return Check(name=name, ok=True, detail="Qt starts and there is a screen")
+    return Check(
+        name=name,
+        ok=None,
+        detail="Qt starts, but there is no screen",
+        advice="watch the estimates in the terminal, or elsewhere with `realtime-mer subscribe`",
+    )
+
+
+def _port(port: int) -> Check:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        if sys.platform != "win32":  # there the option would allow a second listener
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            return Check(
+                name="port",
+                ok=False,
+                detail=f"port {port} cannot be used: {error.strerror}",
+                advice="end what uses it, another session perhaps, or choose another with --port",
+            )
+    return Check(name="port", ok=True, detail=f"port {port} is free")
+
+
+def _by_system(*, linux: str, macos: str, windows: str) -> str:
+    return {"darwin": macos, "win32": windows}.get(sys.platform, linux)

@@ -1,0 +1,322 @@
+"""``realtime-mer sessions``: parse, wire the parts of this room together."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from realtime_mer.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_mer.sessions.store import Session
+
+app = typer.Typer(
+    help="List, show, replay, export, report and delete what `live --record` kept.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+class ExportFormat(StrEnum):
+    """How a session is exported."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    VTT = "vtt"
+    AUDACITY = "audacity"
+    FLAC = "flac"
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="SESSION", help="Its name, or as much of it as no other begins with."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Whose first line opens an encrypted session; else REALTIME_MER_PASSPHRASE is taken, "
+        "else you are asked.",
+    ),
+]
+
+
+@contextmanager
+def _opened(name: str, passphrase_file: Path | None) -> Iterator["Session"]:
+    """Find a session, unlock it, and say at the end what of it could not be read."""
+    from realtime_mer.sessions.passphrase import take_passphrase
+    from realtime_mer.sessions.store import open_session
+
+    session = open_session(
+        name, passphrase=lambda full: take_passphrase(full, file=passphrase_file)
+    )
+    yield session
+    for problem in session.problems():
+        print(problem, file=sys.stderr)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the sessions, oldest first.
+
+    Off a terminal one a line, columns separated by blanks: name, seconds, estimates, markers,
+    `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of one that
+    is encrypted only its name and start are known: it is `locked`, and the others are `-`.
+    """
+    from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
+    from realtime_mer.wording import clock
+
+    sessions, problems = list_sessions()
+    console = Console(highlight=False)
+    name = Column("name", overflow="fold")  # cut off it would be of no use to type
+    table = Table(name, "length", "estimates", "markers", "sound", "begun", "person", box=None)
+    for session in sessions:
+        if isinstance(session, LockedSession):
+            begun = session.manifest.started_at
+            if console.is_terminal:
+                table.add_row(session.name, "locked", "", "", "", begun[:16].replace("T", " "), "")
+            else:
+                print(session.name, "-", "-", "-", "-", "locked", begun, "-")
+            continue
+        manifest, totals = session.manifest, session.totals()
+        if not console.is_terminal:
+            print(
+                session.name,
+                f"{totals.seconds:.1f}",
+                totals.estimates,
+                totals.markers,
+                "audio" if manifest.audio else "no-audio",
+                "ended" if manifest.ended_at else "open",
+                manifest.started_at,
+                "-".join(manifest.hello.model.split()),
+            )
+            continue
+        table.add_row(
+            session.name,
+            clock(totals.seconds) if manifest.ended_at else f"{clock(totals.seconds)}, open",
+            str(totals.estimates),
+            str(totals.markers),
+            "kept" if manifest.audio else "no",
+            manifest.started_at[:16].replace("T", " "),
+            manifest.pseudonym or "",
+        )
+    if console.is_terminal:
+        console.print(table if sessions else f"No session in {sessions_folder()}.")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+
+
+@app.command()
+def show(
+    name: Name,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Say what a session holds: when, of what, with which model and settings."""
+    with _opened(name, passphrase_file) as session:
+        manifest, totals = session.manifest, session.totals(read=True)
+    if as_json:
+        whole = {
+            **manifest.model_dump(mode="json"),
+            **asdict(totals),
+            "encrypted": session.encrypted,
+            "folder": str(session.folder),
+        }
+        print(json.dumps(whole, indent=2, allow_nan=False))
+        return
+    facts = {
+        "name": session.name,
+        "folder": session.folder,
+        "person": manifest.pseudonym or "not stated",
+        "begun": manifest.started_at,
+        "ended": manifest.ended_at or "not noted: it is still recorded, or was cut off",
+        "source": manifest.source,
+        "model": f"{manifest.hello.model}, on {manifest.compute}",
+        "sound": "not kept"
+        if session.sound_start is None
+        else f"{manifest.audio}, from {session.sound_start:.3f} s of the stream on",
+        "encrypted": "yes" if session.encrypted else "no",
+        "length": f"{totals.seconds:.1f} s, from {totals.start:.1f} s of the stream on",
+        "estimates": totals.estimates,
+        "markers": totals.markers,
+        "could not be recorded": manifest.lost,
+        "cannot be read": totals.damaged,
+        "settings": json.dumps(manifest.settings),
+    }
+    for key, value in facts.items():
+        print(f"{key}: {value}")
+    for failure in manifest.failures:
+        print(f"failure: {failure}")
+
+
+@app.command()
+def replay(
+    name: Name,
+    speed: Annotated[
+        str, typer.Option(help="Seconds of sound per second, such as 1 or 8.5; or max.")
+    ] = "1",
+    start: Annotated[
+        str, typer.Option(metavar="TIME", help="Where to begin: seconds, 1:30 or 1:02:03.")
+    ] = "0",
+    host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
+    token: Annotated[
+        str | None, typer.Option(envvar="REALTIME_MER_TOKEN", help="What subscribers must show.")
+    ] = None,
+    server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
+    ] = True,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print every estimate as a JSON line.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Play a session again, with the numbers that were recorded.
+
+    On a terminal a time and Enter go there: `1:30`, `+20`, `-5`.
+    """
+    from realtime_mer.live.outlets import ServiceOptions
+    from realtime_mer.live.replay import ReplayOptions, parse_clock, run_replay
+
+    pace = None if speed == "max" else _speed(speed)
+    service = ServiceOptions(host=host, port=port, token=token)
+    options = ReplayOptions(
+        speed=pace,
+        start=parse_clock(start),
+        # As live: at full speed it is over before anybody could follow.
+        service=service if server and pace is not None else None,
+        window=window and pace is not None,
+        jsonl=jsonl,
+    )
+    with _opened(name, passphrase_file) as session:
+        run_replay(session, options)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.01 <= speed <= 1000:
+        raise InputError(f"--speed {text!r}: give a number from 0.01 to 1000, or max.")
+    return speed
+
+
+@app.command()
+def export(
+    name: Name,
+    format: Annotated[
+        ExportFormat,
+        typer.Option(
+            help="csv, jsonl, parquet: a row per estimate. vtt (captions), audacity (labels): "
+            "markers and segments. flac: the sound, where it was kept."
+        ),
+    ] = ExportFormat.CSV,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write there, not to standard output.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Write a session for other programs; what is written is not encrypted."""
+    from realtime_mer.sessions.export import export as write
+
+    with _opened(name, passphrase_file) as session:
+        write(session, format=format.value, out=out)
+
+
+@app.command()
+def report(
+    name: Name,
+    compare: Annotated[
+        str | None, typer.Option(metavar="SESSION", help="Another session, to compare with.")
+    ] = None,
+    format: Annotated[
+        ReportFormat | None,
+        typer.Option(
+            help="Without it what --out ends with says so; else html.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where to write; else SESSION.html or .pdf here."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Write a page for people: course, moods, segments, markers, signal quality and limits.
+
+    It is one file that loads nothing, for a browser or as PDF, and is not encrypted.
+    """
+    from realtime_mer.sessions.html import to_html
+    from realtime_mer.sessions.pdf import to_pdf
+    from realtime_mer.sessions.report import report as write
+
+    wanted = format or _format_of(out)
+    with ExitStack() as stack:
+        names = [one for one in (name, compare) if one is not None]
+        sessions = [stack.enter_context(_opened(one, passphrase_file)) for one in names]
+        document = write(sessions)
+        page = to_html(document).encode() if wanted is ReportFormat.HTML else to_pdf(document)
+        path = out or Path(f"{sessions[0].name}.{wanted.value}")
+        try:
+            path.write_bytes(page)
+        except OSError as error:
+            raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
+    print(path)
+
+
+def _format_of(path: Path | None) -> ReportFormat:
+    return ReportFormat.PDF if path and path.suffix.lower() == ".pdf" else ReportFormat.HTML
+
+
+@app.command()
+def delete(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SESSION]...", help="Full names.")
+    ] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(metavar="DAYS", min=0.0, help="Delete every session begun before that."),
+    ] = None,
+) -> None:
+    """Delete sessions with all their files, at once and for good."""
+    from realtime_mer.sessions.store import find_session, list_sessions
+
+    if not names and older_than is None:
+        raise InputError("Nothing to delete: give names, or --older-than DAYS.")
+    chosen = []
+    for name in names or []:
+        session = find_session(name)
+        if session.name != name:
+            raise InputError(f"To delete {session.name}, give its whole name.")
+        chosen.append(session)
+    if older_than is not None:
+        limit = datetime.now().astimezone() - timedelta(days=older_than)
+        chosen += [
+            session
+            for session in list_sessions()[0]
+            if datetime.fromisoformat(session.manifest.started_at) < limit
+            and session.name not in (names or [])
+        ]
+    for session in chosen:
+        session.delete()
+        print(f"deleted {session.name}")

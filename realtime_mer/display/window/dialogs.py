@@ -1,0 +1,147 @@
+"""The small dialogs of the window; each opens without holding it up."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from realtime_mer.emotion import MOOD_WORDS
+from realtime_mer.wire.protocol import MAX_LABEL
+
+_MAX_WORD = 40
+
+
+class _Form(QDialog):
+    """A dialog with OK and Cancel, that is gone once it is closed."""
+
+    def __init__(self, title: str, *, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.page = QVBoxLayout(self)
+        self.page.setContentsMargins(24, 20, 24, 20)
+        self.page.setSpacing(14)
+        self.form = QFormLayout()
+        self.page.addLayout(self.form)
+
+    def finish(self, accept: Callable[[], None]) -> None:
+        """Add the buttons; ``accept`` is called for OK."""
+        standard = QDialogButtonBox.StandardButton
+        buttons = QDialogButtonBox(standard.Ok | standard.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        self.accepted.connect(accept)
+        self.page.addWidget(buttons)
+
+
+class NoteDialog(_Form):
+    """Asks for the words of a marker.
+
+    Args:
+        mark: called with them.
+    """
+
+    def __init__(self, mark: Callable[[str], None], *, parent: QWidget | None = None) -> None:
+        super().__init__("Marker with a note", parent=parent)
+        self.note = QLineEdit(maxLength=MAX_LABEL)
+        self.note.setMinimumWidth(360)
+        self.form.addRow("Note", self.note)
+        self.finish(lambda: mark(self.note.text()))
+
+
+class RecordDialog(_Form):
+    """Asks what to record, and says what that means.
+
+    Args:
+        record: called with the name, which may be empty, and whether to record the sound.
+    """
+
+    def __init__(
+        self, record: Callable[[str, bool], None], *, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("Record the session", parent=parent)
+        self.name = QLineEdit(maxLength=100, placeholderText="session")
+        self.sound = QCheckBox("Record the sound too")
+        self.form.addRow("Name", self.name)
+        self.form.addRow("", self.sound)
+        told = QLabel(
+            "Estimates, markers and their notes are kept on this machine.\n"
+            "The sound is kept only if you tick the box: ask everybody who can be heard."
+        )
+        self.page.addWidget(told)
+        self.finish(lambda: record(self.name.text().strip(), self.sound.isChecked()))
+
+
+class WordsDialog(_Form):
+    """Asks for words of one's own in the place of the mood words.
+
+    Args:
+        words: those there are.
+        choose: called with the new ones; where nothing is written the word itself stays.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[str, str],
+        choose: Callable[[dict[str, str]], None],
+        *,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("Words", parent=parent)
+        self.fields = {
+            mood.word: QLineEdit(
+                words.get(mood.word, ""), placeholderText=mood.word, maxLength=_MAX_WORD
+            )
+            for mood in MOOD_WORDS
+        }
+        # Beside each other, in the order of the columns: one below the other they are higher than
+        # a small screen.
+        columns = QHBoxLayout()
+        columns.setSpacing(24)
+        rows = list(self.fields.items())
+        half = (len(rows) + 1) // 2
+        for part in (rows[:half], rows[half:]):
+            column = QFormLayout()
+            for word, own in part:
+                column.addRow(word, own)
+            columns.addLayout(column)
+        self.page.addLayout(columns)
+        self.finish(lambda: choose(self._words()))
+
+    def _words(self) -> dict[str, str]:
+        written = {word: own.text().strip() for word, own in self.fields.items()}
+        return {word: own for word, own in written.items() if own and own != word}
+
+
+class KeysDialog(QDialog):
+    """Shows what every key does.
+
+    Args:
+        keys: pairs of what it does and the key.
+    """
+
+    def __init__(self, keys: Iterable[tuple[str, str]], *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Keys")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(24, 20, 24, 20)
+        grid.setHorizontalSpacing(28)
+        for row, (does, key) in enumerate(keys):
+            bold = QLabel(key)
+            font = bold.font()
+            font.setBold(True)
+            bold.setFont(font)
+            grid.addWidget(bold, row, 0)
+            grid.addWidget(QLabel(does), row, 1)

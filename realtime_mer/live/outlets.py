@@ -1,0 +1,281 @@
+"""Whoever follows a live session from outside: subscribers, the window, OSC receivers."""
+
+import secrets
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+
+from realtime_mer import display
+from realtime_mer.estimate import Estimate
+from realtime_mer.live.control_pipe import ControlPipe
+from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.service.connection import Limits
+from realtime_mer.service.links import links, qr_code
+from realtime_mer.service.server import Service
+from realtime_mer.sessions.recording import Deck, Recording
+from realtime_mer.wire import access
+from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState, StatusMessage
+from realtime_mer.wire.tls import server_context
+
+if TYPE_CHECKING:  # these bring torch or devices, which a replay has no use for
+    from realtime_mer.engine import Event
+    from realtime_mer.live.controller import Controller
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceOptions:
+    """The service that ``realtime-mer live`` was asked for.
+
+    Attributes:
+        host, port: where it listens.
+        token: what it asks for; None for one of its own beyond loopback, and none on it.
+        cert, key: paths of PEM files for TLS; None for plain text.
+        clients: most subscribers at a time.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    clients: int = 256
+
+    def open(self, hello: Hello) -> Service:
+        """Return the service, not started yet.
+
+        Raises:
+            InputError: a setting cannot be used.
+        """
+        token = self.token
+        if token is None and not access.is_loopback(self.host):
+            token = secrets.token_urlsafe()
+        return Service(
+            hello=hello,
+            host=self.host,
+            port=self.port,
+            token=token,
+            ssl=server_context(self.cert, self.key) if self.cert is not None else None,
+            limits=Limits(connections=self.clients),
+        )
+
+    def link(self, service: Service) -> str | None:
+        """Return the display's address for a phone; None where only this machine gets in."""
+        if access.is_loopback(self.host):
+            return None
+        tls = self.cert is not None
+        return links(self.host, service.port, token=service.token, tls=tls)[0]
+
+    def announce(self, service: Service, console: Console) -> None:
+        """Print where the service is; on a network with a QR code for a phone."""
+        console.print(f"Service: {service.url}", markup=False)
+        # A token that was chosen is known; it need not stand in the log of a service manager.
+        generated = self.token is None
+        token = service.token if generated or console.is_terminal else None
+        tls = self.cert is not None
+        addresses = links(self.host, service.port, token=token, tls=tls)
+        for address in addresses:
+            console.print(f"Display: {address}", markup=False)
+        unicode = console.encoding.lower().startswith("utf")
+        if console.is_terminal and unicode and not access.is_loopback(self.host):
+            console.print(qr_code(addresses[0]))
+
+
+class Outlets:
+    """Hands a session's events on; ``publish`` is for one thread and never blocks.
+
+    Attributes:
+        services: the running services, the public one first.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Sequence[Service],
+        osc: OscSender | None,
+        recording: Recording | Deck | None = None,
+    ) -> None:
+        self.services = list(services)
+        self._osc = osc
+        self._recording = recording
+        self._status: StatusMessage | None = None
+        self._told: RecordingState | None = None  # to everybody
+
+    def publish(self, event: "Event | Marker") -> None:
+        """Send an event to everybody."""
+        if self._recording is not None:
+            self._recording.record(event)
+            if isinstance(event, StatusMessage):
+                self._status = event
+                event = self._with_recording(event)
+            else:
+                self.tell_recording()
+        self._send(event)
+
+    def tell_recording(self) -> None:
+        """Send the latest status again if what is recorded has changed since. From any thread."""
+        status, recording = self._status, self._recording
+        if status is not None and recording is not None and self._told != recording.state:
+            self._send(self._with_recording(status))
+
+    def _with_recording(self, status: StatusMessage) -> StatusMessage:
+        """Return a status that tells every display what is recorded."""
+        self._told = self._recording.state if self._recording is not None else None
+        return replace(status, recording=self._told)
+
+    def _send(self, event: "Event | Marker") -> None:
+        match event:
+            case Estimate():
+                for service in self.services:
+                    service.publish_estimate(event)
+                if self._osc is not None:
+                    self._osc.send_estimate(event)
+            case StatusMessage():
+                for service in self.services:
+                    service.publish_status(event)
+                if self._osc is not None:
+                    self._osc.send_status(event)
+            case LevelMessage():
+                for service in self.services:
+                    service.publish_level(event)
+                if self._osc is not None:
+                    self._osc.send_level(event)
+            case Marker():
+                for service in self.services:
+                    service.publish_marker(event)
+                if self._osc is not None:
+                    self._osc.send_marker(event)
+
+    def take_markers(self) -> list[Marker]:
+        """Return the markers that subscribers set since the last call, after telling OSC.
+
+        They are recorded too.
+        """
+        markers = [marker for service in self.services for marker in service.take_markers()]
+        if self._recording is not None:
+            for marker in markers:
+                self._recording.record(marker)
+        if self._osc is not None:
+            for marker in markers:
+                self._osc.send_marker(marker)
+        return markers
+
+    def faults(self) -> dict[str, int]:
+        """Return what did not reach anybody, counted."""
+        failed = self._osc.failed if self._osc is not None else 0
+        return {"OSC messages that the system did not send": failed}
+
+
+def open_outlets(
+    *,
+    hello: Hello,
+    service: ServiceOptions | None,
+    window: bool,
+    osc: Target | None,
+    osc_rate: float | None,
+    console: Console,
+    stack: ExitStack,
+    recording: Recording | Deck | None = None,
+) -> Outlets:
+    """Start what is wanted; the stack ends it.
+
+    Args:
+        hello: what subscribers are told.
+        service: the public one; None for none.
+        window: whether to open a window where there is a screen.
+        osc, osc_rate: where OSC messages go and how often at most; None for nowhere.
+        console: is told where the service is.
+        stack: ends everything.
+        recording: takes everything down; the caller ends it. None for nowhere.
+
+    Raises:
+        InputError: a setting cannot be used.
+        ServiceError: the service cannot start.
+    """
+    services: list[Service] = []
+    sender = None
+    if osc is not None:
+        sender = OscSender(osc, max_rate=osc_rate)
+        stack.callback(sender.close)
+        console.print(f"OSC: {access.authority(osc.host, osc.port)}", markup=False)
+    if service is not None:
+        services.append(stack.enter_context(service.open(hello)))
+        service.announce(services[0], console)
+    outlets = Outlets(services=services, osc=sender, recording=recording)
+    if window:
+        open_window(outlets, hello=hello, service=service, stack=stack)
+    return outlets
+
+
+def open_window(
+    outlets: Outlets,
+    *,
+    hello: Hello,
+    service: ServiceOptions | None,
+    stack: ExitStack,
+    controller: "Controller | None" = None,
+    layout: Literal["dj", "therapy"] | None = None,
+    closed: Callable[[], None] = lambda: None,
+) -> None:
+    """Open a window where there is a screen.
+
+    Args:
+        outlets: the window becomes one of them.
+        hello, service, stack: as for ``open_outlets``.
+        controller: carries out what the window asks; None for a window without controls.
+        layout: as for ``display.spawn``.
+        closed: called, from a thread of its own, when somebody closes a window with controls.
+    """
+    if not (display.has_screen() and display.is_installed()):
+        return
+    # The window is a client like any other. Without a service that it can use as it is (a
+    # certificate is for a name, not for this machine's loopback) it gets a private one.
+    services = outlets.services
+    if not services or (service is not None and service.cert is not None):
+        private = Service(hello=hello, port=0, token=secrets.token_urlsafe())
+        services.append(stack.enter_context(private))
+    link = service.link(services[0]) if service is not None else None
+    process = display.spawn(
+        services[-1].url,
+        token=services[-1].token,
+        link=link,
+        controls=controller is not None,
+        layout=layout,
+    )
+    stack.enter_context(_until_the_end(process, controller, closed))
+
+
+@contextmanager
+def _until_the_end(
+    process: subprocess.Popen[bytes],
+    controller: "Controller | None",
+    closed: Callable[[], None],
+) -> Iterator[None]:
+    ending = threading.Event()
+
+    def at_end() -> None:
+        if not ending.is_set():
+            closed()
+
+    pipe = None
+    if controller is not None and process.stdout is not None and process.stdin is not None:
+        pipe = ControlPipe(
+            process.stdout, process.stdin, carry_out=controller.carry_out, at_end=at_end
+        )
+        pipe.start()
+        controller.attach(pipe.send)
+    try:
+        yield
+    finally:
+        ending.set()
+        process.terminate()
+        try:
+            process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        if pipe is not None:
+            pipe.close()

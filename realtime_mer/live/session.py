@@ -1,0 +1,208 @@
+"""The live session: a source, the recogniser, and whoever wants the results, wired together."""
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+import torch
+from rich.console import Console
+
+import realtime_mer
+from realtime_mer.audio.files import refuse_overwriting
+from realtime_mer.audio.opening import RawFormat, open_source
+from realtime_mer.audio.switch import SwitchableSource
+from realtime_mer.engine import Engine
+from realtime_mer.errors import InputError
+from realtime_mer.live.controller import Controller
+from realtime_mer.live.follower import Follower, json_lines
+from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
+from realtime_mer.live.terminal import TerminalView
+from realtime_mer.outlets.osc import Target
+from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
+from realtime_mer.sessions.manifest import Manifest
+from realtime_mer.sessions.recording import Deck, Recording
+from realtime_mer.sessions.sealing import Key
+from realtime_mer.sessions.store import AUDIO, create_folder
+from realtime_mer.shaping import Shaper
+from realtime_mer.stream import EmotionStream
+from realtime_mer.wire.protocol import Hello
+
+_WINDOW_CLOSED = "The window is closed; the session goes on. Ctrl-C ends it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions:
+    """What ``realtime-mer live`` was asked for.
+
+    Attributes:
+        source: ``mic``, ``system``, ``demo``, ``-`` or a path; None chooses what there is.
+        device: index or part of the name, for ``mic`` and ``system``.
+        seconds: stop after so much sound; None for no limit.
+        speed: ``realtime`` paces files and the demo by the clock; ``max`` does not.
+        model: name or path of a checkpoint.
+        compute: ``auto``, ``cpu`` or ``cuda``.
+        service: the WebSocket service; None for none.
+        window: whether to have a window; it needs a screen.
+        layout: of the window; None for that of the last time.
+        osc, osc_rate: where OSC messages go, and most estimates a second; None for nowhere, all.
+        jsonl: path for a line per estimate, ``-`` for standard output.
+        smoothing_s, delay_s: see ``Shaper``.
+        raw: what raw sound on standard input is; None for the usual.
+        record: name of the session to record; None for none.
+        record_sound: whether to record its sound too.
+        key: encrypts what is recorded; None does not.
+        pseudonym: whom the session is about; None for nobody.
+    """
+
+    source: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+    speed: Literal["realtime", "max"] = "realtime"
+    model: str = "default"
+    compute: str = "auto"
+    service: ServiceOptions | None = field(default_factory=ServiceOptions)
+    window: bool = True
+    layout: Literal["dj", "therapy"] | None = None
+    osc: Target | None = None
+    osc_rate: float | None = None
+    jsonl: str | None = None
+    smoothing_s: float = 0.0
+    delay_s: float = 0.0
+    raw: RawFormat | None = None
+    record: str | None = None
+    record_sound: bool = False
+    key: Key | None = None
+    pseudonym: str | None = None
+
+
+def run_live(options: LiveOptions) -> None:
+    """Run a session until its sound ends, ``seconds`` have passed or Ctrl-C.
+
+    Raises:
+        RealtimeMerError: something that was asked for cannot be had; what was estimated until
+            then has been shown, sent and written.
+    """
+    _refuse_what_does_not_fit(options)
+    torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
+    shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
+    to_stderr = options.jsonl == "-"
+    console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+    fast = options.speed == "max"  # over before anybody could follow
+    with ExitStack() as stack:
+        if options.jsonl:
+            refuse_overwriting([options.source or ""], output=options.jsonl, option="--jsonl")
+        opened = open_source(options.source, device=options.device, paced=not fast, raw=options.raw)
+        source = SwitchableSource(opened.source)
+        stack.callback(source.close)
+        write = stack.enter_context(json_lines(options.jsonl)) if options.jsonl else None
+        console.print(f"Source: {source.name} ({opened.why})", markup=False)
+        recognizer = load_recognizer(options.model, device=options.compute)
+        hello = _hello(options, recognizer)
+        deck = Deck(lambda label, sound: _recording(label, sound, options, engine, hello))
+        stack.callback(deck.end)
+        outlets = open_outlets(
+            hello=hello,
+            service=None if fast else options.service,
+            window=False,
+            osc=options.osc,
+            osc_rate=options.osc_rate,
+            console=console,
+            stack=stack,
+            recording=deck,
+        )
+        engine = Engine(
+            source=source,
+            stream=EmotionStream(recognizer),
+            shaper=shaper,
+            publish=outlets.publish,
+            make_room=deck.make_room,
+            seconds=options.seconds,
+        )
+        controller = Controller(opened, switch=source, deck=deck, tell=outlets.tell_recording)
+        view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
+        if options.record is not None:
+            recording = deck.begin(options.record, sound=options.record_sound)
+            console.print(f"Session: {recording.folder}", markup=False)
+            console.print(recording.state.sentence, markup=False)
+        if options.window and not fast:
+            open_window(
+                outlets,
+                hello=hello,
+                service=options.service,
+                stack=stack,
+                controller=controller,
+                layout=options.layout,
+                closed=lambda: console.print(_WINDOW_CLOSED),
+            )
+        follower = Follower(
+            engine, view=view, outlets=outlets, deck=deck, controller=controller, write=write
+        )
+        try:
+            follower.run()
+        finally:
+            for line in [*view.tally.summary_lines(), *follower.end(), *source.warnings()]:
+                console.print(line, markup=False)
+
+
+def _refuse_what_does_not_fit(options: LiveOptions) -> None:
+    if options.seconds is not None and not options.seconds > 0:
+        raise InputError(f"--seconds {options.seconds} must be more than 0; leave it out to go on.")
+    if options.record is None and (options.record_sound or options.pseudonym is not None):
+        option = "--record-audio" if options.record_sound else "--pseudonym"
+        raise InputError(f"{option} is of no use without --record.")
+    if options.osc_rate is not None and options.osc is None:
+        raise InputError(f"--osc-rate {options.osc_rate:g} is of no use without --osc.")
+    if options.osc is not None and options.speed == "max":
+        raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
+
+
+def _hello(options: LiveOptions, recognizer: AnyRecognizer) -> Hello:
+    rate = recognizer.sample_rate
+    return Hello(
+        server_version=realtime_mer.__version__,
+        model=recognizer.card.name,
+        hop=recognizer.hop_samples / rate,
+        window=recognizer.window_samples / rate,
+        sample_rate=rate,
+        smoothing_s=options.smoothing_s,
+        delay_s=options.delay_s,
+    )
+
+
+def _recording(
+    label: str | None, sound: bool, options: LiveOptions, engine: Engine, hello: Hello
+) -> Recording:
+    """Make a recording of what the engine does from now on."""
+    source, recognizer = engine.source, engine.stream.recognizer
+    options = replace(options, record=label, record_sound=sound)
+    now = datetime.now().astimezone()
+    begun = engine.ring.written
+    folder = create_folder(label or "session", now=now)
+    secret = {
+        "service",
+        "osc",
+        "pseudonym",
+        "key",
+    }  # addresses and tokens are nobody else's business
+    recording = Recording(
+        folder,
+        Manifest(
+            name=folder.name,
+            pseudonym=options.pseudonym,
+            started_at=now.isoformat("T", "milliseconds"),
+            software=realtime_mer.__version__,
+            source=source.name,
+            hello=hello,
+            model_card=recognizer.card.model_dump(mode="json"),
+            compute=str(recognizer.device),
+            settings={name: value for name, value in asdict(options).items() if name not in secret},
+            audio=AUDIO if sound else None,
+            audio_start=begun if sound else 0,
+        ),
+        wait=not source.real_time,
+        key=options.key,
+    )
+    if sound:
+        recording.record_sound(engine.ring, rate=recognizer.sample_rate, start=begun)
+    return recording

@@ -1,0 +1,256 @@
+"""One connection of the service: what waits for its reader, and what its client may do.
+
+A reader is written to only while its socket takes what it is given; meanwhile its mailbox keeps the
+latest (see docs/decisions/0005-mailbox-per-reader.md). Everything here runs in the service's loop.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any, cast
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
+
+from realtime_mer.wire.mailbox import Mailbox, MessageBudget
+from realtime_mer.wire.protocol import CloseCode, ErrorMessage, ServerMessage, Subscribe, encode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one service allows.
+
+    Attributes:
+        connections: most clients at a time, subscribed or not.
+        handshakes: most connections beyond those, still in the TLS or opening handshake.
+        open_timeout_s: seconds a client has for the TLS handshake, and again for the opening
+            handshake or to take a page.
+        opening_bytes: most it may send in the opening handshake.
+        subscribe_timeout_s: seconds a client has, once connected, to authorize and subscribe.
+        messages_per_s, message_burst: messages a client may send, in the long run and at once.
+        frames_per_s, frame_burst: the same for WebSocket frames of any kind, pings and fragments
+            included; more cuts the connection off.
+        message_bytes: a longer message closes the connection; one over ``MAX_CLIENT_MESSAGE`` is
+            refused with an ``error``.
+        control_messages: control messages that may wait for a reader.
+        socket_bytes: send and receive buffers asked of the operating system for each client. The
+            one bounds how old the estimates are that a reader finds after a pause, the other how
+            much of a flood is read at once.
+        write_bytes: bytes waiting beyond that which stop the writing to a reader.
+        stall_timeout_s: seconds after which a reader that takes nothing is closed.
+        close_timeout_s: seconds a client has to answer a close before it is cut off.
+    """
+
+    connections: int = 256
+    handshakes: int = 64
+    open_timeout_s: float = 5.0
+    opening_bytes: int = 16384
+    subscribe_timeout_s: float = 10.0
+    messages_per_s: float = 20.0
+    message_burst: int = 40
+    frames_per_s: float = 100.0
+    frame_burst: int = 200
+    message_bytes: int = 65536
+    control_messages: int = 32
+    socket_bytes: int = 16384
+    write_bytes: int = 4096
+    stall_timeout_s: float = 30.0
+    close_timeout_s: float = 1.0
+
+
+class Connection(ServerConnection):
+    """A reader with its mailbox, written to only while its socket takes what it is given.
+
+    Args:
+        args, kwargs: of ``ServerConnection``.
+        limits: what it may do.
+        others: the open connections of the service, which it counts itself among.
+
+    Attributes:
+        authorized: whether it showed the token, if there is one.
+        subscribed: whether it asked for anything yet.
+        streams: what it asked for.
+        parting: closes it; None as long as it may stay.
+        parting_code: the reason.
+    """
+
+    def __init__(
+        self, *args: Any, limits: Limits, others: "set[Connection | TlsHandshake]", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.authorized = False
+        self.subscribed = False
+        self.streams: frozenset[str] = frozenset()
+        self.parting: asyncio.Task[None] | None = None
+        self.parting_code: CloseCode | None = None
+        self._mailbox: Mailbox[bytes] = Mailbox(control_limit=limits.control_messages)
+        self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
+        self._opening_bytes = 0
+        self.limits = limits
+        self.others = others
+        self._stall: asyncio.TimerHandle | None = None
+
+    def subscribe(self, message: Subscribe) -> None:
+        """Send these streams from now on."""
+        self.subscribed = True
+        self.streams = frozenset(message.streams)
+        self._mailbox.select(
+            [stream for stream in ("estimates", "level") if stream in self.streams],
+            max_rate=message.max_rate,
+        )
+
+    def deliver(self, frame: bytes) -> None:
+        """Send a control message, in order."""
+        self._mailbox.put(frame)
+        if self._mailbox.hopeless:
+            self.part(CloseCode.TOO_SLOW, "too many messages wait for this reader")
+        else:
+            self._pump()
+
+    def refuse(self, code: str, message: str) -> None:
+        """Send an ``error``."""
+        self.deliver(text_frame(ErrorMessage(code=code, message=message)))
+
+    def offer(self, stream: str, frame: bytes, *, t: float) -> int:
+        """Send the newest message of a stream as soon as possible; how many it pushed out."""
+        pushed_out = self._mailbox.offer(stream, frame, t=t)
+        self._pump()
+        return pushed_out
+
+    def part(self, code: CloseCode, reason: str) -> "asyncio.Task[None]":
+        """Close the connection, and cut it off if the client does not answer in time."""
+        if self.parting is None:
+            self.parting_code = code
+            self.parting = self.loop.create_task(self._part(code, reason))
+        return self.parting
+
+    async def _part(self, code: CloseCode, reason: str) -> None:
+        try:
+            # A reader that takes nothing would hold up close() for ever.
+            async with asyncio.timeout(self.limits.close_timeout_s):
+                await self.close(code, reason)
+        except TimeoutError:
+            self.transport.abort()
+
+    def _pump(self) -> None:
+        # send() would make the frame anew for every reader, and wait for the slow ones.
+        while not self.paused and self.parting is None and self.state is State.OPEN:
+            frame = self._mailbox.take()
+            if frame is None:
+                return
+            self.transport.write(frame)
+
+    # Callbacks of the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, buffer, self.limits.socket_bytes)
+        _come_in(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.others.discard(self)
+        self._end_stall()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.state is State.CONNECTING:
+            self._opening_bytes += len(data)
+            if self._opening_bytes > self.limits.opening_bytes:
+                self.transport.abort()
+                return
+        super().data_received(data)
+        # The answers to WebSocket pings are written without regard to the reader.
+        if self.transport.get_write_buffer_size() > 16 * self.limits.write_bytes:
+            self.transport.abort()
+
+    def process_event(self, event: Event) -> None:
+        # Pings, pongs and fragments are not messages, but cost time all the same.
+        if not self._frames.spend(self.loop.time()):
+            self.transport.abort()
+        super().process_event(event)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(
+            self.limits.stall_timeout_s, self.part, CloseCode.TOO_SLOW, "this reader takes nothing"
+        )
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_stall()
+        self._pump()
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+class TlsHandshake(asyncio.Protocol):
+    """A connection until its TLS handshake is done: counted, and given up after a time.
+
+    A server socket of asyncio that speaks TLS itself tells nobody of a connection before that is
+    done, though each one holds 200 KiB.
+
+    Args:
+        connection: takes over.
+        context: of the service.
+    """
+
+    def __init__(self, connection: Connection, context: ssl.SSLContext) -> None:
+        self.limits, self.others = connection.limits, connection.others
+        self.transport: asyncio.Transport
+        self.protocol = connection.protocol  # websockets looks for it in whatever it is handed
+        self._connection = connection
+        self._context = context
+        self._early = b""
+        self._task: asyncio.Task[None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        _come_in(self)
+        if not self.transport.is_closing():
+            self.transport.pause_reading()  # start_tls() goes on; what comes is not plain text
+            self._task = asyncio.get_running_loop().create_task(self._shake_hands())
+
+    def data_received(self, data: bytes) -> None:
+        self._early += data  # came with the end of the handshake
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.others.discard(self)
+
+    async def _shake_hands(self) -> None:
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                self.transport,
+                self,
+                self._context,
+                server_side=True,
+                ssl_handshake_timeout=self.limits.open_timeout_s,
+                ssl_shutdown_timeout=self.limits.close_timeout_s,
+            )
+        except OSError:  # no TLS, too slow, or turned away
+            return
+        if secured is None or secured.is_closing():
+            return
+        self.others.discard(self)
+        secured.set_protocol(self._connection)
+        self._connection.connection_made(secured)
+        if self._early:
+            self._connection.data_received(self._early)
+
+
+def _come_in(connection: Connection | TlsHandshake) -> None:
+    """Count a connection, and turn it away where there are too many."""
+    connection.others.add(connection)
+    if len(connection.others) > connection.limits.connections + connection.limits.handshakes:
+        connection.transport.abort()
+
+
+def text_frame(message: ServerMessage) -> bytes:
+    """Return a message as it is written to every socket: servers neither mask nor compress."""
+    return bytes(Frame(Opcode.TEXT, encode(message).encode()).serialize(mask=False))

@@ -1,0 +1,87 @@
+"""What a service counts, in Prometheus' text format (no socket, no registry shared by others)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from realtime_mer.estimate import Estimate
+from realtime_mer.wire.protocol import StatusMessage
+
+# A hop takes milliseconds and lasts 100: the interesting places are around both.
+_LATENCIES_S = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traffic:
+    """How a service fares with its clients.
+
+    Attributes:
+        clients: connected now.
+        connections_total: clients that came so far.
+        refused_total: clients that were closed for what they did or did not do, so far.
+        dropped_total: messages that gave way to newer ones, so far.
+        markers_total: markers that clients set, so far.
+    """
+
+    clients: int
+    connections_total: int
+    refused_total: int
+    dropped_total: int
+    markers_total: int
+
+
+class Metrics(Collector):
+    """The numbers of one service. Not thread-safe.
+
+    Args:
+        traffic: is asked when the numbers are.
+    """
+
+    def __init__(self, traffic: Callable[[], Traffic]) -> None:
+        self._traffic = traffic
+        self._estimates = self._xruns = self._skipped = 0
+        self._t = 0.0
+        self._registry = CollectorRegistry()
+        self._latency = Histogram(
+            "realtime_mer_latency_seconds",
+            "From the capture of a window's last sample to its estimate",
+            buckets=_LATENCIES_S,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+
+    def count(self, event: Estimate | StatusMessage) -> None:
+        """Count an estimate, and take over the health that estimates and status tell."""
+        self._xruns, self._skipped, self._t = event.xruns, event.skipped, event.t
+        if isinstance(event, Estimate):
+            self._estimates += 1
+            if event.latency_ms is not None:
+                self._latency.observe(event.latency_ms / 1000)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the text and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield what is not counted by the library itself."""
+        traffic = self._traffic()
+        for name, what, value in (
+            ("estimates", "Estimates published", self._estimates),
+            ("xruns", "Input overflows", self._xruns),
+            ("skipped", "Hops left out because inference fell behind", self._skipped),
+            ("connections", "Clients that connected", traffic.connections_total),
+            ("refused", "Clients that were closed for what they did", traffic.refused_total),
+            ("dropped", "Messages that gave way to newer ones", traffic.dropped_total),
+            ("markers", "Markers that clients set", traffic.markers_total),
+        ):
+            yield CounterMetricFamily(f"realtime_mer_{name}", what, value=value)
+        yield GaugeMetricFamily(
+            "realtime_mer_clients", "Clients connected now", value=traffic.clients
+        )
+        yield GaugeMetricFamily(
+            "realtime_mer_stream_seconds", "Seconds of sound so far", value=self._t
+        )

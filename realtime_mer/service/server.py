@@ -1,0 +1,466 @@
+"""The WebSocket service: one asyncio loop in its own thread, fed from any thread.
+
+The thread that publishes only puts a value into a bounded queue; encoding, thinning and sending
+happen in the loop thread. ``connection`` holds what is one reader's.
+"""
+
+import asyncio
+import errno
+import logging
+import secrets
+import socket
+import ssl as tls
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+from email.utils import formatdate
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, cast
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, NegotiationError
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from realtime_mer.errors import InputError, ProtocolError, ServiceError
+from realtime_mer.estimate import Estimate
+from realtime_mer.service.connection import Connection, Limits, TlsHandshake, text_frame
+from realtime_mer.service.gate import Admission, Gate
+from realtime_mer.service.metrics import Metrics, Traffic
+from realtime_mer.service.pages import Page
+from realtime_mer.wire import access
+from realtime_mer.wire.mailbox import MessageBudget
+from realtime_mer.wire.protocol import (
+    PROTOCOL,
+    Authorize,
+    Bye,
+    CloseCode,
+    Hello,
+    LevelMessage,
+    Marker,
+    Ping,
+    Pong,
+    ServerMessage,
+    StatusMessage,
+    Subscribe,
+    parse_client_message,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Sends estimates, status, level and markers to whoever subscribes.
+
+    The ``publish_…`` methods may be called from any thread and never block: they put the value in a
+    bounded queue and wake the service. Before ``start`` and after ``stop`` they do nothing. As a
+    context manager it starts and stops.
+
+    Args:
+        hello: what every client is told first; ``session`` and ``authorization_required`` are
+            filled in.
+        host: address to listen on; beyond loopback a token is required.
+        port: TCP port, 0 for any free one.
+        token: what a client has to show; None for nothing.
+        ssl: context for TLS; None for plain text.
+        limits: bounds on what clients can do; None for the usual.
+
+    Raises:
+        InputError: a port or token that cannot be used.
+        ServiceError: the token is missing where it is required.
+    """
+
+    def __init__(
+        self,
+        *,
+        hello: Hello,
+        host: str = "127.0.0.1",
+        port: int = 8765,
+        token: str | None = None,
+        ssl: tls.SSLContext | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if not 0 <= port <= 65535:
+            raise InputError(f"port {port} does not exist: choose 0 (any free one) to 65535")
+        if token is not None and not (token and all("!" <= letter <= "~" for letter in token)):
+            raise InputError("the token must be ASCII letters, digits and signs without spaces")
+        if token is None and not access.is_loopback(host):
+            raise ServiceError(
+                f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
+            )
+        # "localhost" would listen on two addresses, for port 0 even on two different ports.
+        self._host = "127.0.0.1" if host == "localhost" else host
+        self._port = port
+        self._ssl = ssl
+        self._limits = limits if limits is not None else Limits()
+        self._hello = text_frame(
+            replace(
+                hello,
+                session=secrets.token_hex(8),
+                authorization_required=token is not None,
+            )
+        )
+
+        # These cross between the threads: appended to on one side, emptied on the other.
+        self._control: deque[StatusMessage | Marker] = deque(maxlen=256)
+        self._estimates: deque[Estimate] = deque(maxlen=64)
+        self._level: deque[LevelMessage] = deque(maxlen=1)
+        self._markers: deque[Marker] = deque(maxlen=256)
+        self._overflows = 0
+        self._woken = False
+
+        # The loop thread alone writes these.
+        self._connections: set[Connection | TlsHandshake] = set()
+        self._clients: set[Connection] = set()
+        self._latest: dict[str, tuple[bytes, float]] = {}
+        self._t: float | None = None
+        self._dropped = 0
+        self._connections_total = self._refused_total = self._markers_total = 0
+        self._metrics = Metrics(self._traffic)
+        self._gate = Gate(
+            host=self._host,
+            machine=socket.gethostname(),
+            token=token,
+            metrics=self._metrics.render,
+        )
+
+        self._stop: asyncio.Event
+        self._reason = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    # For the threads of the caller.
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen; returns once the port is bound.
+
+        Raises:
+            ServiceError: the port is busy, the address is not there, or it was started before.
+        """
+        if self._thread is not None:
+            raise ServiceError("this service was started before: make a new one")
+        bound: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._thread_main, args=(bound,), name="realtime-mer-service", daemon=True
+        )
+        self._thread.start()
+        bound.result()
+
+    def stop(self, reason: str = "the service stops") -> None:
+        """Say ``bye`` to all and free the port; returns when both are done. May be called twice."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            self._reason = reason
+            loop.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            self._thread.join()
+
+    @property
+    def port(self) -> int:
+        """The port; once started, the one that is bound."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine connects."""
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        scheme = "ws" if self._ssl is None else "wss"
+        return f"{scheme}://{access.authority(host, self._port)}"
+
+    @property
+    def token(self) -> str | None:
+        """What a client has to show; None for nothing."""
+        return self._gate.token
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected, subscribed or not."""
+        return len(self._clients)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, those of clients and those for a page or in between."""
+        return len(self._connections)
+
+    @property
+    def dropped(self) -> int:
+        """How many messages gave way to newer ones so far, over all clients.
+
+        Nearly always estimates and levels that waited for slow readers; besides, whatever was
+        published faster than the service's thread could take it.
+        """
+        return self._dropped + self._overflows
+
+    def publish_estimate(self, estimate: Estimate) -> None:
+        """Send an estimate to all who subscribed to ``estimates``."""
+        self._publish(self._estimates, estimate)
+
+    def publish_status(self, status: StatusMessage) -> None:
+        """Send a status to all who subscribed to ``status``."""
+        self._publish(self._control, status)
+
+    def publish_level(self, level: LevelMessage) -> None:
+        """Send a level to all who subscribed to ``level``."""
+        self._publish(self._level, level)
+
+    def publish_marker(self, marker: Marker) -> None:
+        """Send a marker, complete with its times, to all who subscribed to ``markers``."""
+        self._publish(self._control, marker)
+
+    def take_markers(self) -> list[Marker]:
+        """Remove and return the markers that clients set since the last call, oldest first.
+
+        They carry their times and were sent to all who subscribed to ``markers`` already. Of more
+        than 256 the oldest are forgotten.
+        """
+        markers: list[Marker] = []
+        while self._markers:
+            markers.append(self._markers.popleft())
+        return markers
+
+    def _publish(self, queue: deque[Any], value: ServerMessage) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        if len(queue) == queue.maxlen and queue is not self._level:
+            self._overflows += 1
+        queue.append(value)
+        # The loop lowers the flag before it empties the queues, so that no value stays behind; at
+        # worst two threads wake it twice.
+        if not self._woken:
+            self._woken = True
+            try:
+                loop.call_soon_threadsafe(self._distribute)
+            except RuntimeError:  # the loop was closed since we looked
+                self._loop = None
+
+    def _thread_main(self, bound: "Future[None]") -> None:
+        try:
+            asyncio.run(self._run(bound))
+        finally:
+            if not bound.done():
+                bound.set_exception(ServiceError("the service ended before it could listen"))
+
+    # In the loop thread.
+
+    async def _run(self, bound: "Future[None]") -> None:
+        self._stop = asyncio.Event()
+        limits = self._limits
+        try:
+            server = await serve(
+                self._attend,
+                self._host,
+                self._port,
+                select_subprotocol=_select_subprotocol,
+                process_request=self._answer,
+                create_connection=cast(Any, self._make_connection),
+                compression=None,
+                server_header=None,
+                open_timeout=limits.open_timeout_s,
+                close_timeout=limits.close_timeout_s,
+                max_size=limits.message_bytes,
+                max_queue=4,
+                write_limit=limits.write_bytes,
+                logger=_log,
+            )
+        except (OSError, UnicodeError) as error:
+            bound.set_exception(_cannot_listen(self._host, self._port, error))
+            return
+        self._port = server.sockets[0].getsockname()[1]
+        self._loop = asyncio.get_running_loop()
+        bound.set_result(None)
+        await self._stop.wait()
+        self._distribute()
+        await self._shut(server)
+
+    async def _shut(self, server: Server) -> None:
+        server.close(close_connections=False)
+        bye = text_frame(Bye(reason=self._reason))
+        partings = []
+        for client in list(self._clients):
+            client.deliver(bye)
+            partings.append(client.part(CloseCode.GOING_AWAY, "the service stops"))
+        if partings:
+            await asyncio.wait(partings)
+        for connection in list(self._connections):  # still in a handshake
+            connection.transport.abort()
+        await server.wait_closed()
+
+    def _traffic(self) -> Traffic:
+        return Traffic(
+            clients=len(self._clients),
+            connections_total=self._connections_total,
+            refused_total=self._refused_total,
+            dropped_total=self.dropped,
+            markers_total=self._markers_total,
+        )
+
+    def _make_connection(self, *args: Any, **kwargs: Any) -> Connection | TlsHandshake:
+        connection = Connection(*args, limits=self._limits, others=self._connections, **kwargs)
+        return connection if self._ssl is None else TlsHandshake(connection, self._ssl)
+
+    def _distribute(self) -> None:
+        self._woken = False
+        while self._control:
+            self._tell(self._control.popleft())
+        while self._estimates:
+            estimate = self._estimates.popleft()
+            self._t = estimate.t
+            self._metrics.count(estimate)
+            self._offer("estimates", estimate)
+        while self._level:
+            self._offer("level", self._level.popleft())
+
+    def _tell(self, message: StatusMessage | Marker) -> None:
+        try:
+            frame = text_frame(message)
+        except ProtocolError as error:
+            _not_sent(error)
+            return
+        stream = "markers"
+        if isinstance(message, StatusMessage):
+            stream = "status"
+            self._latest[stream] = frame, message.t
+            self._metrics.count(message)
+        for client in self._clients:
+            if stream in client.streams:
+                client.deliver(frame)
+
+    def _offer(self, stream: str, value: Estimate | LevelMessage) -> None:
+        try:
+            frame = text_frame(value)
+        except ProtocolError as error:
+            _not_sent(error)
+            return
+        self._latest[stream] = frame, value.t
+        for client in self._clients:
+            self._dropped += client.offer(stream, frame, t=value.t)
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
+        outcome = self._gate.judge(request.method, request.path, request.headers)
+        if isinstance(outcome, Admission):
+            if len(self._clients) < self._limits.connections:
+                cast(Connection, connection).authorized = outcome.authorized
+                return None
+            outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
+        return _response(outcome.without_body() if request.method == "HEAD" else outcome)
+
+    async def _attend(self, connection: ServerConnection) -> None:
+        client = cast(Connection, connection)
+        self._clients.add(client)
+        self._connections_total += 1
+        client.deliver(self._hello)
+        budget = MessageBudget(
+            per_second=self._limits.messages_per_s, burst=self._limits.message_burst
+        )
+        try:
+            async with asyncio.timeout(self._limits.subscribe_timeout_s) as deadline:
+                async for text in client:
+                    if budget.spend(time.monotonic()):
+                        self._receive(client, text)
+                    else:
+                        client.refuse("too_many_messages", "too many messages: send fewer")
+                        client.part(CloseCode.TOO_MANY_MESSAGES, "too many messages")
+                    if client.parting is not None:
+                        break
+                    if client.subscribed:
+                        deadline.reschedule(None)
+        except TimeoutError:
+            if client.authorized:
+                client.part(CloseCode.NOT_SUBSCRIBED, "no subscribe in time")
+            else:
+                client.part(CloseCode.UNAUTHORIZED, "no token in time")
+        except ConnectionClosed:
+            pass
+        finally:
+            self._clients.discard(client)
+            if client.parting is not None:
+                self._refused_total += client.parting_code is not CloseCode.GOING_AWAY
+                await asyncio.wait([client.parting])
+
+    def _receive(self, client: Connection, text: str | bytes) -> None:
+        try:
+            message = parse_client_message(text)
+        except ProtocolError as error:
+            client.refuse(error.code, str(error))
+            return
+        if isinstance(message, Authorize) and not client.authorized:
+            client.authorized = self._gate.accepts(message.token)
+        if message is not None and not client.authorized:
+            client.refuse("unauthorized", "a token is needed first: give --token")
+            client.part(CloseCode.UNAUTHORIZED, "wrong token or none")
+        elif isinstance(message, Subscribe):
+            client.subscribe(message)
+            for stream, (frame, t) in self._latest.items():
+                if stream != "status":
+                    client.offer(stream, frame, t=t)
+                elif stream in client.streams:
+                    client.deliver(frame)
+        elif isinstance(message, Marker):
+            marker = replace(message, t=self._t, wall_time=_wall_time())
+            self._markers.append(marker)
+            self._markers_total += 1
+            self._tell(marker)
+        elif isinstance(message, Ping):
+            client.deliver(text_frame(Pong(id=message.id)))
+
+
+def _response(page: Page) -> Response:
+    headers = Headers(
+        {
+            **page.headers,
+            "Date": formatdate(usegmt=True),
+            "Connection": "close",
+            "Content-Length": str(page.length),
+        }
+    )
+    return Response(page.status.value, page.status.phrase, headers, page.body)
+
+
+def _not_sent(error: ProtocolError) -> None:
+    # A defect of whoever published it, which must not end the service for everybody.
+    _log.error("not sent: %s", error)
+
+
+def _select_subprotocol(
+    connection: ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    if PROTOCOL in offered:
+        return Subprotocol(PROTOCOL)
+    if offered:
+        raise NegotiationError(f"this service speaks {PROTOCOL}, not {', '.join(offered)}")
+    return None
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> ServiceError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return ServiceError(
+            f"port {port} on {host} is in use by another program: choose another with --port, "
+            "or --port 0 for any free one"
+        )
+    if isinstance(error, PermissionError):
+        return ServiceError(f"port {port} may not be used by this user: choose another with --port")
+    return ServiceError(f"cannot listen on {host} port {port}: {error}; choose another --host")
+
+
+def _wall_time() -> str:
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -1,0 +1,58 @@
+"""The bench: what it reports, never how fast this machine is."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime_mer.bench.speed import measure
+from tests.command_line import call, write_model
+
+STATED = (
+    "hop_ms.incremental.median hop_ms.incremental.p99 hop_ms.windowed.median hop_ms.windowed.p99 "
+    "hop_ms.loaded.p99 hop_ratio offline_x_realtime capture_to_client_ms.median "
+    "capture_to_client_ms.p99 capture_to_client_48k_ms.median capture_to_client_48k_ms.p99 "
+    "resampler_delay_48k_ms startup_s rss_mb"
+).split()
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Name every number of nested objects by its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
+
+
+@pytest.mark.slow
+def test_every_stated_measurement_is_taken_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    said: list[str] = []
+    results = measure(model=str(write_model(tmp_path)), seconds=2.0, say=said.append)
+    numbers = dict(leaves(json.loads(json.dumps(results, allow_nan=False))))
+    for name in STATED:
+        assert math.isfinite(numbers[name]), name
+        assert numbers[name] > 0, name
+    assert results["hop_ms"]["incremental"]["p99"] >= results["hop_ms"]["incremental"]["median"]
+    assert numbers["about.model"] == "random"
+    assert numbers["about.torch_threads"] == 1
+    assert len(said) >= 6
+
+
+def test_a_time_too_short_to_measure_is_refused_before_anything_is_measured(capsys) -> None:
+    for seconds in ("0", "-1", "nan", "inf", "0.5"):
+        line = call(capsys, "bench", "--model", "no-such-model", f"--seconds={seconds}").complaint()
+        assert "--seconds" in line
+
+
+def test_an_unknown_checkpoint_is_one_line(capsys) -> None:
+    result = call(capsys, "bench", "--model", "no-such-model", "--seconds=1", "--json")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.splitlines()[-1].startswith("realtime-mer: No checkpoint 'no-such-model'")
+    assert "Traceback" not in result.err

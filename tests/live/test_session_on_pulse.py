@@ -1,0 +1,71 @@
+"""A whole session on a real sound server: heard, lost, and heard again."""
+
+import numpy as np
+import pytest
+
+from realtime_mer.audio.sources import DeviceSource
+from realtime_mer.engine import Engine
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.stream import EmotionStream
+from realtime_mer.wire.protocol import StatusMessage
+from tests.networks import random_recognizer
+
+RATE = 48_000
+
+
+def music(seconds: float) -> np.ndarray:
+    t = np.arange(round(seconds * RATE)) / RATE
+    chord = sum(np.sin(2 * np.pi * f * t) for f in (220.0, 277.2, 329.6))
+    return (0.1 * chord).astype(np.float32)
+
+
+def engine_on(kind) -> Engine:
+    return Engine(source=DeviceSource(kind=kind), stream=EmotionStream(random_recognizer()))
+
+
+def until(events, wanted):
+    """Take events until one is wanted; the test's time limit ends a search in vain."""
+    return next(event for event in events if wanted(event))
+
+
+def is_music(event) -> bool:
+    return isinstance(event, Estimate) and event.status is Status.MUSIC
+
+
+@pytest.mark.slow
+def test_what_the_system_plays_becomes_estimates_of_music(pulse):
+    events = engine_on("loopback").events()
+    pulse.play(music(20))
+    estimate = until(events, is_music)
+    assert estimate.level_dbfs > -40
+    assert estimate.latency_ms is not None
+    assert estimate.wall_time is not None
+    events.close()
+
+
+def test_what_the_microphone_hears_becomes_estimates_of_music(pulse):
+    events = engine_on("input").events()
+    pulse.speak_into_mic(music(20))
+    assert until(events, is_music).level_dbfs > -40
+    events.close()
+
+
+@pytest.mark.slow
+def test_a_killed_sound_server_is_told_and_the_session_goes_on(pulse):
+    engine = engine_on("loopback")
+    events = engine.events()
+    pulse.play(music(60))
+    before = until(events, is_music)
+    pulse.kill()
+    until(
+        events,
+        lambda e: isinstance(e, StatusMessage) and e.status is Status.RECONNECTING,
+    )
+    pulse.restart()
+    pulse.play(music(60))
+    first = until(events, lambda e: isinstance(e, Estimate) and e.seq > before.seq + 20)
+    after = until(events, is_music)
+    assert after.t > first.t > before.t
+    assert after.skipped == before.skipped
+    assert after.t * RATE / 2 <= engine.ring.written
+    events.close()

@@ -1,0 +1,76 @@
+"""The numbers of a service in Prometheus' format."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from realtime_mer.estimate import Status
+from realtime_mer.service.metrics import Metrics, Traffic
+from realtime_mer.wire.protocol import StatusMessage
+from tests.samples import sample_estimate
+
+TRAFFIC = Traffic(
+    clients=3, connections_total=7, refused_total=2, dropped_total=11, markers_total=5
+)
+
+
+def read(metrics: Metrics) -> dict[str, float]:
+    text, content_type = metrics.render()
+    assert content_type.startswith("text/plain; version=0.0.4")
+    return {
+        sample.name + sample.labels.get("le", ""): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_before_anything_happened_everything_is_there_and_zero() -> None:
+    traffic = Traffic(
+        clients=0, connections_total=0, refused_total=0, dropped_total=0, markers_total=0
+    )
+    values = read(Metrics(lambda: traffic))
+    values.pop("realtime_mer_latency_seconds_created", None)
+    assert set(values.values()) == {0}
+    assert "realtime_mer_estimates_total" in values
+
+
+def test_estimates_their_latency_and_the_health_they_tell_are_counted() -> None:
+    metrics = Metrics(lambda: TRAFFIC)
+    metrics.count(sample_estimate(seq=0, latency_ms=4.0))
+    metrics.count(sample_estimate(seq=1, latency_ms=40.0, xruns=2, skipped=3))
+    metrics.count(sample_estimate(seq=2, latency_ms=None, xruns=2, skipped=3))
+    values = read(metrics)
+    assert values["realtime_mer_estimates_total"] == 3
+    assert values["realtime_mer_xruns_total"] == 2
+    assert values["realtime_mer_skipped_total"] == 3
+    assert values["realtime_mer_stream_seconds"] == 0.3
+    assert values["realtime_mer_latency_seconds_count"] == 2
+    assert values["realtime_mer_latency_seconds_sum"] == 0.044
+    assert values["realtime_mer_latency_seconds_bucket0.005"] == 1
+    assert values["realtime_mer_latency_seconds_bucket0.05"] == 2
+
+
+def test_a_status_tells_the_health_where_no_estimate_does() -> None:
+    metrics = Metrics(lambda: TRAFFIC)
+    metrics.count(
+        StatusMessage(
+            status=Status.RECONNECTING, detail="", t=9.0, wall_time=None, source="mic", xruns=4
+        )
+    )
+    values = read(metrics)
+    assert values["realtime_mer_xruns_total"] == 4
+    assert values["realtime_mer_estimates_total"] == 0
+
+
+def test_traffic_is_asked_for_when_the_numbers_are() -> None:
+    values = read(Metrics(lambda: TRAFFIC))
+    assert values["realtime_mer_clients"] == 3
+    assert values["realtime_mer_connections_total"] == 7
+    assert values["realtime_mer_refused_total"] == 2
+    assert values["realtime_mer_dropped_total"] == 11
+    assert values["realtime_mer_markers_total"] == 5
+
+
+def test_two_services_count_apart() -> None:
+    one, other = Metrics(lambda: TRAFFIC), Metrics(lambda: TRAFFIC)
+    one.count(sample_estimate())
+    assert read(one)["realtime_mer_estimates_total"] == 1
+    assert read(other)["realtime_mer_estimates_total"] == 0

@@ -1,0 +1,341 @@
+"""Clients that mean harm, or are broken: they get nothing, and nobody else notices."""
+
+import asyncio
+import json
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
+
+from realtime_mer.service.connection import Limits
+from realtime_mer.service.server import Service
+from tests.samples import sample_estimate
+from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, running, seqs, status
+
+_T = TypeVar("_T")
+
+ACCEPTED_AT_ONCE = 100  # asyncio's backlog
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def frame(opcode: int, payload: bytes = b"", *, final: bool = True) -> bytes:
+    """A frame as a client sends it, masked with zeros."""
+    return bytes([0x80 * final | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+@contextmanager
+def raw(service: Service, *, handshake: bytes = HANDSHAKE) -> Iterator[socket.socket]:
+    """A connection without a WebSocket library's manners."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
+        sock.settimeout(20)
+        sock.connect(("127.0.0.1", service.port))
+        sock.sendall(handshake)
+        if handshake is HANDSHAKE:
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                answer += sock.recv(1)
+            assert answer.startswith(b"HTTP/1.1 101")
+        yield sock
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    """Everything until the service closes, or cuts the connection off."""
+    received = b""
+    with suppress(ConnectionResetError, BrokenPipeError):
+        while data := sock.recv(65536):
+            received += data
+    return received
+
+
+class Witness:
+    """A good client, which must get every control message and every estimate."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._client = Client(service, "status", "estimates")
+        self._count = 0
+
+    def __enter__(self) -> "Witness":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def _receive_two(self) -> list[dict[str, Any]]:
+        return [self._client.receive(), self._client.receive()]
+
+    def is_served(self) -> None:
+        self._service.publish_status(status(str(self._count)))
+        self._service.publish_estimate(sample_estimate(seq=self._count))
+        # Either may overtake the other.
+        received = {message["type"]: message for message in self._receive_two()}
+        assert received["status"]["detail"] == str(self._count)
+        assert received["estimate"]["seq"] == self._count
+        self._count += 1
+
+
+def in_loop(service: Service, function: Callable[[], _T]) -> _T:
+    """What a function returns in the service's own thread."""
+
+    async def call() -> _T:
+        return function()
+
+    assert service._loop is not None
+    return asyncio.run_coroutine_threadsafe(call(), service._loop).result(20)
+
+
+def bytes_waiting(service: Service) -> list[int]:
+    """For every connection, what the service holds for it beyond the system's own buffers."""
+
+    def measure() -> list[int]:
+        return [
+            client.transport.get_write_buffer_size()
+            + sum(map(len, [*client._mailbox._control]))
+            + sum(len(item) for slot in client._mailbox._slots.values() for item in slot.items)
+            for client in service._connections
+        ]
+
+    return in_loop(service, measure)
+
+
+def test_slow_lorises_are_cut_off_and_delay_nobody() -> None:
+    with (
+        running(limits=Limits(open_timeout_s=1)) as service,
+        Witness(service) as witness,
+        ExitStack() as stack,
+    ):
+        lorises = [
+            stack.enter_context(raw(service, handshake=b"GET / HTTP/1.1\r\nHost: l"))
+            for _ in range(40)
+        ]
+        witness.is_served()
+        for letter in b"ocalhost":
+            for loris in lorises:
+                with suppress(ConnectionResetError, BrokenPipeError):
+                    loris.sendall(bytes([letter]))
+            witness.is_served()
+        for loris in lorises:
+            assert read_to_end(loris) == b""
+        witness.is_served()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + 20_000 * b"x",
+        b"GET / HTTP/1.1\r\n" + b"X-Header: y\r\n" * 3000,
+        b"GET / HTTP/1.1\r\nHost: " + 20_000 * b"x",
+        bytes(range(256)) * 100,
+    ],
+)
+def test_an_opening_handshake_without_end_is_cut_off(head: bytes) -> None:
+    with running(limits=Limits(open_timeout_s=600)) as service, Witness(service) as witness:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as sock:
+            with suppress(ConnectionResetError, BrokenPipeError):
+                sock.sendall(head)
+            assert b"101" not in read_to_end(sock)
+        witness.is_served()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x81\x05hello",  # not masked
+        frame(0x1 | 0x70, b"{}"),  # reserved bits
+        frame(0x3),  # reserved opcode
+        frame(0x0, b"{}"),  # continues nothing
+        frame(0x1, b"\xff\xfe"),  # no UTF-8
+        frame(0x9, b"ping", final=False),  # control frames are whole
+        frame(0x8, b"\x00"),  # half a close code
+        bytes([0x81, 0xFF]) + b"\xff" * 8,  # 16 exabytes to come
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_frames_that_are_none_end_their_connection_and_no_other(nonsense: bytes) -> None:
+    with running() as service, Witness(service) as witness:
+        with raw(service) as sock:
+            sock.sendall(nonsense)
+            assert b'"type":"hello"' in read_to_end(sock)
+        witness.is_served()
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        frame(0xA),  # pongs nobody asked for
+        frame(0x0, final=False),  # fragments of nothing
+        frame(0x9),  # pings
+    ],
+)
+def test_a_flood_of_frames_that_are_no_messages_is_cut_off(endless: bytes) -> None:
+    with running() as service, Witness(service) as witness:
+        with raw(service) as sock:
+            sock.sendall(frame(0x1, b"{", final=False))
+            with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                sock.sendall(1_000_000 * endless)
+        witness.is_served()
+
+
+def test_a_message_in_endless_fragments_is_cut_off_at_the_limit() -> None:
+    with running(limits=Limits(frame_burst=10_000)) as service, Witness(service) as witness:
+        with raw(service) as sock:
+            with suppress(ConnectionResetError, BrokenPipeError):
+                sock.sendall(frame(0x1, b"{", final=False))
+                for _ in range(1000):
+                    sock.sendall(frame(0x0, b" " * 100, final=False))
+            assert b'"type":"hello"' in read_to_end(sock)
+        witness.is_served()
+
+
+def test_floods_of_messages_of_many_clients_cost_only_their_own_connections() -> None:
+    limits = Limits(message_burst=10, messages_per_s=0.001)
+    with running(limits=limits) as service, Witness(service) as witness, ExitStack() as stack:
+        flooding = [stack.enter_context(Client(service)) for _ in range(20)]
+        for number in range(30):
+            for client in flooding:
+                with suppress(ConnectionClosed):  # as long as it is there
+                    client.send(type="ping", id=str(number))
+            witness.is_served()
+        for client in flooding:
+            assert client.close_code() == 4429
+        witness.is_served()
+
+
+@pytest.mark.slow
+def test_thousands_of_connections_are_bounded_and_leave_nothing_behind() -> None:
+    limits = Limits(connections=4, handshakes=16, open_timeout_s=600)
+    process = psutil.Process()
+    with running(limits=limits) as service, Witness(service) as witness:
+        before = process.num_fds()
+        most = 0
+        waiting: list[socket.socket] = []
+        for _ in range(2000):
+            waiting.append(socket.create_connection(("127.0.0.1", service.port), timeout=20))
+            if len(waiting) == 100:
+                witness.is_served()
+                # All but ours: what the service lets in, and what it is about to turn away.
+                most = max(most, process.num_fds() - before - len(waiting))
+                for sock in waiting:
+                    sock.close()
+                waiting.clear()
+        assert most <= limits.connections + limits.handshakes + 2 * ACCEPTED_AT_ONCE
+        # Those that were just accepted are counted a moment later.
+        while service.open_connections > 1 or process.num_fds() > before:
+            witness.is_served()
+
+
+def test_wrong_tokens_and_origins_by_the_hundred_leave_nothing_behind() -> None:
+    with running(token="s3cret") as service:
+        headers = {"Authorization": "Bearer s3cret"}
+        with Client(service, "status", additional_headers=headers) as good:
+            for number in range(100):
+                with pytest.raises(InvalidStatus) as caught:
+                    Client(service, additional_headers={"Authorization": f"Bearer {number}"})
+                assert caught.value.response.status_code == 401
+                with pytest.raises(InvalidStatus) as caught:
+                    Client(service, origin=Origin(f"http://evil{number}.example.org"))
+                assert caught.value.response.status_code == 403
+            service.publish_status(status("still here"))
+            assert good.receive()["detail"] == "still here"
+            assert service.clients == 1
+
+
+def test_what_the_service_holds_for_clients_that_never_read_is_bounded() -> None:
+    limits = Limits(close_timeout_s=600)
+    with (
+        running(limits=limits) as service,
+        ExitStack() as stack,
+        Client(service, "status", "estimates", "level") as prompt,
+    ):
+        for _ in range(2):
+            stack.enter_context(Client(service, "status", "estimates", "markers", "level"))
+        long = "x" * 1000
+        most = 0
+        for number in range(100):
+            service.publish_status(status(f"{number} {long}"))
+            service.publish_estimate(sample_estimate(seq=number))
+            messages = prompt.until("estimate")
+            assert messages[0]["detail"].startswith(f"{number} ")
+            most = max(most, *bytes_waiting(service))
+        # The control messages, the latest of the rest, and what was written before the pause.
+        message = 1500
+        assert (
+            most <= limits.control_messages * message + 2 * message + limits.write_bytes + message
+        )
+
+
+def test_subscribing_and_unsubscribing_in_a_race_never_mixes_up_what_is_sent() -> None:
+    chance = random.Random(0)
+    stop = threading.Event()
+    limits = Limits(message_burst=1000)
+    with running(limits=limits) as service, Client(service, "status") as racing:
+
+        def publish() -> None:
+            seq = 0
+            while not stop.is_set():
+                service.publish_estimate(sample_estimate(seq=seq))
+                seq += 1
+                stop.wait(0.001)
+
+        publisher = threading.Thread(target=publish)
+        publisher.start()
+        try:
+            wanted: list[str] = []
+            for _ in range(30):
+                for _ in range(3):
+                    wanted = chance.sample(["estimates", "status", "level"], chance.randint(0, 3))
+                    racing.socket.send(json.dumps({"type": "subscribe", "streams": wanted}))
+                before = racing.settle()
+                assert seqs(before) == sorted(seqs(before))
+                after = racing.settle()
+                assert seqs(after) == [] or "estimates" in wanted
+        finally:
+            stop.set()
+            publisher.join()
+        racing.send(type="subscribe", streams=["status"])
+        racing.settle()
+        service.publish_status(status("the end"))
+        assert racing.receive()["detail"] == "the end"
+
+
+def test_clients_that_come_and_go_amid_the_stream_disturb_nobody() -> None:
+    with running() as service, Witness(service) as witness:
+        for number in range(100):
+            with raw(service) as sock:
+                sock.sendall(frame(0x1, b'{"type":"subscribe","streams":["estimates","status"]}'))
+                if number % 2:
+                    sock.recv(100)
+                witness.is_served()
+        while service.open_connections > 1:
+            witness.is_served()
+
+
+def test_no_marker_but_a_valid_one_gets_through_to_the_program() -> None:
+    bad: list[Any] = [
+        {"label": ""},
+        {"label": "x" * 201},
+        {"label": "two\nlines"},
+        {"label": "\x1b[2J"},
+        {"label": "\x9b2J"},
+        {"label": 7},
+        {"label": ["drop"]},
+        {"label": "drop", "id": "x" * 65},
+        {},
+    ]
+    with running() as service, Client(service, "markers") as client:
+        for fields in bad:
+            client.send(type="marker", **fields)
+            assert client.receive()["code"] == "bad_message"
+        assert service.take_markers() == []

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.corpora import Clip
+from training.judge.curves import HOP_S
+from training.judge.splices import BEFORE_S, LEAST_WAY, pairs, reaction_s
+
+
+def _clip(n: int, seconds: float) -> Clip:
+    return Clip(corpus="made", id=str(n), path=Path("none"), seconds=seconds, group=f"a{n // 2}")
+
+
+@pytest.mark.parametrize("tau", [0.5, 2.0])
+def test_what_approaches_its_end_exponentially_reacts_within_its_time_constant(tau: float) -> None:
+    before = np.full(120, -0.5)
+    time = (np.arange(300) + 1) * HOP_S
+    after = 0.5 - 1.0 * np.exp(-time / tau)
+    assert reaction_s(before, after) == pytest.approx(tau, abs=HOP_S)
+    assert reaction_s(-before, -after) == pytest.approx(tau, abs=HOP_S)
+
+
+def test_an_estimate_that_hardly_moves_is_not_timed() -> None:
+    still = np.zeros(100)
+    assert np.isnan(reaction_s(still, still + 0.9 * LEAST_WAY))
+    assert reaction_s(still, still + 1.1 * LEAST_WAY) == pytest.approx(HOP_S)
+
+
+def test_every_clip_follows_one_of_another_group_that_is_long_enough() -> None:
+    clips = [_clip(n, 30.0 if n % 3 else 6.0) for n in range(12)]
+    drawn = pairs(clips, seed=0)
+    assert [new for _, new in drawn] == clips
+    assert all(old.group != new.group and old.seconds > BEFORE_S for old, new in drawn)
+    assert pairs(clips, seed=0) == drawn
+    assert pairs(clips, seed=1) != drawn
+
+
+def test_nothing_is_spliced_where_no_clip_is_long_enough() -> None:
+    assert pairs([_clip(n, 6.0) for n in range(6)], seed=0) == []

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy.signal import fftconvolve
+
+from realtime_mer.features import FeatureConfig, LogMel
+from training.features.cache import log_mel
+from training.learn.augment import Bands, SpoilConfig, Spoiler
+
+FEATURES = FeatureConfig()
+CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
+
+
+def _sound(seconds: float = 4.0, seed: int = 0) -> np.ndarray:
+    """A chord of harmonic tones that swell and fade, over a faint hiss."""
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * FEATURES.sample_rate)) / FEATURES.sample_rate
+    swell = 0.6 + 0.4 * np.sin(2 * np.pi * 1.5 * time)
+    tones = sum(
+        np.sin(2 * np.pi * root * k * time + random.uniform(0, 6)) / k
+        for root in (196.0, 247.0, 294.0)
+        for k in range(1, 12)
+    )
+    return (0.04 * swell * tones + 0.001 * random.standard_normal(len(time))).astype(np.float32)
+
+
+class _Least:
+    """A source of randomness that always draws the least: white noise, the lower bound."""
+
+    def random(self) -> float:
+        return 0.0
+
+    def integers(self, _: int) -> int:
+        return 0
+
+    def uniform(self, low: float, _: float) -> float:
+        return low
+
+
+def _frames(sound: np.ndarray) -> np.ndarray:
+    return log_mel(LogMel(FEATURES).eval(), sound.astype(np.float32))
+
+
+def _spoil(config: SpoilConfig, frames: np.ndarray, seed: int = 0) -> np.ndarray:
+    return Spoiler(config, FEATURES)(frames, frames[::-1], np.random.default_rng(seed))
+
+
+def test_nothing_asked_for_is_nothing_done() -> None:
+    frames = _frames(_sound())
+    np.testing.assert_allclose(_spoil(CLEAN, frames), frames, atol=1e-5)
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 5.0])
+def test_a_gain_is_the_features_of_the_louder_sound(gain_db: float) -> None:
+    sound = _sound()
+    config = SpoilConfig(gain_db=-gain_db, tilt_db=0.0, peak_db=0.0)
+    spoilt = Spoiler(config, FEATURES)(_frames(sound), _frames(sound), _Least())
+    np.testing.assert_allclose(spoilt, _frames(sound * 10 ** (gain_db / 20)), atol=1e-3)
+
+
+def test_noise_leaves_the_spectrum_that_noise_in_the_sound_leaves() -> None:
+    sound = _sound()
+    hiss = np.random.default_rng(1).standard_normal(len(sound))
+    hiss *= sound.std() / hiss.std() * 10 ** (-10 / 20)
+    wanted = _frames(sound + hiss).mean(0)
+    frames = _frames(sound)
+    config = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, noise=1.0, snr_db=(10.0, 10.0))
+    spoilt = Spoiler(config, FEATURES)(frames, frames, _Least())
+    np.testing.assert_allclose(spoilt.mean(0), wanted, atol=0.15)
+    assert abs(spoilt.mean(0) - wanted).mean() < 0.1 * abs(frames.mean(0) - wanted).mean()
+
+
+def test_a_narrow_band_leaves_little_outside_and_everything_inside() -> None:
+    frames = _frames(_sound())
+    config = SpoilConfig(
+        gain_db=0, tilt_db=0, peak_db=0, band=1.0, low_hz=(300, 300), high_hz=(3400, 3400)
+    )
+    spoilt = _spoil(config, frames)
+    centre = Bands.of(FEATURES).centre_hz
+    inside = (centre > 310) & (centre < 3300)
+    np.testing.assert_allclose(spoilt[:, inside], frames[:, inside], atol=1e-5)
+    outside = (centre < 150) | (centre > 6800)
+    assert np.all(spoilt[:, outside] < frames[:, outside])
+
+
+def test_a_room_fills_the_pauses_as_a_decaying_echo_does() -> None:
+    sound = _sound()
+    sound[len(sound) // 2 :] = 0
+    time = np.arange(FEATURES.sample_rate) / FEATURES.sample_rate
+    echo = np.random.default_rng(2).standard_normal(len(time)) * 10 ** (-3 * time / 0.6)
+    echo *= 0.4 / np.sqrt((echo**2).sum())
+    echo[0] = 1.0
+    real = _frames(fftconvolve(sound, echo)[: len(sound)])
+    config = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, room=1.0, reverberation_s=(0.6, 0.6))
+    spoilt = _spoil(config, _frames(sound))
+    after = len(real) // 2 + np.arange(3, 12)
+    assert _frames(sound)[after].max() == 0.0
+    fall, fell = (np.log10(10 ** x[after].mean(1) - 1) for x in (spoilt, real))
+    assert np.all(np.diff(fall) < 0)
+    # Decay by frame, of the logarithm of power: as steep as the real one's within a third.
+    assert (fall[-1] - fall[0]) == pytest.approx(fell[-1] - fell[0], rel=0.33)
+
+
+def test_bands_are_those_of_the_features() -> None:
+    bands = Bands.of(FEATURES)
+    time = np.arange(FEATURES.sample_rate) / FEATURES.sample_rate
+    for band in (10, 30, 50):
+        tone = torch.from_numpy(np.sin(2 * np.pi * bands.centre_hz[band] * time)).float()
+        with torch.inference_mode():
+            frames = LogMel(FEATURES)(tone[None])[0].numpy()
+        assert abs(int(frames.mean(0).argmax()) - band) <= 1
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.0, 5.0))
+def test_whatever_is_drawn_frames_stay_finite_and_not_negative(seed: int, level: float) -> None:
+    random = np.random.default_rng(seed)
+    frames = (level * random.random((60, FEATURES.n_mels))).astype(np.float32)
+    spoilt = Spoiler(SpoilConfig(room=0.5, noise=0.5, band=0.5), FEATURES)(
+        frames, np.zeros((5, FEATURES.n_mels), np.float32), random
+    )
+    assert spoilt.shape == frames.shape
+    assert spoilt.dtype == np.float32
+    assert np.isfinite(spoilt).all()
+    assert (spoilt >= 0).all()
+
+
+def test_silence_stays_silence_under_any_gain_filter_room_and_noise() -> None:
+    silence = np.zeros((30, FEATURES.n_mels), np.float32)
+    for seed in range(5):
+        assert not _spoil(SpoilConfig(room=1.0, noise=1.0, band=1.0), silence, seed).any()
+
+
+def test_a_change_that_is_no_condition_is_refused_and_those_there_are_are_told() -> None:
+    with pytest.raises(ValidationError, match=r"no condition 'mp3'; .*MP3, 24 kbit/s"):
+        SpoilConfig(changed=0.1, changes=("mp3",))
+
+
+@pytest.mark.parametrize("settings", [{"changed": 0.1}, {"changes": ("MP3, 24 kbit/s",)}])
+def test_a_probability_without_changes_or_changes_without_one_are_refused(settings) -> None:
+    with pytest.raises(ValidationError, match="both a probability and names"):
+        SpoilConfig(**settings)

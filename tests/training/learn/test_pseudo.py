@@ -1,0 +1,82 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.corpora import Clip
+from training.features.cache import Store
+from training.learn.pseudo import AFFECT, QUADRANT, pseudo_labels
+
+WINDOWS = 4
+
+
+def _rated(count: int = 40) -> tuple[list[Clip], dict[str, np.ndarray]]:
+    """Clips whose embedding tells valence in its first number and arousal in its second."""
+    random = np.random.default_rng(0)
+    clips, windows = [], {}
+    for n in range(count):
+        valence, arousal = random.uniform(-0.8, 0.8, 2)
+        common = {"path": Path(), "seconds": 9.0, "group": f"group {n // 2}"}
+        quadrant = {(True, True): 0, (False, True): 1, (False, False): 2}.get(
+            (valence > 0, arousal > 0), 3
+        )
+        for clip in (
+            Clip(corpus="grekow", id=str(n), valence=valence, arousal=arousal, **common),
+            Clip(corpus="panda4q", id=str(n), quadrant=quadrant, **common),
+            Clip(
+                corpus="emotify",
+                id=str(n),
+                gems=tuple(0.5 + 0.4 * valence for _ in range(9)),
+                answers=10,
+                **common,
+            ),
+            Clip(corpus="free-music", id=str(n), **common),
+        ):
+            clips.append(clip)
+            mean = np.concatenate(([1 + valence, 1 + arousal], np.ones(4)))
+            windows[clip.key] = mean + 0.05 * random.standard_normal((WINDOWS, 6))
+    return clips, windows
+
+
+def _store(windows: dict[str, np.ndarray]) -> Store:
+    spans = {key: (0, WINDOWS * n, WINDOWS * (n + 1)) for n, key in enumerate(windows)}
+    return Store((np.concatenate(list(windows.values())).astype(np.float16),), spans, {})
+
+
+@pytest.fixture(scope="module")
+def material() -> tuple[list[Clip], Store]:
+    clips, windows = _rated()
+    return clips, _store(windows)
+
+
+def test_music_that_nobody_rated_gets_what_its_embedding_says(
+    material: tuple[list[Clip], Store],
+) -> None:
+    clips, teacher = material
+    rows = pseudo_labels(clips, teacher, reference="grekow")
+    truth = {clip.id: clip for clip in clips if clip.corpus == "grekow"}
+    free = [clip for clip in clips if clip.corpus == "free-music"]
+    said = np.array([rows[clip.key].mean(0) for clip in free])
+    for axis, name in enumerate(("valence", "arousal")):
+        told = [getattr(truth[clip.id], name) for clip in free]
+        assert np.corrcoef(said[:, AFFECT][:, axis], told)[0, 1] > 0.9
+    np.testing.assert_allclose(said[:, QUADRANT].sum(1), 1, atol=1e-5)
+    assert np.isfinite(said).all()
+
+
+def test_a_rated_clip_never_hears_its_own_label_back(material: tuple[list[Clip], Store]) -> None:
+    clips, teacher = material
+    odd = next(clip for clip in clips if clip.corpus == "grekow")
+    other = replace(odd, valence=-odd.valence, arousal=-odd.arousal)
+    changed = [other if clip is odd else clip for clip in clips]
+    before = pseudo_labels(clips, teacher, reference="grekow")[odd.key][:, AFFECT]
+    after = pseudo_labels(changed, teacher, reference="grekow")[odd.key][:, AFFECT]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_without_ratings_there_are_no_pseudo_labels(material: tuple[list[Clip], Store]) -> None:
+    clips, teacher = material
+    free = [clip for clip in clips if clip.corpus == "free-music"]
+    rows = pseudo_labels(free, teacher, reference="grekow")
+    assert all(np.isnan(row).all() for row in rows.values())

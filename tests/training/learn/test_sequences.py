@@ -1,0 +1,187 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_mer.features import FeatureConfig
+from training.corpora import Clip
+from training.features.cache import Store
+from training.learn.augment import SpoilConfig, Spoiler
+from training.learn.config import SequenceConfig
+from training.learn.sequences import HISTORY, HOP, WINDOW, Streams
+
+CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
+CONFIG = {
+    "streams": 4,
+    "segment_s": 12.0,
+    "piece_s": (4.0, 7.0),
+    "mask_bands": 0,
+    "shares": {"made": 1.0},
+}
+
+
+def _store(frames_of_clip: list[np.ndarray]) -> tuple[list[Clip], Store]:
+    clips = [
+        Clip(corpus="made", id=str(n), path=Path(), seconds=0.0, group=str(n))
+        for n in range(len(frames_of_clip))
+    ]
+    stops = np.cumsum([len(frames) for frames in frames_of_clip])
+    spans = {
+        clip.key: (0, int(stop) - len(frames), int(stop))
+        for clip, stop, frames in zip(clips, stops, frames_of_clip, strict=True)
+    }
+    return clips, Store((np.concatenate(frames_of_clip).astype(np.float16),), spans, {})
+
+
+def _named_clips(count: int = 6) -> tuple[list[Clip], Store]:
+    """Clips whose first band says their number (from 1) and whose second their frame's."""
+    frames = []
+    for n in range(count):
+        own = np.zeros((300 + 50 * n, 4))
+        own[:, 0] = (n + 1) / 4
+        own[:, 1] = np.arange(len(own)) / 256
+        frames.append(own)
+    return _store(frames)
+
+
+def _streams(
+    clips: list[Clip],
+    store: Store,
+    *,
+    rows: dict[str, int] | None = None,
+    spoil: SpoilConfig = CLEAN,
+    changed: list[Store] | None = None,
+    **settings,
+):
+    return Streams(
+        clips,
+        store,
+        SequenceConfig(**(CONFIG | {"spoil": spoil} | settings)),
+        spoiler=Spoiler(spoil, FeatureConfig(n_mels=4)),
+        generator=np.random.default_rng(5),
+        teacher_rows=rows or {},
+        changed=changed or [],
+    )
+
+
+def _windows(frames: np.ndarray):
+    for hop in range((len(frames) - HISTORY) // HOP):
+        yield hop, frames[hop * HOP : hop * HOP + WINDOW]
+
+
+def test_a_hop_bears_a_label_exactly_where_its_window_holds_one_song_or_zeros_before_it() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store)
+    labelled = 0
+    for _ in range(6):
+        segment = streams.segment()
+        for row in range(4):
+            for hop, window in _windows(segment.frames[row]):
+                songs = set(np.round(window[:, 0] * 4).astype(int))
+                inside = songs - {0}
+                clip = segment.clip[row, hop]
+                if clip >= 0:
+                    labelled += 1
+                    assert inside == {clip + 1}
+                    assert segment.weight[row, hop] == (0.25 if 0 in songs else 1.0)
+                elif len(inside) == 1:
+                    # One song's number, yet masked: two pieces of the same song met.
+                    steps = np.diff(window[:, 1] * 256)
+                    assert np.any(np.abs(steps - 1) > 0.5)
+    assert labelled > 100
+
+
+def test_a_stream_goes_on_with_what_it_heard_unless_it_starts_cold() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store, cold_start=0.4)
+    last = streams.segment()
+    assert last.fresh.all()
+    fates = set()
+    for _ in range(10):
+        segment = streams.segment()
+        for row in range(4):
+            history = segment.frames[row, :HISTORY]
+            fresh = bool(segment.fresh[row])
+            fates.add(fresh)
+            assert np.array_equal(history, 0 * history if fresh else last.frames[row, -HISTORY:])
+        last = segment
+    assert fates == {True, False}
+
+
+def test_the_teachers_row_is_of_the_very_window_of_the_hop() -> None:
+    clips, store = _named_clips()
+    rows = {clip.key: (300 + 50 * n - 150) // 100 + 1 for n, clip in enumerate(clips)}
+    segment = _streams(clips, store, rows=rows).segment()
+    assert (segment.teacher >= 0).sum() > 4
+    for row, hop in zip(*np.nonzero(segment.teacher >= 0), strict=True):
+        window = segment.frames[row, hop * HOP : hop * HOP + WINDOW]
+        # The window's 149 frames are the last of 150 that fill the teacher's 3 s.
+        assert round(window[0, 1] * 256) == segment.teacher[row, hop] * 100 + 1
+        assert segment.nearest[row, hop] == segment.teacher[row, hop]
+
+
+def test_every_whole_window_has_a_nearest_row_of_the_teacher() -> None:
+    clips, store = _named_clips()
+    rows = {clip.key: (300 + 50 * n - 150) // 100 + 1 for n, clip in enumerate(clips)}
+    segment = _streams(clips, store, rows=rows).segment()
+    whole = (segment.clip >= 0) & (segment.weight == 1.0)
+    assert np.array_equal(segment.nearest >= 0, whole)
+    for row, hop in zip(*np.nonzero(whole), strict=True):
+        start = round(segment.frames[row, hop * HOP, 1] * 256) - 1
+        last = rows[clips[segment.clip[row, hop]].key] - 1
+        assert abs(start - 100 * segment.nearest[row, hop]) <= 50 or (
+            segment.nearest[row, hop] == last
+        )
+
+
+def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
+    clips, store = _named_clips(count=8)
+    streams = _streams(clips, store, streams=1, segment_s=60.0, cold_start=0.0)
+    song = np.round(streams.segment().frames[0, HISTORY:, 0] * 4).astype(int)
+    pieces = song[np.concatenate(([True], np.diff(song) != 0))]
+    assert sorted(pieces[:8]) == list(range(1, 9))
+
+
+def test_the_same_seed_draws_the_same_segments() -> None:
+    clips, store = _named_clips()
+    one, other = (_streams(clips, store, spoil=SpoilConfig(noise=0.5)).segment() for _ in range(2))
+    assert np.array_equal(one.frames, other.frames)
+    assert np.array_equal(one.clip, other.clip)
+
+
+def test_as_many_pieces_as_asked_for_come_from_changed_sound_at_the_same_places() -> None:
+    clips, store = _named_clips()
+    stores = []
+    for mark in (0.25, 0.5):
+        rows = store.rows[0].copy()
+        rows[:, 2] = mark
+        stores.append(Store((rows,), store.spans, {}))
+    spoil = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, changed=0.5, changes=("MP3, 24 kbit/s",))
+    streams = _streams(
+        clips, store, spoil=spoil, changed=stores, segment_s=600.0, cold_start=0.0, streams=1
+    )
+    frames = streams.segment().frames[0, HISTORY:]
+    song, place, mark = (
+        np.round(frames[:, band] * scale) for band, scale in ((0, 4), (1, 256), (2, 4))
+    )
+    starts = np.flatnonzero((np.diff(song) != 0) | (np.diff(place) != 1)) + 1
+    pieces = np.split(mark, starts)
+    assert all(len(set(piece)) == 1 for piece in pieces)
+    share = {value: np.mean([piece[0] == value for piece in pieces]) for value in (0, 1, 2)}
+    assert share[0] == pytest.approx(0.5, abs=0.15)
+    assert share[1] == pytest.approx(0.25, abs=0.12)
+    # A song's frames are numbered alike in every store.
+    assert all(np.all(np.diff(own) == 1) for own in np.split(place, starts))
+
+
+def test_a_hop_is_numbered_as_the_clip_counts_its_own() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store)
+    for _ in range(3):
+        segment = streams.segment()
+        newest = segment.frames[:, HISTORY + HOP - 1 :: HOP]
+        heard = segment.clip >= 0
+        assert heard.any()
+        np.testing.assert_array_equal(
+            segment.hop[heard] * HOP + HOP - 1, np.round(newest[..., 1] * 256)[heard]
+        )

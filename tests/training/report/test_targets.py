@@ -1,0 +1,111 @@
+"""What is wanted, set beside what was measured."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.report.targets import COVERAGE, EVALUATION, TARGETS, Target, found, table_of_targets
+
+F1 = Target(part=EVALUATION, data="panda4q", metric="macro-F1", least=0.76)
+
+
+def _row(value: float | None, **more: Any) -> dict[str, Any]:
+    interval = {"low": None, "high": None}
+    if value is not None:
+        interval = {"low": value - 0.03, "high": value + 0.03}
+    row = {"data": "panda4q", "metric": "macro-F1", "value": value, "n": 720, "groups": 523}
+    return row | interval | {"protocol": "made"} | more
+
+
+def _line(rows: dict[str, list[dict[str, Any]]], figure: str) -> str:
+    (line,) = (line for line in table_of_targets(rows).splitlines() if f"| {figure}" in line)
+    return line
+
+
+def test_a_missed_target_says_by_how_much_and_what_others_reach() -> None:
+    rows = {
+        EVALUATION: [_row(0.7)],
+        "baselines": [_row(0.65, model="features + SVM"), _row(0.71, model="embedding + SVM")],
+        "ceilings": [_row(0.9)],
+    }
+    line = _line(rows, "macro-F1 |")
+    assert "≥ 0.76 | 0.700 (0.670 … 0.730) | **missed by 0.060** |" in line
+    assert "0.710, embedding + SVM | 0.900 | 720 / 523" in line
+
+
+def test_an_interval_that_holds_the_bound_leaves_the_verdict_open() -> None:
+    assert "missed by 0.010**; the interval holds both" in _line(
+        {EVALUATION: [_row(0.75)]}, "macro-F1 |"
+    )
+    assert "reached, 0.010 to spare; the interval holds both" in _line(
+        {EVALUATION: [_row(0.77)]}, "macro-F1 |"
+    )
+    assert "the interval" not in _line({EVALUATION: [_row(0.9)]}, "macro-F1 |")
+
+
+def test_what_was_not_measured_is_told_and_counted_as_no_success() -> None:
+    text = table_of_targets({EVALUATION: [_row(0.9), _row(None, metric="R² valence")]})
+    assert f"1 of {len(TARGETS)} are reached, 0 missed, {len(TARGETS) - 1} not measured" in text
+    assert text.count("| not measured |") == len(TARGETS) - 1
+
+
+def test_a_run_of_other_corpora_is_told_only_what_was_measured() -> None:
+    cost = _row(0.7, data="the refit", metric="one hop, median (ms)")
+    text = table_of_targets({EVALUATION: [_row(0.9, data="own")], "cost": [cost]})
+    assert "1 of 1 are reached, 0 missed, 0 not measured" in text
+    assert "panda4q" not in text
+
+
+def test_of_several_conditions_the_worst_counts_and_clean_is_none_of_them() -> None:
+    target = next(
+        each for each in TARGETS if each.part == "robustness" and each.metric == "macro-F1"
+    )
+    rows = [
+        _row(0.7, condition=name, relative_value=value, relative_low=value, relative_high=value)
+        for name, value in (("clean", 1.0), ("phone", 0.85), ("room", 0.95))
+    ]
+    worst = found(target, {"robustness": rows})
+    assert worst is not None
+    assert worst["condition"] == "phone"
+    assert "**missed by 0.050**" in _line({"robustness": rows}, "macro-F1 kept of the clean one's")
+    assert found(target, {"robustness": rows[:1]}) is None
+
+
+def test_of_several_rivals_the_one_the_network_leads_least_counts() -> None:
+    metric = "r valence, the network's lead"
+    rows = [
+        _row(value, data="vgmidi", metric=metric, model=model, protocol=protocol)
+        for value, model, protocol in (
+            (0.1, "ridge on a", "the run"),
+            (0.05, "ridge on b", "the run"),
+            (-0.2, "ridge on c", "another run"),
+        )
+    ]
+    target = next(each for each in TARGETS if (each.data, each.metric) == ("vgmidi", metric))
+    judged_by = found(target, {"unheard": rows})
+    assert judged_by is not None
+    assert judged_by["model"] == "ridge on b"
+    # Being level with the embedding is not being ahead of it.
+    assert not target.reached(0.0)
+
+
+def test_only_the_level_that_is_asked_for_is_judged() -> None:
+    rows = [_row(level, data="grekow", metric="hop valence", level=level) for level in (0.5, 0.9)]
+    (target,) = (each for each in TARGETS if (each.part, each.metric) == (COVERAGE, "hop valence"))
+    judged_by = found(target, {COVERAGE: rows})
+    assert judged_by is not None
+    assert judged_by["value"] == 0.9
+
+
+@given(st.floats(-2, 2), st.floats(-1, 1), st.floats(0, 1))
+def test_a_value_is_reached_exactly_where_nothing_is_missing(
+    value: float, least: float, width: float
+) -> None:
+    both = replace(F1, least=least, most=least + width)
+    assert both.reached(value) == (least <= value <= least + width)
+    if not both.reached(value):
+        beyond = least - value if value < least else value - (least + width)
+        assert both.shortfall(value) == pytest.approx(beyond)

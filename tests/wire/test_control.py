@@ -1,0 +1,121 @@
+"""What a session and its window say to each other, as lines."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime_mer.wire.control import (
+    MAX_LINE,
+    AskDevices,
+    ChangeSource,
+    DeviceEntry,
+    Devices,
+    Failed,
+    Pause,
+    Record,
+    Reset,
+    Resume,
+    SessionState,
+    StopRecording,
+    one_line,
+    parse_command,
+    parse_report,
+)
+
+LINES = {
+    '{"do":"pause"}': Pause(),
+    '{"do":"resume"}': Resume(),
+    '{"do":"reset"}': Reset(),
+    '{"do":"devices"}': AskDevices(),
+    '{"do":"source","source":"mic","device":"USB"}': ChangeSource(source="mic", device="USB"),
+    '{"do":"source","source":"/music/a b.flac"}': ChangeSource(source="/music/a b.flac"),
+    '{"do":"record","name":null,"sound":true}': Record(sound=True),
+    '{"do":"record","name":"friday","sound":false,"colour":"red"}': Record(name="friday"),
+    '{"do":"stop-recording"}': StopRecording(),
+}
+
+TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=50)
+REPORTS = st.one_of(
+    st.builds(
+        SessionState,
+        paused=st.booleans(),
+        source=TEXT.filter(bool),
+        device=st.none() | TEXT,
+        title=TEXT,
+        recording=st.none() | TEXT,
+        sound=st.booleans(),
+    ),
+    st.builds(
+        Devices,
+        devices=st.lists(
+            st.builds(
+                DeviceEntry,
+                kind=st.sampled_from(["mic", "system"]),
+                name=TEXT,
+                default=st.booleans(),
+            ),
+            max_size=4,
+        ).map(tuple),
+    ),
+    st.builds(Failed, do=TEXT, message=TEXT),
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_command_is_read_from_its_line(line: str) -> None:
+    assert parse_command(line) == parse_command(line.encode() + b"\n") == LINES[line]
+
+
+@pytest.mark.parametrize("command", LINES.values())
+def test_every_command_comes_back_from_the_line_it_is_written_as(command) -> None:
+    assert parse_command(command.to_json()) == command
+
+
+@settings(deadline=None)
+@given(REPORTS)
+def test_every_report_comes_back_from_the_one_line_it_is_written_as(report) -> None:
+    line = report.to_json()
+    assert line.isascii()
+    assert "\n" not in line
+    assert parse_report(line) == report
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        "null",
+        "{}",
+        '{"do":"explode"}',
+        '{"do":["pause"]}',
+        '{"say":"state"}',
+        '{"do":"source"}',
+        '{"do":"source","source":""}',
+        '{"do":"source","source":7}',
+        '{"do":"record","sound":1}',
+        '{"do":"record","name":"a\\nb"}',
+        '{"do":"record","name":"' + "x" * 201 + '"}',
+        '{"do":"pause","x":"' + "x" * MAX_LINE + '"}',
+        "[" * 10_000,
+        b"\xff\xfe",
+    ],
+)
+def test_a_line_that_is_no_command_reads_as_nothing(line: str | bytes) -> None:
+    assert parse_command(line) is None
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_no_line_at_all_makes_the_reader_fail(line: str | bytes) -> None:
+    assert parse_command(line) is None
+    assert parse_report(line) is None
+
+
+@settings(deadline=None)
+@given(st.text(st.characters()))
+def test_any_text_becomes_a_line_that_is_accepted(text: str) -> None:
+    report = Failed(do="source", message=one_line(text))
+    assert parse_report(report.to_json()) == report

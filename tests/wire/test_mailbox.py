@@ -1,0 +1,149 @@
+"""What waits for one reader, and how much one sender may send."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_mer.wire.mailbox import Mailbox, MessageBudget
+
+
+def test_what_waits_is_taken_in_the_order_in_which_it_came() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    mailbox.select(["estimates", "level"])
+    mailbox.put("hello")
+    mailbox.offer("level", "level", t=0.1)
+    mailbox.offer("estimates", "estimate", t=0.1)
+    mailbox.put("bye")
+    assert [mailbox.take() for _ in range(5)] == ["hello", "level", "estimate", "bye", None]
+
+
+def test_what_takes_the_place_of_an_older_one_comes_after_the_messages_in_between() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    mailbox.select(["estimates"])
+    mailbox.offer("estimates", "old", t=0.1)
+    mailbox.put("status")
+    mailbox.offer("estimates", "new", t=0.2)
+    assert [mailbox.take() for _ in range(3)] == ["status", "new", None]
+
+
+def test_the_latest_estimate_wins_and_the_replaced_are_counted() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["estimates", "level"])
+    pushed_out = [mailbox.offer("estimates", seq, t=seq * 0.1) for seq in range(3)]
+    mailbox.offer("level", -20, t=0.2)
+    assert pushed_out == [0, 1, 1]
+    assert mailbox.replaced == 2
+    assert [mailbox.take() for _ in range(3)] == [2, -20, None]
+
+
+def test_a_stream_that_is_not_selected_is_not_kept() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["level"])
+    mailbox.offer("estimates", 1, t=0.1)
+    assert mailbox.take() is None
+    mailbox.offer("level", 2, t=0.1)
+    mailbox.select([])
+    assert mailbox.take() is None
+
+
+def test_a_reader_that_lets_control_messages_pile_up_is_hopeless_and_keeps_no_more() -> None:
+    mailbox: Mailbox[int] = Mailbox(control_limit=2)
+    mailbox.select(["estimates"])
+    mailbox.put(1)
+    mailbox.put(2)
+    assert not mailbox.hopeless
+    mailbox.put(3)
+    assert mailbox.hopeless
+    mailbox.offer("estimates", 4, t=0.1)
+    assert [mailbox.take() for _ in range(3)] == [1, 2, None]
+
+
+@given(
+    st.lists(st.sampled_from(["put", "offer", "take"]), max_size=200),
+    st.integers(min_value=1, max_value=5),
+    st.integers(min_value=1, max_value=3),
+)
+def test_a_mailbox_is_bounded_keeps_order_and_loses_no_control_message_of_a_reader_that_reads(
+    steps: list[str], control_limit: int, slot_size: int
+) -> None:
+    mailbox: Mailbox[tuple[str, int]] = Mailbox(control_limit=control_limit, slot_size=slot_size)
+    mailbox.select(["estimates"])
+    put, offered, taken = [], [], []
+    for number, step in enumerate(steps):
+        if step == "put":
+            mailbox.put(("put", number))
+            if not mailbox.hopeless:
+                put.append(("put", number))
+        elif step == "offer":
+            if not mailbox.hopeless:
+                offered.append(("offer", number))
+            mailbox.offer("estimates", ("offer", number), t=float(number))
+        elif (item := mailbox.take()) is not None:
+            taken.append(item)
+        assert len(mailbox) <= control_limit + slot_size
+    waiting = len(mailbox)
+    while (item := mailbox.take()) is not None:
+        taken.append(item)
+    assert [number for _, number in taken] == sorted(number for _, number in taken)
+    estimates = [item for item in taken if item[0] == "offer"]
+    assert [item for item in taken if item[0] == "put"] == put
+    assert estimates == sorted(estimates)
+    assert estimates[-1:] == offered[-1:]
+    assert mailbox.replaced == len(offered) - len(estimates)
+    assert waiting <= len(taken)
+
+
+@given(
+    st.floats(min_value=0.1, max_value=50),
+    st.floats(min_value=0.01, max_value=1.0),
+    st.integers(min_value=1, max_value=300),
+)
+def test_max_rate_holds_in_stream_time_and_in_the_mean(rate: float, hop: float, hops: int) -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=rate)
+    sent = []
+    for index in range(hops):
+        mailbox.offer("estimates", (index + 1) * hop, t=(index + 1) * hop)
+        if (t := mailbox.take()) is not None:
+            sent.append(t)
+    # No two due times are closer than the period, and each delivery follows its own.
+    for first, last in zip(sent, sent[2:], strict=False):
+        assert last - first > 1 / rate - 2e-6
+    duration = hops * hop
+    assert len(sent) <= duration * rate + 2
+    assert len(sent) >= math.floor(min(duration * rate, hops) * (1 - 1e-9) - 1e-3)
+
+
+def test_a_pause_of_the_stream_is_not_caught_up() -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    sent = []
+    for t in [0.0, 100.0, 100.1, 100.2, 101.0]:
+        mailbox.offer("estimates", t, t=t)
+        sent.append(mailbox.take())
+    assert sent == [0.0, 100.0, None, None, 101.0]
+
+
+def test_a_stream_that_begins_anew_is_sent_at_once() -> None:
+    mailbox: Mailbox[float] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    mailbox.offer("estimates", 60.0, t=60.0)
+    mailbox.offer("estimates", 0.1, t=0.1)
+    assert mailbox.take() == 0.1
+
+
+def test_thinned_estimates_are_not_counted_as_replaced() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.select(["estimates"], max_rate=1)
+    for seq in range(10):
+        mailbox.offer("estimates", seq, t=seq * 0.1)
+    assert mailbox.replaced == 0
+    assert mailbox.take() == 0
+
+
+def test_a_message_budget_allows_a_burst_and_then_the_rate() -> None:
+    budget = MessageBudget(per_second=2, burst=3)
+    assert [budget.spend(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [budget.spend(0.5), budget.spend(0.5)] == [True, False]
+    assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]

@@ -1,0 +1,307 @@
+"""The WebSocket protocol, without a socket."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from realtime_mer.errors import ProtocolError
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.wire import schema
+from realtime_mer.wire.protocol import (
+    MAX_CLIENT_MESSAGE,
+    PROTOCOL,
+    STREAMS,
+    Authorize,
+    Bye,
+    ErrorMessage,
+    Hello,
+    LevelMessage,
+    Marker,
+    Ping,
+    Pong,
+    RecordingState,
+    StatusMessage,
+    Subscribe,
+    encode,
+    parse_client_message,
+    parse_server_message,
+)
+from realtime_mer.wire.schema import SIDES, Side
+from tests.samples import sample_estimate
+
+SERVER_MESSAGES = {
+    "hello": Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000),
+    "estimate": sample_estimate(seq=41, wall_time=None, latency_ms=None),
+    "status": StatusMessage(
+        status=Status.RECONNECTING,
+        detail="the device is gone",
+        t=12.5,
+        wall_time="2026-01-01T12:00:00.000+00:00",
+        source="Küchenradio “USB”",
+        xruns=1,
+        skipped=2,
+        recording=RecordingState(estimates=True, sound=False),
+    ),
+    "level": LevelMessage(t=1.5, level_dbfs=-120.0, peak_dbfs=-3.5),
+    "marker": Marker(label="drop", id="7", t=61.2, wall_time="2026-01-01T12:00:00.000+00:00"),
+    "error": ErrorMessage(code="bad_json", message="not JSON"),
+    "bye": Bye(reason="the service stops"),
+    "pong": Pong(id="a"),
+}
+CLIENT_MESSAGES = {
+    "authorize": Authorize(token="secret"),
+    "subscribe": Subscribe(streams=("estimates", "status"), max_rate=10.0),
+    "marker": Marker(label="drop", id="7"),
+    "ping": Ping(id="a"),
+}
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_a_server_message_reads_back_as_it_was_written(name: str) -> None:
+    assert parse_server_message(encode(SERVER_MESSAGES[name])) == SERVER_MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", CLIENT_MESSAGES)
+def test_a_client_message_reads_back_as_it_was_written(name: str) -> None:
+    assert parse_client_message(encode(CLIENT_MESSAGES[name])) == CLIENT_MESSAGES[name]
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_the_type_comes_first(name: str) -> None:
+    assert next(iter(json.loads(encode(SERVER_MESSAGES[name])).items())) == ("type", name)
+
+
+def test_an_estimate_message_holds_the_type_and_exactly_the_attributes_of_an_estimate() -> None:
+    names = [field.name for field in fields(Estimate)]
+    assert list(json.loads(encode(sample_estimate()))) == ["type", *names]
+
+
+def test_hello_tells_what_can_be_subscribed_to_and_the_names_of_the_shares() -> None:
+    hello = json.loads(encode(SERVER_MESSAGES["hello"]))
+    assert hello["protocol"] == PROTOCOL
+    assert hello["streams"] == ["estimates", "status", "level", "markers"]
+    assert hello["labels"]["quadrants"] == ["Q1", "Q2", "Q3", "Q4"]
+    assert len(hello["labels"]["gems"]) == 9
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_json_never_holds_nan_or_infinity(value: float) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        encode(sample_estimate(valence=value))
+    assert caught.value.code == "not_finite"
+
+
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(min_value=0),
+    st.text(max_size=100).filter(lambda text: text.isprintable()),
+)
+def test_any_finite_estimate_survives_the_way_over_json(t: float, seq: int, mood: str) -> None:
+    estimate = sample_estimate(seq=seq, t=round(t, 6), mood=mood)
+    assert parse_server_message(encode(estimate)) == estimate
+
+
+@given(st.floats(-1, 1), st.floats(0.001, 2), st.floats(0, 1))
+def test_an_estimate_and_its_line_of_json_hold_the_same_short_numbers(
+    valence: float, sd: float, share: float
+) -> None:
+    estimate = sample_estimate(valence=valence, valence_sd=sd, quadrants={"Q1": share})
+    sent = json.loads(encode(estimate), parse_float=str)
+    assert sent == {"type": "estimate"} | json.loads(
+        json.dumps(estimate.to_dict()), parse_float=str
+    )
+    assert all(
+        abs(float(text) - value) <= 5.1e-7
+        for text, value in (
+            (sent["valence"], valence),
+            (sent["valence_sd"], sd),
+            (sent["quadrants"]["Q1"], share),
+        )
+    )
+    received = parse_server_message(encode(estimate))
+    assert isinstance(received, Estimate)
+    assert encode(received) == encode(estimate)
+    assert len(sent["valence"].removeprefix("-")) <= 8 or "e-" in sent["valence"]
+
+
+@pytest.mark.parametrize("parse", [parse_client_message, parse_server_message])
+def test_unknown_types_are_ignored_on_both_sides(parse: Any) -> None:
+    assert parse('{"type": "weather", "rain": true}') is None
+
+
+def test_unknown_fields_are_ignored_on_both_sides() -> None:
+    subscribe = '{"type": "subscribe", "streams": ["level"], "colour": "blue"}'
+    assert parse_client_message(subscribe) == Subscribe(streams=("level",))
+    bye = '{"type": "bye", "reason": "night", "colour": "blue"}'
+    assert parse_server_message(bye) == Bye(reason="night")
+
+
+def test_a_subscription_without_max_rate_asks_for_every_estimate() -> None:
+    message = parse_client_message('{"type": "subscribe", "streams": ["estimates"]}')
+    assert message == Subscribe(streams=("estimates",), max_rate=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "bad_json"),
+        ("{", "bad_json"),
+        ('{"type": "ping", "id": NaN}', "bad_json"),
+        ("[" * 4000, "bad_json"),
+        ('{"type": "marker", "label": "\\ud800"}', "bad_json"),
+        (b'{"type": "ping"}', "bad_message"),
+        ("[]", "bad_message"),
+        ('"ping"', "bad_message"),
+        ("{}", "bad_message"),
+        ('{"type": 3}', "bad_message"),
+        ('{"type": "subscribe"}', "bad_message"),
+        ('{"type": "subscribe", "streams": "estimates"}', "bad_message"),
+        ('{"type": "subscribe", "streams": ["estimate"]}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": 0}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": -1}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": true}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": "10"}', "bad_message"),
+        ('{"type": "subscribe", "streams": [], "max_rate": 1e999}', "bad_message"),
+        ('{"type": "marker"}', "bad_message"),
+        ('{"type": "marker", "label": ""}', "bad_message"),
+        ('{"type": "marker", "label": "two\\nlines"}', "bad_message"),
+        ('{"type": "marker", "label": "\\u001b[2J"}', "bad_message"),
+        (json.dumps({"type": "marker", "label": "x" * 201}), "bad_message"),
+        (json.dumps({"type": "ping", "id": "x" * 65}), "bad_message"),
+        (json.dumps({"type": "ping", "pad": "x" * MAX_CLIENT_MESSAGE}), "too_large"),
+    ],
+)
+def test_a_malformed_client_message_is_refused_with_a_code(text: str | bytes, code: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_client_message(text)
+    assert caught.value.code == code
+
+
+def test_the_refusal_names_the_field_but_does_not_repeat_its_value() -> None:
+    with pytest.raises(ProtocolError, match=r"^subscribe\.max_rate: ") as caught:
+        parse_client_message('{"type": "subscribe", "streams": [], "max_rate": -77}')
+    assert "77" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"valence": "0.1"}, {"status": "asleep"}, {"quadrants": {"Q1": None}}, {"t": True}]
+)
+def test_a_malformed_estimate_is_refused_by_the_client(changes: dict[str, Any]) -> None:
+    text = json.dumps({**json.loads(encode(sample_estimate())), **changes})
+    with pytest.raises(ProtocolError) as caught:
+        parse_server_message(text)
+    assert caught.value.code == "bad_message"
+
+
+@given(st.text() | st.binary())
+def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
+    text: str | bytes,
+) -> None:
+    try:
+        outcome: object = parse_client_message(text)
+    except ProtocolError as error:
+        outcome = error
+    expected = Authorize | Subscribe | Marker | Ping | ProtocolError
+    assert outcome is None or isinstance(outcome, expected)
+
+
+@pytest.mark.parametrize(
+    ("heading", "messages", "parse"),
+    [
+        ("From the server", SERVER_MESSAGES, parse_server_message),
+        ("From the client", CLIENT_MESSAGES, parse_client_message),
+    ],
+)
+def test_the_reference_shows_every_message_with_exactly_its_fields(
+    heading: str, messages: dict[str, Any], parse: Any
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    chapter = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    for name, message in messages.items():
+        section = chapter.split(f"\n### `{name}`")[1].split("\n### ")[0]
+        example = section.split("```json\n")[1].split("```")[0]
+        assert type(parse(example)) is type(message)
+        assert list(json.loads(example)) == list(json.loads(encode(message)))
+        for field in json.loads(encode(message)):
+            assert f"`{field}`" in section
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("realtime_mer.wire.protocol", ["asyncio", "websockets", "torch"]),
+        ("realtime_mer.wire.mailbox", ["asyncio", "websockets", "torch"]),
+        # What a subscriber sends has no way to whatever listens and infers.
+        (
+            "realtime_mer.service.server",
+            ["torch", "sounddevice", "realtime_mer.engine", "realtime_mer.audio"],
+        ),
+        ("realtime_mer.client.streams", ["torch", "sounddevice"]),
+    ],
+)
+def test_importing_it_imports_nothing_it_has_no_use_for(module: str, unwanted: list[str]) -> None:
+    code = f"import sys, {module}; sys.exit(' '.join(sys.modules.keys() & {set(unwanted)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+# The published schemas
+
+
+def validator(side: Side) -> Draft202012Validator:
+    path = Path(__file__).parents[2] / "docs" / "schemas" / f"{side}.schema.json"
+    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_published_schemas_are_those_of_the_messages(side: Side, tmp_path: Path) -> None:
+    schema.write(tmp_path)
+    published = Path(__file__).parents[2] / "docs" / "schemas" / f"{side}.schema.json"
+    assert published.read_text(encoding="utf-8") == (tmp_path / published.name).read_text("utf-8")
+    Draft202012Validator.check_schema(json.loads(published.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_what_the_server_sends_fits_its_schema(name: str) -> None:
+    validator("server").validate(json.loads(encode(SERVER_MESSAGES[name])))
+
+
+@pytest.mark.parametrize("name", CLIENT_MESSAGES)
+def test_what_the_client_sends_fits_its_schema(name: str) -> None:
+    validator("client").validate(json.loads(encode(CLIENT_MESSAGES[name])))
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_the_schema_of_the_server_asks_for_every_field(name: str) -> None:
+    content = json.loads(encode(SERVER_MESSAGES[name]))
+    for field in content:
+        assert not validator("server").is_valid({k: v for k, v in content.items() if k != field})
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.just("subscribe")},
+        optional={
+            "streams": st.lists(st.sampled_from([*STREAMS, "weather"]), max_size=3) | st.none(),
+            "max_rate": st.none() | st.integers(-1, 1001) | st.text(max_size=1),
+            "colour": st.none(),
+        },
+    )
+)
+def test_the_schema_and_the_service_agree_on_what_can_be_subscribed_to(
+    content: dict[str, Any],
+) -> None:
+    try:
+        understood = parse_client_message(json.dumps(content)) is not None
+    except ProtocolError:
+        understood = False
+    assert validator("client").is_valid(content) == understood

@@ -1,0 +1,310 @@
+"""What is computed once from a corpus' sound: log-mel frames, embeddings, hand-made features.
+
+Each is one array for a corpus, half precision, memory-mapped, in a folder outside the repository
+that is named by a hash of everything it depends on: settings and the bytes of every audio file.
+What a killed computation got through, clip by clip, is not computed again.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+from rich.progress import track
+from torch.nn import functional
+
+from realtime_mer.audio.files import load_audio
+from realtime_mer.features import FeatureConfig, LogMel
+from training.corpora import Clip
+from training.features import handcrafted, teacher
+from training.features.conditions import Condition
+from training.files import replacing, write_json
+
+TEACHER_HOP_S = 2
+"""Seconds between the starts of the teacher's windows."""
+
+
+_Compute = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Rows of numbers for every clip.
+
+    Attributes:
+        rows: a part for each corpus, (total, width) float16, memory-mapped.
+        spans: part, first row and the row after the last of every clip, by ``Clip.key``.
+        audio_hashes: SHA-256 of every audio file, by ``Clip.key``.
+    """
+
+    rows: tuple[NDArray[np.float16], ...]
+    spans: Mapping[str, tuple[int, int, int]]
+    audio_hashes: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> NDArray[np.float16]:
+        """Return a clip's rows, (n, width)."""
+        part, start, stop = self.spans[key]
+        return self.rows[part][start:stop]
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return int(self.rows[0].shape[1])
+
+
+def merged(stores: Sequence[Store]) -> Store:
+    """Return one store with the rows of several."""
+    rows: list[NDArray[np.float16]] = []
+    spans: dict[str, tuple[int, int, int]] = {}
+    hashes: dict[str, str] = {}
+    for store in stores:
+        spans |= {
+            key: (part + len(rows), start, stop) for key, (part, start, stop) in store.spans.items()
+        }
+        hashes |= store.audio_hashes
+        rows += store.rows
+    return Store(tuple(rows), spans, hashes)
+
+
+def cache_folder() -> Path:
+    """Return where cached features lie when no other folder is named."""
+    return user_cache_path("realtime-mer") / "training"
+
+
+def feature_store(
+    clips: Sequence[Clip],
+    config: FeatureConfig,
+    folder: Path,
+    *,
+    longest_s: int | None = None,
+    condition: tuple[str, Condition] | None = None,
+    jobs: int = 1,
+) -> Store:
+    """Return the log-mel frames of every clip, computing what is not cached.
+
+    Args:
+        clips: whose sound.
+        config: how it becomes frames.
+        folder: the cache.
+        longest_s: hear this many seconds from a clip's start; None for all.
+        condition: its name, which says all its settings, and what happens to the sound before it
+            is heard; whatever is random in it follows from the sound and the name.
+        jobs: processes that compute side by side.
+
+    A clip is taken as preceded by digital zeros, of which n_fft - hop_length samples reach into
+    its first frame: n samples give n // hop_length frames and frame f ends at sample
+    (f + 1) * hop_length.
+    """
+    compute = partial(log_mel, LogMel(config).eval())
+    settings = json.dumps(asdict(config), sort_keys=True)
+    name = "log-mel"
+    if condition is not None:
+        compute = partial(_changed, *condition, config.sample_rate, compute)
+        settings = f"{settings}, {condition[0]}"
+        name = "log-mel-changed"
+    return _store(
+        clips,
+        folder,
+        name,
+        settings,
+        config.sample_rate,
+        config.n_mels,
+        compute,
+        longest_s=longest_s,
+        jobs=jobs,
+    )
+
+
+def _changed(
+    name: str, condition: Condition, rate: int, compute: _Compute, samples: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    # A clip's noise and room are its own, and the same whenever they are computed.
+    generator = np.random.default_rng((zlib.crc32(name.encode()), zlib.crc32(samples.tobytes())))
+    return compute(condition(samples, rate, generator))
+
+
+def log_mel(transform: LogMel, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a sound's frames, (n // hop_length, M), as ``feature_store`` defines them."""
+    config = transform.config
+    sound = functional.pad(torch.from_numpy(samples), (config.n_fft - config.hop_length, 0))
+    with torch.inference_mode():
+        frames: NDArray[np.float32] = transform(sound[None])[0].numpy()
+    return frames
+
+
+def hand_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> Store:
+    """Return a row of hand-made features for every clip, see ``handcrafted.hand_features``.
+
+    Args:
+        clips: whose sound.
+        folder: the cache.
+        jobs: processes that compute side by side.
+    """
+    return _store(
+        clips,
+        folder,
+        "hand",
+        handcrafted.SETTINGS,
+        handcrafted.SAMPLE_RATE,
+        handcrafted.WIDTH,
+        handcrafted.hand_features,
+        jobs=jobs,
+    )
+
+
+def teacher_store(
+    clips: Sequence[Clip],
+    weights: Path,
+    folder: Path,
+    *,
+    longest_s: int | None = None,
+    jobs: int = 1,
+) -> Store:
+    """Return the teacher's embedding of every whole window of every clip, one each 2 s.
+
+    Row k of a clip is the window of 3 s that starts ``TEACHER_HOP_S`` * k s into it.
+
+    Args:
+        clips: whose sound.
+        weights: the teacher's arrays, an ``.npz`` file.
+        folder: the cache.
+        longest_s: hear this many seconds from a clip's start; None for all.
+        jobs: processes that compute side by side.
+    """
+    rate = FeatureConfig().sample_rate
+    return _store(
+        clips,
+        folder,
+        "teacher",
+        hashlib.sha256(weights.read_bytes()).hexdigest(),
+        rate,
+        teacher.EMBEDDING,
+        partial(_embeddings, teacher.MusiCNN(np.load(weights)).eval(), rate),
+        longest_s=longest_s,
+        jobs=jobs,
+    )
+
+
+def _embeddings(
+    network: teacher.MusiCNN, rate: int, samples: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    # Not load_audio's own resampler: that is made for short delay, this one for quality.
+    sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
+    window = 3 * teacher.SAMPLE_RATE
+    starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
+    if not starts:
+        return np.empty((0, teacher.EMBEDDING), np.float32)
+    windows = np.stack([sound[at : at + window] for at in starts])
+    with torch.inference_mode():
+        mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
+        # Half precision is what the rows are kept in anyway, and half the time.
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = [network(mel[at : at + 8]) for at in range(0, len(mel), 8)]
+        embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
+    return embeddings
+
+
+def _store(
+    clips: Sequence[Clip],
+    folder: Path,
+    name: str,
+    settings: str,
+    sample_rate: int,
+    width: int,
+    compute: _Compute,
+    *,
+    longest_s: int | None = None,
+    jobs: int = 1,
+) -> Store:
+    rows = []
+    if longest_s is not None:
+        settings = f"{settings}, first {longest_s} s"
+    spans: dict[str, tuple[int, int, int]] = {}
+    hashes: dict[str, str] = {}
+    for part, corpus in enumerate(sorted({clip.corpus for clip in clips})):
+        chosen = [clip for clip in clips if clip.corpus == corpus]
+        own = {clip.key: hashlib.sha256(clip.path.read_bytes()).hexdigest() for clip in chosen}
+        digest = hashlib.sha256(json.dumps([settings, own], sort_keys=True).encode())
+        place = folder / f"{name}-{corpus}-{digest.hexdigest()[:16]}"
+        if not place.with_suffix(".json").is_file():
+            read = partial(_rows, compute, sample_rate, longest_s)
+            parts = {
+                key: folder / "parts" / f"{_digest(name, settings, own[key])}.npy" for key in own
+            }
+            _compute(chosen, place, parts, width, read, jobs)
+        rows.append(np.load(place.with_suffix(".npy"), mmap_mode="r"))
+        table = json.loads(place.with_suffix(".json").read_text())
+        spans |= {key: (part, start, stop) for key, (start, stop) in table.items()}
+        hashes |= own
+    return Store(tuple(rows), spans, hashes)
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:20]
+
+
+def _rows(
+    compute: _Compute, sample_rate: int, longest_s: int | None, path: Path
+) -> NDArray[np.float16]:
+    samples = load_audio(path, sample_rate=sample_rate, longest_s=longest_s)
+    return compute(samples).astype(np.float16)
+
+
+@contextmanager
+def side_by_side(jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    if jobs == 1:
+        yield map
+        return
+    # Forking a process whose libraries have threads can lock it up.
+    context = multiprocessing.get_context("spawn")
+    # Each with one thread, or they are in one another's way.
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        yield pool.map
+
+
+def _compute(
+    clips: Sequence[Clip],
+    place: Path,
+    parts: Mapping[str, Path],
+    width: int,
+    read: Callable[[Path], NDArray[np.float16]],
+    jobs: int,
+) -> None:
+    """Write all clips' rows and their table, keeping each clip's in ``parts`` until then."""
+    (place.parent / "parts").mkdir(parents=True, exist_ok=True)
+    made = {clip.key: np.load(parts[clip.key]) for clip in clips if parts[clip.key].is_file()}
+    missing = [clip for clip in clips if clip.key not in made]
+    with side_by_side(jobs) as mapping:
+        results = mapping(read, [clip.path for clip in missing])
+        for clip, rows in zip(
+            missing, track(results, description=place.name, total=len(missing)), strict=True
+        ):
+            with replacing(parts[clip.key]) as path:
+                np.save(path, rows)
+            made[clip.key] = rows
+    with replacing(place.with_suffix(".npy")) as path:
+        empty = np.empty((0, width), np.float16)
+        np.save(path, np.concatenate([empty, *(made[clip.key] for clip in clips)]))
+    stops = np.cumsum([0, *(len(made[clip.key]) for clip in clips)]).tolist()
+    # Written last: where the table is, the rows are whole.
+    write_json(
+        place.with_suffix(".json"),
+        {clip.key: span for clip, span in zip(clips, pairwise(stops), strict=True)},
+    )
+    for path in parts.values():
+        path.unlink(missing_ok=True)

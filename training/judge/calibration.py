@@ -1,0 +1,247 @@
+"""Make the network mean what it says: valence and arousal reach as far as ratings do, standard
+deviations hold as many ratings as they claim, hop and clip apart, and the likeliest quadrant is
+right as often as its probability claims.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+
+from training.corpora import Clip
+from training.files import write_json
+from training.judge.evaluate import (
+    HOP_COLUMNS,
+    Predictions,
+    learnt_hash,
+    reference_clips,
+    stretch_file,
+    whole_hops,
+)
+from training.judge.metrics import AFFECT, QUADRANT_COLUMNS, coverage
+from training.judge.rescale import fit_factors, stretched
+from training.learn.run import REFIT, Run
+
+LEVELS = (0.5, 0.9)
+BINS = 8
+"""Bins of equal size behind the reliability of the quadrants."""
+
+_Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class HeldErrors:
+    """Errors over predictive sd, each fold's under factors fitted on the other folds.
+
+    Attributes:
+        clips: the reference corpus' clips that were predicted.
+        z: by ``hop_valence`` and so on: for every clip of ``clips``, in their order, its hops'
+            errors or the one of their mean.
+    """
+
+    clips: Sequence[Clip]
+    z: Mapping[str, Sequence[_Floats]]
+
+
+def stretch(run: Run, predictions: Predictions) -> Predictions:
+    """Fit every part's stretch on what was predicted, keep it in the run folder, and apply it.
+
+    A fold's is fitted on the reference corpus' clips that other folds held out, the refit's on all
+    of them; see ``training.judge.rescale``.
+
+    Args:
+        run: whose folder gets ``stretch.json``.
+        predictions: as ``predict`` returns them.
+
+    Returns:
+        What the stretched networks, which ``load_network`` returns from here on, say of the clips.
+    """
+    folds = [f"fold-{fold}" for fold in range(run.split.folds)]
+    parts: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
+    clips = reference_clips(run, predictions)
+    for axis in AFFECT:
+        column = HOP_COLUMNS.index(axis)
+        held, refit = fit_factors(
+            [whole_hops(predictions.hops[clip.key])[:, column] for clip in clips],
+            np.array([getattr(clip, axis) for clip in clips], float),
+            np.array([predictions.fold[clip.key] for clip in clips], int),
+            run.split.folds,
+        )
+        for part, factor in zip((*folds, REFIT), (*held, refit), strict=True):
+            parts[part][axis] = factor
+    write_json(stretch_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    hops = {}
+    for key, said in predictions.hops.items():
+        hops[key] = said.copy()
+        for axis, factor in parts[f"fold-{predictions.fold[key]}"].items():
+            column = HOP_COLUMNS.index(axis)
+            hops[key][:, column] = stretched(said[:, column], factor)
+    return Predictions(hops, predictions.fold)
+
+
+def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
+    """Fit factors on the network's sd on the reference corpus, and measure their coverage.
+
+    A hop's factor makes its standardised errors have mean square 1, every clip counted alike; a
+    clip's does the same for the error of the mean over its hops. Both are fitted on all
+    out-of-fold predictions; the coverage told is of each fold under factors fitted on the others.
+
+    The temperature of the quadrants is fitted likewise, and is 1 unless it made the expected
+    calibration error of other folds smaller.
+
+    Returns:
+        ``hop_valence``, ``hop_arousal``: factor; ``clip_valence``, ``clip_arousal``: ``floor`` and
+        ``scale``, see ``ClipCalibration``; ``quadrant_temperature``; ``coverage``: by output and
+        level. Without a rated clip of the reference corpus the temperature alone.
+    """
+    result: dict[str, Any] = {}
+    clips = reference_clips(run, predictions)
+    # Without ratings to be held to there is nothing to fit, and the network's sd stands.
+    for axis in AFFECT if clips else ():
+        hops, means = _errors(clips, predictions, axis)
+        hop_factor, clip_factor = _spread(_squares(hops)), _spread(_squares(means))
+        result[f"hop_{axis}"] = hop_factor
+        result[f"clip_{axis}"] = {"floor": 0.0, "scale": clip_factor / hop_factor}
+    covered = {
+        name: {f"{level:.0%}": coverage(np.concatenate(z), level) for level in LEVELS}
+        for name, z in (held_errors(run, predictions).z.items() if clips else ())
+    }
+    quadrants = held_quadrants(run, predictions)
+    before, after = (
+        calibration_error(quadrants, prefix) if len(quadrants) else 0.0 for prefix in ("", "held_")
+    )
+    temperature = _temperature(_quadrants(run, predictions)) if after < before else 1.0
+    return result | {"quadrant_temperature": temperature, "coverage": covered}
+
+
+def held_quadrants(run: Run, predictions: Predictions) -> pd.DataFrame:
+    """Return how sure the network was of the likeliest quadrant of every clip, and whether rightly.
+
+    Returns:
+        ``group``; ``said`` and ``right`` as the network gives it; ``held_said`` and
+        ``held_right`` under the temperature fitted on the other folds.
+    """
+    clips = _quadrants(run, predictions)
+    folds = np.array([clip.fold for clip in clips])
+    rows = []
+    for fold in np.unique(folds):
+        others = folds != fold if (folds != fold).any() else folds == fold
+        temperature = _temperature(
+            [clip for clip, other in zip(clips, others, strict=True) if other]
+        )
+        for clip in (clip for clip in clips if clip.fold == fold):
+            plain, held = clip.mean(1.0), clip.mean(temperature)
+            rows.append(
+                {
+                    "group": clip.group,
+                    "said": plain.max(),
+                    "right": plain.argmax() == clip.quadrant,
+                    "held_said": held.max(),
+                    "held_right": held.argmax() == clip.quadrant,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def calibration_error(table: pd.DataFrame, prefix: str = "") -> float:
+    """Return the expected calibration error over ``BINS`` bins of equal size: 0 at best.
+
+    Args:
+        table: columns ``said`` and ``right``, after ``prefix``.
+        prefix: of the columns.
+    """
+    order = np.argsort(table[f"{prefix}said"].to_numpy(float), kind="stable")
+    gap = (table[f"{prefix}said"] - table[f"{prefix}right"]).to_numpy(float)[order]
+    return float(sum(abs(part.sum()) for part in np.array_split(gap, BINS)) / max(len(gap), 1))
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A clip's quadrant and the log probabilities of its hops, (H, 4)."""
+
+    group: str
+    fold: int
+    quadrant: int
+    logits: _Floats
+
+    def mean(self, temperature: float) -> _Floats:
+        """Return the mean of its hops' probabilities under a temperature, (4,)."""
+        mean: _Floats = softmax(self.logits / temperature, axis=1).mean(0)
+        return mean
+
+
+def _quadrants(run: Run, predictions: Predictions) -> list[_Heard]:
+    """Return the clips that have a quadrant of their own, not one that follows from ratings."""
+    at = [HOP_COLUMNS.index(column) for column in QUADRANT_COLUMNS]
+    heard = []
+    for clip in run.clips:
+        if (
+            clip.quadrant is None
+            or clip.corpus == run.config.losses.reference
+            or clip.key not in predictions.hops
+        ):
+            continue
+        whole = whole_hops(predictions.hops[clip.key])
+        # Half precision may have rounded a probability down to nothing.
+        logits = np.log(np.maximum(whole[:, at].astype(np.float64), 1e-8))
+        heard.append(_Heard(clip.group, predictions.fold[clip.key], clip.quadrant, logits))
+    return heard
+
+
+def _temperature(clips: Sequence[_Heard]) -> float:
+    """Return the temperature of the logits under which the clips' quadrants are likeliest."""
+    if not clips:
+        return 1.0
+
+    def surprise(log_temperature: float) -> float:
+        temperature = float(np.exp(log_temperature))
+        return -float(np.mean([np.log(clip.mean(temperature)[clip.quadrant]) for clip in clips]))
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-2.0, 2.0), method="bounded").x))
+
+
+def held_errors(run: Run, predictions: Predictions) -> HeldErrors:
+    """Return every standardised error of the reference corpus, calibrated on the other folds."""
+    clips = reference_clips(run, predictions)
+    folds = np.array([predictions.fold[clip.key] for clip in clips])
+    held: dict[str, Sequence[_Floats]] = {}
+    for axis in AFFECT:
+        for name, errors in zip(("hop", "clip"), _errors(clips, predictions, axis), strict=True):
+            squares = _squares(errors)
+            factors = {}
+            for fold in np.unique(folds):
+                others = folds != fold if (folds != fold).any() else folds == fold
+                factors[fold] = _spread(squares[others])
+            held[f"{name}_{axis}"] = [
+                z / factors[fold] for z, fold in zip(errors, folds, strict=True)
+            ]
+    return HeldErrors(clips, held)
+
+
+def _errors(
+    clips: Sequence[Clip], predictions: Predictions, axis: str
+) -> tuple[list[_Floats], list[_Floats]]:
+    """Return the errors over the network's own sd of every clip's hops, and of their mean."""
+    mean, sd = HOP_COLUMNS.index(axis), HOP_COLUMNS.index(f"{axis}_sd")
+    hop_z: list[_Floats] = []
+    clip_z: list[_Floats] = []
+    for clip in clips:
+        hops = whole_hops(predictions.hops[clip.key])
+        error = hops[:, mean] - getattr(clip, axis)
+        hop_z.append(error / hops[:, sd])
+        # A clip's own sd, before its factor, is the root mean square of its hops'.
+        clip_z.append(np.atleast_1d(error.mean() / np.sqrt(np.mean(hops[:, sd] ** 2))))
+    return hop_z, clip_z
+
+
+def _squares(errors: Sequence[_Floats]) -> _Floats:
+    return np.array([np.mean(z**2) for z in errors])
+
+
+def _spread(squares: _Floats) -> float:
+    return float(np.mean(squares) ** 0.5)

@@ -1,0 +1,176 @@
+"""An abrupt change of music: how soon the estimate follows, and what of the old song stays.
+
+Each held-out clip is entered with the state that another held-out clip left, as live when a track
+ends. *Reaction time* is the seconds of the new sound until the estimate has gone 63 % (1 - 1/e) of
+the way from where it stood (mean of the last second of the old clip) to where it settles (mean of
+the last 2 s of the new one), the first time it does; it is asked only where that way is longer than
+``LEAST_WAY``. *Carry-over* is what the old state costs: the same figures over the hops whose window
+holds the new clip alone, entered so and from a fresh state.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.progress import track
+
+from realtime_mer.model.network import EmotionNetwork
+from training.corpora import Clip
+from training.features.cache import Store
+from training.judge.curves import HOP_S
+from training.judge.evaluate import (
+    FIRST_WHOLE_HOP,
+    HOP_COLUMNS,
+    Predictions,
+    judge,
+    load_network,
+    run_clip,
+)
+from training.judge.metrics import AFFECT, Interval, bootstrap, interval_note, row
+from training.learn.run import Run
+
+BEFORE_S = 12
+"""Seconds of the old clip that are heard; shorter ones precede no other."""
+
+LEAST_WAY = 0.4
+"""How far an estimate must go for its reaction to be timed: a fifth of the scale."""
+
+_SETTLED_S = 2.0
+_STOOD_S = 1.0
+_SHARE = 1 - math.exp(-1)
+_HOP_FRAMES = EmotionNetwork.hop_frames
+
+
+def pairs(clips: Sequence[Clip], *, seed: int) -> list[tuple[Clip, Clip]]:
+    """Return every clip after one of another group, drawn with a seed from those long enough."""
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for clip in clips:
+        others = [
+            other
+            for other in clips
+            if other.seconds >= BEFORE_S + 0.1 and other.group != clip.group
+        ]
+        if others:
+            drawn.append((others[generator.integers(len(others))], clip))
+    return drawn
+
+
+def reaction_s(before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]]) -> float:
+    """Return the seconds until an estimate has gone 63 % of its way.
+
+    Args:
+        before: (H,) at the hops of the old sound.
+        after: (H',) at the hops of the new sound, at least 2 s.
+
+    Returns:
+        No number where the way is shorter than ``LEAST_WAY``.
+    """
+    stood = before[-round(_STOOD_S / HOP_S) :].mean()
+    settled = after[-round(_SETTLED_S / HOP_S) :].mean()
+    if abs(settled - stood) < LEAST_WAY:
+        return math.nan
+    gone = (after - stood) / (settled - stood) >= _SHARE
+    return float((np.argmax(gone) + 1) * HOP_S)
+
+
+def splices(
+    run: Run, features: Store, alone: Predictions, *, seed: int = 0, resamples: int = 1000
+) -> list[dict[str, Any]]:
+    """Return reaction times, and every figure of clips entered with another clip's state.
+
+    Args:
+        run: a trained run.
+        features: log-mel frames of its clips.
+        alone: what its folds said of the clips from a fresh state.
+        seed: of the pairs.
+        resamples: draws behind an interval.
+    """
+    carried: dict[str, NDArray[np.float32]] = {}
+    timed: list[dict[str, Any]] = []
+    frames_before = round(BEFORE_S / HOP_S) * _HOP_FRAMES
+    for fold in range(run.split.folds):
+        part = f"fold-{fold}"
+        network = load_network(run, part)
+        drawn = pairs(run.held_out_clips(part), seed=seed)
+        for old, new in track(drawn, description=f"splicing {part}"):
+            left = features[old.key][:frames_before]
+            # A file that ends before it says must not shift the border between two hops.
+            left = left[: len(left) // _HOP_FRAMES * _HOP_FRAMES]
+            hops = run_clip(network, np.concatenate((left, features[new.key])))
+            before, after = np.split(hops, [len(left) // _HOP_FRAMES])
+            if len(after) <= FIRST_WHOLE_HOP:
+                continue
+            carried[new.key] = after
+            timed.append(
+                {"corpus": new.corpus, "group": new.group}
+                | {axis: _timed(before, after, axis) for axis in AFFECT}
+            )
+    return [
+        *_reactions(pd.DataFrame(timed), resamples),
+        *_carry_over(run, alone, carried, resamples),
+    ]
+
+
+def _timed(before: NDArray[np.float32], after: NDArray[np.float32], axis: str) -> float:
+    column = HOP_COLUMNS.index(axis)
+    # What has settled must have heard the new sound alone for a while.
+    if len(after) < FIRST_WHOLE_HOP + 2 * round(_SETTLED_S / HOP_S):
+        return math.nan
+    return reaction_s(before[:, column], after[:, column])
+
+
+def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:
+    rows = []
+    for axis in AFFECT:
+        own = timed[timed[axis].notna()].reset_index(drop=True) if len(timed) else timed
+        if own.empty:
+            continue
+        protocol = (
+            f"out of fold; every held-out clip after {BEFORE_S} s of another one of its fold, "
+            f"drawn by seed, where the estimate moves by {LEAST_WAY} or more; seconds until it has "
+            f"gone 63 % of the way, the first time; {interval_note(resamples)}"
+        )
+        for name, share in (("lower quartile", 0.25), ("median", 0.5), ("upper quartile", 0.75)):
+
+            def quantile(drawn: pd.DataFrame, axis: str = axis, share: float = share) -> float:
+                return float(drawn[axis].quantile(share))
+
+            found = bootstrap(own, quantile, resamples=resamples)
+            metric = f"reaction time, {axis}, {name} (s)"
+            data = ", ".join(sorted(own["corpus"].unique()))
+            rows.append(row(own, found, data=data, metric=metric, protocol=protocol))
+    return rows
+
+
+def _carry_over(
+    run: Run,
+    alone: Predictions,
+    carried: Mapping[str, NDArray[np.float32]],
+    resamples: int,
+) -> list[dict[str, Any]]:
+    """Return every figure of the clips that were entered so, beside the fresh one."""
+    if not carried:
+        return []
+    fold = {key: alone.fold[key] for key in carried}
+    hearing = f"hops whose window holds the clip alone, after {BEFORE_S} s of another clip"
+    fresh = Predictions({key: alone.hops[key] for key in carried}, fold)
+    judged = judge(
+        run,
+        {
+            "fresh": (fresh, "the same hops from a fresh state"),
+            "carried": (Predictions(carried, fold), hearing),
+        },
+        resamples=resamples,
+    )
+    values = {(each["data"], each["metric"], each["model"]): each for each in judged}
+    rows = []
+    for (data, metric, model), found in values.items():
+        if model == "carried":
+            cost = Interval(*(found[f"lead_{name}"] for name in ("value", "low", "high")))
+            known = values[data, metric, "fresh"]
+            rows.append(found | {"fresh": known["value"], "cost": cost._asdict()})
+    return rows

@@ -1,0 +1,201 @@
+"""A run folder: everything needed to repeat, resume and judge a training.
+
+::
+
+    RUN/
+        config.toml        the settings, as given
+        split.json         the folds
+        provenance.json    versions, git commit, hashes of data and settings, device, processes
+        shared/            what all parts begin from, where the settings ask for it
+        fold-0/ ...        a part for each fold, and ``all`` for the refit on every clip
+            state.pt       where to resume
+            log.jsonl      a line for each epoch
+            weights.safetensors
+            learner.safetensors  the network and what stands beside it in training only
+        stretch.json       what evaluation found to stretch valence and arousal by
+        predictions.npz    what the folds said of the clips they held out, hop by hop
+        report.json        its evaluation
+"""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from training.corpora import Clip, label_hash
+from training.corpora.splits import Split, kept_split, read_split
+from training.files import write_json
+from training.learn.config import TrainingConfig, check_corpora, read_config
+
+REFIT = "all"
+"""The part that learns from every clip."""
+
+SHARED = "shared"
+"""The part that all others begin from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """An opened run folder.
+
+    Attributes:
+        folder: where it lies.
+        config: its settings.
+        split: its folds.
+        clips: the clips that it is judged by, each held out by one fold.
+        also: clips that every part learns from and none is judged by.
+    """
+
+    folder: Path
+    config: TrainingConfig
+    split: Split
+    clips: Sequence[Clip]
+    also: Sequence[Clip] = ()
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the trainings of this run, in order: a fold each, and the refit."""
+        shared = [SHARED] if self.config.shared_epochs else []
+        return [*shared, *(f"fold-{fold}" for fold in range(self.split.folds)), REFIT]
+
+    @property
+    def corpora(self) -> set[str]:
+        """Names of the corpora that this run learns from."""
+        return {*(clip.corpus for clip in self.clips), *self.config.also}
+
+    def training_clips(self, part: str) -> list[Clip]:
+        """Return what a part learns from."""
+        if part == SHARED:
+            return list(self.also)
+        if part == REFIT:
+            return [*self.clips, *self.also]
+        return [*self.split.training(self.clips, self._fold(part)), *self.also]
+
+    def held_out_clips(self, part: str) -> list[Clip]:
+        """Return what a part is judged by, none for the refit."""
+        return [] if part in (REFIT, SHARED) else self.split.held_out(self.clips, self._fold(part))
+
+    def weights(self, part: str) -> Path:
+        """Return where a part's finished weights lie."""
+        return self.folder / part / "weights.safetensors"
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what was recorded when the folder was made."""
+        content: dict[str, Any] = json.loads((self.folder / "provenance.json").read_text())
+        return content
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return what was recorded of the corpora that were learnt from besides."""
+        also: list[dict[str, Any]] = self.provenance().get("also", [])
+        return also
+
+    def record(self, **facts: Any) -> None:
+        """Add what was learnt later to the provenance; what stands there is not written again."""
+        before = self.provenance()
+        if before | facts != before:
+            write_json(self.folder / "provenance.json", before | facts)
+
+    def _fold(self, part: str) -> int:
+        if part not in self.parts:
+            raise InputError(f"no part {part!r} in this run; parts are {', '.join(self.parts)}")
+        return int(part.removeprefix("fold-"))
+
+
+def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> Run:
+    """Open a run folder, making it if it is new.
+
+    Args:
+        folder: the run folder.
+        clips: the clips there are.
+        config_path: settings for a new folder; for an old one they must be the same.
+
+    Raises:
+        InputError: a new folder without settings or with some of a corpus it does not use, or
+            settings or data that changed.
+    """
+    own = folder / "config.toml"
+    if own.is_file():
+        if config_path is not None and config_path.read_bytes() != own.read_bytes():
+            raise InputError(
+                f"{config_path} differs from the settings {folder} was begun with; name a new "
+                "--run folder"
+            )
+        config = read_config(own)
+        clips = _wanted(clips, config)
+        recorded = json.loads((folder / "provenance.json").read_text())["labels_sha256"]
+        if recorded != label_hash(clips):
+            raise InputError(
+                f"the labels changed since {folder} was begun; name a new --run folder"
+            )
+        return Run(
+            folder=folder,
+            config=config,
+            clips=clips,
+            split=read_split(folder / "split.json", clips),
+        )
+    if config_path is None:
+        raise InputError(f"{folder} is no run folder yet; begin it with --config SETTINGS.toml")
+    config = read_config(config_path)
+    clips = _wanted(clips, config)
+    # Not of an old folder: what it was trained with can no longer be mended.
+    check_corpora(config, {clip.corpus for clip in clips})
+    folder.mkdir(parents=True, exist_ok=True)
+    # A split that was laid there, or that lost its settings, is kept.
+    split = kept_split(folder / "split.json", clips, folds=config.folds, seed=config.seed)
+    provenance = {
+        "labels_sha256": label_hash(clips),
+        "split_sha256": split.hash,
+        "config_sha256": hashlib.sha256(config_path.read_bytes()).hexdigest(),
+        "seed": config.seed,
+        "git_commit": git_commit(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "torchaudio", "numpy", "scikit-learn")},
+        },
+        "platform": platform.platform(),
+    }
+    write_json(folder / "provenance.json", provenance)
+    # Copied last: where the settings are, the folder is whole.
+    shutil.copyfile(config_path, own)
+    return Run(folder=folder, config=config, split=split, clips=clips)
+
+
+def _wanted(clips: Sequence[Clip], config: TrainingConfig) -> Sequence[Clip]:
+    """Return the clips of the corpora that the settings name, all where they name none."""
+    there = {clip.corpus for clip in clips}
+    for name in config.corpora:
+        if name not in there:
+            raise InputError(f"the settings name the corpus {name}; there are: {', '.join(there)}")
+    return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
+
+
+def audio_hash(hashes: Mapping[str, str]) -> str:
+    """Return one hash over the bytes of many audio files.
+
+    Args:
+        hashes: SHA-256 of each, by ``Clip.key``, as ``Store.audio_hashes``.
+    """
+    text = json.dumps(dict(hashes), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def git_commit() -> str:
+    """Return the commit of the code, with ``+changes`` if files differ from it, or ``unknown``."""
+    here = Path(__file__).parent
+    try:
+        commit, changes = (
+            subprocess.run(
+                ("git", *command), cwd=here, capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}+changes" if changes else commit

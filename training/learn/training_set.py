@@ -1,0 +1,182 @@
+"""What a run learns from: its clips, those it learns from besides, and what a teacher made of them.
+
+Music of the packages that ``fetch-music`` brought is a corpus like the others here, named
+``free-music``: nobody rated it, so a network learns from the teacher's word on it alone.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from training.corpora import CORPORA, Clip, label_hash, read_clips
+from training.corpora.free_music import SHORTEST_MUSIC_S
+from training.corpora.midi import rendered
+from training.features import cache
+from training.features.cache import Store
+from training.features.conditions import Condition, conditions
+from training.learn.run import Run, audio_hash
+
+FREE_MUSIC = "free-music"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything the parts of a run learn from.
+
+    Attributes:
+        run: the run, with the clips that every part learns from besides.
+        features: log-mel frames of all clips.
+        changed: their frames under each condition that the settings name, if any.
+        teacher: the teacher's embeddings of them; None for no teacher.
+    """
+
+    run: Run
+    features: Store
+    changed: Sequence[Store]
+    teacher: Store | None
+
+
+def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int = 1) -> Material:
+    """Return what a run's settings ask for, computing what is not cached, and record it.
+
+    Args:
+        run: as opened.
+        root: folder of the corpora.
+        place: the cache, which holds the free music and what is rendered.
+        arrays: the teacher's; None for no teacher.
+        jobs: processes that render and compute side by side.
+
+    Raises:
+        InputError: a corpus is missing, cannot be rendered or is not what the run learnt from
+            before.
+    """
+    config = run.config
+    besides = {
+        name: _besides(name, root, place, config.longest_s.get(name), jobs) for name in config.also
+    }
+    heard: list[tuple[Sequence[Clip], int | None]] = [(run.clips, None)]
+    heard += [(clips, config.longest_s.get(name)) for name, clips in besides.items()]
+
+    def frames(condition: tuple[str, Condition] | None) -> Store:
+        return cache.merged(
+            [
+                cache.feature_store(
+                    clips,
+                    config.features,
+                    place,
+                    longest_s=longest,
+                    condition=condition,
+                    jobs=jobs,
+                )
+                for clips, longest in heard
+            ]
+        )
+
+    features = frames(None)
+    changed = [frames((name, conditions()[name])) for name in config.sequences.spoil.changes]
+    teacher = None
+    if arrays is not None:
+        teacher = cache.merged(
+            [
+                cache.teacher_store(clips, arrays, place, longest_s=longest, jobs=jobs)
+                for clips, longest in heard
+            ]
+        )
+    also = [clip for clips in besides.values() for clip in clips]
+    described = [
+        _described(name, clips, features, config.longest_s.get(name), place)
+        for name, clips in besides.items()
+    ]
+    _check_same(run, described)
+    run.record(also=described)
+    return Material(
+        run=replace(run, also=also), features=features, changed=changed, teacher=teacher
+    )
+
+
+def free_music(folder: Path) -> list[Clip]:
+    """Return every piece of music in a folder that ``fetch_music`` filled, without labels.
+
+    Raises:
+        InputError: there is none.
+    """
+    clips = []
+    for path in sorted(folder.glob("*/package.json")):
+        package = json.loads(path.read_text(encoding="utf-8"))
+        for sound in package["sounds"]:
+            if sound["seconds"] >= SHORTEST_MUSIC_S:
+                name = f"{package['package']}/{sound['path']}"
+                clips.append(
+                    Clip(
+                        corpus=FREE_MUSIC,
+                        id=name,
+                        path=folder / name,
+                        seconds=sound["seconds"],
+                        group=f"{FREE_MUSIC}:{name}",
+                    )
+                )
+    if not clips:
+        raise InputError(f"there is no free music in {folder}; run fetch-music first")
+    return clips
+
+
+def _besides(name: str, root: Path, place: Path, longest_s: int | None, jobs: int) -> list[Clip]:
+    if name == FREE_MUSIC:
+        return free_music(place / "music")
+    # A piece with every sound font would be the same notes again, and cost as much as other notes.
+    return rendered(
+        read_clips(root, [name]), folder=place, one_font_each=True, longest_s=longest_s, jobs=jobs
+    )
+
+
+def _check_same(run: Run, described: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to go on with other clips than a part of the run may have learnt from already."""
+    # Runs of before these hashes were recorded have none to differ from.
+    before = {entry["name"]: entry for entry in run.described() if "audio_sha256" in entry}
+    for entry in described:
+        known = before.get(entry["name"], entry)
+        for hashed, what in (("audio_sha256", "sound"), ("labels_sha256", "clips or labels")):
+            if known[hashed] != entry[hashed]:
+                raise InputError(
+                    f"the {what} of {entry['name']} changed since {run.folder} was begun "
+                    f"({known['clips']} clips then, {entry['clips']} now); bring back what was "
+                    "there, or name a new --run folder"
+                )
+
+
+def _described(
+    name: str, clips: Sequence[Clip], features: Store, longest_s: int | None, place: Path
+) -> dict[str, Any]:
+    """Return what a card says of a corpus that was learnt from besides."""
+    entry: dict[str, Any] = {
+        "name": name,
+        "clips": len(clips),
+        "groups": len({clip.group for clip in clips}),
+        "hours": round(
+            sum(min(clip.seconds, longest_s or clip.seconds) for clip in clips) / 3600, 2
+        ),
+        "labels_sha256": label_hash(clips),
+        "audio_sha256": audio_hash({clip.key: features.audio_hashes[clip.key] for clip in clips}),
+    }
+    if name != FREE_MUSIC:
+        corpus = next(each for each in CORPORA if each.name == name)
+        if corpus.sound == "midi":
+            fonts = sorted({clip.path.parent.name for clip in clips})
+            entry["sound"] = f"notes, each piece rendered with one of {', '.join(fonts)}"
+        return entry | {
+            "labels": corpus.kind,
+            "licence": corpus.licence,
+            "cite": corpus.cite,
+        }
+    packages = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((place / "music").glob("*/package.json"))
+    ]
+    return entry | {
+        "labels": "none of people: a teacher's embedding and pseudo-labels made from it",
+        "licence": "free licences of Debian's archive, by package in the record copyright of each: "
+        + ", ".join(f"{package['package']} {package['version']}" for package in packages),
+    }

@@ -1,0 +1,170 @@
+"""One system on one corpus under one protocol: run what is not kept, and keep it."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from realtime_mer.audio.files import load_audio
+from training.corpora import Clip, label_hash
+from training.corpora.splits import Split
+from training.files import write_json
+from training.papers.systems.features import cut, segment_store
+from training.papers.systems.system import Effort, PaperSplit, System, View
+from training.papers.trials.costs import steps_of
+from training.papers.trials.protocols import (
+    LEAKY,
+    Protocol,
+    Said,
+    as_grouped,
+    as_paper,
+    gather,
+    task_of,
+)
+from training.papers.trials.records import (
+    judged,
+    predictions,
+    provenance,
+    record_path,
+    refuse_shorter,
+)
+
+
+def run_row(
+    system: System,
+    clips: Sequence[Clip],
+    protocol: Protocol,
+    split: Split,
+    effort: Effort,
+    *,
+    folder: Path,
+    cache: Path,
+    jobs: int = 1,
+    resamples: int = 1000,
+) -> dict[str, Any] | None:
+    """Return the record of one system on one corpus under one protocol, running what is not kept.
+
+    Each fit is kept in the cache as soon as it is judged, until the row is whole: a row that was
+    killed goes on with the next fit.
+
+    Args:
+        system: which.
+        clips: of one corpus.
+        protocol: who learns from what.
+        split: the folds of the grouped protocol.
+        effort: how long each fit may take.
+        folder: where records are kept.
+        cache: where features are.
+        jobs: processes that compute features.
+        resamples: draws behind an interval. A row that is kept stays as it is, with those it had.
+
+    Returns:
+        None where the corpus has no labels that the system can learn.
+
+    Raises:
+        InputError: a row of more epochs or steps is kept; it is not replaced.
+    """
+    task = task_of(system, clips)
+    if task is None:
+        return None
+    corpus = clips[0].corpus
+    segments = segment_store(clips, system.view, cache, jobs=jobs)
+    asked: dict[str, Any] = {
+        "system": system.name,
+        "corpus": corpus,
+        "protocol": LEAKY if protocol == "paper" else protocol,
+        "task": task,
+        "view": _view(system.view),
+        "settings": dict(system.settings),
+        "balance": system.balance,
+        "epochs": effort.epochs,
+        "most_steps": steps_of(system, effort.most_steps),
+        "seed": effort.seed,
+        "labels_sha256": label_hash(clips),
+        "audio_sha256": segments.audio_sha256,
+        "split": _division(system.split) if protocol == "paper" else split.hash,
+    }
+    # As it will be read again, so that the two can be compared.
+    asked = json.loads(json.dumps(asked))
+    path = record_path(folder, system.name, corpus, protocol)
+    if path.is_file():
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if kept["asked"] == asked:
+            return kept
+    refuse_shorter(path, asked["epochs"], asked["most_steps"])
+    unfinished = cache / "papers" / f"unfinished-{_hash(asked)}"
+    data = gather(clips, segments, task)
+    rounds = split.folds if protocol == "grouped" else max(1, system.split.folds)
+    with Progress(transient=True) as bar:
+        name = f"{system.name} on {corpus}, {asked['protocol']}"
+        row = bar.add_task(name, total=rounds * effort.epochs or None)
+
+        def step(_epoch: int, measured: Mapping[str, float]) -> None:
+            text = ", ".join(f"{what} {value:.3f}" for what, value in measured.items())
+            bar.update(row, advance=1, description=f"{name}: {text}")
+
+        shown = replace(effort, progress=step)
+        said = (
+            as_paper(system, data, shown, kept=unfinished)
+            if protocol == "paper"
+            else as_grouped(system, data, split, shown, kept=unfinished)
+        )
+    record = {
+        "asked": asked,
+        "leaks": system.split.leaks if protocol == "paper" else None,
+        **judged(said, data.clips, task, "segments" if protocol == "paper" else "both", resamples),
+        "parameters": said.parameters,
+        "resamples": resamples,
+        "fits": len(said.learnt),
+        "learnt": list(said.learnt),
+        "fit_cpu_seconds": round(said.seconds, 1),
+        "curve": _rounded(said.curve),
+        "threads": effort.threads,
+        "cpu_ms_per_second": round(_ms_per_second(system.view, data.clips, said), 2),
+        **provenance(),
+        "predictions": predictions(said, data.clips, task),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return record
+
+
+def _division(split: PaperSplit) -> dict[str, Any]:
+    # Whether the text states it changes no number, so that rows are the same with and without.
+    return {name: value for name, value in asdict(split).items() if name != "stated"}
+
+
+def _hash(asked: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _rounded(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float | None]]:
+    """Return a learning curve for JSON: four digits, None for what is no number."""
+    return [
+        {name: round(value, 4) if np.isfinite(value) else None for name, value in epoch.items()}
+        for epoch in curve
+    ]
+
+
+def _view(view: View) -> dict[str, Any]:
+    names = ("name", "version", "sample_rate", "seconds", "hop_s", "longest_s", "fill")
+    return {name: getattr(view, name) for name in names}
+
+
+def _ms_per_second(view: View, clips: Sequence[Clip], said: Said) -> float:
+    """Return the processor time that features and answer take, in ms per second of sound."""
+    piece = cut(load_audio(clips[int(said.clip[0])].path, sample_rate=view.sample_rate), view)[0]
+    times = []
+    for _ in range(3):
+        before = time.process_time()
+        view.compute(piece)
+        times.append(time.process_time() - before)
+    return 1000 * (float(np.median(times)) + said.answer_s) / view.hop_s

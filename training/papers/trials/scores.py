@@ -1,0 +1,154 @@
+"""How well a system did: of its segments, and of whole clips by the mean over their segments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.corpora import Clip
+from training.corpora.splits import joined_groups
+from training.judge.metrics import Metric, affect_metrics, bootstrap
+from training.papers.systems.system import Task, labels_of
+from training.papers.trials.protocols import Said
+
+HEADLINES: dict[Task, tuple[str, ...]] = {
+    "quadrants": ("accuracy",),
+    "gems": ("accuracy",),
+    "affect": (
+        *("R² valence", "MAE valence", "r valence"),
+        *("R² arousal", "MAE arousal", "r arousal"),
+    ),
+}
+"""The metrics that the table shows of each task; the records hold more."""
+
+
+def segment_table(said: Said, clips: Sequence[Clip], task: Task) -> pd.DataFrame:
+    """Return a row for each segment: ``group``, what was true, said and plain."""
+    groups = np.array(joined_groups(clips))
+    return _table(groups[said.clip], said.true, said.said, said.baseline, task)
+
+
+def clip_table(said: Said, clips: Sequence[Clip], task: Task) -> pd.DataFrame:
+    """Return a row for each clip, what was said being the mean over its real segments."""
+    groups = np.array(joined_groups(clips))
+    real = ~said.made
+    numbers = np.unique(said.clip[real])
+    of_clip = [np.flatnonzero(real & (said.clip == number)) for number in numbers]
+    first = [rows[0] for rows in of_clip]
+    means = np.stack([said.said[rows].mean(0) for rows in of_clip])
+    return _table(groups[numbers], said.true[first], means, said.baseline[first], task)
+
+
+def _table(
+    groups: NDArray[Any],
+    true: NDArray[Any],
+    said: NDArray[np.floating[Any]],
+    baseline: NDArray[Any],
+    task: Task,
+) -> pd.DataFrame:
+    if task != "affect":
+        return pd.DataFrame(
+            {"group": groups, "true": true, "said": said.argmax(1), "plain": baseline}
+        )
+    columns: dict[str, Any] = {"group": groups}
+    for axis, name in enumerate(labels_of(task)):
+        columns |= {
+            f"true_{name}": true[:, axis],
+            name: said[:, axis],
+            f"mean_{name}": baseline[:, axis],
+        }
+    return pd.DataFrame(columns)
+
+
+def confusion(true: NDArray[Any], said: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Return how often each class (row) was called each (column), (classes, classes)."""
+    pairs = np.asarray(true, np.int64) * classes + np.asarray(said, np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def per_class(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return precision, recall and F1 of each class, (3, classes); 0 where one is undefined."""
+    right = np.diag(counts).astype(np.float64)
+    precision = right / np.maximum(counts.sum(0), 1)
+    recall = right / np.maximum(counts.sum(1), 1)
+    both = precision + recall
+    return np.stack((precision, recall, 2 * precision * recall / np.where(both > 0, both, 1)))
+
+
+def metrics_of(task: Task) -> dict[str, tuple[Metric, Metric]]:
+    """Return what is measured of such a table: name, metric of the prediction and of the baseline.
+
+    Macro-F1 is over the classes that occur among the labels.
+    """
+    if task == "affect":
+        return affect_metrics() | _more_affect_metrics()
+    classes = len(labels_of(task))
+
+    def counted(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
+        return confusion(table["true"].to_numpy(), table[column].to_numpy(), classes)
+
+    def accuracy(table: pd.DataFrame, column: str) -> float:
+        return float((table["true"].to_numpy() == table[column].to_numpy()).mean())
+
+    def macro_f1(table: pd.DataFrame, column: str) -> float:
+        counts = counted(table, column)
+        return float(per_class(counts)[2][counts.sum(1) > 0].mean())
+
+    return {
+        "accuracy": (
+            lambda table: accuracy(table, "said"),
+            lambda table: accuracy(table, "plain"),
+        ),
+        "macro-F1": (
+            lambda table: macro_f1(table, "said"),
+            lambda table: macro_f1(table, "plain"),
+        ),
+    }
+
+
+def _more_affect_metrics() -> dict[str, tuple[Metric, Metric]]:
+    def mae(axis: str, column: str) -> Metric:
+        return lambda table: float((table[f"true_{axis}"] - table[column]).abs().mean())
+
+    def r(axis: str) -> Metric:
+        def metric(table: pd.DataFrame) -> float:
+            true, said = table[f"true_{axis}"].to_numpy(), table[axis].to_numpy()
+            if true.std() == 0 or said.std() == 0:
+                return float("nan")
+            return float(np.corrcoef(true, said)[0, 1])
+
+        return metric
+
+    axes = labels_of("affect")
+    return {f"MAE {axis}": (mae(axis, axis), mae(axis, f"mean_{axis}")) for axis in axes} | {
+        f"r {axis}": (r(axis), lambda _table: 0.0) for axis in axes
+    }
+
+
+def score(table: pd.DataFrame, task: Task, *, unit: str, resamples: int) -> list[dict[str, Any]]:
+    """Return every metric of a table with its interval (bootstrap over groups) and baseline.
+
+    A number that the table does not define is None.
+    """
+    rows = []
+    for name, (metric, baseline) in metrics_of(task).items():
+        value = bootstrap(table, metric, resamples=resamples)
+        rows.append(
+            {
+                "unit": unit,
+                "metric": name,
+                "value": _finite(value.value),
+                "low": _finite(value.low),
+                "high": _finite(value.high),
+                "baseline": _finite(baseline(table)),
+                "n": len(table),
+                "groups": int(table["group"].nunique()),
+            }
+        )
+    return rows
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None

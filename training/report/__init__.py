@@ -1,0 +1,4 @@
+"""The report on a run: measurements kept as JSON, a page of Markdown, figures and targets.
+
+Nothing here measures by itself.
+"""

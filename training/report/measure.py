@@ -1,0 +1,290 @@
+"""The parts of a report: what is measured of a run, each kept as JSON beside the report.
+
+A part is measured once. What lies there is taken as it is while it is of the same weights, folds,
+settings and labels; anything else is measured again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from realtime_mer.recognizer.reference import Recognizer
+from training.corpora import find_corpora, read_clips
+from training.corpora.clip import Clip
+from training.corpora.emotify import read_answers
+from training.corpora.midi import rendered
+from training.export import checkpoint
+from training.features import cache
+from training.files import read_json, write_json
+from training.judge.baselines import (
+    AFFECT_HEAD,
+    HEADS,
+    MODELS,
+    MOOD_HEADS,
+    clip_rows,
+    predict_baseline,
+    predict_heads,
+)
+from training.judge.ceilings import repeat_ceilings, share_ceilings
+from training.judge.compare import leads
+from training.judge.cost import cost
+from training.judge.curves import curve_agreement
+from training.judge.endurance import endurance
+from training.judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
+from training.judge.heads import LEARNT_FROM, load_heads
+from training.judge.metrics import (
+    AFFECT,
+    affect_metrics,
+    interval_note,
+    quadrant_metrics,
+    sign_metrics,
+)
+from training.judge.not_music import false_emotions
+from training.judge.robustness import robustness
+from training.judge.splices import splices
+from training.judge.unseen_corpora import unheard
+from training.learn.run import Run
+from training.report.targets import JUDGED
+
+NETWORK = "network"
+UNHEARD_S = 60
+"""Seconds that are heard of each piece of a corpus never trained on, unless told otherwise."""
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What measuring needs besides a run.
+
+    Attributes:
+        root: folder of the corpora.
+        cache: where what is computed once is kept.
+        teacher: the teacher's arrays; Essentia's heads lie beside them.
+        fonts: sound fonts to render with; None for every one that is installed.
+        unheard_s: seconds that are heard of each piece of a corpus never trained on.
+        left_out: runs that left corpora out, to be judged by these.
+        tried: runs of the same folds that were tried.
+        jobs: processes that compute features side by side.
+        resamples: draws behind an interval.
+    """
+
+    root: Path
+    cache: Path
+    teacher: Path
+    fonts: Sequence[Path] | None = None
+    unheard_s: int = UNHEARD_S
+    left_out: Sequence[Run] = ()
+    tried: Sequence[Run] = ()
+    jobs: int = 1
+    resamples: int = 1000
+
+    @property
+    def heads(self) -> Path:
+        """Where Essentia's heads are looked for."""
+        return self.teacher.with_name("essentia_heads.npz")
+
+
+def measured(run: Run, out: Path, name: str) -> Rows | None:
+    """Return a part's rows, None where they are missing or of another run."""
+    path = out / f"{name}.json"
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    rows: Rows = content.get("rows", [])
+    return rows if content.get("run") == fingerprint(run) else None
+
+
+def measure(run: Run, out: Path, name: str, bench: Bench) -> Rows:
+    """Measure one of ``PARTS`` and keep it.
+
+    Raises:
+        InputError: what it needs is missing; the message says what.
+    """
+    rows = PARTS[name](run, bench)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / f"{name}.json", {"run": fingerprint(run), "rows": rows})
+    return rows
+
+
+def _baselines(run: Run, bench: Bench) -> Rows:
+    heard = {
+        "hand-made features": clip_rows(
+            cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
+        ),
+        "MusiCNN embedding": clip_rows(
+            cache.teacher_store(run.clips, teacher_arrays(bench.teacher), bench.cache),
+            run.clips,
+        ),
+    }
+    models = {NETWORK: (load_predictions(run), AS_LIVE)}
+    for name, features in heard.items():
+        for kind in MODELS:
+            hearing = f"the whole clip at once, {name}, {kind}"
+            said = predict_baseline(run, features, model=kind)
+            models[f"{name} + {kind}"] = (said, hearing)
+    rows = judge(run, models, resamples=bench.resamples)
+    return [row for row in rows if row["model"] != NETWORK]
+
+
+def _heads(run: Run, bench: Bench) -> Rows:
+    heads = load_heads(bench.heads)
+    embeddings = cache.teacher_store(
+        run.clips, teacher_arrays(bench.teacher), bench.cache, jobs=bench.jobs
+    )
+    network = load_predictions(run)
+    corpora = {clip.corpus for clip in run.clips} - LEARNT_FROM
+    # Moods say nothing that figures "from valence" and "from arousal" could be of.
+    of_quadrants = [name for name in quadrant_metrics() if not name.endswith(AFFECT)]
+    asked = {
+        AFFECT_HEAD: [*quadrant_metrics(), *affect_metrics(), *sign_metrics()],
+        MOOD_HEADS: of_quadrants,
+    }
+    rows: Rows = []
+    for model, said in predict_heads(run, embeddings, heads).items():
+        found = judge(
+            run,
+            {NETWORK: (network, AS_LIVE), model: (said, HEADS[model])},
+            resamples=bench.resamples,
+            only={(corpus, name) for corpus in corpora for name in asked[model]},
+        )
+        # The folds are the network's alone, so that judge's own words do not fit.
+        protocol = (
+            f"{HEADS[model]}; MusiCNN's embedding of the whole clip, outputs averaged over windows "
+            "of 3 s; MusiCNN may have met these songs by their tags; the network beside it is out "
+            "of fold, but learnt from other songs of these corpora; "
+            f"{interval_note(bench.resamples)}"
+        )
+        rows += [row | {"protocol": protocol} for row in found if row["model"] == model]
+    return rows
+
+
+def _ceilings(run: Run, bench: Bench) -> Rows:
+    rows = repeat_ceilings(run.clips, resamples=bench.resamples)
+    for found in find_corpora(bench.root):
+        if found.corpus.name == "emotify":
+            own = [clip for clip in run.clips if clip.corpus == "emotify"]
+            rows += share_ceilings(own, read_answers(found.folder), resamples=bench.resamples)
+    return rows
+
+
+def _curves(run: Run, bench: Bench) -> Rows:
+    said = load_predictions(run).hops
+    rows: Rows = []
+    for corpus in sorted({clip.corpus for clip in run.clips if clip.curve is not None}):
+        own = [clip for clip in run.clips if clip.corpus == corpus]
+        rows += curve_agreement(
+            own,
+            said,
+            protocol=f"out of fold; {AS_LIVE.partition(';')[0]}; at the rated times, means over "
+            f"the hops up to the next; {interval_note(bench.resamples)}",
+            lag_s=run.config.annotation_lag_s.get(corpus, 0.0),
+            resamples=bench.resamples,
+        )
+    return rows
+
+
+def _splices(run: Run, bench: Bench) -> Rows:
+    features = cache.feature_store(run.clips, run.config.features, bench.cache)
+    return splices(run, features, load_predictions(run), resamples=bench.resamples)
+
+
+def _robustness(run: Run, bench: Bench) -> Rows:
+    clean = load_predictions(run)
+    return robustness(run, clean, bench.cache, jobs=bench.jobs, resamples=bench.resamples)
+
+
+def _unheard(run: Run, bench: Bench) -> Rows:
+    rows: Rows = []
+    for judged in (run, *bench.left_out):
+        for clips in _never_heard(judged, bench):
+            found = _judge_unheard(judged, clips, bench)
+            if judged is not run:
+                learnt = ", ".join(sorted({clip.corpus for clip in judged.clips}))
+                for row in found:
+                    row["protocol"] = f"a network trained on {learnt} alone; {row['protocol']}"
+            rows += found
+    return rows
+
+
+def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
+    """Return the rows of ``unheard`` for clips or notes that a run never heard."""
+    arrays = teacher_arrays(bench.teacher)
+    # Read first: a damaged file is told before what takes long.
+    heads = load_heads(bench.heads) if bench.heads.is_file() else None
+    sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
+    features = run.config.features
+    return unheard(
+        run,
+        sounds,
+        features=cache.feature_store(
+            sounds, features, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+        ),
+        own_embeddings=cache.teacher_store(
+            sounds, arrays, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+        ),
+        embeddings=cache.teacher_store(run.clips, arrays, bench.cache, jobs=bench.jobs),
+        heads=heads,
+        longest_s=bench.unheard_s,
+        resamples=bench.resamples,
+    )
+
+
+def _never_heard(run: Run, bench: Bench) -> Iterator[list[Clip]]:
+    """Yield the clips of each corpus with valence and arousal that a run did not learn from."""
+    for found in find_corpora(bench.root):
+        if found.corpus.name not in run.corpora:
+            clips = read_clips(bench.root, [found.corpus.name])
+            rated = [clip for clip in clips if clip.valence is not None]
+            if rated:
+                yield rated
+
+
+def _endurance(run: Run, bench: Bench) -> Rows:
+    # The refit learnt from these very clips; that does not matter to whether it drifts.
+    return endurance(_recognizer(run), run.clips, resamples=bench.resamples)
+
+
+def _not_music(run: Run, _bench: Bench) -> Rows:
+    return false_emotions(_recognizer(run))
+
+
+def _cost(run: Run, _bench: Bench) -> Rows:
+    return cost(checkpoint(run))
+
+
+def _tried(run: Run, bench: Bench) -> Rows:
+    return leads(run, bench.tried, only=JUDGED, resamples=bench.resamples)
+
+
+def _recognizer(run: Run) -> Recognizer:
+    return Recognizer(checkpoint(run), device="cpu")
+
+
+def teacher_arrays(path: Path) -> Path:
+    """Return where the teacher's arrays lie.
+
+    Raises:
+        InputError: they do not.
+    """
+    if not path.is_file():
+        raise InputError(f"no arrays of the teacher at {path}; name them by --teacher")
+    return path
+
+
+PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
+    "baselines": _baselines,
+    "heads": _heads,
+    "ceilings": _ceilings,
+    "curves": _curves,
+    "splices": _splices,
+    "unheard": _unheard,
+    "robustness": _robustness,
+    "endurance": _endurance,
+    "not-music": _not_music,
+    "cost": _cost,
+    "tried": _tried,
+}
+"""By name, in the order of the report."""
