@@ -7,19 +7,19 @@ import typer
 from realtime_mer.errors import RealtimeMerError
 
 try:
-    from training.commands.compare import compare
-    from training.commands.corpora import corpora
-    from training.commands.evaluate import evaluate
-    from training.commands.export import export
-    from training.commands.fetch_music import fetch_music
-    from training.commands.not_music import not_music
-    from training.commands.papers import papers
-    from training.commands.render import render
-    from training.commands.report import report
-    from training.commands.splits import splits
-    from training.commands.train import train
+    from .commands.compare import compare
+    from .commands.corpora import corpora
+    from .commands.evaluate import evaluate
+    from .commands.export import export
+    from .commands.fetch_music import fetch_music
+    from .commands.not_music import not_music
+    from .commands.papers import papers
+    from .commands.render import render
+    from .commands.report import report
+    from .commands.splits import splits
+    from .commands.train import train
 except ModuleNotFoundError as error:
-    if (error.name or "").startswith(("training", "realtime_mer")):
+    if (error.name or "").startswith((__package__, "realtime_mer")):
         raise
     sys.exit(
         f"error: {error.name} is not installed. Training needs more than running: "

@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
-from training.corpora import CORPORA, Clip
-from training.files import read_json
-from training.judge.evaluate import judged, load_network, load_stretch
-from training.judge.metrics import AFFECT
-from training.learn.config import TrainingConfig
-from training.learn.run import REFIT, Run
+
+from .corpora import CORPORA, Clip
+from .files import read_json
+from .judge.evaluate import judged, load_network, load_stretch
+from .judge.metrics import AFFECT
+from .learn.config import TrainingConfig
+from .learn.run import REFIT, Run
 
 _LICENCE = (
     "Research use only. The weights were learnt from recordings and labels whose terms are not "

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.commands.options import Data, Resamples
-from training.corpora import data_root, read_clips
-from training.judge.compare import compare as compared
-from training.learn.run import open_run
+from ..corpora import data_root, read_clips
+from ..judge.compare import compare as compared
+from ..learn.run import open_run
+from .options import Data, Resamples
 
 
 def compare(

@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from training.commands.options import Data, Json, print_json
-from training.corpora import data_root
-from training.corpora.listing import survey, tables
+from ..corpora import data_root
+from ..corpora.listing import survey, tables
+from .options import Data, Json, print_json
 
 
 def corpora(data: Data = None, as_json: Json = False) -> None:

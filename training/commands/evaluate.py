@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.commands.options import (
+
+from ..corpora import data_root, read_clips
+from ..features import cache
+from ..files import write_json
+from ..judge.calibration import calibrate, stretch
+from ..judge.evaluate import evaluate as metrics_of
+from ..judge.evaluate import fingerprint, predict, save_predictions
+from ..learn.run import Run, audio_hash, open_run
+from .options import (
     Cache,
     Data,
     Json,
@@ -18,13 +26,6 @@ from training.commands.options import (
     Threads,
     print_json,
 )
-from training.corpora import data_root, read_clips
-from training.features import cache
-from training.files import write_json
-from training.judge.calibration import calibrate, stretch
-from training.judge.evaluate import evaluate as metrics_of
-from training.judge.evaluate import fingerprint, predict, save_predictions
-from training.learn.run import Run, audio_hash, open_run
 
 
 def evaluate(

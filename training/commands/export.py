@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training import export as shipping
-from training.commands.options import Data, RunFolder
-from training.corpora import data_root, read_clips
-from training.learn.run import open_run
+from .. import export as shipping
+from ..corpora import data_root, read_clips
+from ..learn.run import open_run
+from .options import Data, RunFolder
 
 
 def export(

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from rich.table import Table
 
-from training.corpora import free_music
-from training.features import cache
+from ..corpora import free_music
+from ..features import cache
 
 
 def fetch_music(

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from realtime_mer.recognizer.reference import Recognizer
-from training.commands.options import Json, print_json
-from training.judge.not_music import false_emotions, judge, sounds
+
+from ..judge.not_music import false_emotions, judge, sounds
+from .options import Json, print_json
 
 
 def not_music(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import Cache, Data, Threads
-from training.features import cache
-from training.papers import command
+from ..features import cache
+from ..papers import command
+from .options import Cache, Data, Threads
 
 
 def papers(

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.commands.options import Cache, Data
-from training.corpora import data_root, read_clips
-from training.corpora.midi import rendered
-from training.features import cache
+from ..corpora import data_root, read_clips
+from ..corpora.midi import rendered
+from ..features import cache
+from .options import Cache, Data
 
 
 def render(

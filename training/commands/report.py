@@ -8,8 +8,16 @@ import typer
 from rich.console import Console
 
 from realtime_mer.errors import InputError
-from training.commands.evaluate import judge_folds
-from training.commands.options import (
+
+from ..corpora import data_root, read_clips
+from ..corpora.midi import sound_fonts
+from ..features import cache
+from ..judge.evaluate import judged
+from ..learn.run import Run, open_run
+from ..report.measure import PARTS, UNHEARD_S, Bench, measure, measured
+from ..report.page import write_report
+from .evaluate import judge_folds
+from .options import (
     Cache,
     Data,
     Jobs,
@@ -19,13 +27,6 @@ from training.commands.options import (
     Threads,
     teacher_path,
 )
-from training.corpora import data_root, read_clips
-from training.corpora.midi import sound_fonts
-from training.features import cache
-from training.judge.evaluate import judged
-from training.learn.run import Run, open_run
-from training.report.measure import PARTS, UNHEARD_S, Bench, measure, measured
-from training.report.page import write_report
 
 
 def report(

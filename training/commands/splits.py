@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training.commands.options import Data, Json, print_json
-from training.corpora import data_root, read_clips
-from training.corpora.splits import counted, kept_split, read_split, too_few
+from ..corpora import data_root, read_clips
+from ..corpora.splits import counted, kept_split, read_split, too_few
+from .options import Data, Json, print_json
 
 
 def splits(

@@ -8,15 +8,15 @@ import torch
 import typer
 from rich.console import Console
 
-from training.commands.options import Cache, Data, Jobs, RunFolder, Teacher, Threads, teacher_path
-from training.corpora import data_root, read_clips
-from training.corpora.splits import too_few
-from training.features import cache
-from training.learn.processes import joined
-from training.learn.run import SHARED, open_run
-from training.learn.train import train_part
-from training.learn.training_set import gather
-from training.report.measure import teacher_arrays
+from ..corpora import data_root, read_clips
+from ..corpora.splits import too_few
+from ..features import cache
+from ..learn.processes import joined
+from ..learn.run import SHARED, open_run
+from ..learn.train import train_part
+from ..learn.training_set import gather
+from ..report.measure import teacher_arrays
+from .options import Cache, Data, Jobs, RunFolder, Teacher, Threads, teacher_path
 
 
 def train(

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip, Corpus, Curve, Layout, Rating, RatingTable, holding
-from training.corpora.deam import DEAM, EMOMUSIC
-from training.corpora.emopia import EMOPIA
-from training.corpora.emotify import EMOTIFY
-from training.corpora.grekow import GREKOW
-from training.corpora.merge import MERGE
-from training.corpora.own import OWN
-from training.corpora.panda4q import PANDA4Q
-from training.corpora.pmemo import PMEMO
-from training.corpora.ratings import RATING_TABLES, read_ratings
-from training.corpora.vgmidi import VGMIDI
+
+from .clip import Clip, Corpus, Curve, Layout, Rating, RatingTable, holding
+from .deam import DEAM, EMOMUSIC
+from .emopia import EMOPIA
+from .emotify import EMOTIFY
+from .grekow import GREKOW
+from .merge import MERGE
+from .own import OWN
+from .panda4q import PANDA4Q
+from .pmemo import PMEMO
+from .ratings import RATING_TABLES, read_ratings
+from .vgmidi import VGMIDI
 
 __all__ = [
     "CORPORA",

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.sound import by_stem, duration
-from training.corpora.tables import (
+
+from .clip import Clip, Corpus, Layout, artist_group
+from .sound import by_stem, duration
+from .tables import (
     curve,
     read_rows,
     read_samples,

@@ -6,9 +6,9 @@ song stand in one group; 72 of the songs have clips in more than one quadrant.
 
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout
-from training.corpora.midi import midi_seconds
-from training.corpora.tables import quadrant, read_rows
+from .clip import Clip, Corpus, Layout
+from .midi import midi_seconds
+from .tables import quadrant, read_rows
 
 
 def read_emopia(folder: Path) -> list[Clip]:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.sound import artist_tag, by_stem, duration
-from training.corpora.tables import Row, number, read_rows, required, song_number
+
+from .clip import Clip, Corpus, Layout, artist_group
+from .sound import artist_tag, by_stem, duration
+from .tables import Row, number, read_rows, required, song_number
 
 GENRES = ("classical", "rock", "electronic", "pop")
 """In the order of the track ids, 100 each."""

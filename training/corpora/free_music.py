@@ -29,8 +29,9 @@ from typing import IO, Any
 from rich.progress import Progress
 
 from realtime_mer.errors import AudioFileError, InputError
-from training.corpora.sound import SUFFIXES, duration
-from training.files import write_json
+
+from ..files import write_json
+from .sound import SUFFIXES, duration
 
 PACKAGES = (
     "singularity-music",

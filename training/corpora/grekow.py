@@ -6,8 +6,8 @@ Read is ``clips.csv`` beside ``audio/ID.opus``. Trap: GTZAN repeats recordings; 
 
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout
-from training.corpora.tables import quadrant, read_rows, required
+from .clip import Clip, Corpus, Layout
+from .tables import quadrant, read_rows, required
 
 
 def read_grekow(folder: Path) -> list[Clip]:

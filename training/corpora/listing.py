@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.corpora import (
+
+from . import (
     CORPORA,
     RATING_TABLES,
     Clip,

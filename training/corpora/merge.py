@@ -10,10 +10,10 @@ It holds songs of 4Q; they meet in ``Clip.recording``.
 
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.panda4q import allmusic
-from training.corpora.sound import by_stem, duration
-from training.corpora.tables import number, quadrant, read_rows
+from .clip import Clip, Corpus, Layout, artist_group
+from .panda4q import allmusic
+from .sound import by_stem, duration
+from .tables import number, quadrant, read_rows
 
 _METADATA = "merge_audio_*_metadata.csv"
 _PARTS = {"train": "train", "validat": "val", "test": "test"}

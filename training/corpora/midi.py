@@ -23,8 +23,9 @@ from rich.progress import track
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip
-from training.files import replacing
+
+from ..files import replacing
+from .clip import Clip
 
 SOUND_FONTS = ("FluidR3_GM", "MuseScore_General", "TimGM6mb")
 """The General MIDI sound fonts looked for, as the beginnings of their files' names."""

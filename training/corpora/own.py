@@ -12,9 +12,10 @@ from pathlib import Path
 
 from realtime_mer.emotion import GEMS, MOOD_WORDS, QUADRANTS
 from realtime_mer.errors import InputError
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.sound import artist_tag, duration, sound_files
-from training.corpora.tables import Row, number, quadrant, read_rows
+
+from .clip import Clip, Corpus, Layout, artist_group
+from .sound import artist_tag, duration, sound_files
+from .tables import Row, number, quadrant, read_rows
 
 _OPTIONAL = (
     "valence",

@@ -8,9 +8,9 @@ columns are from memory.
 
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.sound import by_stem, duration
-from training.corpora.tables import quadrant, read_rows, required
+from .clip import Clip, Corpus, Layout, artist_group
+from .sound import by_stem, duration
+from .tables import quadrant, read_rows, required
 
 
 def allmusic(song: str) -> str | None:

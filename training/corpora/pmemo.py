@@ -10,9 +10,9 @@ programs that others published.
 from collections import defaultdict
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout, artist_group
-from training.corpora.sound import by_stem, duration
-from training.corpora.tables import curve, number, read_rows, song_number
+from .clip import Clip, Corpus, Layout, artist_group
+from .sound import by_stem, duration
+from .tables import curve, number, read_rows, song_number
 
 _Spellings = dict[str, tuple[str, ...]]
 

@@ -10,9 +10,9 @@ ids up to 1000.
 from collections import defaultdict
 from pathlib import Path
 
-from training.corpora.clip import Rating, RatingTable
-from training.corpora.deam import from_nine, recording
-from training.corpora.tables import Row, curve, number, read_rows, required
+from .clip import Rating, RatingTable
+from .deam import from_nine, recording
+from .tables import Row, curve, number, read_rows, required
 
 FOLDER = "label_only"
 

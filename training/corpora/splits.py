@@ -18,8 +18,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.files import read_json, write_json
+
+from ..files import read_json, write_json
+from . import Clip
 
 
 @dataclass(frozen=True, kw_only=True)

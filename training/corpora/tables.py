@@ -8,7 +8,8 @@ from pathlib import Path
 
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
-from training.corpora.clip import Curve
+
+from .clip import Curve
 
 Row = dict[str, str]
 

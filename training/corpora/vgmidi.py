@@ -11,8 +11,8 @@ and may differ by several seconds, so it is not used. Pieces are grouped by game
 from collections import defaultdict
 from pathlib import Path
 
-from training.corpora.clip import Clip, Corpus, Layout
-from training.corpora.tables import Row, curve, read_rows, required
+from .clip import Clip, Corpus, Layout
+from .tables import Row, curve, read_rows, required
 
 _PIECE = (
     "piece_id",

@@ -28,10 +28,11 @@ from torch.nn import functional
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.features import FeatureConfig, LogMel
-from training.corpora import Clip
-from training.features import handcrafted, teacher
-from training.features.conditions import Condition
-from training.files import replacing, write_json
+
+from ..corpora import Clip
+from ..files import replacing, write_json
+from . import handcrafted, teacher
+from .conditions import Condition
 
 TEACHER_HOP_S = 2
 """Seconds between the starts of the teacher's windows."""

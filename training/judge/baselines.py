@@ -22,13 +22,14 @@ from sklearn.svm import SVC, SVR
 
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.corpora.splits import joined_groups
-from training.features.cache import Store
-from training.judge.evaluate import HOP_COLUMNS, Predictions
-from training.judge.heads import Heads
-from training.judge.metrics import AFFECT, QUADRANT_COLUMNS
-from training.learn.run import Run
+
+from ..corpora import Clip
+from ..corpora.splits import joined_groups
+from ..features.cache import Store
+from ..learn.run import Run
+from .evaluate import HOP_COLUMNS, Predictions
+from .heads import Heads
+from .metrics import AFFECT, QUADRANT_COLUMNS
 
 MODELS = ("linear", "SVM")
 """Ridge and logistic regression; support vectors with a Gaussian kernel."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
-from training.corpora import Clip
-from training.files import write_json
-from training.judge.evaluate import (
+from ..corpora import Clip
+from ..files import write_json
+from ..learn.run import REFIT, Run
+from .evaluate import (
     HOP_COLUMNS,
     Predictions,
     learnt_hash,
@@ -23,9 +24,8 @@ from training.judge.evaluate import (
     stretch_file,
     whole_hops,
 )
-from training.judge.metrics import AFFECT, QUADRANT_COLUMNS, coverage
-from training.judge.rescale import fit_factors, stretched
-from training.learn.run import REFIT, Run
+from .metrics import AFFECT, QUADRANT_COLUMNS, coverage
+from .rescale import fit_factors, stretched
 
 LEVELS = (0.5, 0.9)
 BINS = 8

@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS
-from training.corpora import Clip
-from training.judge.metrics import (
+
+from ..corpora import Clip
+from .metrics import (
     AFFECT,
     Interval,
     bootstrap,

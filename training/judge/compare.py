@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from realtime_mer.errors import InputError
-from training.judge.evaluate import AS_LIVE, judge, load_predictions
-from training.learn.config import TrainingConfig
-from training.learn.run import Run
-from training.markdown import number, protocols, table, with_interval
+
+from ..learn.config import TrainingConfig
+from ..learn.run import Run
+from ..markdown import number, protocols, table, with_interval
+from .evaluate import AS_LIVE, judge, load_predictions
 
 
 def compare(runs: Sequence[Run], *, resamples: int = 1000) -> str:

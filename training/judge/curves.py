@@ -18,9 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from realtime_mer.model.network import EmotionNetwork
-from training.corpora import Clip, holding
-from training.judge.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
-from training.judge.metrics import AFFECT, Metric, bootstrap, correlation, row
+
+from ..corpora import Clip, holding
+from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
+from .metrics import AFFECT, Metric, bootstrap, correlation, row
 
 HOP_S = EmotionNetwork.hop_frames * 0.02
 """Seconds from one hop to the next."""

@@ -12,8 +12,9 @@ from rich.progress import track
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
 from realtime_mer.recognizer.reference import Recognizer
-from training.corpora import Clip
-from training.judge.metrics import AFFECT, bootstrap, interval_note, mean_of, row
+
+from ..corpora import Clip
+from .metrics import AFFECT, bootstrap, interval_note, mean_of, row
 
 LOOP_S = 30
 """Seconds of a loop: a minute holds whole loops, so that all minutes hear the same sound."""

@@ -22,10 +22,12 @@ from safetensors.torch import load_file
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork
-from training.corpora import Clip, label_hash
-from training.features.cache import Store
-from training.files import read_json, replacing
-from training.judge.metrics import (
+
+from ..corpora import Clip, label_hash
+from ..features.cache import Store
+from ..files import read_json, replacing
+from ..learn.run import Run
+from .metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
     Interval,
@@ -41,8 +43,7 @@ from training.judge.metrics import (
     row,
     sign_metrics,
 )
-from training.judge.rescale import UNSTRETCHED, Stretch, stretch_head
-from training.learn.run import Run
+from .rescale import UNSTRETCHED, Stretch, stretch_head
 
 FIRST_WHOLE_HOP = math.ceil(EmotionNetwork.window_frames / EmotionNetwork.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""

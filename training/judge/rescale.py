@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from realtime_mer.model.network import EmotionNetwork
-from training.judge.metrics import AFFECT
+
+from .metrics import AFFECT
 
 Stretch = Mapping[str, float]
 """By axis: what the head's number is multiplied with before its tanh, > 0; 1 changes nothing."""

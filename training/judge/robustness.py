@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from training.features.cache import Store, feature_store
-from training.features.conditions import conditions
-from training.judge.evaluate import AS_LIVE, Predictions, clip_table, load_network, run_clip
-from training.judge.metrics import (
+from ..features.cache import Store, feature_store
+from ..features.conditions import conditions
+from ..learn.augment import frames_of, power_of
+from ..learn.run import Run
+from .evaluate import AS_LIVE, Predictions, clip_table, load_network, run_clip
+from .metrics import (
     Metric,
     affect_metrics,
     draws,
@@ -22,8 +24,6 @@ from training.judge.metrics import (
     rounded,
     row,
 )
-from training.learn.augment import frames_of, power_of
-from training.learn.run import Run
 
 CLEAN = "clean"
 GAINS_DB = {"+12 dB": 12.0, "−12 dB": -12.0}

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from realtime_mer.model.network import EmotionNetwork
-from training.corpora import Clip
-from training.features.cache import Store
-from training.judge.curves import HOP_S
-from training.judge.evaluate import (
+
+from ..corpora import Clip
+from ..features.cache import Store
+from ..learn.run import Run
+from .curves import HOP_S
+from .evaluate import (
     FIRST_WHOLE_HOP,
     HOP_COLUMNS,
     Predictions,
@@ -29,8 +31,7 @@ from training.judge.evaluate import (
     load_network,
     run_clip,
 )
-from training.judge.metrics import AFFECT, Interval, bootstrap, interval_note, row
-from training.learn.run import Run
+from .metrics import AFFECT, Interval, bootstrap, interval_note, row
 
 BEFORE_S = 12
 """Seconds of the old clip that are heard; shorter ones precede no other."""

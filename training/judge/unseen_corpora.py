@@ -15,15 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.progress import track
 
-from training.corpora import Clip
-from training.corpora.splits import joined_groups
-from training.features.cache import Store
-from training.judge.baselines import AFFECT_HEAD, clip_rows, fit
-from training.judge.curves import curve_agreement
-from training.judge.evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
-from training.judge.heads import LEARNT_FROM, Heads
-from training.judge.metrics import AFFECT, correlation, draws, interval, interval_note, row
-from training.learn.run import REFIT, Run
+from ..corpora import Clip
+from ..corpora.splits import joined_groups
+from ..features.cache import Store
+from ..learn.run import REFIT, Run
+from .baselines import AFFECT_HEAD, clip_rows, fit
+from .curves import curve_agreement
+from .evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
+from .heads import LEARNT_FROM, Heads
+from .metrics import AFFECT, correlation, draws, interval, interval_note, row
 
 NETWORK = "the network, refit on every clip"
 EMBEDDING = "MusiCNN + ridge on {}"

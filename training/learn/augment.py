@@ -21,7 +21,8 @@ from pydantic import ConfigDict, field_validator, model_validator
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.features import FeatureConfig, LogMel
-from training.features.conditions import conditions
+
+from ..features.conditions import conditions
 
 _NOISE_S = 30
 _COLOURS = (0.0, 1.0, 2.0)  # exponents of 1/f: white, pink, brown

@@ -12,7 +12,11 @@ from pydantic.dataclasses import dataclass as checked
 from realtime_mer.errors import InputError
 from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import NetworkConfig
-from training.learn.augment import SpoilConfig
+
+from .augment import SpoilConfig
+
+DEFAULT_SETTINGS = Path(__file__).parents[1] / "configs" / "default.toml"
+"""The settings of the default checkpoint."""
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

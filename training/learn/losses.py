@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime_mer.model.network import NetworkOutput
-from training.corpora import Clip, holding
-from training.learn.config import LossConfig
-from training.learn.pseudo import AFFECT, GEMS, QUADRANT
-from training.learn.sequences import FRAMES_PER_S, HOP
+
+from ..corpora import Clip, holding
+from .config import LossConfig
+from .pseudo import AFFECT, GEMS, QUADRANT
+from .sequences import FRAMES_PER_S, HOP
 
 _TINY = 1e-6
 _HOP_S = HOP / FRAMES_PER_S

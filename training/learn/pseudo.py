@@ -21,9 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
-from training.corpora import Clip
-from training.corpora.splits import joined_groups
-from training.features.cache import Store
+from ..corpora import Clip
+from ..corpora.splits import joined_groups
+from ..features.cache import Store
 
 AFFECT, QUADRANT, GEMS = slice(0, 2), slice(2, 6), slice(6, 15)
 """Where a row holds valence and arousal, quadrant probabilities and shares of listeners."""

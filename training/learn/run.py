@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from training.corpora import Clip, label_hash
-from training.corpora.splits import Split, kept_split, read_split
-from training.files import write_json
-from training.learn.config import TrainingConfig, check_corpora, read_config
+
+from ..corpora import Clip, label_hash
+from ..corpora.splits import Split, kept_split, read_split
+from ..files import write_json
+from .config import TrainingConfig, check_corpora, read_config
 
 REFIT = "all"
 """The part that learns from every clip."""

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.model.network import EmotionNetwork
-from training.corpora import Clip
-from training.features.cache import TEACHER_HOP_S, Store
-from training.learn.augment import Spoiler
-from training.learn.config import SequenceConfig
+
+from ..corpora import Clip
+from ..features.cache import TEACHER_HOP_S, Store
+from .augment import Spoiler
+from .config import SequenceConfig
 
 HOP = EmotionNetwork.hop_frames
 WINDOW = EmotionNetwork.window_frames

@@ -17,15 +17,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork, NetworkOutput
-from training.corpora import Clip
-from training.features.cache import Store
-from training.files import replacing, write_json
-from training.learn.augment import Spoiler
-from training.learn.config import TrainingConfig
-from training.learn.losses import Joins, Labels, label_losses, pseudo_loss, teacher_loss
-from training.learn.processes import ALONE, World
-from training.learn.pseudo import WIDTH, pseudo_labels
-from training.learn.sequences import Segment, Streams
+
+from ..corpora import Clip
+from ..features.cache import Store
+from ..files import replacing, write_json
+from .augment import Spoiler
+from .config import TrainingConfig
+from .losses import Joins, Labels, label_losses, pseudo_loss, teacher_loss
+from .processes import ALONE, World
+from .pseudo import WIDTH, pseudo_labels
+from .sequences import Segment, Streams
 
 
 class _Stateful(Protocol):

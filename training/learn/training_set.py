@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from training.corpora import CORPORA, Clip, label_hash, read_clips
-from training.corpora.free_music import SHORTEST_MUSIC_S
-from training.corpora.midi import rendered
-from training.features import cache
-from training.features.cache import Store
-from training.features.conditions import Condition, conditions
-from training.learn.run import Run, audio_hash
+
+from ..corpora import CORPORA, Clip, label_hash, read_clips
+from ..corpora.free_music import SHORTEST_MUSIC_S
+from ..corpora.midi import rendered
+from ..features import cache
+from ..features.cache import Store
+from ..features.conditions import Condition, conditions
+from .run import Run, audio_hash
 
 FREE_MUSIC = "free-music"
 

@@ -9,18 +9,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 from realtime_mer.errors import InputError
-from training.corpora import data_root, find_corpora, read_clips
-from training.features.cache import feature_store
-from training.learn.run import Run, open_run
-from training.papers.export import PREFERRED, export
-from training.papers.live import not_live
-from training.papers.page.listing import listing
-from training.papers.page.table import write_table
-from training.papers.systems.parisi import WordVectors, read_lines, words
-from training.papers.systems.registry import SYSTEMS, find_system
-from training.papers.systems.system import Effort
-from training.papers.trials.agreement import ceilings
-from training.papers.trials.corpora import (
+
+from ..corpora import data_root, find_corpora, read_clips
+from ..features.cache import feature_store
+from ..learn.run import Run, open_run
+from .export import PREFERRED, export
+from .live import not_live
+from .page.listing import listing
+from .page.table import write_table
+from .systems.parisi import WordVectors, read_lines, words
+from .systems.registry import SYSTEMS, find_system
+from .systems.system import Effort
+from .trials.agreement import ceilings
+from .trials.corpora import (
     ALIASES,
     clips_here,
     clips_of_notes,
@@ -28,13 +29,13 @@ from training.papers.trials.corpora import (
     default_split,
     read_corpus,
 )
-from training.papers.trials.costs import epochs_of
-from training.papers.trials.lyrics import judge_lines
-from training.papers.trials.protocols import Protocol
-from training.papers.trials.records import read_records
-from training.papers.trials.rows import run_rows
-from training.papers.trials.scores import HEADLINES
-from training.papers.trials.streaming import streaming_rows, unheard_rows
+from .trials.costs import epochs_of
+from .trials.lyrics import judge_lines
+from .trials.protocols import Protocol
+from .trials.records import read_records
+from .trials.rows import run_rows
+from .trials.scores import HEADLINES
+from .trials.streaming import streaming_rows, unheard_rows
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "paper": ("paper",),

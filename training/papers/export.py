@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import Calibration, save_files
-from training.corpora import CORPORA, Clip, label_hash
-from training.learn.run import git_commit
-from training.papers.live import (
+
+from ..corpora import CORPORA, Clip, label_hash
+from ..learn.run import git_commit
+from .live import (
     Head,
     HeadCard,
     PapersCard,
@@ -23,10 +24,10 @@ from training.papers.live import (
     tensors_of,
     view_of,
 )
-from training.papers.systems.features import segment_store, segments_in
-from training.papers.systems.system import TASKS, Effort, System, Task, View, target
-from training.papers.trials.protocols import as_whole, gather
-from training.papers.trials.records import record_path
+from .systems.features import segment_store, segments_in
+from .systems.system import TASKS, Effort, System, Task, View, target
+from .trials.protocols import as_whole, gather
+from .trials.records import record_path
 
 PREFERRED: Mapping[Task, str] = {"quadrants": "panda4q", "affect": "grekow", "gems": "emotify"}
 """The corpus whose labels are the task's own, which comes before others."""

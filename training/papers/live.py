@@ -39,8 +39,9 @@ from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import FeatureConfig, LogMel
 from realtime_mer.model.checkpoint import BaseCard, Calibration, load_card, load_tensors
 from realtime_mer.recognizer.reference import Estimates, check_samples
-from training.papers.systems.registry import find_system
-from training.papers.systems.system import (
+
+from .systems.registry import find_system
+from .systems.system import (
     TASKS,
     Arrays,
     Fitted,

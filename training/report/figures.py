@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from training.judge.metrics import AFFECT, Interval
+from ..judge.metrics import AFFECT, Interval
 
 _NETWORK = "#1f77b4"
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from realtime_mer.errors import InputError
 from realtime_mer.recognizer.reference import Recognizer
-from training.corpora import find_corpora, read_clips
-from training.corpora.clip import Clip
-from training.corpora.emotify import read_answers
-from training.corpora.midi import rendered
-from training.export import checkpoint
-from training.features import cache
-from training.files import read_json, write_json
-from training.judge.baselines import (
+
+from ..corpora import find_corpora, read_clips
+from ..corpora.clip import Clip
+from ..corpora.emotify import read_answers
+from ..corpora.midi import rendered
+from ..export import checkpoint
+from ..features import cache
+from ..files import read_json, write_json
+from ..judge.baselines import (
     AFFECT_HEAD,
     HEADS,
     MODELS,
@@ -27,26 +28,26 @@ from training.judge.baselines import (
     predict_baseline,
     predict_heads,
 )
-from training.judge.ceilings import repeat_ceilings, share_ceilings
-from training.judge.compare import leads
-from training.judge.cost import cost
-from training.judge.curves import curve_agreement
-from training.judge.endurance import endurance
-from training.judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
-from training.judge.heads import LEARNT_FROM, load_heads
-from training.judge.metrics import (
+from ..judge.ceilings import repeat_ceilings, share_ceilings
+from ..judge.compare import leads
+from ..judge.cost import cost
+from ..judge.curves import curve_agreement
+from ..judge.endurance import endurance
+from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
+from ..judge.heads import LEARNT_FROM, load_heads
+from ..judge.metrics import (
     AFFECT,
     affect_metrics,
     interval_note,
     quadrant_metrics,
     sign_metrics,
 )
-from training.judge.not_music import false_emotions
-from training.judge.robustness import robustness
-from training.judge.splices import splices
-from training.judge.unseen_corpora import unheard
-from training.learn.run import Run
-from training.report.targets import JUDGED
+from ..judge.not_music import false_emotions
+from ..judge.robustness import robustness
+from ..judge.splices import splices
+from ..judge.unseen_corpora import unheard
+from ..learn.run import Run
+from .targets import JUDGED
 
 NETWORK = "network"
 UNHEARD_S = 60

@@ -13,9 +13,10 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, r2_score
 
 from realtime_mer.emotion import GEMS, QUADRANTS
-from training.files import replacing
-from training.judge.calibration import BINS, calibration_error, held_errors, held_quadrants
-from training.judge.evaluate import (
+
+from ..files import replacing
+from ..judge.calibration import BINS, calibration_error, held_errors, held_quadrants
+from ..judge.evaluate import (
     FIRST_WHOLE_HOP,
     HOP_COLUMNS,
     Predictions,
@@ -24,7 +25,7 @@ from training.judge.evaluate import (
     load_predictions,
     whole_hops,
 )
-from training.judge.metrics import (
+from ..judge.metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
     Interval,
@@ -35,12 +36,12 @@ from training.judge.metrics import (
     mean_of,
     rounded,
 )
-from training.judge.not_music import FALSE_EMOTION
-from training.learn.run import Run
-from training.markdown import number, protocols, table, with_interval
-from training.report import figures
-from training.report.measure import NETWORK, PARTS, measured
-from training.report.targets import COVERAGE, EVALUATION, JUDGED, table_of_targets
+from ..judge.not_music import FALSE_EMOTION
+from ..learn.run import Run
+from ..markdown import number, protocols, table, with_interval
+from . import figures
+from .measure import NETWORK, PARTS, measured
+from .targets import COVERAGE, EVALUATION, JUDGED, table_of_targets
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.markdown import number, table, with_interval
+from ..markdown import number, table, with_interval
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -12,6 +12,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from realtime_mer.training.papers.live import (
+    Head,
+    HeadCard,
+    PapersCard,
+    WindowRecognizer,
+    tensors_of,
+    view_of,
+)
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -26,14 +34,6 @@ from tests.networks import random_checkpoint
 from training import __main__ as command_line
 from training.corpora import Clip, read_clips
 from training.papers.export import export
-from training.papers.live import (
-    Head,
-    HeadCard,
-    PapersCard,
-    WindowRecognizer,
-    tensors_of,
-    view_of,
-)
 from training.papers.systems.registry import SYSTEMS, find_system
 from training.papers.systems.system import (
     Arrays,

@@ -1,14 +1,18 @@
 """The papers' systems as checkpoints that run live."""
 
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from realtime_mer.training.papers.live import WindowRecognizer, WindowState
 from typer.testing import CliRunner
 
 from realtime_mer.audio.files import load_audio
@@ -16,7 +20,6 @@ from realtime_mer.cli import app as realtime_mer
 from realtime_mer.recognizer.reference import load_recognizer
 from training import __main__ as command_line
 from training.corpora import read_clips
-from training.papers.live import WindowRecognizer, WindowState
 from training.papers.systems.features import cut
 from training.papers.systems.registry import SYSTEMS
 from training.papers.systems.system import View
@@ -54,6 +57,22 @@ def recognizer(stem: Path) -> WindowRecognizer:
 def _sound(seconds: float, rate: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return 0.1 * torch.randn(1, round(seconds * rate), generator=generator)
+
+
+def test_another_package_called_training_breaks_no_checkpoint(stem: Path, tmp_path: Path) -> None:
+    other = tmp_path / "training"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('this is another training')")
+    sound = tmp_path / "sound.wav"
+    soundfile.write(sound, _sound(4, 22_050)[0].numpy(), 22_050)
+    done = subprocess.run(
+        [sys.executable, "-m", "realtime_mer", "analyze", sound, "--model", stem, "--summary"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["seconds"]) == (0, 4.0), done.stderr
 
 
 def test_a_card_says_what_the_checkpoint_is_and_is_not(stem: Path) -> None:

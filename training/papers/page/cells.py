@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from training.markdown import number, with_interval
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import System
-from training.papers.trials.costs import Records
-from training.papers.trials.protocols import LEAKY
+from ...markdown import number, with_interval
+from ..systems.registry import SYSTEMS
+from ..systems.system import System
+from ..trials.costs import Records
+from ..trials.protocols import LEAKY
 
 Record = Mapping[str, Any]
 

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from training.markdown import table
-from training.papers.page.cells import Record, counted, judged, metric, pairs, system_of
-from training.papers.page.gap import KINDS
-from training.papers.page.plots import plot_confusions
-from training.papers.page.printed import told
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import Task
-from training.papers.trials.costs import Records
-from training.papers.trials.protocols import LEAKY
-from training.papers.trials.records import STREAMING
+from ...markdown import table
+from ..systems.registry import SYSTEMS
+from ..systems.system import Task
+from ..trials.costs import Records
+from ..trials.protocols import LEAKY
+from ..trials.records import STREAMING
+from .cells import Record, counted, judged, metric, pairs, system_of
+from .gap import KINDS
+from .plots import plot_confusions
+from .printed import told
 
 
 def classes(records: Records, out: Path) -> Iterator[str]:

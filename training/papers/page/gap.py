@@ -4,9 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.markdown import number, table, with_interval
-from training.papers.page import prose
-from training.papers.page.cells import (
+from ...markdown import number, table, with_interval
+from ..systems import nearest, yakovyna
+from ..systems.system import TASKS, System, Task
+from ..trials.costs import Records, find
+from ..trials.protocols import LEAKY
+from ..trials.records import STREAMING
+from . import prose
+from .cells import (
     CUT_SHORT,
     Record,
     effort,
@@ -18,13 +23,8 @@ from training.papers.page.cells import (
     system_of,
     unequal,
 )
-from training.papers.page.missing import PROTOCOLS
-from training.papers.page.plots import plot_curves
-from training.papers.systems import nearest, yakovyna
-from training.papers.systems.system import TASKS, System, Task
-from training.papers.trials.costs import Records, find
-from training.papers.trials.protocols import LEAKY
-from training.papers.trials.records import STREAMING
+from .missing import PROTOCOLS
+from .plots import plot_curves
 
 KINDS: Mapping[Task, str] = {
     "quadrants": "four quadrants",

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from rich.console import Group
 from rich.table import Table
 
-from training.corpora import CORPORA
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import TASKS, Task
+from ...corpora import CORPORA
+from ..systems.registry import SYSTEMS
+from ..systems.system import TASKS, Task
 
 _LABELS: Mapping[str, tuple[Task, ...]] = {"emotify": ("gems",), "emopia": ("quadrants",)}
 """What corpora have labels of, where it is not quadrants, and valence and arousal."""

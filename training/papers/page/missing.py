@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from training.papers.page import prose
-from training.papers.page.cells import CUT_SHORT, epochs_told, is_cut_short, pairs
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import TASKS, System, target
-from training.papers.trials.costs import Clips, Records, core_minutes, find
-from training.papers.trials.protocols import LEAKY
+from ..systems.registry import SYSTEMS
+from ..systems.system import TASKS, System, target
+from ..trials.costs import Clips, Records, core_minutes, find
+from ..trials.protocols import LEAKY
+from . import prose
+from .cells import CUT_SHORT, epochs_told, is_cut_short, pairs
 
 PROTOCOLS = (("paper", LEAKY), ("grouped", "grouped"))
 """As the command line calls them, and as records do."""

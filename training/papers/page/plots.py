@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.files import replacing
-from training.markdown import number
-from training.papers.page.cells import counted, effort, metric
-from training.papers.trials.protocols import LEAKY
+from ...files import replacing
+from ...markdown import number
+from ..trials.protocols import LEAKY
+from .cells import counted, effort, metric
 
 _DPI = 200
 _TYPE = 6.5

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.optimize import linprog
 
 from realtime_mer.emotion import GEMS
-from training.papers.systems import kerhalkar, yakovyna
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import Figure, System
+
+from ..systems import kerhalkar, yakovyna
+from ..systems.registry import SYSTEMS
+from ..systems.system import Figure, System
 
 _CALLED = {"deam": "DEAM", "emomusic": "MTurk"}
 """What the papers call corpora that can be read here; MTurk by the article it is cited from."""

@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.emotion import GEMS
-from training.corpora import CORPORA, Clip
-from training.corpora.splits import joined_groups
-from training.files import replacing
-from training.markdown import table, with_interval
-from training.papers.export import LONG_HOP_S, SHORT_HOP_S, live_hop_s
-from training.papers.page import prose
-from training.papers.page.cells import (
+
+from ...corpora import CORPORA, Clip
+from ...corpora.splits import joined_groups
+from ...files import replacing
+from ...markdown import table, with_interval
+from ..export import LONG_HOP_S, SHORT_HOP_S, live_hop_s
+from ..systems import nearest, yakovyna
+from ..systems.registry import SYSTEMS
+from ..systems.system import TASKS, PaperSplit, System, Task
+from ..trials.costs import Clips, Records
+from ..trials.protocols import LEAKY
+from ..trials.records import STREAMING
+from ..trials.scores import HEADLINES
+from . import prose
+from .cells import (
     Record,
     cells,
     each,
@@ -24,22 +32,15 @@ from training.papers.page.cells import (
     system_of,
     unequal,
 )
-from training.papers.page.classes import classes
-from training.papers.page.gap import KINDS, cnn_lstm, in_short, neighbour
-from training.papers.page.missing import cut_short, missing
-from training.papers.page.printed import (
+from .classes import classes
+from .gap import KINDS, cnn_lstm, in_short, neighbour
+from .missing import cut_short, missing
+from .printed import (
     impossible_accuracies,
     impossible_f1,
     recalls_of_yakovyna,
     told,
 )
-from training.papers.systems import nearest, yakovyna
-from training.papers.systems.registry import SYSTEMS
-from training.papers.systems.system import TASKS, PaperSplit, System, Task
-from training.papers.trials.costs import Clips, Records
-from training.papers.trials.protocols import LEAKY
-from training.papers.trials.records import STREAMING
-from training.papers.trials.scores import HEADLINES
 
 _RESULTS = (
     "system",

@@ -23,10 +23,11 @@ from rich.progress import track
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.features import cache
-from training.files import write_json
-from training.papers.systems.system import View
+
+from ...corpora import Clip
+from ...features import cache
+from ...files import write_json
+from .system import View
 
 DESCRIPTORS = (
     "amplitude_envelope",

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from training.papers.systems.system import Arrays, Part, Task, Tensors, Training, labels_of
+from .system import Arrays, Part, Task, Tensors, Training, labels_of
 
 _PREDICT_AT_ONCE = 256
 

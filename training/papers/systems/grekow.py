@@ -26,9 +26,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.papers.systems.features import descriptors
-from training.papers.systems.fitting import FittedNetwork, fit_network, restore_network
-from training.papers.systems.system import (
+from .features import descriptors
+from .fitting import FittedNetwork, fit_network, restore_network
+from .system import (
     Arrays,
     PaperSplit,
     Part,

@@ -35,16 +35,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.features.handcrafted import SAMPLE_RATE, hand_features
-from training.papers.systems.features import descriptors
-from training.papers.systems.fitting import (
+from ...features.handcrafted import SAMPLE_RATE, hand_features
+from .features import descriptors
+from .fitting import (
     FittedNetwork,
     filled,
     fit_network,
     restore_network,
     weights_of,
 )
-from training.papers.systems.system import (
+from .system import (
     CLASSES,
     Arrays,
     Figure,

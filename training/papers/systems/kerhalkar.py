@@ -33,10 +33,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.corpora import Clip
-from training.papers.systems.features import descriptors
-from training.papers.systems.fitting import FittedNetwork, fit_network, restore_network
-from training.papers.systems.system import (
+from ...corpora import Clip
+from .features import descriptors
+from .fitting import FittedNetwork, fit_network, restore_network
+from .system import (
     CLASSES,
     Figure,
     PaperSplit,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from training.papers.systems import yakovyna
-from training.papers.systems.system import (
+from . import yakovyna
+from .system import (
     CLASSES,
     Arrays,
     System,

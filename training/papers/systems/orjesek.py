@@ -35,8 +35,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.papers.systems.fitting import FittedNetwork, fit_network
-from training.papers.systems.system import Figure, PaperSplit, System, Training, View
+from .fitting import FittedNetwork, fit_network
+from .system import Figure, PaperSplit, System, Training, View
 
 SAMPLE_RATE = 12_000
 FEATURES = 64

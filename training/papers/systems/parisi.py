@@ -34,9 +34,10 @@ from torch import Tensor, nn
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
-from training.papers.systems.features import descriptors
-from training.papers.systems.fitting import FittedNetwork, fit_network, restore_network
-from training.papers.systems.system import (
+
+from .features import descriptors
+from .fitting import FittedNetwork, fit_network, restore_network
+from .system import (
     CLASSES,
     PaperSplit,
     Part,

@@ -1,7 +1,8 @@
 """Every system of the papers, in the order of the table."""
 
 from realtime_mer.errors import InputError
-from training.papers.systems import (
+
+from . import (
     grekow,
     hizlisoy,
     kerhalkar,
@@ -11,7 +12,7 @@ from training.papers.systems import (
     yakovyna,
     yang,
 )
-from training.papers.systems.system import System
+from .system import System
 
 SYSTEMS: tuple[System, ...] = (
     *nearest.SYSTEMS,

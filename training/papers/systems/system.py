@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS, QUADRANTS
-from training.corpora import Clip
+
+from ...corpora import Clip
 
 Task = Literal["quadrants", "gems", "affect"]
 """Four quadrants; the nine GEMS items, the one that most listeners ticked; valence and arousal."""

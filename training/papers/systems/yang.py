@@ -41,15 +41,15 @@ from sklearn.svm import LinearSVC, LinearSVR
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.papers.systems.features import descriptors
-from training.papers.systems.fitting import (
+from .features import descriptors
+from .fitting import (
     FittedNetwork,
     filled,
     fit_network,
     restore_network,
     weights_of,
 )
-from training.papers.systems.system import (
+from .system import (
     CLASSES,
     Arrays,
     Figure,

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from training.corpora import Clip, find_corpora
-from training.corpora.emotify import answers_table, read_answers
-from training.judge.ceilings import Answers, repeat_ceilings
-from training.judge.metrics import bootstrap, mean_of, row
+from ...corpora import Clip, find_corpora
+from ...corpora.emotify import answers_table, read_answers
+from ...judge.ceilings import Answers, repeat_ceilings
+from ...judge.metrics import bootstrap, mean_of, row
 
 DRAWS = 200
 """Random halves, and panels, of each song."""

@@ -1,13 +1,12 @@
 """The corpora that lie in a folder, as the papers' systems hear them, and the folds of each."""
 
 from collections.abc import Collection, Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from training.corpora import CORPORA, Clip, find_corpora, read_clips
-from training.corpora.midi import rendered, sound_fonts
-from training.corpora.splits import Split, draw_split
-from training.learn.config import read_config
+from ...corpora import CORPORA, Clip, find_corpora, read_clips
+from ...corpora.midi import rendered, sound_fonts
+from ...corpora.splits import Split, draw_split
+from ...learn.config import DEFAULT_SETTINGS, read_config
 
 ALIASES = {"4q": "panda4q"}
 """Other names of corpora on the command line."""
@@ -56,7 +55,7 @@ def default_split(root: Path, clips: Sequence[Clip]) -> Split:
 
     Others are drawn by the same settings, of these clips alone.
     """
-    config = read_config(Path(str(files("training") / "configs" / "default.toml")))
+    config = read_config(DEFAULT_SETTINGS)
     every = read_clips(root)
     known = {clip.key for clip in every}
     drawn = every if all(clip.key in known for clip in clips) else clips

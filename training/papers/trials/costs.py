@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.corpora import Clip
-from training.papers.systems.features import segments_in
-from training.papers.systems.system import System
-from training.papers.trials.protocols import LEAKY, Protocol, task_of
+from ...corpora import Clip
+from ..systems.features import segments_in
+from ..systems.system import System
+from .protocols import LEAKY, Protocol, task_of
 
 Clips = Mapping[str, Sequence[Clip]]
 """Clips of corpora by the corpus' name."""

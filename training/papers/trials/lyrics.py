@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.corpora.splits import draw_split
-from training.judge.metrics import bootstrap
-from training.papers.systems import parisi
-from training.papers.systems.fitting import FittedNetwork
-from training.papers.systems.system import Effort, Training
-from training.papers.trials.protocols import Data, as_grouped
-from training.papers.trials.scores import segment_table
+
+from ...corpora import Clip
+from ...corpora.splits import draw_split
+from ...judge.metrics import bootstrap
+from ..systems import parisi
+from ..systems.fitting import FittedNetwork
+from ..systems.system import Effort, Training
+from .protocols import Data, as_grouped
+from .scores import segment_table
 
 BRANCHES: Mapping[str, Callable[..., FittedNetwork]] = {
     "sound": parisi.fit,

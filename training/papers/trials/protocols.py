@@ -25,11 +25,12 @@ from sklearn.model_selection import GroupShuffleSplit, KFold, StratifiedKFold, t
 from sklearn.neighbors import NearestNeighbors
 
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.corpora.splits import Split, joined_groups
-from training.files import replacing
-from training.papers.systems.features import Segments
-from training.papers.systems.system import (
+
+from ...corpora import Clip
+from ...corpora.splits import Split, joined_groups
+from ...files import replacing
+from ..systems.features import Segments
+from ..systems.system import (
     CLASSES,
     Effort,
     Fitted,

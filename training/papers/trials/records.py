@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from realtime_mer.errors import InputError
-from training.corpora import Clip
-from training.learn.run import git_commit
-from training.papers.systems.system import Task, labels_of
-from training.papers.trials.protocols import Protocol, Said
-from training.papers.trials.scores import clip_table, confusion, per_class, score, segment_table
+
+from ...corpora import Clip
+from ...learn.run import git_commit
+from ..systems.system import Task, labels_of
+from .protocols import Protocol, Said
+from .scores import clip_table, confusion, per_class, score, segment_table
 
 STREAMING = "streaming"
 """How the streaming CNN-LSTM of this repository is called among the papers' systems."""

@@ -13,13 +13,14 @@ import numpy as np
 from rich.progress import Progress
 
 from realtime_mer.audio.files import load_audio
-from training.corpora import Clip, label_hash
-from training.corpora.splits import Split
-from training.files import write_json
-from training.papers.systems.features import cut, segment_store
-from training.papers.systems.system import Effort, PaperSplit, System, View
-from training.papers.trials.costs import steps_of
-from training.papers.trials.protocols import (
+
+from ...corpora import Clip, label_hash
+from ...corpora.splits import Split
+from ...files import write_json
+from ..systems.features import cut, segment_store
+from ..systems.system import Effort, PaperSplit, System, View
+from .costs import steps_of
+from .protocols import (
     LEAKY,
     Protocol,
     Said,
@@ -28,7 +29,7 @@ from training.papers.trials.protocols import (
     gather,
     task_of,
 )
-from training.papers.trials.records import (
+from .records import (
     judged,
     predictions,
     provenance,

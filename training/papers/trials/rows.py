@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.papers.systems.system import Effort, System
-from training.papers.trials.corpora import clips_here, default_split, read_corpus
-from training.papers.trials.costs import epochs_of, plan, sentence, steps_of
-from training.papers.trials.protocols import Protocol
-from training.papers.trials.records import read_records, record_path, refuse_shorter
-from training.papers.trials.row import run_row
+from ..systems.system import Effort, System
+from .corpora import clips_here, default_split, read_corpus
+from .costs import epochs_of, plan, sentence, steps_of
+from .protocols import Protocol
+from .records import read_records, record_path, refuse_shorter
+from .row import run_row
 
 
 def run_rows(

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.corpora import Clip
-from training.corpora.splits import joined_groups
-from training.judge.metrics import Metric, affect_metrics, bootstrap
-from training.papers.systems.system import Task, labels_of
-from training.papers.trials.protocols import Said
+from ...corpora import Clip
+from ...corpora.splits import joined_groups
+from ...judge.metrics import Metric, affect_metrics, bootstrap
+from ..systems.system import Task, labels_of
+from .protocols import Said
 
 HEADLINES: dict[Task, tuple[str, ...]] = {
     "quadrants": ("accuracy",),

@@ -15,12 +15,13 @@ from rich.progress import track
 from realtime_mer.emotion import GEMS
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.recognizer.reference import Recognizer
-from training.corpora import Clip, label_hash
-from training.corpora.splits import Split
-from training.export import checkpoint
-from training.features.cache import Store
-from training.files import write_json
-from training.judge.evaluate import (
+
+from ...corpora import Clip, label_hash
+from ...corpora.splits import Split
+from ...export import checkpoint
+from ...features.cache import Store
+from ...files import write_json
+from ...judge.evaluate import (
     HOP_COLUMNS,
     clip_mean,
     clip_table,
@@ -28,11 +29,11 @@ from training.judge.evaluate import (
     load_predictions,
     run_clip,
 )
-from training.judge.metrics import AFFECT, QUADRANT_COLUMNS
-from training.learn.run import REFIT, Run
-from training.papers.systems.system import TASKS, target
-from training.papers.trials.protocols import Said, plain
-from training.papers.trials.records import (
+from ...judge.metrics import AFFECT, QUADRANT_COLUMNS
+from ...learn.run import REFIT, Run
+from ..systems.system import TASKS, target
+from .protocols import Said, plain
+from .records import (
     STREAMING,
     judged,
     predictions,
