@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block, Source
 from realtime_mer.audio.intake import Intake, Piece
-from realtime_mer.audio.ring import Gap, RingBuffer
+from realtime_mer.audio.ring import LostSamples, RingBuffer
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
@@ -142,7 +142,7 @@ class Engine:
     def _pieces(self, pieces: Sequence[Piece]) -> Iterator[Event]:
         for piece in pieces:
             start = self.stream.position
-            lost = [Gap(start=start, length=piece.missing)] if piece.missing else []
+            lost = [LostSamples(start=start, length=piece.missing)] if piece.missing else []
             zeros = np.zeros(piece.missing, dtype=np.float32)
             samples = np.concatenate((zeros, piece.samples))
             resets = [start] if piece.fresh else []
@@ -262,7 +262,7 @@ class Engine:
     def _estimated(
         self,
         samples: NDArray[np.float32],
-        gaps: Sequence[Gap],
+        gaps: Sequence[LostSamples],
         resets: Sequence[int],
         *,
         stamped: bool,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime_mer.audio.ring import Gap
+from realtime_mer.audio.ring import LostSamples
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
@@ -83,7 +83,7 @@ class EmotionStream:
         self._window_hops = recognizer.window_samples // recognizer.hop_samples
         self._state = recognizer.initial_state(1)
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._pending_gaps: list[Gap] = []
+        self._pending_gaps: list[LostSamples] = []
         self._resets: set[int] = set()  # hops that begin anew, by number
         self._seq = 0
         self._skipped = 0
@@ -116,7 +116,7 @@ class EmotionStream:
         self,
         samples: NDArray[np.float32],
         *,
-        gaps: Sequence[Gap] = (),
+        gaps: Sequence[LostSamples] = (),
         resets: Sequence[int] = (),
     ) -> list[Estimate]:
         """Take the next samples and return an estimate for every hop they complete.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime_mer.audio.ring import Gap
+from realtime_mer.audio.ring import LostSamples
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
@@ -56,9 +56,9 @@ def test_estimates_do_not_depend_on_how_the_samples_were_cut(recognizer, cuts, p
     start, length = min(gap[0], len(samples)), min(gap[1], max(0, len(samples) - gap[0]))
     samples[start : start + length] = 0
 
-    def inside(a: int, b: int) -> list[Gap]:
+    def inside(a: int, b: int) -> list[LostSamples]:
         low, high = max(a, start), min(b, start + length)
-        return [Gap(start=low, length=high - low)] if low < high else []
+        return [LostSamples(start=low, length=high - low)] if low < high else []
 
     whole = EmotionStream(recognizer, policy=policy).push(samples, gaps=inside(0, len(samples)))
     stream, pieces = EmotionStream(recognizer, policy=policy), []
@@ -125,7 +125,7 @@ def test_silence_holds_the_last_estimate_and_its_confidence_decays(stream):
 
 def test_after_a_lost_device_zeros_are_not_taken_for_music(stream):
     last = stream.push(sound(5))[-1]
-    stream.push(zeros(4), gaps=[Gap(start=stream.position, length=4 * SECOND)])
+    stream.push(zeros(4), gaps=[LostSamples(start=stream.position, length=4 * SECOND)])
     after = stream.push(zeros(4))
     assert {(e.valence, e.arousal) for e in after} == {(last.valence, last.arousal)}
 
@@ -170,7 +170,7 @@ def test_a_short_gap_marks_its_hops_and_nothing_else(stream):
     stream.push(sound(4))
     samples = sound(1)
     samples[3000:3500] = 0
-    estimates = stream.push(samples, gaps=[Gap(start=4 * SECOND + 3000, length=500)])
+    estimates = stream.push(samples, gaps=[LostSamples(start=4 * SECOND + 3000, length=500)])
     assert [e.seq for e in estimates if e.status is Status.GAP] == [41]
     assert statuses(estimates)[2:] == [Status.MUSIC] * 8
 
@@ -178,7 +178,7 @@ def test_a_short_gap_marks_its_hops_and_nothing_else(stream):
 def test_after_a_gap_longer_than_a_hop_the_window_fills_anew(stream):
     stream.push(sound(4))
     position = stream.position
-    gap = stream.push(zeros(1), gaps=[Gap(start=position, length=SECOND)])
+    gap = stream.push(zeros(1), gaps=[LostSamples(start=position, length=SECOND)])
     assert set(statuses(gap)) == {Status.GAP}
     after = stream.push(sound(4))
     assert statuses(after) == [Status.WARMING_UP] * 29 + [Status.MUSIC] * 11
@@ -190,7 +190,7 @@ def test_the_policy_decides_whether_a_gap_resets_the_memory(recognizer, reset_af
     policy = StreamPolicy(reset_after_gap_s=reset_after_gap_s)
     stream = EmotionStream(recognizer, policy=policy)
     stream.push(sound(4))
-    stream.push(zeros(1), gaps=[Gap(start=4 * SECOND, length=SECOND)])
+    stream.push(zeros(1), gaps=[LostSamples(start=4 * SECOND, length=SECOND)])
     assert stream.push(sound(1))[0].state_age_s == pytest.approx(age)
 
 

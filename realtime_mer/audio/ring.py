@@ -10,7 +10,7 @@ from realtime_mer.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gap:
+class LostSamples:
     """Samples that never came, replaced by zeros.
 
     Attributes:
@@ -51,7 +51,7 @@ class RingBuffer:
         self._stamp_ends = np.zeros(self._STAMPS, dtype=np.int64)
         self._stamp_times = np.full(self._STAMPS, np.nan)
         self._stamped = 0
-        self._gaps: deque[Gap] = deque(maxlen=256)
+        self._gaps: deque[LostSamples] = deque(maxlen=256)
         self._resets: deque[int] = deque(maxlen=256)
 
     def write(self, samples: NDArray[np.float32], arrived_at: float | None = None) -> None:
@@ -72,7 +72,7 @@ class RingBuffer:
         if length == 0:
             return
         self._claimed = self.written + length
-        self._gaps.append(Gap(start=self.written, length=length))
+        self._gaps.append(LostSamples(start=self.written, length=length))
         zeros = np.zeros(min(length, self.capacity), dtype=np.float32)
         self._store((self.written + length - len(zeros)) % self.capacity, zeros)
         self._publish(length, arrived_at)
@@ -103,10 +103,10 @@ class RingBuffer:
         self.overruns += 1
         return None
 
-    def gaps(self, start: int, length: int) -> list[Gap]:
+    def gaps(self, start: int, length: int) -> list[LostSamples]:
         """Return the parts of noted gaps that fall within ``[start, start + length)``."""
         return [
-            Gap(start=max(gap.start, start), length=inside)
+            LostSamples(start=max(gap.start, start), length=inside)
             for gap in tuple(self._gaps)
             if (inside := gap.overlap(start, length))
         ]

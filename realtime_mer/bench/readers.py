@@ -23,7 +23,7 @@ _HANDSHAKE = (
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 
 
-class Reader:
+class SocketSubscriber:
     """One subscriber on a socket, which reads only when it is told to."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
@@ -83,7 +83,7 @@ class Reader:
 
 def _main(port: int, count: int) -> None:
     allow_many_sockets()
-    readers = [Reader(port) for _ in range(count)]
+    readers = [SocketSubscriber(port) for _ in range(count)]
     receipts: array[float] = array("d")
     with selectors.DefaultSelector() as selector:
         for reader in readers:

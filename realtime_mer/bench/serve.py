@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from realtime_mer.bench.readers import Reader, allow_many_sockets
-from realtime_mer.bench.served import open_session
+from realtime_mer.bench.readers import SocketSubscriber, allow_many_sockets
+from realtime_mer.bench.served import loaded_service
 from realtime_mer.errors import InputError, RealtimeMerError
 
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))
@@ -141,20 +141,21 @@ def compare_stalled(
         RealtimeMerError: the stalled client is not stalled, or the readers do not start.
     """
     rounds: dict[bool, list[range]] = {False: [], True: []}
-    with open_session(clients - 1, rate=rate, cores=cores) as session:
+    with loaded_service(clients - 1, rate=rate, cores=cores) as loaded:
         for number in range(pairs):
             say(f"{clients - 1} clients and a stalled one, or none: {number + 1} of {pairs}")
             for stalled in (False, True) if number % 2 == 0 else (True, False):
                 with ExitStack() as stack:
                     if stalled:
-                        reader = Reader(session.service.port, receive_buffer=_STALLED_BUFFER)
+                        port = loaded.service.port
+                        reader = SocketSubscriber(port, receive_buffer=_STALLED_BUFFER)
                         stack.enter_context(reader.socket)
-                    session.publish(_FILL, rate=_FILL_RATE)
-                    before = session.service.dropped
-                    rounds[stalled].append(session.publish(round(rate * seconds), rate=rate))
-                    if stalled and session.service.dropped - before < rate * seconds / 2:
+                    loaded.publish(_FILL, rate=_FILL_RATE)
+                    before = loaded.service.dropped
+                    rounds[stalled].append(loaded.publish(round(rate * seconds), rate=rate))
+                    if stalled and loaded.service.dropped - before < rate * seconds / 2:
                         raise RealtimeMerError("the stalled client reads: its buffers are not full")
-        receipts = session.end()
+        receipts = loaded.end()
     without, beside = (
         [_spread(receipts.latency_ms(seqs)) for seqs in rounds[stalled]]
         for stalled in (False, True)
@@ -220,13 +221,13 @@ def measure_load(*, clients: int, rate: float, seconds: float, cores: Sequence[i
     """
     process = psutil.Process()
     before = process.memory_info().rss
-    with open_session(clients, rate=rate, cores=cores) as session:
-        session.publish(_WARM_UP, rate=rate)
+    with loaded_service(clients, rate=rate, cores=cores) as loaded:
+        loaded.publish(_WARM_UP, rate=rate)
         began, busy = time.monotonic(), _cpu_s(process)
-        watched = session.publish(round(rate * seconds), rate=rate)
+        watched = loaded.publish(round(rate * seconds), rate=rate)
         took, busy = time.monotonic() - began, _cpu_s(process) - busy
         memory = process.memory_info().rss
-        latency_ms = session.end().latency_ms(watched)
+        latency_ms = loaded.end().latency_ms(watched)
     return Load(
         latency_ms=latency_ms,
         delivered=len(latency_ms) / (len(watched) * clients),
@@ -291,7 +292,7 @@ def _table(results: dict[str, Any]) -> Table:
         caption=f"{_comparison(results['stalled'])}; load average {about['load_average'][0]}",
     )  # fmt: skip
     for load in results["serve"]:
-        each = load["kib_per_client"]
+        kib = load["kib_per_client"]
         table.add_row(
             str(load["clients"]),
             f"{load['rate']:g}/s",
@@ -300,7 +301,7 @@ def _table(results: dict[str, Any]) -> Table:
             f"{load['latency_ms']['p99']:.2f} ms",
             f"{load['cpu_percent']:.0f} %",
             f"{load['rss_mb']:.0f}",
-            "" if each is None else f"{each:.0f}",
+            "" if kib is None else f"{kib:.0f}",
         )
     stalled = results["stalled"]
     for more, key in (("", "none_stalled_ms"), (" + 1", "one_stalled_ms")):

@@ -42,7 +42,7 @@ class Receipts:
         return 1000 * latency
 
 
-class Session:
+class LoadedService:
     """A service with readers in another process."""
 
     def __init__(self, service: Service, readers: "subprocess.Popen[bytes]") -> None:
@@ -75,7 +75,9 @@ class Session:
 
 
 @contextmanager
-def open_session(clients: int, *, rate: float, cores: Sequence[int] | None) -> Iterator[Session]:
+def loaded_service(
+    clients: int, *, rate: float, cores: Sequence[int] | None
+) -> Iterator[LoadedService]:
     """Start a service and its readers, and end both.
 
     Args:
@@ -99,7 +101,7 @@ def open_session(clients: int, *, rate: float, cores: Sequence[int] | None) -> I
         Service(hello=hello, port=0, limits=limits) as service,
         _readers(service.port, clients, cores) as readers,
     ):
-        yield Session(service, readers)
+        yield LoadedService(service, readers)
 
 
 @contextmanager

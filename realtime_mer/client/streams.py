@@ -118,7 +118,7 @@ class Stream:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._reconnect = reconnect
         self._events = events
-        self._mailbox: Mailbox[StreamMessage] = Mailbox(control_limit=256, slot_size=backlog)
+        self._mailbox: Mailbox[StreamMessage] = Mailbox(ordered_limit=256, slot_size=backlog)
         self._mailbox.select(["estimates", "level"])
         self._news = asyncio.Event()
         self._last: tuple[str, Estimate] | None = None

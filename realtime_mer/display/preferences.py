@@ -53,7 +53,7 @@ def load(settings: QSettings) -> Preferences:
         layout=next((name for name in THEMES if name == layout), first.layout),
         scale=next((scale for scale in SCALES if str(scale) == settings.value("scale")), 1.0),
         on_top=settings.value("on_top") == "true",
-        words={word: own for word, own in words.items() if isinstance(own, str) and own},
+        words={word: text for word, text in words.items() if isinstance(text, str) and text},
         geometry=bytes(geometry.data()) if isinstance(geometry, QByteArray) else b"",
     )
 
@@ -66,7 +66,7 @@ def save(settings: QSettings, preferences: Preferences) -> None:
         "scale": str(preferences.scale),
         "on_top": "true" if preferences.on_top else "false",
         "geometry": QByteArray(preferences.geometry),
-        **{f"words/{word}": own for word, own in preferences.words.items()},
+        **{f"words/{word}": text for word, text in preferences.words.items()},
     }
     for key, value in values.items():
         settings.setValue(key, value)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from realtime_mer.errors import CheckpointError, InputError
-from realtime_mer.library.store import Store
+from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
@@ -73,7 +73,7 @@ def annotate(options: AnnotateOptions) -> Annotation:
     if not files and not broken:
         raise InputError(f"{options.folder} holds no audio file: name the folder your music is in")
     done = 0
-    with Store(store_of(options.out)) as store:
+    with TrackStore(store_of(options.out)) as store:
         before = store.done(model_sha256)
         new = [file for file in files if file not in before]
         gone = _gone(options.folder, store.paths(), files, broken)

@@ -23,7 +23,7 @@ _COLUMNS = (
 ).split()
 
 
-class Store:
+class TrackStore:
     """Tracks by path, each with the state of the file and the model that it was made from.
 
     The table ``tracks`` has the columns of ``Track.to_row``, courses as JSON, and ``file_size``,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.store import Store
+from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tracks import Track
 
 EXTENSIONS = (".sqlite", ".parquet", ".csv")
@@ -56,7 +56,7 @@ def read_table(path: Path) -> list[Track]:
         raise InputError(f"{path} does not exist: make it with `realtime-mer annotate`")
     suffix = path.suffix.lower()
     if suffix == ".sqlite":
-        with Store(path, read_only=True) as store:
+        with TrackStore(path, read_only=True) as store:
             tracks = store.tracks()
     else:
         read: Callable[[Path], Iterator[Mapping[str, Any]]]

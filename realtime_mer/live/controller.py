@@ -50,21 +50,21 @@ class Controller:
     ) -> None:
         self._opened, self._switch, self._deck, self._tell = opened, switch, deck, tell
         self._send: Callable[[Report], None] | None = None
-        self._said: SessionState | None = None
+        self._sent: SessionState | None = None
         self._lock = threading.Lock()  # between the commands and ``refresh``
 
     def attach(self, send: Callable[[Report], None]) -> None:
         """Send reports there from now on, beginning with the state; ``send`` returns at once."""
         with self._lock:
-            self._send, self._said = send, None
+            self._send, self._sent = send, None
         self.refresh()
 
     def refresh(self) -> None:
         """Send the state if anything in it has changed."""
         with self._lock:
             state = self.state()
-            if self._send is not None and state != self._said:
-                self._said = state
+            if self._send is not None and state != self._sent:
+                self._sent = state
                 self._send(state)
 
     def state(self) -> SessionState:

@@ -34,7 +34,7 @@ class Limits:
             included; more cuts the connection off.
         message_bytes: a longer message closes the connection; one over ``MAX_CLIENT_MESSAGE`` is
             refused with an ``error``.
-        control_messages: control messages that may wait for a reader.
+        ordered_messages: ordered messages that may wait for a reader.
         socket_bytes: send and receive buffers asked of the operating system for each client. The
             one bounds how old the estimates are that a reader finds after a pause, the other how
             much of a flood is read at once.
@@ -53,7 +53,7 @@ class Limits:
     frames_per_s: float = 100.0
     frame_burst: int = 200
     message_bytes: int = 65536
-    control_messages: int = 32
+    ordered_messages: int = 32
     socket_bytes: int = 16384
     write_bytes: int = 4096
     stall_timeout_s: float = 30.0
@@ -85,7 +85,7 @@ class Connection(ServerConnection):
         self.streams: frozenset[str] = frozenset()
         self.parting: asyncio.Task[None] | None = None
         self.parting_code: CloseCode | None = None
-        self._mailbox: Mailbox[bytes] = Mailbox(control_limit=limits.control_messages)
+        self._mailbox: Mailbox[bytes] = Mailbox(ordered_limit=limits.ordered_messages)
         self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
         self._opening_bytes = 0
         self.limits = limits
@@ -102,7 +102,7 @@ class Connection(ServerConnection):
         )
 
     def deliver(self, frame: bytes) -> None:
-        """Send a control message, in order."""
+        """Send an ordered message, in order."""
         self._mailbox.put(frame)
         if self._mailbox.hopeless:
             self.part(CloseCode.TOO_SLOW, "too many messages wait for this reader")

@@ -108,7 +108,7 @@ class Service:
         )
 
         # These cross between the threads: appended to on one side, emptied on the other.
-        self._control: deque[StatusMessage | Marker] = deque(maxlen=256)
+        self._ordered: deque[StatusMessage | Marker] = deque(maxlen=256)
         self._estimates: deque[Estimate] = deque(maxlen=64)
         self._level: deque[LevelMessage] = deque(maxlen=1)
         self._markers: deque[Marker] = deque(maxlen=256)
@@ -215,7 +215,7 @@ class Service:
 
     def publish_status(self, status: StatusMessage) -> None:
         """Send a status to all who subscribed to ``status``."""
-        self._publish(self._control, status)
+        self._publish(self._ordered, status)
 
     def publish_level(self, level: LevelMessage) -> None:
         """Send a level to all who subscribed to ``level``."""
@@ -223,7 +223,7 @@ class Service:
 
     def publish_marker(self, marker: Marker) -> None:
         """Send a marker, complete with its times, to all who subscribed to ``markers``."""
-        self._publish(self._control, marker)
+        self._publish(self._ordered, marker)
 
     def take_markers(self) -> list[Marker]:
         """Remove and return the markers that clients set since the last call, oldest first.
@@ -319,8 +319,8 @@ class Service:
 
     def _distribute(self) -> None:
         self._woken = False
-        while self._control:
-            self._tell(self._control.popleft())
+        while self._ordered:
+            self._tell(self._ordered.popleft())
         while self._estimates:
             estimate = self._estimates.popleft()
             self._t = estimate.t

@@ -214,8 +214,8 @@ def _best_cut(sums: Numbers, a: int, b: int, *, shortest: int, least: float) -> 
 
 
 def _of_music(course: Course, start: int, end: int) -> Segment:
-    own = np.flatnonzero(course.music[start:end]) + start
-    valence, arousal = float(course.valence[own].mean()), float(course.arousal[own].mean())
+    music = np.flatnonzero(course.music[start:end]) + start
+    valence, arousal = float(course.valence[music].mean()), float(course.arousal[music].mean())
     return Segment(
         start=_begin(course, start),
         end=float(course.t[end - 1]),
@@ -223,8 +223,8 @@ def _of_music(course: Course, start: int, end: int) -> Segment:
         mood=nearest_mood(valence, arousal),
         valence=valence,
         arousal=arousal,
-        valence_sd=float(np.sqrt(np.mean(course.valence_sd[own] ** 2))),
-        arousal_sd=float(np.sqrt(np.mean(course.arousal_sd[own] ** 2))),
+        valence_sd=float(np.sqrt(np.mean(course.valence_sd[music] ** 2))),
+        arousal_sd=float(np.sqrt(np.mean(course.arousal_sd[music] ** 2))),
     )
 
 

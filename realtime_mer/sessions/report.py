@@ -314,8 +314,10 @@ def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> 
 
 def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[Block]:
     def mean(values: Numbers, course: Course) -> str:
-        own = values[course.music]
-        return f"{signed(float(own.mean()))} (spread {own.std():.2f})" if len(own) else "no music"
+        music = values[course.music]
+        if not len(music):
+            return "no music"
+        return f"{signed(float(music.mean()))} (spread {music.std():.2f})"
 
     rows = {
         "person": [session.manifest.pseudonym or "not stated" for session in sessions],

@@ -30,47 +30,47 @@ class _Slot(Generic[_T]):
 
 
 class Mailbox(Generic[_T]):
-    """What waits to be sent to one reader: every control message, otherwise only the latest.
+    """What waits to be sent to one reader: every ordered message, otherwise only the latest.
 
-    Control messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
+    Ordered messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
     nothing more is kept for it. Items of the streams in ``select`` (``offer``) wait in a slot each,
     where a newer one pushes out the oldest, so a slow reader gets fewer items, never older ones,
     and holds a bounded amount of memory. What waits is taken in the order in which it came. Not
     thread-safe.
 
     Args:
-        control_limit: most control messages that may wait.
+        ordered_limit: most ordered messages that may wait.
         slot_size: items that may wait per stream; 1 means that the latest wins.
 
     Attributes:
         replaced: items that a newer one pushed out.
-        hopeless: whether a control message had to be refused.
+        hopeless: whether an ordered message had to be refused.
     """
 
-    def __init__(self, *, control_limit: int = 32, slot_size: int = 1) -> None:
+    def __init__(self, *, ordered_limit: int = 32, slot_size: int = 1) -> None:
         self.replaced = 0
         self.hopeless = False
         self._came = itertools.count()
-        self._control: deque[tuple[int, _T]] = deque()
-        self._control_limit = control_limit
+        self._ordered: deque[tuple[int, _T]] = deque()
+        self._ordered_limit = ordered_limit
         self._slot_size = slot_size
         self._slots: dict[str, _Slot[_T]] = {}
-        self._queues = [self._control]
+        self._queues = [self._ordered]
 
     def select(self, streams: Iterable[str], *, max_rate: float | None = None) -> None:
         """Keep items of these streams from now on, at most ``max_rate`` per second of stream time.
 
-        What waits in the slots is forgotten; control messages stay.
+        What waits in the slots is forgotten; ordered messages stay.
         """
         self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
-        self._queues = [self._control, *(slot.items for slot in self._slots.values())]
+        self._queues = [self._ordered, *(slot.items for slot in self._slots.values())]
 
     def put(self, item: _T) -> None:
-        """Add a control message behind the others."""
-        if len(self._control) >= self._control_limit:
+        """Add an ordered message behind the others."""
+        if len(self._ordered) >= self._ordered_limit:
             self.hopeless = True
         if not self.hopeless:
-            self._control.append((next(self._came), item))
+            self._ordered.append((next(self._came), item))
 
     def offer(self, stream: str, item: _T, *, t: float) -> int:
         """Keep the newest item of a stream, of stream time ``t`` in seconds.

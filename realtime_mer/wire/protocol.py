@@ -50,7 +50,7 @@ class CloseCode(IntEnum):
     TOO_MANY_MESSAGES = 4429
     """More messages per second than allowed."""
     TOO_SLOW = 4430
-    """The reader left control messages waiting, or read nothing, for too long."""
+    """The reader left ordered messages waiting, or read nothing, for too long."""
 
 
 # Words for people; control characters would let a client write on somebody's terminal.

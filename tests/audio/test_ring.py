@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.audio.ring import Gap, RingBuffer
+from realtime_mer.audio.ring import LostSamples, RingBuffer
 from realtime_mer.errors import InputError
 
 
@@ -56,8 +56,8 @@ def test_a_gap_takes_its_place_in_time_as_zeros():
     ring.write_gap(4)
     ring.write(count(8, 2))
     np.testing.assert_array_equal(ring.read(0, 9), [1, 2, 3, 0, 0, 0, 0, 8, 9])
-    assert ring.gaps(0, 9) == [Gap(start=3, length=4)]
-    assert ring.gaps(5, 2) == [Gap(start=5, length=2)]
+    assert ring.gaps(0, 9) == [LostSamples(start=3, length=4)]
+    assert ring.gaps(5, 2) == [LostSamples(start=5, length=2)]
     assert ring.gaps(7, 2) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.store import Store
+from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import read_table, write_table
 from realtime_mer.library.walk import AudioFile
 from tests.library.made import made_track
@@ -18,7 +18,7 @@ def write(path: Path, tracks=TRACKS) -> Path:
     if path.suffix != ".sqlite":
         write_table(path, tracks)
         return path
-    with Store(path) as store:
+    with TrackStore(path) as store:
         for track in tracks:
             file = AudioFile(path=track.path, size=1, mtime_ns=2)
             store.put(file, track, model_sha256="x")
@@ -85,7 +85,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     database.close()
     before = path.read_bytes()
     with pytest.raises(InputError, match="is a database of something else"):
-        Store(path)
+        TrackStore(path)
     assert path.read_bytes() == before
 
 
@@ -95,13 +95,13 @@ def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
         database.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(InputError, match="has format 99"):
-        Store(path)
+        TrackStore(path)
 
 
 def test_a_store_knows_by_which_model_and_in_which_state_a_file_was_done(tmp_path: Path) -> None:
     file = AudioFile(path="/ä.mp3", size=10, mtime_ns=2**62)
     changed = AudioFile(path="/ä.mp3", size=11, mtime_ns=2**62)
-    with Store(tmp_path / "table.sqlite") as store:
+    with TrackStore(tmp_path / "table.sqlite") as store:
         store.put(file, TRACKS[1], model_sha256="x")
         assert (store.done("x"), store.done("y")) == ({file}, set())
         store.put(changed, TRACKS[1], model_sha256="y")

@@ -170,7 +170,7 @@ def test_the_memory_held_for_a_stalled_reader_does_not_grow() -> None:
     assert abs(dropped[-1] - dropped[-501] - 500) <= 1
 
 
-def test_a_reader_that_lets_control_messages_pile_up_is_closed_with_too_slow() -> None:
+def test_a_reader_that_lets_ordered_messages_pile_up_is_closed_with_too_slow() -> None:
     with (
         running(limits=Limits(close_timeout_s=60)) as service,
         Client(service, "status") as stalled,

@@ -60,7 +60,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 class Witness:
-    """A good client, which must get every control message and every estimate."""
+    """A good client, which must get every ordered message and every estimate."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -102,7 +102,7 @@ def bytes_waiting(service: Service) -> list[int]:
     def measure() -> list[int]:
         return [
             client.transport.get_write_buffer_size()
-            + sum(map(len, [*client._mailbox._control]))
+            + sum(map(len, [*client._mailbox._ordered]))
             + sum(len(item) for slot in client._mailbox._slots.values() for item in slot.items)
             for client in service._connections
         ]
@@ -269,10 +269,10 @@ def test_what_the_service_holds_for_clients_that_never_read_is_bounded() -> None
             messages = prompt.until("estimate")
             assert messages[0]["detail"].startswith(f"{number} ")
             most = max(most, *bytes_waiting(service))
-        # The control messages, the latest of the rest, and what was written before the pause.
+        # The ordered messages, the latest of the rest, and what was written before the pause.
         message = 1500
         assert (
-            most <= limits.control_messages * message + 2 * message + limits.write_bytes + message
+            most <= limits.ordered_messages * message + 2 * message + limits.write_bytes + message
         )
 
 

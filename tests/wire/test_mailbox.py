@@ -47,8 +47,8 @@ def test_a_stream_that_is_not_selected_is_not_kept() -> None:
     assert mailbox.take() is None
 
 
-def test_a_reader_that_lets_control_messages_pile_up_is_hopeless_and_keeps_no_more() -> None:
-    mailbox: Mailbox[int] = Mailbox(control_limit=2)
+def test_a_reader_that_lets_ordered_messages_pile_up_is_hopeless_and_keeps_no_more() -> None:
+    mailbox: Mailbox[int] = Mailbox(ordered_limit=2)
     mailbox.select(["estimates"])
     mailbox.put(1)
     mailbox.put(2)
@@ -64,10 +64,10 @@ def test_a_reader_that_lets_control_messages_pile_up_is_hopeless_and_keeps_no_mo
     st.integers(min_value=1, max_value=5),
     st.integers(min_value=1, max_value=3),
 )
-def test_a_mailbox_is_bounded_keeps_order_and_loses_no_control_message_of_a_reader_that_reads(
-    steps: list[str], control_limit: int, slot_size: int
+def test_a_mailbox_is_bounded_keeps_order_and_loses_no_ordered_message_of_a_reader_that_reads(
+    steps: list[str], ordered_limit: int, slot_size: int
 ) -> None:
-    mailbox: Mailbox[tuple[str, int]] = Mailbox(control_limit=control_limit, slot_size=slot_size)
+    mailbox: Mailbox[tuple[str, int]] = Mailbox(ordered_limit=ordered_limit, slot_size=slot_size)
     mailbox.select(["estimates"])
     put, offered, taken = [], [], []
     for number, step in enumerate(steps):
@@ -81,7 +81,7 @@ def test_a_mailbox_is_bounded_keeps_order_and_loses_no_control_message_of_a_read
             mailbox.offer("estimates", ("offer", number), t=float(number))
         elif (item := mailbox.take()) is not None:
             taken.append(item)
-        assert len(mailbox) <= control_limit + slot_size
+        assert len(mailbox) <= ordered_limit + slot_size
     waiting = len(mailbox)
     while (item := mailbox.take()) is not None:
         taken.append(item)

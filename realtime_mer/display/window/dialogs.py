@@ -113,15 +113,15 @@ class WordsDialog(_Form):
         half = (len(rows) + 1) // 2
         for part in (rows[:half], rows[half:]):
             column = QFormLayout()
-            for word, own in part:
-                column.addRow(word, own)
+            for word, field in part:
+                column.addRow(word, field)
             columns.addLayout(column)
         self.page.addLayout(columns)
         self.finish(lambda: choose(self._words()))
 
     def _words(self) -> dict[str, str]:
-        written = {word: own.text().strip() for word, own in self.fields.items()}
-        return {word: own for word, own in written.items() if own and own != word}
+        written = {word: field.text().strip() for word, field in self.fields.items()}
+        return {word: chosen for word, chosen in written.items() if chosen and chosen != word}
 
 
 class KeysDialog(QDialog):
