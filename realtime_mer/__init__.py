@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from realtime_mer.client.streams import connect, subscribe
     from realtime_mer.errors import RealtimeMerError
     from realtime_mer.estimate import Estimate, Status, Summary
-    from realtime_mer.recognizer.reference import Estimates, Recognizer, RecognizerState
+    from realtime_mer.recognizer.contract import Estimates, RecognizerState
+    from realtime_mer.recognizer.reference import Recognizer
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Analysis": "analysis",
     "Estimate": "estimate",
-    "Estimates": "recognizer.reference",
+    "Estimates": "recognizer.contract",
     "RealtimeMerError": "errors",
     "Recognizer": "recognizer.reference",
-    "RecognizerState": "recognizer.reference",
+    "RecognizerState": "recognizer.contract",
     "Status": "estimate",
     "Summary": "estimate",
     "analyze": "analysis",

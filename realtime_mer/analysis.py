@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Summary
-from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
@@ -43,7 +44,7 @@ class FileAnalysis:
         self,
         path: str | os.PathLike[str],
         *,
-        recognizer: AnyRecognizer,
+        recognizer: StreamingRecognizer,
         shaper: Shaper | None = None,
     ) -> None:
         self.path = os.fspath(path)
@@ -80,7 +81,9 @@ class FileAnalysis:
         return self._summarizer.summary(path=self.path, seconds=self.seconds)
 
 
-def analyze(path: str | os.PathLike[str], *, recognizer: AnyRecognizer | None = None) -> Analysis:
+def analyze(
+    path: str | os.PathLike[str], *, recognizer: StreamingRecognizer | None = None
+) -> Analysis:
     """Recognise the emotion of a whole file.
 
     Args:

@@ -16,7 +16,7 @@ from realtime_mer.audio.ring import LostSamples
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.recognizer.reference import AnyRecognizer, Estimates
+from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
 SILENCE_FLOOR_DBFS = -120.0
 """What digital silence reads: JSON holds no infinity."""
@@ -75,7 +75,9 @@ class EmotionStream:
         policy: thresholds and times.
     """
 
-    def __init__(self, recognizer: AnyRecognizer, *, policy: StreamPolicy | None = None) -> None:
+    def __init__(
+        self, recognizer: StreamingRecognizer, *, policy: StreamPolicy | None = None
+    ) -> None:
         self.recognizer = recognizer
         self.policy = policy or StreamPolicy()
         self._hop = recognizer.hop_samples

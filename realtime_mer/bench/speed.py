@@ -30,7 +30,8 @@ from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine, Event
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.estimate import Estimate
-from realtime_mer.recognizer.reference import Estimates, Recognizer, RecognizerState
+from realtime_mer.recognizer.contract import Estimates, RecognizerState
+from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Hello

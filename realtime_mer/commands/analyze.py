@@ -17,7 +17,7 @@ from realtime_mer.analysis import FileAnalysis
 from realtime_mer.audio.files import refuse_overwriting
 from realtime_mer.errors import AudioFileError, InputError
 from realtime_mer.estimate import columns
-from realtime_mer.recognizer.reference import load_recognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.shaping import Shaper
 
 Record = Mapping[str, Any]

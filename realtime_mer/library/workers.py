@@ -16,7 +16,8 @@ from realtime_mer.analysis import FileAnalysis
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.library.tracks import Track, track_of
 from realtime_mer.library.walk import AudioFile, Broken
-from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 
 Found = tuple[AudioFile, Track | Broken]
 
@@ -153,7 +154,7 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             connection.send(annotate_file(connection.recv(), recognizer=recognizer))
 
 
-def annotate_file(path: str, *, recognizer: AnyRecognizer) -> Track | Broken:
+def annotate_file(path: str, *, recognizer: StreamingRecognizer) -> Track | Broken:
     """Return what ``analyze`` finds of a file, as a track; a file that breaks off is broken."""
     try:
         analysis = FileAnalysis(path, recognizer=recognizer)

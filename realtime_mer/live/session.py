@@ -19,7 +19,8 @@ from realtime_mer.live.follower import Follower, json_lines
 from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.outlets.osc import Target
-from realtime_mer.recognizer.reference import AnyRecognizer, load_recognizer
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.sessions.sealing import Key
@@ -157,7 +158,7 @@ def _refuse_what_does_not_fit(options: LiveOptions) -> None:
         raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
 
 
-def _hello(options: LiveOptions, recognizer: AnyRecognizer) -> Hello:
+def _hello(options: LiveOptions, recognizer: StreamingRecognizer) -> Hello:
     rate = recognizer.sample_rate
     return Hello(
         server_version=realtime_mer.__version__,

@@ -1,4 +1,4 @@
-"""Samples and state in, estimates and state out: no thread, no clock, no input or output.
+"""The reference recogniser: the stateful CNN-LSTM in torch.
 
 Three ways to run the same network give the same numbers (to 1e-4 in float32): ``run`` takes a whole
 recording at once, ``windowed`` computes one window afresh, ``step`` computes only what is new.
@@ -9,169 +9,20 @@ Dimensions: B streams, n samples, H hops.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, fields, replace
-from importlib.metadata import entry_points
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.errors import InputError
 from realtime_mer.features import LogMel
-from realtime_mer.model.checkpoint import (
-    CNN_LSTM,
-    BaseCard,
-    Card,
-    CardKind,
-    Checkpoint,
-    find_checkpoint,
-    load_card,
-    load_checkpoint,
-)
+from realtime_mer.model.checkpoint import Card, Checkpoint, load_checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkOutput, NetworkState
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Estimates:
-    """Estimates of H successive hops of B streams; detached tensors, time second.
-
-    Attributes:
-        valence, arousal: ``(B, H)``, perceived rating in [-1, 1], neutral 0.
-        valence_sd, arousal_sd: ``(B, H)``, calibrated predictive standard deviation, > 0.
-        quadrants: ``(B, H, 4)``, probabilities in the order of ``emotion.QUADRANTS``.
-        gems: ``(B, H, 9)``, shares in [0, 1] in the order of ``emotion.GEMS``.
-        mel: ``(B, H, M)``, what the network heard: the loudest of the hop's log-mel frames in each
-            of M bands, >= 0, 0 for digital silence (see ``features.LogMel``).
-    """
-
-    valence: Tensor
-    arousal: Tensor
-    valence_sd: Tensor
-    arousal_sd: Tensor
-    quadrants: Tensor
-    gems: Tensor
-    mel: Tensor
-
-    def __len__(self) -> int:
-        """Return the number of hops."""
-        return self.valence.shape[1]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecognizerState:
-    """Everything B streams carry from one ``step`` to the next; a value that can be saved.
-
-    Attributes:
-        samples: ``(B, n_fft - hop_length + pending)``: the tail of sound that the next frames
-            need, and samples of a hop that is not complete.
-        network: the network's caches and LSTM state.
-        hops: int64 ``(B,)``, hops of each stream since its start or reset.
-    """
-
-    samples: Tensor
-    network: NetworkState
-    hops: Tensor
-
-    def to_dict(self) -> dict[str, Tensor]:
-        """Return named tensors, ready for ``safetensors.torch.save_file``."""
-        named = {f"network.{name}": value for name, value in self.network._asdict().items()}
-        named |= {"samples": self.samples, "hops": self.hops}
-        return {name: value.contiguous() for name, value in named.items()}
-
-    @classmethod
-    def from_dict(cls, tensors: dict[str, Tensor]) -> Self:
-        """Rebuild a state from ``to_dict``'s tensors.
-
-        Raises:
-            InputError: a tensor is missing.
-        """
-        try:
-            network = NetworkState(**{f: tensors[f"network.{f}"] for f in NetworkState._fields})
-            return cls(samples=tensors["samples"], network=network, hops=tensors["hops"])
-        except KeyError as error:
-            raise InputError(f"The saved state lacks the tensor {error}.") from error
-
-
-class AnyRecognizer(Protocol):
-    """What streams, files and sessions ask of a recogniser of whatever kind.
-
-    Each method keeps the promises of ``Recognizer``'s of the same name; the state is a value of the
-    recogniser's own.
-    """
-
-    @property
-    def card(self) -> BaseCard:
-        """What it is and learnt from."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of the samples it takes."""
-
-    @property
-    def hop_samples(self) -> int:
-        """Samples from one estimate to the next."""
-
-    @property
-    def window_samples(self) -> int:
-        """Samples an estimate looks at: a whole number of hops."""
-
-    def initial_state(self, batch: int = 1) -> Any:
-        """Return the state of streams before their first sample."""
-
-    def step(self, samples: Tensor, state: Any) -> tuple[Estimates, Any]:
-        """Take the next samples and return the hops they complete."""
-
-    def run(self, samples: Tensor) -> Estimates:
-        """Recognise whole recordings in one call."""
-
-    def reset(self, state: Any, streams: Sequence[int], *, keep_memory: bool = False) -> Any:
-        """Return a state in which the given streams start anew."""
-
-
-KINDS = "realtime_mer.recognizers"
-"""The group of entry points that bring other kinds of recogniser, by ``BaseCard.architecture``.
-
-Each is a function of the stem of a checkpoint's files and of ``cpu``, ``cuda``, ``cuda:N`` or
-``auto``, which returns an ``AnyRecognizer`` or raises a ``RealtimeMerError``.
-"""
-
-
-def load_recognizer(name_or_path: str | Path = "default", device: str = "auto") -> AnyRecognizer:
-    """Load a checkpoint of any kind that is installed.
-
-    Args:
-        name_or_path, device: as for ``Recognizer.load``.
-
-    Raises:
-        CheckpointError: there is no such checkpoint, it does not fit its card, or its kind is not
-            installed; the message says what to install.
-        InputError: the device is not there.
-    """
-    stem = find_checkpoint(name_or_path)
-    kind = load_card(stem, CardKind)
-    if kind.architecture == CNN_LSTM:
-        return Recognizer.load(stem, device)
-    found = {entry.name: entry for entry in entry_points(group=KINDS)}
-    advice = f"Install {kind.requires}." if kind.requires else "Install the package it came with."
-    if kind.architecture not in found:
-        raise CheckpointError(
-            f"{stem}.json: field architecture: no {kind.architecture!r} is installed; there are: "
-            f"{', '.join([CNN_LSTM, *sorted(found)])}. {advice}"
-        )
-    try:
-        load = found[kind.architecture].load()
-    except ImportError as error:
-        raise CheckpointError(
-            f"{stem}.json: a recogniser {kind.architecture!r} cannot start: {error}. {advice}"
-        ) from error
-    recognizer: AnyRecognizer = load(stem, device)
-    return recognizer
+from realtime_mer.recognizer.contract import Estimates, RecognizerState, check_samples
+from realtime_mer.recognizer.device import pick_device
 
 
 class Recognizer:
@@ -188,7 +39,7 @@ class Recognizer:
         self._path.requires_grad_(False)
         self._overlap = self.card.features.n_fft - self.card.features.hop_length
         # A hop is dozens of operations; as one compiled call it does not let go of the
-        # interpreter lock in between (docs/decisions/one-compiled-call.md).
+        # interpreter lock in between (docs/decisions/0003-one-compiled-call-a-hop.md).
         with self._exact():
             self._silent = self._path.network.initial_state(1)
             new_samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
@@ -209,7 +60,7 @@ class Recognizer:
             CheckpointError: there is no such checkpoint, or it does not fit its card.
             InputError: the device is not there.
         """
-        return cls(load_checkpoint(name_or_path), device=_pick_device(device))
+        return cls(load_checkpoint(name_or_path), device=pick_device(device))
 
     @property
     def sample_rate(self) -> int:
@@ -366,27 +217,6 @@ class Recognizer:
         return _without_tf32() if self.device.type == "cuda" else torch.no_grad()
 
 
-def check_samples(samples: Tensor, *, batch: int | None = None) -> None:
-    """Refuse what is not float32 ``(B, n)``, B = ``batch`` unless that is None.
-
-    Raises:
-        InputError: shape, type or batch do not fit.
-    """
-    if not isinstance(samples, Tensor):
-        raise InputError(
-            f"Samples are a {type(samples).__name__}; give a tensor (B, n): "
-            "torch.from_numpy(samples).unsqueeze(0) for one stream."
-        )
-    rows = samples.shape[0] if samples.dim() == 2 else 0
-    if rows == 0 or batch not in (None, rows):
-        raise InputError(
-            f"Samples have shape {tuple(samples.shape)}; give ({batch or 'B'}, n): one row a "
-            "stream."
-        )
-    if samples.dtype != torch.float32:
-        raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")
-
-
 _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
 
 _FIELDS = tuple(field.name for field in fields(Estimates))
@@ -471,23 +301,3 @@ def _without_tf32() -> Iterator[None]:
     )
     with exact, torch.no_grad():
         yield
-
-
-def _pick_device(device: str) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        picked = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(f"Unknown device {device!r}; use cpu, cuda or auto.") from error
-    if picked.type not in {"cpu", "cuda"}:
-        raise InputError(f"Device {device!r} is not supported; use cpu, cuda or auto.")
-    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
-        raise InputError(
-            f"Device {device!r} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA "
-            "devices. Use cpu or auto."
-        )
-    return picked
-
-
-__all__ = ["AnyRecognizer", "Estimates", "Recognizer", "RecognizerState", "load_recognizer"]

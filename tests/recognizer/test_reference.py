@@ -9,7 +9,7 @@ from safetensors.torch import load, save
 
 from realtime_mer.errors import InputError
 from realtime_mer.features import LogMel
-from realtime_mer.recognizer.reference import Estimates, RecognizerState
+from realtime_mer.recognizer.contract import Estimates, RecognizerState
 from tests.networks import random_checkpoint, random_recognizer
 
 HOP = 2400

@@ -16,7 +16,7 @@ from realtime_mer.audio.block import Block
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate
-from realtime_mer.recognizer.reference import AnyRecognizer
+from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.sessions.sound import SoundRecorder
 from realtime_mer.stream import EmotionStream
 from tests.networks import random_recognizer
@@ -39,7 +39,7 @@ STEPS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def recognizer() -> AnyRecognizer:
+def recognizer() -> StreamingRecognizer:
     return random_recognizer()
 
 
@@ -64,7 +64,7 @@ def level(samples: NDArray[np.float32]) -> float:
     real_time=False,
 )
 def test_the_kept_sound_of_every_hop_is_as_loud_as_its_estimate_says(
-    recognizer: AnyRecognizer, before: list, within: list, real_time: bool
+    recognizer: StreamingRecognizer, before: list, within: list, real_time: bool
 ) -> None:
     recorders: list[tuple[int, SoundRecorder]] = []
 

@@ -38,7 +38,7 @@ from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import FeatureConfig, LogMel
 from realtime_mer.model.checkpoint import BaseCard, Calibration, load_card, load_tensors
-from realtime_mer.recognizer.reference import Estimates, check_samples
+from realtime_mer.recognizer.contract import Estimates, check_samples
 
 from .systems.registry import find_system
 from .systems.system import (
@@ -163,7 +163,7 @@ class WindowState:
 
 
 class WindowRecognizer:
-    """Recognise with a system of a paper; see ``realtime_mer.recognizer.reference.AnyRecognizer``.
+    """Recognise with a system of a paper, as ``StreamingRecognizer`` promises.
 
     Args:
         card: of the checkpoint.

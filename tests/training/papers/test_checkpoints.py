@@ -27,8 +27,9 @@ from realtime_mer.emotion import GEMS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.estimate import Status
 from realtime_mer.model.checkpoint import Calibration, save_files
-from realtime_mer.recognizer import reference as product
-from realtime_mer.recognizer.reference import Recognizer, load_recognizer
+from realtime_mer.recognizer import loading as product
+from realtime_mer.recognizer.loading import load_recognizer
+from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.stream import EmotionStream
 from tests.networks import random_checkpoint
 from training import __main__ as command_line

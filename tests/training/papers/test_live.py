@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.cli import app as realtime_mer
-from realtime_mer.recognizer.reference import load_recognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from training import __main__ as command_line
 from training.corpora import read_clips
 from training.papers.systems.features import cut
