@@ -23,7 +23,7 @@ from realtime_mer.audio.ring import LostSamples, RingBuffer
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
-from realtime_mer.stream import SILENCE_FLOOR_DBFS, EmotionStream
+from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import LevelMessage, StatusMessage
 
 Event = Estimate | StatusMessage | LevelMessage
@@ -91,7 +91,6 @@ class Engine:
         self.ring = RingBuffer(round(self._RING_S * self._rate))
         self._told: tuple[Status, str] | None = None
         self._t = 0.0
-        self._newest_hop: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._away: Status | None = None  # why no sound comes
         self._captured_all = False
         self._wake = threading.Event()
@@ -274,21 +273,28 @@ class Engine:
                 self._stopped.set()
                 break
             self._t = estimate.t
-            if stamped:
-                arrived = self.ring.arrived_at(round(estimate.t * self._rate))
-                if arrived is not None:
-                    age = now - arrived
-                    estimate = replace(
-                        estimate,
-                        latency_ms=round(1000 * age, 3),
-                        wall_time=(clock - timedelta(seconds=age)).isoformat("T", "milliseconds"),
-                    )
-            estimate = replace(estimate, xruns=self.xruns)
+            arrived = self.ring.arrived_at(round(estimate.t * self._rate)) if stamped else None
+            age = None if arrived is None else now - arrived
+            estimate = replace(
+                estimate,
+                latency_ms=None if age is None else round(1000 * age, 3),
+                wall_time=None
+                if age is None
+                else (clock - timedelta(seconds=age)).isoformat("T", "milliseconds"),
+                xruns=self.xruns,
+            )
             yield from self._changed(estimate.status, estimate)
             yield from self._announced(self._shaper.shape(estimate))
-        self._newest_hop = np.concatenate((self._newest_hop, samples))[-self._hop :]
-        if self._publish is not None and estimates:
-            self._publish(self._level())
+        hop = self.stream.newest
+        if self._publish is not None and estimates and hop is not None:
+            self._publish(
+                LevelMessage(
+                    t=estimates[-1].t,
+                    level_dbfs=hop.level_dbfs,
+                    peak_dbfs=hop.peak_dbfs,
+                    mel=self.stream.mel,
+                )
+            )
 
     def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
         name = self.source.name  # which may have been exchanged for another
@@ -311,20 +317,6 @@ class Engine:
             if self._publish is not None:
                 self._publish(event)
             yield event
-
-    def _level(self) -> LevelMessage:
-        newest = self._newest_hop.astype(np.float64)
-
-        def decibels(amplitude: float) -> float:
-            floor = 10 ** (SILENCE_FLOOR_DBFS / 20)
-            return round(20 * math.log10(max(amplitude, floor)), 2)
-
-        return LevelMessage(
-            t=round(self.stream.position / self._rate, 6),
-            level_dbfs=decibels(float(np.sqrt(np.mean(newest**2)))),
-            peak_dbfs=decibels(float(np.abs(newest).max())),
-            mel=self.stream.mel,
-        )
 
 
 def _away(block: Block) -> Status | None:

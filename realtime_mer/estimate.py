@@ -5,9 +5,11 @@ One vocabulary everywhere: these attributes are the keys of the JSON lines and o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
+
+from realtime_mer.emotion import GEMS, QUADRANTS
 
 DECIMALS = 6
 """Of the numbers of an estimate in JSON: finer than float32 guarantees, and half its length."""
@@ -33,7 +35,75 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Estimate:
+class Affect:
+    """What the music expresses: of one moment, of a clip or of a track.
+
+    Attributes:
+        valence, arousal: perceived rating in [-1, 1], neutral 0.
+        valence_sd, arousal_sd: predictive standard deviation of such a rating, > 0.
+        quadrants: probability of each of ``QUADRANTS``, summing to 1.
+        gems: expected share of listeners who tick each of ``GEMS``, each in [0, 1].
+        mood: nearest mood word.
+    """
+
+    valence: float
+    arousal: float
+    valence_sd: float
+    arousal_sd: float
+    quadrants: Mapping[str, float]
+    gems: Mapping[str, float]
+    mood: str
+
+
+AFFECT = tuple(field.name for field in fields(Affect))
+"""Names of the parts of an ``Affect``, in the order in which JSON has them."""
+
+
+class HasAffect:
+    """Lets the parts of a record's affect be read as the record's own."""
+
+    __slots__ = ()
+
+    affect: Affect
+
+    @property
+    def valence(self) -> float:
+        """See ``Affect``."""
+        return self.affect.valence
+
+    @property
+    def arousal(self) -> float:
+        """See ``Affect``."""
+        return self.affect.arousal
+
+    @property
+    def valence_sd(self) -> float:
+        """See ``Affect``."""
+        return self.affect.valence_sd
+
+    @property
+    def arousal_sd(self) -> float:
+        """See ``Affect``."""
+        return self.affect.arousal_sd
+
+    @property
+    def quadrants(self) -> Mapping[str, float]:
+        """See ``Affect``."""
+        return self.affect.quadrants
+
+    @property
+    def gems(self) -> Mapping[str, float]:
+        """See ``Affect``."""
+        return self.affect.gems
+
+    @property
+    def mood(self) -> str:
+        """See ``Affect``."""
+        return self.affect.mood
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate(HasAffect):
     """The emotion of the music at one moment, with its uncertainty and the health of the stream.
 
     Attributes:
@@ -60,13 +130,8 @@ class Estimate:
     seq: int
     t: float
     wall_time: str | None
-    valence: float
-    arousal: float
-    valence_sd: float
-    arousal_sd: float
-    quadrants: Mapping[str, float]
-    gems: Mapping[str, float]
-    mood: str
+    affect: Affect
+    """What the network said; in JSON its parts stand here, among what the stream knows."""
     status: Status
     level_dbfs: float
     latency_ms: float | None
@@ -78,7 +143,21 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute, numbers to ``DECIMALS`` decimals."""
-        return {name: _rounded(value) for name, value in asdict(self).items()}
+        return {name: _rounded(getattr(self, name)) for name in ESTIMATE}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the estimate with these attributes, flat as in ``to_dict``."""
+        rest = dict(values)
+        return cls(affect=Affect(**{name: rest.pop(name) for name in AFFECT}), **rest)
+
+
+ESTIMATE = tuple(
+    name
+    for field in fields(Estimate)
+    for name in (AFFECT if field.name == "affect" else (field.name,))
+)
+"""Names of the attributes of an ``Estimate``, flat, in the order in which JSON has them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,29 +167,59 @@ class Summary:
     Attributes:
         path: the clip as the caller named it.
         seconds: duration of its sound.
-        valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: as in ``Estimate``, for the
-            clip as a whole; None where the clip is too short for a single hop.
+        affect: of the clip as a whole; None where the clip is too short for a single hop.
+        valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: its parts; each of them is
+            None without an affect.
     """
 
     path: str
     seconds: float
-    valence: float | None
-    arousal: float | None
-    valence_sd: float | None
-    arousal_sd: float | None
-    quadrants: Mapping[str, float | None]
-    gems: Mapping[str, float | None]
-    mood: str | None
+    affect: Affect | None
+
+    @property
+    def valence(self) -> float | None:
+        """See ``Affect``."""
+        return None if self.affect is None else self.affect.valence
+
+    @property
+    def arousal(self) -> float | None:
+        """See ``Affect``."""
+        return None if self.affect is None else self.affect.arousal
+
+    @property
+    def valence_sd(self) -> float | None:
+        """See ``Affect``."""
+        return None if self.affect is None else self.affect.valence_sd
+
+    @property
+    def arousal_sd(self) -> float | None:
+        """See ``Affect``."""
+        return None if self.affect is None else self.affect.arousal_sd
+
+    @property
+    def quadrants(self) -> Mapping[str, float | None]:
+        """See ``Affect``; every value is None without one."""
+        return dict.fromkeys(QUADRANTS) if self.affect is None else self.affect.quadrants
+
+    @property
+    def gems(self) -> Mapping[str, float | None]:
+        """See ``Affect``; every value is None without one."""
+        return dict.fromkeys(GEMS) if self.affect is None else self.affect.gems
+
+    @property
+    def mood(self) -> str | None:
+        """See ``Affect``."""
+        return None if self.affect is None else self.affect.mood
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in ("path", "seconds", *AFFECT)}
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: round(share, DECIMALS) for name, share in value.items()}
     return value
 

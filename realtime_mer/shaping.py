@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from realtime_mer.emotion import nearest_mood
 from realtime_mer.errors import InputError
-from realtime_mer.estimate import Estimate
+from realtime_mer.estimate import Affect, Estimate
 
 MAX_SECONDS = 60.0
 
@@ -32,17 +32,20 @@ class Shaper:
                 raise InputError(f"{name} {value} must lie between 0 and {MAX_SECONDS:g} seconds.")
         self.smoothing_s = smoothing_s
         self.delay_s = delay_s
-        self._last: Estimate | None = None
+        self._last: tuple[float, Affect] | None = None  # when, and what it was smoothed to
         self._waiting: deque[Estimate] = deque()
 
     def shape(self, estimate: Estimate) -> list[Estimate]:
         """Take the next estimate and return those that are due, oldest first."""
-        if self.smoothing_s:
-            estimate = self._smoothed(estimate)
+        if self.smoothing_s or self.delay_s:
+            affect = self._smoothed(estimate) if self.smoothing_s else estimate.affect
+            estimate = replace(
+                estimate, affect=affect, smoothing_s=self.smoothing_s, delay_s=self.delay_s
+            )
         if not self.delay_s:
             return [estimate]
         now = estimate.t
-        self._waiting.append(replace(estimate, delay_s=self.delay_s))
+        self._waiting.append(estimate)
         due = []
         # Half a microsecond: t is a rounded decimal, and equal times must count as equal.
         while self._waiting and now - self._waiting[0].t >= self.delay_s - 5e-7:
@@ -55,24 +58,25 @@ class Shaper:
         self._waiting.clear()
         return rest
 
-    def _smoothed(self, estimate: Estimate) -> Estimate:
-        last, self._last = self._last, estimate
-        if last is not None:
-            kept = math.exp(-(estimate.t - last.t) / self.smoothing_s)
+    def _smoothed(self, estimate: Estimate) -> Affect:
+        affect = estimate.affect
+        if self._last is not None:
+            t, last = self._last
+            kept = math.exp(-(estimate.t - t) / self.smoothing_s)
 
             def mix(old: float, new: float) -> float:
                 return new + kept * (old - new)
 
-            valence = mix(last.valence, estimate.valence)
-            arousal = mix(last.arousal, estimate.arousal)
-            self._last = replace(
-                estimate,
+            valence = mix(last.valence, affect.valence)
+            arousal = mix(last.arousal, affect.arousal)
+            affect = Affect(
                 valence=valence,
                 arousal=arousal,
-                valence_sd=mix(last.valence_sd, estimate.valence_sd),
-                arousal_sd=mix(last.arousal_sd, estimate.arousal_sd),
-                quadrants={q: mix(last.quadrants[q], p) for q, p in estimate.quadrants.items()},
-                gems={name: mix(last.gems[name], p) for name, p in estimate.gems.items()},
+                valence_sd=mix(last.valence_sd, affect.valence_sd),
+                arousal_sd=mix(last.arousal_sd, affect.arousal_sd),
+                quadrants={q: mix(last.quadrants[q], p) for q, p in affect.quadrants.items()},
+                gems={name: mix(last.gems[name], p) for name, p in affect.gems.items()},
                 mood=nearest_mood(valence, arousal),
             )
-        return replace(self._last or estimate, smoothing_s=self.smoothing_s)
+        self._last = estimate.t, affect
+        return affect

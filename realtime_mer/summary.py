@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
-from realtime_mer.estimate import Estimate, Status, Summary
+from realtime_mer.estimate import Affect, Estimate, Status, Summary
 
 if TYPE_CHECKING:  # it brings torch, which a replay has no use for
     from realtime_mer.model.checkpoint import Calibration, ClipCalibration
@@ -67,23 +67,11 @@ class Summarizer:
                 self._music.add(estimate)
 
     def summary(self, *, path: str, seconds: float) -> Summary:
-        """Return the summary of what was added; its emotion is None if nothing was."""
+        """Return the summary of what was added; its affect is None if nothing was."""
         mean = self._music if self._music.count else self._all
         if mean.count == 0:
-            return Summary(
-                path=path,
-                seconds=seconds,
-                valence=None,
-                arousal=None,
-                valence_sd=None,
-                arousal_sd=None,
-                quadrants=dict.fromkeys(QUADRANTS),
-                gems=dict.fromkeys(GEMS),
-                mood=None,
-            )
-        return Summary(
-            path=path,
-            seconds=seconds,
+            return Summary(path=path, seconds=seconds, affect=None)
+        affect = Affect(
             valence=round(mean.valence, 6),
             arousal=round(mean.arousal, 6),
             valence_sd=_clip_sd(self._calibration.clip_valence, mean.valence_variance),
@@ -92,6 +80,7 @@ class Summarizer:
             gems={name: round(value, 6) for name, value in mean.gems.items()},
             mood=nearest_mood(mean.valence, mean.arousal),
         )
+        return Summary(path=path, seconds=seconds, affect=affect)
 
 
 def _clip_sd(calibration: "ClipCalibration", mean_variance: float) -> float:

@@ -25,4 +25,4 @@ def sample_estimate(**changes: Any) -> Estimate:
         "latency_ms": 12.5,
         "state_age_s": 3.0,
     }
-    return Estimate(**{**values, **changes})
+    return Estimate.from_dict({**values, **changes})

@@ -17,7 +17,7 @@ TIERS = (
     "commands",
     "bench live",
     "library analysis engine display sessions service client outlets",
-    "stream shaping summary web",
+    "stream hops shaping summary web",
     "wire audio recognizer",
     "model features",
     "emotion estimate wording errors",
@@ -40,7 +40,7 @@ TRAINING_TIERS = (
 PURE = (
     "emotion errors estimate features wording model.network model.checkpoint recognizer.contract "
     "recognizer.device recognizer.loading recognizer.reference "
-    "stream shaping summary wire.protocol wire.mailbox wire.control wire.access"
+    "stream hops shaping summary wire.protocol wire.mailbox wire.control wire.access"
 ).split()
 SHELLS = (
     "threading queue multiprocessing subprocess concurrent socket asyncio selectors ssl "

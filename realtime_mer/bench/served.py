@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import realtime_mer
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import RealtimeMerError
-from realtime_mer.estimate import Estimate, Status
+from realtime_mer.estimate import Affect, Estimate, Status
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello
@@ -129,13 +129,15 @@ def _estimate(seq: int) -> Estimate:
         seq=seq,
         t=round((seq + 1) * 0.1, 3),
         wall_time="2026-01-01T12:00:00.000+00:00",
-        valence=0.123456,
-        arousal=-0.345678,
-        valence_sd=0.234567,
-        arousal_sd=0.345678,
-        quadrants=dict.fromkeys(QUADRANTS, 0.25),
-        gems=dict.fromkeys(GEMS, 0.123456),
-        mood="calm",
+        affect=Affect(
+            valence=0.123456,
+            arousal=-0.345678,
+            valence_sd=0.234567,
+            arousal_sd=0.345678,
+            quadrants=dict.fromkeys(QUADRANTS, 0.25),
+            gems=dict.fromkeys(GEMS, 0.123456),
+            mood="calm",
+        ),
         status=Status.MUSIC,
         level_dbfs=-20.12,
         latency_ms=12.345,

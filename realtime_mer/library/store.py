@@ -7,20 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
-from realtime_mer.library.tracks import Track
+from realtime_mer.library.tracks import COLUMNS, Track
 from realtime_mer.library.walk import AudioFile
 
 _APPLICATION = 0x524D4552  # "RMER": marks the file as ours
 _VERSION = 1
 _TEXTS = ("path", "quadrant", "mood", "model", "valence_course", "arousal_course")
-_COLUMNS = (
-    "path seconds valence arousal valence_sd arousal_sd valence_spread arousal_spread quadrant "
-    f"{' '.join(f'quadrants.{name}' for name in QUADRANTS)} "
-    f"{' '.join(f'gems.{name}' for name in GEMS)} "
-    "mood level_dbfs valence_course arousal_course model"
-).split()
 
 
 class TrackStore:
@@ -75,7 +68,7 @@ class TrackStore:
     def put(self, file: AudioFile, track: Track, *, model_sha256: str) -> None:
         """Keep a track, in place of what was known of its file."""
         row = {name: _stored(value) for name, value in track.to_row().items()}
-        values = [row[name] for name in _COLUMNS] + [file.size, file.mtime_ns, model_sha256]
+        values = [row[name] for name in COLUMNS] + [file.size, file.mtime_ns, model_sha256]
         places = ", ".join("?" * len(values))
         with self._complaining():
             self._database.execute(f"INSERT OR REPLACE INTO tracks VALUES ({places})", values)
@@ -89,10 +82,10 @@ class TrackStore:
 
     def tracks(self) -> list[Track]:
         """Return all tracks, in order of their paths."""
-        names = ", ".join(f'"{name}"' for name in _COLUMNS)
+        names = ", ".join(f'"{name}"' for name in COLUMNS)
         with self._complaining():
             rows = self._database.execute(f"SELECT {names} FROM tracks ORDER BY path").fetchall()
-        return [Track.from_row(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return [Track.from_row(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
     def _recognise(self, *, read_only: bool) -> None:
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
@@ -100,7 +93,7 @@ class TrackStore:
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables and not read_only:
             columns = ", ".join(
-                f'"{name}" {"TEXT" if name in _TEXTS else "REAL"} NOT NULL' for name in _COLUMNS
+                f'"{name}" {"TEXT" if name in _TEXTS else "REAL"} NOT NULL' for name in COLUMNS
             )
             # In one transaction, so that a kill leaves an empty file or a whole table.
             self._database.executescript(

@@ -4,18 +4,27 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
-from realtime_mer.estimate import Estimate, Status, Summary
+from realtime_mer.estimate import Affect, Estimate, HasAffect, Status, Summary, columns
 
 COURSE_POINTS = 20
 """Points of a track's course, equally spaced over its duration."""
 
+COLUMNS = (
+    "path seconds valence arousal valence_sd arousal_sd valence_spread arousal_spread quadrant "
+    f"{' '.join(f'quadrants.{name}' for name in QUADRANTS)} "
+    f"{' '.join(f'gems.{name}' for name in GEMS)} "
+    "mood level_dbfs valence_course arousal_course model"
+).split()
+"""Names of the columns of a table of tracks, in order."""
+
+_IN_A_ROW = dict.fromkeys(name.partition(".")[0] for name in COLUMNS)  # attributes, in that order
 _EDGE_POINTS = 2  # a tenth of the track: what is heard while two tracks are mixed
 
 
@@ -28,12 +37,13 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Track:
+class Track(HasAffect):
     """The emotion of a track as a whole and over time.
 
     Attributes:
         path: absolute.
-        seconds, valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: as in ``Summary``.
+        seconds: duration of its sound.
+        affect: of the track as a whole, as in ``Summary``; its parts can be read as the track's.
         valence_spread, arousal_spread: standard deviation over the track's hops, >= 0.
         valence_course, arousal_course: means over ``COURSE_POINTS`` equal parts of the track.
         quadrant: the most probable.
@@ -46,16 +56,10 @@ class Track:
 
     path: str
     seconds: float
-    valence: float
-    arousal: float
-    valence_sd: float
-    arousal_sd: float
+    affect: Affect
     valence_spread: float
     arousal_spread: float
     quadrant: str
-    quadrants: Mapping[str, float]
-    gems: Mapping[str, float]
-    mood: str
     level_dbfs: float
     valence_course: tuple[float, ...]
     arousal_course: tuple[float, ...]
@@ -87,14 +91,8 @@ class Track:
 
         The names are those of ``analyze --summary --format csv``.
         """
-        row: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Mapping):
-                row |= {f"{field.name}.{name}": inner for name, inner in value.items()}
-            else:
-                row[field.name] = list(value) if isinstance(value, tuple) else value
-        return row
+        cells = columns({name: getattr(self, name) for name in _IN_A_ROW})
+        return {name: list(cell) if isinstance(cell, tuple) else cell for name, cell in cells}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -106,16 +104,18 @@ class Track:
         return cls(
             path=_text(row, "path"),
             seconds=_number(row, "seconds"),
-            valence=_number(row, "valence"),
-            arousal=_number(row, "arousal"),
-            valence_sd=_number(row, "valence_sd"),
-            arousal_sd=_number(row, "arousal_sd"),
+            affect=Affect(
+                valence=_number(row, "valence"),
+                arousal=_number(row, "arousal"),
+                valence_sd=_number(row, "valence_sd"),
+                arousal_sd=_number(row, "arousal_sd"),
+                quadrants={name: _number(row, f"quadrants.{name}") for name in QUADRANTS},
+                gems={name: _number(row, f"gems.{name}") for name in GEMS},
+                mood=_text(row, "mood"),
+            ),
             valence_spread=_number(row, "valence_spread"),
             arousal_spread=_number(row, "arousal_spread"),
             quadrant=_text(row, "quadrant"),
-            quadrants={name: _number(row, f"quadrants.{name}") for name in QUADRANTS},
-            gems={name: _number(row, f"gems.{name}") for name in GEMS},
-            mood=_text(row, "mood"),
             level_dbfs=_number(row, "level_dbfs"),
             valence_course=_course(row, "valence_course"),
             arousal_course=_course(row, "arousal_course"),
@@ -134,27 +134,21 @@ def track_of(summary: Summary, estimates: Sequence[Estimate], *, model: str) -> 
     Raises:
         InputError: there is no estimate.
     """
-    if summary.valence is None or summary.arousal is None or not estimates:
+    if summary.affect is None or not estimates:
         raise InputError(f"{summary.path} is shorter than one hop: there is no estimate of it")
     music = np.array([estimate.status is Status.MUSIC for estimate in estimates])
     counts = music if music.any() else np.ones(len(estimates), dtype=bool)
     valence = np.array([estimate.valence for estimate in estimates])
     arousal = np.array([estimate.arousal for estimate in estimates])
     level = np.array([estimate.level_dbfs for estimate in estimates])
-    quadrants = {name: value for name, value in summary.quadrants.items() if value is not None}
+    quadrants = summary.affect.quadrants
     return Track(
         path=os.path.abspath(summary.path),
         seconds=summary.seconds,
-        valence=summary.valence,
-        arousal=summary.arousal,
-        valence_sd=summary.valence_sd or 0.0,
-        arousal_sd=summary.arousal_sd or 0.0,
+        affect=summary.affect,
         valence_spread=round(float(valence[counts].std()), 6),
         arousal_spread=round(float(arousal[counts].std()), 6),
         quadrant=max(quadrants, key=quadrants.__getitem__),
-        quadrants=quadrants,
-        gems={name: value for name, value in summary.gems.items() if value is not None},
-        mood=summary.mood or "",
         level_dbfs=round(10 * math.log10(float(np.mean(10 ** (level[counts] / 10)))), 2),
         valence_course=_means(valence, counts),
         arousal_course=_means(arousal, counts),

@@ -8,17 +8,18 @@ validated where they are read, not where they are made. ``docs/protocol.md`` is 
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, make_dataclass
+from dataclasses import field as dataclass_field
 from dataclasses import fields as dataclass_fields
 from enum import IntEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import ProtocolError
-from realtime_mer.estimate import Estimate, Status
+from realtime_mer.estimate import ESTIMATE, Affect, Estimate, Status
 
 PROTOCOL = "realtime-mer.v1"
 """Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
@@ -272,12 +273,29 @@ _NAMES: Mapping[type[Message], str] = {
 }
 
 
+def _flat_estimate() -> Any:
+    """Return the type of an estimate as it travels, flat; it is read back as an ``Estimate``."""
+    types = get_type_hints(Affect) | get_type_hints(Estimate)
+    defaults = {field.name: field.default for field in dataclass_fields(Estimate)}
+    flat = make_dataclass(
+        Estimate.__name__,
+        [
+            (name, types[name], dataclass_field(default=defaults.get(name, MISSING)))
+            for name in ESTIMATE
+        ],
+        namespace={"__doc__": Estimate.__doc__},
+        kw_only=True,
+    )
+    return Annotated[flat, AfterValidator(lambda values: Estimate.from_dict(vars(values)))]
+
+
 def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
     # itself, and the values of the core carry none of their own.
     config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    travelling = {Estimate: _flat_estimate()}
     return {
-        name: TypeAdapter(cast(Any, message | None), config=config)
+        name: TypeAdapter(cast(Any, travelling.get(message, message) | None), config=config)
         for name, message in types.items()
     }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
+from realtime_mer.estimate import AFFECT, Affect
 from realtime_mer.library.tracks import COURSE_POINTS, Track
 
 
@@ -12,8 +13,6 @@ def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
     values: dict[str, Any] = {
         "path": path,
         "seconds": 200.0,
-        "valence": valence,
-        "arousal": arousal,
         "valence_sd": 0.2,
         "arousal_sd": 0.3,
         "valence_spread": 0.0,
@@ -27,4 +26,6 @@ def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
         "arousal_course": (arousal,) * COURSE_POINTS,
         "model": "random",
     }
-    return Track(**{**values, **changes})
+    values = {"valence": valence, "arousal": arousal, **values, **changes}
+    affect = Affect(**{name: values.pop(name) for name in AFFECT})
+    return Track(affect=affect, **values)

@@ -1,0 +1,192 @@
+"""What each hop of a stream is, before the network has heard it: sound, silence, zeros or a gap.
+
+Pure: what a hop is depends on its samples, on those before it and on what of them was lost.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.errors import InputError
+from realtime_mer.estimate import Status
+
+SILENCE_FLOOR_DBFS = -120.0
+"""What digital silence reads: JSON holds no infinity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamPolicy:
+    """When the sound counts as silent, and when the network's memory is let go.
+
+    Attributes:
+        silence_below_dbfs: hops quieter than this are silent; far below a quiet classical passage.
+        sound_above_dbfs: after silence, a hop must be louder than this to count as sound again.
+        silence_after_s: silence that lasts this long is reported.
+        no_signal_after_s: exact digital zeros that last this long are reported as such.
+        confidence_decay_s: time constant with which a held estimate fades into not knowing.
+        reset_after_silence_s: silence that lasts this long resets the LSTM state.
+        reset_after_gap_s: lost sound that lasts this long resets the LSTM state; ``math.inf``
+            always keeps it, 0 resets at every gap longer than a hop.
+    """
+
+    silence_below_dbfs: float = -66.0
+    sound_above_dbfs: float = -60.0
+    silence_after_s: float = 1.5
+    no_signal_after_s: float = 1.0
+    confidence_decay_s: float = 10.0
+    reset_after_silence_s: float = 10.0
+    reset_after_gap_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.sound_above_dbfs < self.silence_below_dbfs:
+            raise InputError(
+                f"sound_above_dbfs {self.sound_above_dbfs} must not lie under silence_below_dbfs "
+                f"{self.silence_below_dbfs}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hop:
+    """What is known of a hop before the network has heard it.
+
+    Attributes:
+        level_dbfs: root mean square in dB relative to full scale, >= -120.
+        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
+        status: what the sound of its window is.
+        quiet: whether its level lies below the threshold that holds now.
+        held: whether the network's word on it counts for nothing: it is silent, zeros or lost.
+    """
+
+    level_dbfs: float
+    peak_dbfs: float
+    status: Status
+    quiet: bool
+    held: bool
+
+
+class HopClassifier:
+    """Say of each hop of a stream what it is.
+
+    Four things are counted, each on its own:
+
+    - **Sound or silence.** A stream begins *silent*. A hop above ``sound_above_dbfs`` makes it
+      *sounding*; only after ``silence_after_s`` of hops below ``silence_below_dbfs`` it is
+      *silent* again. In between hops may be *quiet* while the stream still sounds.
+    - **Zeros.** Exact digital zeros for ``no_signal_after_s``, whether or not it is silent.
+    - **A gap.** Lost samples go on being one gap until a hop comes whole. A gap does not touch the
+      two counts above, since nothing is known of what was lost.
+    - **The window.** It fills from the start, from a restart and from the end of a gap longer than
+      a hop; until it is full of whole hops the stream is *warming up*.
+
+    ``Status`` names the first of these that holds: gap, warming up, no signal, silence, music.
+
+    Args:
+        policy: thresholds and times.
+        rate: samples a second.
+        hop_samples: samples of a hop.
+        window_hops: hops of a window.
+    """
+
+    def __init__(
+        self, policy: StreamPolicy, *, rate: int, hop_samples: int, window_hops: int
+    ) -> None:
+        self._policy = policy
+        self._rate = rate
+        self._hop_samples, self._hop_s = hop_samples, hop_samples / rate
+        self._window_hops = window_hops
+        self._whole_hops = 0  # since the window last began to fill
+        self._zero_hops = 0  # exact zeros until now
+        self._gap_samples = 0  # of the gap that is going on
+        self._silent: bool
+        self._quiet_hops: int  # until now
+        self._begin_silent()
+
+    def fill_window(self) -> None:
+        """Let the window fill anew: its sound is not followed by what comes next."""
+        self._whole_hops = 0
+
+    def restart(self) -> None:
+        """Begin as at the start of a stream; what was lost or zero goes on being so."""
+        self._whole_hops = 0
+        self._begin_silent()
+
+    def ends_a_pause(self, samples: NDArray[np.float32], lost: int) -> bool:
+        """Return whether sound returns with this hop after what makes memory stale.
+
+        That is a gap of ``reset_after_gap_s`` or a silence of ``reset_after_silence_s``; asked
+        before the hop is classified.
+        """
+        gap_s = self._gap_samples / self._rate
+        after_gap = (
+            lost == 0
+            and self._gap_samples > self._hop_samples
+            and gap_s >= self._policy.reset_after_gap_s
+        )
+        after_silence = (
+            self._silent
+            and self._quiet_hops * self._hop_s >= self._policy.reset_after_silence_s
+            and _level(samples) > self._policy.sound_above_dbfs
+        )
+        return after_gap or after_silence
+
+    def classify(self, samples: NDArray[np.float32], lost: int) -> Hop:
+        """Return what the next hop is.
+
+        Args:
+            samples: float32 ``(hop_samples,)``.
+            lost: how many of them stand for lost sound.
+        """
+        level = _level(samples)
+        policy = self._policy
+        threshold = policy.sound_above_dbfs if self._silent else policy.silence_below_dbfs
+        quiet = level <= threshold
+        if lost:
+            self._gap_samples += lost
+            if self._gap_samples > self._hop_samples:
+                self._whole_hops = -1  # the window fills anew from the next hop on
+        else:
+            self._gap_samples = 0
+            self._quiet_hops = self._quiet_hops + 1 if quiet else 0
+            self._zero_hops = 0 if samples.any() else self._zero_hops + 1
+            self._silent = self._quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
+        zeros = self._zero_hops * self._hop_s >= policy.no_signal_after_s - 1e-9
+        self._whole_hops += 1
+        return Hop(
+            level_dbfs=level,
+            peak_dbfs=_peak(samples),
+            status=self._status(gap=lost > 0, zeros=zeros),
+            quiet=quiet,
+            held=self._silent or zeros or lost > 0,
+        )
+
+    def _status(self, *, gap: bool, zeros: bool) -> Status:
+        if gap:
+            return Status.GAP
+        if self._whole_hops < self._window_hops:
+            return Status.WARMING_UP
+        if zeros:
+            return Status.NO_SIGNAL
+        return Status.SILENCE if self._silent else Status.MUSIC
+
+    def _begin_silent(self) -> None:
+        # Until something is heard nothing is known.
+        self._silent = True
+        self._quiet_hops = math.ceil(self._policy.silence_after_s / self._hop_s)
+
+
+def _level(piece: NDArray[np.float32]) -> float:
+    """Return the root mean square of samples in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
+    power = float(np.mean(np.square(piece, dtype=np.float64)))
+    if power <= 10 ** (SILENCE_FLOOR_DBFS / 10):
+        return SILENCE_FLOOR_DBFS
+    return round(10 * math.log10(power), 2)
+
+
+def _peak(piece: NDArray[np.float32]) -> float:
+    """Return the largest absolute sample in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
+    peak = max(float(piece.max()), -float(piece.min()))
+    if peak <= 10 ** (SILENCE_FLOOR_DBFS / 20):
+        return SILENCE_FLOOR_DBFS
+    return round(20 * math.log10(peak), 2)

@@ -1,0 +1,54 @@
+"""An estimate is what the network said and what the stream knows, flat where it is written."""
+
+from dataclasses import fields, replace
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.estimate import AFFECT, Affect, Estimate, Summary
+from tests.samples import sample_estimate
+
+
+def test_the_parts_of_an_affect_are_read_as_those_of_its_estimate() -> None:
+    estimate = sample_estimate(valence=0.5, mood="happy")
+    assert {name: getattr(estimate, name) for name in AFFECT} == {
+        name: getattr(estimate.affect, name) for name in AFFECT
+    }
+    assert (estimate.valence, estimate.mood) == (0.5, "happy")
+
+
+def test_an_estimate_is_written_flat_its_affect_among_what_the_stream_knows() -> None:
+    written = list(sample_estimate().to_dict())
+    own = [field.name for field in fields(Estimate)]
+    place = own.index("affect")
+    assert written == [*own[:place], *AFFECT, *own[place + 1 :]]
+
+
+def test_an_estimate_comes_back_from_what_was_written() -> None:
+    estimate = sample_estimate(seq=7, valence=0.123456, skipped=3)
+    assert Estimate.from_dict(estimate.to_dict()) == estimate
+
+
+def test_numbers_are_written_to_six_decimals() -> None:
+    written = sample_estimate(
+        valence=1 / 3, quadrants=dict.fromkeys(QUADRANTS, 1 / 3), gems=dict.fromkeys(GEMS, 2 / 3)
+    ).to_dict()
+    assert written["valence"] == 0.333333
+    assert set(written["quadrants"].values()) == {0.333333}
+    assert set(written["gems"].values()) == {0.666667}
+
+
+def test_a_summary_has_the_parts_of_its_affect_or_none_of_them() -> None:
+    affect: Affect = sample_estimate().affect
+    whole = Summary(path="a.wav", seconds=3.0, affect=affect)
+    assert whole.to_dict() == {
+        "path": "a.wav",
+        "seconds": 3.0,
+        **{name: getattr(affect, name) for name in AFFECT},
+    }
+    nothing = replace(whole, affect=None)
+    assert nothing.to_dict() == {
+        "path": "a.wav",
+        "seconds": 3.0,
+        **dict.fromkeys(AFFECT),
+        "quadrants": dict.fromkeys(QUADRANTS),
+        "gems": dict.fromkeys(GEMS),
+    }

@@ -1,0 +1,111 @@
+"""What a hop is follows from its samples, from those before it and from what was lost."""
+
+import numpy as np
+import pytest
+
+from realtime_mer.estimate import Status
+from realtime_mer.hops import SILENCE_FLOOR_DBFS, HopClassifier, StreamPolicy
+
+RATE, HOP, WINDOW = 1000, 100, 3
+POLICY = StreamPolicy(silence_after_s=0.3, no_signal_after_s=0.2, reset_after_silence_s=0.5)
+
+
+@pytest.fixture
+def hops() -> HopClassifier:
+    return HopClassifier(POLICY, rate=RATE, hop_samples=HOP, window_hops=WINDOW)
+
+
+def tone(dbfs: float) -> np.ndarray:
+    """Return a hop of a square wave: its level is its peak."""
+    return (10 ** (dbfs / 20) * np.resize([1.0, -1.0], HOP)).astype(np.float32)
+
+
+ZEROS = np.zeros(HOP, dtype=np.float32)
+
+
+def statuses(hops: HopClassifier, *pieces: np.ndarray, lost: int = 0) -> list[Status]:
+    return [hops.classify(piece, lost).status for piece in pieces]
+
+
+def test_level_and_peak_are_in_decibels_and_have_a_floor(hops: HopClassifier) -> None:
+    loud = hops.classify(tone(-20), 0)
+    assert (loud.level_dbfs, loud.peak_dbfs) == (-20.0, -20.0)
+    click = ZEROS.copy()
+    click[0] = -0.5
+    hop = hops.classify(click, 0)
+    assert (hop.level_dbfs, hop.peak_dbfs) == (-26.02, -6.02)
+    silent = hops.classify(ZEROS, 0)
+    assert (silent.level_dbfs, silent.peak_dbfs) == (SILENCE_FLOOR_DBFS, SILENCE_FLOOR_DBFS)
+
+
+def test_a_stream_warms_up_until_its_window_is_full_of_whole_hops(hops: HopClassifier) -> None:
+    warming, music = Status.WARMING_UP, Status.MUSIC
+    assert statuses(hops, *[tone(-20)] * 4) == [warming, warming, music, music]
+
+
+def test_silence_begins_late_and_ends_above_another_threshold(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-20)] * WINDOW)
+    music, silence = Status.MUSIC, Status.SILENCE
+    assert statuses(hops, *[tone(-70)] * 4) == [music, music, silence, silence]
+    assert statuses(hops, tone(-63)) == [silence]
+    assert statuses(hops, tone(-58), tone(-63)) == [music, music]
+
+
+def test_a_quiet_hop_counts_for_nothing_only_once_the_stream_is_silent(
+    hops: HopClassifier,
+) -> None:
+    hops.classify(tone(-20), 0)
+    found = [hops.classify(tone(-70), 0) for _ in range(3)]
+    assert [(hop.quiet, hop.held) for hop in found] == [(True, False), (True, False), (True, True)]
+
+
+def test_zeros_are_told_from_a_quiet_room(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-20)] * WINDOW)
+    assert statuses(hops, ZEROS, ZEROS, tone(-80)) == [
+        Status.MUSIC,
+        Status.NO_SIGNAL,
+        Status.SILENCE,
+    ]
+
+
+def test_only_a_gap_longer_than_a_hop_lets_the_window_fill_anew(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-20)] * WINDOW)
+    assert statuses(hops, ZEROS, lost=HOP) == [Status.GAP]
+    assert statuses(hops, tone(-20)) == [Status.MUSIC]
+    assert statuses(hops, ZEROS, ZEROS, lost=HOP) == [Status.GAP, Status.GAP]
+    warming, music = Status.WARMING_UP, Status.MUSIC
+    assert statuses(hops, *[tone(-20)] * 3) == [warming, warming, music]
+
+
+def test_sound_that_returns_after_a_long_silence_ends_it(hops: HopClassifier) -> None:
+    hops.classify(tone(-20), 0)
+    statuses(hops, *[tone(-70)] * 4)
+    assert not hops.ends_a_pause(tone(-20), 0)
+    hops.classify(tone(-70), 0)
+    assert hops.ends_a_pause(tone(-20), 0)
+    assert not hops.ends_a_pause(tone(-63), 0)
+
+
+def test_sound_that_returns_after_a_long_gap_ends_it() -> None:
+    policy = StreamPolicy(reset_after_gap_s=0.3)
+    hops = HopClassifier(policy, rate=RATE, hop_samples=HOP, window_hops=WINDOW)
+    hops.classify(tone(-20), 0)
+    statuses(hops, ZEROS, ZEROS, lost=HOP)
+    assert not hops.ends_a_pause(tone(-20), 0)
+    statuses(hops, ZEROS, lost=HOP)
+    assert not hops.ends_a_pause(ZEROS, HOP)
+    assert hops.ends_a_pause(tone(-20), 0)
+
+
+def test_a_restart_begins_silent_and_with_an_empty_window(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-20)] * WINDOW)
+    hops.restart()
+    assert hops.classify(tone(-63), 0).held
+    assert statuses(hops, tone(-20), tone(-20)) == [Status.WARMING_UP, Status.MUSIC]
+
+
+def test_a_window_that_fills_anew_goes_on_sounding(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-20)] * WINDOW)
+    hops.fill_window()
+    hop = hops.classify(tone(-63), 0)
+    assert (hop.status, hop.held) == (Status.WARMING_UP, False)
