@@ -132,7 +132,7 @@ def _gone(
 
 
 def _on_gpu(compute: str) -> bool:
-    return compute == "cuda" or (compute == "auto" and torch.cuda.is_available())
+    return compute.startswith("cuda") or (compute == "auto" and torch.cuda.is_available())
 
 
 def _cores() -> int:

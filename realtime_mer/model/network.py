@@ -200,7 +200,12 @@ class EmotionNetwork(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run the LSTM over embeddings ``(B, H, D)``; return its outputs and state after."""
         if embedding.shape[1] > 1 or state is None or self.training:
-            recurrent, after = self.lstm(embedding, state)
+            if embedding.is_cuda and torch.is_autocast_enabled("cuda"):
+                # Autocast to bfloat16 too runs CUDA's LSTM in float16, where small gradients are 0.
+                with torch.autocast("cuda", enabled=False):
+                    recurrent, after = self.lstm(embedding.float(), state)
+            else:
+                recurrent, after = self.lstm(embedding, state)
             return recurrent, after
         # One step, as in every live hop: the library's sequence kernel takes three times as long.
         hidden, cell = torch.lstm_cell(

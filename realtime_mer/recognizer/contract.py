@@ -4,7 +4,7 @@ No thread, no clock, no input or output. Dimensions: B streams, n samples, H hop
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import torch
@@ -74,6 +74,15 @@ class RecognizerState:
             return cls(samples=tensors["samples"], network=network, hops=tensors["hops"])
         except KeyError as error:
             raise InputError(f"The saved state lacks the tensor {error}.") from error
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the state on a device; its tensors are the same where they are there already."""
+        return replace(
+            self,
+            samples=self.samples.to(device),
+            network=NetworkState(*(tensor.to(device) for tensor in self.network)),
+            hops=self.hops.to(device),
+        )
 
 
 class StreamingRecognizer(Protocol):

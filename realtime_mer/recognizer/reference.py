@@ -7,8 +7,9 @@ Dimensions: B streams, n samples, H hops.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -29,13 +30,16 @@ class Recognizer:
     """Recognise the emotion of music in streams of sound.
 
     A recogniser never changes after it is made: threads may share one, each with its own state.
+    One on CUDA turns TF32 off in its process.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu") -> None:
         self.card: Card = checkpoint.card
         self.device = torch.device(device)
         features = LogMel(self.card.features)
-        self._path = _Path(features, checkpoint.network, self.card).to(self.device).eval()
+        # A copy, because modules move to a device as they are: the checkpoint may have other users.
+        network = deepcopy(checkpoint.network)
+        self._path = _Path(features, network, self.card).to(self.device).eval()
         self._path.requires_grad_(False)
         self._overlap = self.card.features.n_fft - self.card.features.hop_length
         # A hop is dozens of operations; as one compiled call it does not let go of the
@@ -99,7 +103,8 @@ class Recognizer:
 
         Args:
             samples: float32 ``(B, n)``, n >= 0, mono at ``sample_rate``, full scale 1, finite.
-            state: from ``initial_state`` or the last step; it is not changed.
+            state: from ``initial_state`` or the last step, of this recogniser or of one of the
+                same checkpoint on another device; it is not changed.
 
         Returns:
             Estimates with H hops, ``(B, 0)`` where none was completed, and the new state.
@@ -108,6 +113,7 @@ class Recognizer:
             InputError: shape, type or batch do not fit.
         """
         samples = self._checked(samples, batch=state.samples.shape[0])
+        state = state.to(self.device)
         heard = torch.cat((state.samples, samples), dim=1)
         hops = (heard.shape[1] - self._overlap) // self.hop_samples
         if hops == 0:
@@ -163,8 +169,11 @@ class Recognizer:
                 1, window.shape[0], self._silent.hidden.shape[1], device=self.device
             )
             lstm_state = (zeros, zeros)
+        hidden, cell = lstm_state
         with self._exact():
-            *numbers, lstm_state = self._window(window, lstm_state)
+            *numbers, lstm_state = self._window(
+                window, (hidden.to(self.device), cell.to(self.device))
+            )
         return _named(numbers), lstm_state
 
     def reset(
@@ -183,6 +192,7 @@ class Recognizer:
         batch = state.samples.shape[0]
         if bad := [index for index in streams if not 0 <= index < batch]:
             raise InputError(f"Streams {bad} are not in a batch of {batch}.")
+        state = state.to(self.device)
         rows = torch.zeros(batch, dtype=torch.bool, device=self.device)
         rows[list(streams)] = True
         fresh = self.initial_state(batch)
@@ -214,7 +224,9 @@ class Recognizer:
 
     def _exact(self) -> AbstractContextManager[Any]:
         """No gradients; on CUDA no TF32 either, whose 10-bit mantissa would break equality."""
-        return _without_tf32() if self.device.type == "cuda" else torch.no_grad()
+        if self.device.type == "cuda":
+            _turn_tf32_off()
+        return torch.no_grad()
 
 
 _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
@@ -293,11 +305,13 @@ def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]
     return graph
 
 
-@contextmanager
-def _without_tf32() -> Iterator[None]:
-    """``no_grad`` with TF32 off inside, and as it was before outside."""
-    exact = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=False, allow_tf32=False
-    )
-    with exact, torch.no_grad():
-        yield
+def _turn_tf32_off() -> None:
+    """Compute float32 with all of its 24 bits on CUDA from now on, whichever way that was changed.
+
+    It is a setting of the whole process and stays so: a thread that set it back after its own hop
+    would spoil those of others. Both of torch's ways to set it are left saying the same.
+    """
+    cudnn: Any = torch.backends.cudnn  # torch's types lack its kinds of operation
+    cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    for kind in (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul):
+        kind.fp32_precision = "ieee"
