@@ -5,6 +5,8 @@ PyTorch sees no GPU. Such tests stand in files named ``test_..._cuda.py``, which
 that ``scripts/gpu.py`` does not look for, so that a bare machine with a GPU can run them.
 """
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -14,3 +16,20 @@ with_cuda = (
 )
 
 each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=with_cuda)])
+
+
+def assert_near(found: Any, expected: Any, *, tolerance: float = 1e-4) -> None:
+    """Hold JSON-like values to be the same but for numbers, which may differ by ``tolerance``."""
+    match expected:
+        case float():
+            assert abs(found - expected) <= tolerance
+        case dict():
+            assert found.keys() == expected.keys()
+            for key, value in expected.items():
+                assert_near(found[key], value, tolerance=tolerance)
+        case list() | tuple():
+            assert len(found) == len(expected)
+            for own, other in zip(found, expected, strict=True):
+                assert_near(own, other, tolerance=tolerance)
+        case _:
+            assert found == expected
