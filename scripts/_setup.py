@@ -1,9 +1,10 @@
 """Makes the environment that `run.py` and `test.py` start things in; standard library only.
 
-`prepare` brings `.venv` in the repository's root up to date: it installs only when
-`pyproject.toml`, the Python version or the folder changed since the last complete installation, or
-when an extra is wanted that is not there yet. Everything it says goes to standard error, because
-the standard output belongs to the program that is started afterwards.
+`prepare` brings `.venv` in the repository's root up to date: exactly the versions in
+`requirements.lock` of what was asked for, now or before, and nothing else. It installs only when
+`pyproject.toml`, the lock, the Python version or the folder changed since the last complete
+installation, or when an extra is wanted that is not there yet. uv installs; where it cannot, pip
+does, from the same file.
 
 Run on Linux; the macOS and Windows paths are written for them but were not run there.
 """
@@ -14,60 +15,45 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sysconfig
+from collections.abc import Sequence
 from ctypes.util import find_library
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
+import _lock
+from _libraries import apt_line, install_packages, missing_packages
+from _telling import SetupError, last_words, run_logged, say, step
+
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = ROOT / "pyproject.toml"
+LOCK = ROOT / "requirements.lock"
 VENV = ROOT / ".venv"
 STAMP = VENV / "setup.json"
-OLDEST = (3, 11)
-NEEDED_GB = 8
-
-RUN_LIBRARIES = (
-    "libportaudio2",  # microphones
-    "libasound2-plugins",  # lets PortAudio see PulseAudio and PipeWire
-    "libpulse0",  # system audio
-    "libegl1",  # the rest: Qt on a screen
-    "libgl1",
-    "libdbus-1-3",
-    "libfontconfig1",
-    "libxkbcommon-x11-0",
-    "libxcb-cursor0",
-    "libxcb-icccm4",
-    "libxcb-keysyms1",
-    "libxcb-randr0",
-    "libxcb-shape0",
-    "libxcb-sync1",
-    "libxcb-xfixes0",
+LOG = ROOT / "setup.log"
+OLDEST, NEWEST = (3, 11), (3, 14)
+# Machines that PyTorch has wheels for, as (sys.platform, platform.machine()).
+MACHINES = {
+    ("linux", "x86_64"),
+    ("linux", "aarch64"),
+    ("darwin", "arm64"),
+    ("win32", "AMD64"),
+}
+NOT_REACHED = re.compile(
+    r"resolve host|name resolution|dns error|connection|\bnetwork\b|timed out|unreachable|proxy",
+    re.IGNORECASE,
 )
-TEST_LIBRARIES = (
-    *RUN_LIBRARIES,
-    "pulseaudio",
-    "pulseaudio-utils",
-    "xvfb",
-    "openbox",
-    "xdotool",
-    "x11-utils",
-    "ffmpeg",
-    "fluidsynth",  # renders corpora of notes, with
-    "timgm6mb-soundfont",
-)
-TEST_BROWSER = ("chromium", "chromium-driver")  # as Debian has them; Ubuntu has snaps instead
-
-
-class SetupError(Exception):
-    """Setting up failed; the message says what happened and what to do."""
+SEEDS = {"pip", "setuptools", "wheel"}  # come with a new environment
 
 
 def prepare(
-    *, extras: Sequence[str], libraries: Sequence[str], optional: Sequence[str] = ()
+    *, extras: Sequence[str], libraries: Sequence[str] = (), optional: Sequence[str] = ()
 ) -> None:
     """Bring `.venv` up to date.
 
@@ -81,35 +67,58 @@ def prepare(
         SetupError: when something cannot be made or installed.
     """
     check_version(sys.version_info[:2])
+    check_machine(sys.platform, platform.machine())
+    lock = fitting_lock()
+    if not python().exists():
+        warn_of_machine(_lock.size(lock, {*_lock.EVERY_START, *extras}))
     for packages in (libraries, optional):
         missing = missing_packages(packages)
         if missing:
-            install_packages(missing)
-    wanted = set(extras)
+            install_packages(missing, log=LOG)
+    if not ready(extras):
+        install(sorted({*extras, *read_stamp().get("extras", ())}), lock)
+
+
+def ready(extras: Sequence[str]) -> bool:
+    """Return whether `.venv` holds what is wanted, as it is wanted now."""
     stamp = read_stamp()
-    if stamp.get("key") == stamp_key() and wanted <= set(stamp["extras"]) and python().exists():
-        return
-    install(sorted(wanted | set(stamp.get("extras", ()))))
+    if not stamp or not set(extras) <= set(stamp["extras"]) or not python().exists():
+        return False
+    return bool(stamp.get("key") == stamp_key())
 
 
 def check_version(version: tuple[int, ...]) -> None:
-    """Refuse a Python that is too old and name one that is there and is not.
+    """Refuse a Python that is too old or too new, and name one that is there and is not.
 
     Raises:
-        SetupError: when `version` is below `OLDEST`.
+        SetupError: when `version` is not within `OLDEST` and `NEWEST`.
     """
-    if version >= OLDEST:
+    if OLDEST <= version <= NEWEST:
         return
-    names = ("python3.14", "python3.13", "python3.12", "python3.11")
-    newer = next((name for name in names if shutil.which(name)), None)
+    names = (f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
+    fitting = next((name for name in names if shutil.which(name)), None)
     advice = (
-        f"type {newer} {' '.join(sys.argv)}"
-        if newer
-        else "install a newer one (python.org, or your system's packages)"
+        f"type {fitting} {' '.join(sys.argv)}"
+        if fitting
+        else "install another one (python.org, or your system's packages)"
     )
     raise SetupError(
-        f"this is Python {dotted(version)}, and {dotted(OLDEST)} or newer is needed: {advice}"
+        f"this is Python {dotted(version)}, and {dotted(OLDEST)} to {dotted(NEWEST)} is needed: "
+        f"{advice}"
     )
+
+
+def check_machine(system: str, machine: str) -> None:
+    """Refuse a machine that PyTorch has no wheels for.
+
+    Raises:
+        SetupError: when it is none of `MACHINES`.
+    """
+    if (system, machine) not in MACHINES:
+        raise SetupError(
+            f"PyTorch cannot be installed on this machine ({system}, {machine}): it comes for "
+            "Linux on x86_64 and aarch64, macOS on Apple's own processors, and Windows on x86_64"
+        )
 
 
 def dotted(version: Sequence[int]) -> str:
@@ -117,60 +126,19 @@ def dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-# --- system libraries -----------------------------------------------------------------------------
+def fitting_lock() -> _lock.Lock:
+    """Return the lock.
 
-
-def missing_packages(names: Sequence[str]) -> list[str]:
-    """Return those Debian packages that are not installed; none where there is no dpkg and apt."""
-    if not (shutil.which("dpkg-query") and shutil.which("apt-get")):
-        return []
-    listing = subprocess.run(
-        ["dpkg-query", "--show", "--showformat", r"${db:Status-Abbrev}|${Package}|${Provides}\n"],
-        check=False,
-        capture_output=True,
-        text=True,
-    ).stdout
-    return missing_from(listing, names)
-
-
-def missing_from(listing: str, names: Sequence[str]) -> list[str]:
-    """Return the names that a listing of lines ``status|package|provides`` does not have installed.
-
-    A package also counts when another one provides it, as ``libfoo1t64`` does for ``libfoo1``.
+    Raises:
+        SetupError: when it cannot be read or was made for another pyproject.toml.
     """
-    installed = set()
-    for line in listing.splitlines():
-        status, _, rest = line.partition("|")
-        if status.startswith("ii"):
-            package, _, provides = rest.partition("|")
-            installed.add(package)
-            installed.update(item.split()[0] for item in provides.split(",") if item.strip())
-    return [name for name in names if name not in installed]
-
-
-def apt_line(packages: Sequence[str]) -> str:
-    """Return the one line that installs system packages, to be typed by a person."""
-    return "sudo apt-get install " + " ".join(packages)
-
-
-def install_packages(packages: Sequence[str]) -> None:
-    """Install system packages if we may; otherwise, or if it fails, say the line to type."""
-    if os.geteuid() != 0:
-        say("system libraries are missing; to install them type:")
-        say(f"    {apt_line(packages)}")
-        return
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    update = ["apt-get", "update", "-qq"]
-    quietly = ["-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]
-    get = ["apt-get", "install", *quietly, *packages]
-    listed = any(Path("/var/lib/apt/lists").glob("*_Packages*"))
-    # The lists may be absent, as in a fresh container, or too old to find the packages.
-    plans = [[get], [update, get]] if listed else [[update, get]]
-    with step(f"installing system packages: {' '.join(packages)}"):
-        done = any(all(call(command, env=env) == 0 for command in plan) for plan in plans)
-    if not done:
-        say("apt-get failed (its words are above); going on without; later type:")
-        say(f"    {apt_line(packages)}")
+    lock = _lock.read(LOCK)
+    if lock.project != _lock.project_key(PROJECT):
+        raise SetupError(
+            f"{LOCK.name} does not fit {PROJECT.name}, whose requirements were changed: undo that, "
+            f"or renew it with {_lock.RENEW}"
+        )
+    return lock
 
 
 # --- the virtual environment ----------------------------------------------------------------------
@@ -186,10 +154,18 @@ def program(name: str) -> Path:
     return VENV / (f"Scripts/{name}.exe" if os.name == "nt" else f"bin/{name}")
 
 
+def activation() -> str:
+    """Return the line that puts the environment's commands on the path of a terminal."""
+    return r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
+
+
 def stamp_key() -> str:
-    """Return what an installation depends on, as a hash: project file, Python version and place."""
-    project = (ROOT / "pyproject.toml").read_bytes()
-    parts = (project, dotted(sys.version_info[:2]).encode(), os.fsencode(ROOT))
+    """Return what an installation depends on, as a hash.
+
+    That is the project file, the lock, the Python version and the place.
+    """
+    version = dotted(sys.version_info[:2]).encode()
+    parts = (PROJECT.read_bytes(), LOCK.read_bytes(), version, os.fsencode(ROOT))
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -209,40 +185,121 @@ def write_stamp(extras: Sequence[str]) -> None:
     STAMP.write_text(json.dumps({"key": stamp_key(), "extras": list(extras)}), encoding="utf-8")
 
 
-def install(extras: Sequence[str]) -> None:
-    """Make `.venv` if it is missing or broken and install the package with extras into it.
+def install(extras: Sequence[str], lock: _lock.Lock) -> None:
+    """Make `.venv` if it is missing or broken and put the package and the extras into it.
 
     The record of the last installation goes first and the new one comes last: after an interruption
     the next start sees none and completes the work.
+
+    Raises:
+        SetupError: when it cannot.
     """
+    parts = {*_lock.EVERY_START, *extras}
     STAMP.unlink(missing_ok=True)
+    LOG.unlink(missing_ok=True)
     if not works():
-        warn_of_machine()
         make_venv()
-    target = f"{ROOT}[{','.join(extras)}]"
-    pip = [str(python()), "-m", "pip", "--disable-pip-version-check"]
-    with step(f"installing realtime-mer [{', '.join(extras)}]: some minutes the first time"):
-        code = call([*pip, "install", "--editable", target])
-    if code != 0:
-        remedy = (
-            "the disk is full: make room"
-            if shutil.disk_usage(ROOT).free < 0.5e9
-            else "if they speak of connections or timeouts, check the network or the proxy"
-        )
-        raise SetupError(
-            f"pip failed with exit code {code}, its last words are above; {remedy}, then start "
-            "again: what was downloaded already is kept"
-        )
+    pins = _lock.needed(lock, parts)
+    with step(f"installing {' + '.join(['realtime-mer', *extras])} (details in {LOG.name})"):
+        # Where there is no room or no network, pip would not do better.
+        if get_uv(lock):
+            done = fill_with_uv(pins) or (not disk_is_full() and fill_with_pip(pins))
+        else:
+            done = not (disk_is_full() or unreachable()) and fill_with_pip(pins)
+        if not done:
+            raise SetupError(f"the installation failed\n{last_words(LOG)}\n{remedy()}")
     write_stamp(extras)
+    say(f"ready; to type realtime-mer yourself: {activation()}")
 
 
-def warn_of_machine() -> None:
-    """Say before a first installation what is likely to be in its way."""
-    free = shutil.disk_usage(ROOT).free / 1e9
-    if free < NEEDED_GB:
+def get_uv(lock: _lock.Lock) -> bool:
+    """Put the locked uv into `.venv`, and what builds the project; return whether that worked."""
+    tools = write_requirements("setup", _lock.needed(lock, ["setup"]))
+    return call(*pip_install(), "--requirement", tools)
+
+
+def fill_with_uv(pins: Sequence[_lock.Pin]) -> bool:
+    """Install exactly these packages and the project with uv; return whether it could."""
+    packages = write_requirements("packages", pins)
+    uv = [str(program("uv")), "pip"]
+    here = ["--python", str(python())]
+    exactly = ["--require-hashes", "--only-binary", ":all:"]
+    build = ["--no-deps", "--no-build-isolation"]
+    return call(*uv, "sync", *here, *exactly, packages) and call(
+        *uv, "install", *here, *build, "--editable", ROOT
+    )
+
+
+def fill_with_pip(pins: Sequence[_lock.Pin]) -> bool:
+    """Do the same with pip alone."""
+    say("uv could not do it; pip tries, which takes some minutes")
+    pip = [str(python()), "-m", "pip"]
+    others = installed().keys() - {pin.name for pin in pins} - SEEDS
+    return (
+        call(*pip_install(), "--requirement", write_requirements("packages", pins))
+        and (not others or call(*pip, "uninstall", "--yes", *sorted(others)))
+        and call(*pip, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    )
+
+
+def pip_install() -> list[object]:
+    """Return the beginning of a line that installs locked packages with pip."""
+    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    return [python(), "-m", "pip", "install", "--disable-pip-version-check", *exactly]
+
+
+def write_requirements(name: str, pins: Sequence[_lock.Pin]) -> Path:
+    """Write a requirements file into the environment."""
+    path = VENV / f"{name}.txt"
+    path.write_text(_lock.requirements(pins), encoding="utf-8")
+    return path
+
+
+def installed() -> dict[str, Distribution]:
+    """Return what is in `.venv`, by names as the lock writes them."""
+    place = sysconfig.get_path("purelib", "venv", vars={"base": str(VENV)})
+    return {
+        re.sub("[-_.]+", "-", found.name).lower(): found for found in distributions(path=[place])
+    }
+
+
+def call(*command: object) -> bool:
+    """Run an installer with its words in the log; return whether it succeeded."""
+    return run_logged([str(word) for word in command], log=LOG) == 0
+
+
+def remedy() -> str:
+    """Return what to do about an installation that failed, as far as one can tell."""
+    again = f"then start again: what was downloaded already is kept. All was written to {LOG}"
+    if disk_is_full():
+        return f"the disk is full: make room, {again}"
+    if unreachable():
+        return f"check the network or the proxy, {again}"
+    return f"the lines above say why; mend that, {again}"
+
+
+def disk_is_full() -> bool:
+    """Return whether there is hardly any room, or the log ends with words of that."""
+    said = "No space left" in last_words(LOG, lines=30)
+    return said or shutil.disk_usage(ROOT).free < 0.5e9
+
+
+def unreachable() -> bool:
+    """Return whether the log ends with words of a network that does not answer."""
+    return bool(NOT_REACHED.search(last_words(LOG, lines=30)))
+
+
+def warn_of_machine(size: _lock.Size) -> None:
+    """Say before a first installation how large it is, and what is likely to be in its way."""
+    say(
+        f"a first installation: about {_lock.amount(size.download)} to download and "
+        f"{_lock.amount(size.disk)} of disk (less on macOS and Windows)"
+    )
+    free = shutil.disk_usage(ROOT).free
+    if free < size.disk:
         say(
-            f"{free:.1f} GB of disk are free and a first installation takes up to {NEEDED_GB} GB: "
-            "if it fails, make room and start again"
+            f"{_lock.amount(free)} of disk are free, which may not do: if it fails, make room and "
+            "start again"
         )
     linux = sys.platform.startswith("linux")
     if linux and not shutil.which("apt-get") and not find_library("portaudio"):
@@ -274,62 +331,13 @@ def make_venv() -> None:
     """
     package = f"python{dotted(sys.version_info[:2])}-venv"
     if importlib.util.find_spec("ensurepip") is None and shutil.which("apt-get"):
-        install_packages([package])
+        install_packages([package], log=LOG)
     base = getattr(sys, "_base_executable", None) or sys.executable
     with step(f"making {VENV.name} with Python {dotted(sys.version_info[:3])}"):
-        code = call([base, "-m", "venv", "--clear", str(VENV)])
-    if code != 0:
+        done = call(base, "-m", "venv", "--clear", VENV)
+    if not done:
         raise SetupError(
-            f"{base} -m venv failed with exit code {code}, its last words are above; "
+            f"{base} -m venv failed\n{last_words(LOG)}\n"
             f"on Debian and Ubuntu type {apt_line([package])}, elsewhere check that {ROOT} can be "
             "written to, then start again"
         )
-
-
-# --- running and telling --------------------------------------------------------------------------
-
-
-def say(message: str) -> None:
-    """Tell the user."""
-    print(f"setup: {message}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def step(message: str) -> Iterator[None]:
-    """Tell what is being done and, afterwards, how long it took."""
-    say(f"{message} ...")
-    start = time.monotonic()
-    yield
-    say(f"... {time.monotonic() - start:.1f} s")
-
-
-def call(command: Sequence[str], *, env: dict[str, str] | None = None) -> int:
-    """Run a command with its output on standard error; return its exit code."""
-    sys.stderr.flush()
-    return subprocess.run(command, check=False, env=env, stdout=sys.stderr).returncode
-
-
-def hand_over(command: Sequence[str]) -> int:
-    """Become a command (POSIX), or run it and return its exit code (Windows).
-
-    Raises:
-        SetupError: when it cannot be started.
-    """
-    try:
-        if os.name != "nt":
-            os.execv(command[0], list(command))
-        return wait_for(command)
-    except OSError as error:
-        raise SetupError(
-            f"{command[0]} cannot be started ({error.strerror}): delete {VENV} and start again"
-        ) from error
-
-
-def wait_for(command: Sequence[str], *, env: dict[str, str] | None = None) -> int:
-    """Run a command to its end, leaving Ctrl-C to it, and return its exit code."""
-    process = subprocess.Popen(command, env=env)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # the console sent it to the command too, which decides when to end

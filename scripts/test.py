@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
+import _libraries
 import _setup
+from _telling import SetupError, say, wait_for
 
 CHECKS = (
     ("ruff", "check"),
@@ -26,26 +28,28 @@ def main(arguments: list[str]) -> int:
     """Set up and test; return the exit code."""
     try:
         _setup.prepare(
-            extras=("test",), libraries=_setup.TEST_LIBRARIES, optional=_setup.TEST_BROWSER
+            extras=("test",),
+            libraries=_libraries.TEST_LIBRARIES,
+            optional=_libraries.TEST_BROWSER,
         )
-    except _setup.SetupError as error:
-        _setup.say(str(error))
+    except SetupError as error:
+        say(str(error))
         return 1
     except KeyboardInterrupt:
-        _setup.say("interrupted; the next start goes on from here")
+        say("interrupted; the next start goes on from here")
         return 130
     os.chdir(_setup.ROOT)
     # Windows that open and close are a nuisance on a screen and impossible without one.
     env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
     failed = []
     for check in () if arguments else CHECKS:
-        _setup.say(" ".join(check))
-        if _setup.wait_for([str(_setup.program(check[0])), *check[1:]], env=env) != 0:
+        say(" ".join(check))
+        if wait_for([str(_setup.program(check[0])), *check[1:]], env=env) != 0:
             failed.append(" ".join(check))
     if failed:
-        _setup.say(f"failed: {', '.join(failed)}; the tests run all the same, the exit code is 1")
+        say(f"failed: {', '.join(failed)}; the tests run all the same, the exit code is 1")
     options = arguments or EVERY_TEST
-    code = _setup.wait_for([str(_setup.python()), "-m", "pytest", *options], env=env)
+    code = wait_for([str(_setup.python()), "-m", "pytest", *options], env=env)
     return code or int(bool(failed))
 
 
