@@ -585,7 +585,7 @@ def test_exit_codes_are_handed_on():
     assert _telling.wait_for([sys.executable, "-c", "raise SystemExit(7)"]) == 7
 
 
-@pytest.mark.parametrize("name", ["run.py", "test.py", "lock.py"])
+@pytest.mark.parametrize("name", ["run.py", "test.py", "lock.py", "newest.py"])
 def test_scripts_import_nothing_but_the_standard_library(name):
     # -S leaves site-packages out: an import of anything else fails.
     path = SCRIPTS / name
