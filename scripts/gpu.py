@@ -20,15 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import _lock
 
 ROOT = Path(__file__).resolve().parent.parent
 TOTAL_S = 480
@@ -249,87 +248,32 @@ def missing_packages(parts: Sequence[Part]) -> list[str]:
     return [name for name, imported in needs.items() if importlib.util.find_spec(imported) is None]
 
 
-def carry_lines(missing: Sequence[str], *, root: Path = ROOT) -> list[str]:
+def carry_lines(missing: Sequence[str], *, lock: Path = ROOT / "requirements.lock") -> list[str]:
     """Return the lines that fetch missing packages elsewhere and install them here.
 
-    The versions are those of the lock, with what those packages need themselves and is missing
-    too; without a lock the project file's, and pip finds out what they need.
+    They name the lock's versions; what those packages need themselves pip finds out.
     """
-    lock = root / "uv.lock"
-    if lock.is_file():
-        wanted = list(locked(missing, tomllib.loads(lock.read_text(encoding="utf-8"))))
-        alone = "--no-deps "
-    else:
-        ranges = declared(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")))
-        wanted, alone = [ranges.get(name, name) for name in missing], ""
+    versions = {pin.name: pin.version for pin in _lock.read(lock).pins if _for_here(pin.text)}
+    wanted = [f"{name}=={versions[name]}" for name in missing]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     platforms = " ".join(
         f"--platform manylinux_2_{minor}_{platform.machine()}" for minor in (35, 34, 31, 28, 27, 17)
     )
     return [
-        f"python3 -m pip download {alone}--only-binary=:all: --python-version {python} "
-        f"--implementation cp {platforms} --dest wheels {' '.join(map(_quoted, wanted))}",
-        f"python3 -m pip install --no-index {alone}wheels/*.whl",
+        f"python3 -m pip download --only-binary=:all: --python-version {python} "
+        f"--implementation cp {platforms} --dest wheels {' '.join(wanted)}",
+        f"python3 -m pip install --no-index --find-links wheels {' '.join(wanted)}",
     ]
 
 
-def _quoted(requirement: str) -> str:
-    return f"'{requirement}'" if set(requirement) & set("<>![;, ") else requirement
-
-
-def locked(missing: Sequence[str], lock: Mapping[str, Any]) -> Iterator[str]:
-    """Yield ``name==version`` of missing packages and of what they need that is missing too."""
-    packages: dict[str, Any] = {}
-    for package in lock["package"]:
-        marks = package.get("resolution-markers", [""])
-        if all(map(_not_here, marks)):
-            continue
-        packages.setdefault(package["name"], package)
-    waiting, seen = list(missing), set(missing)
-    while waiting:
-        name = waiting.pop(0)
-        package = packages.get(name, {})
-        yield f"{name}=={package['version']}" if "version" in package else name
-        for needed in package.get("dependencies", ()):
-            other = needed["name"]
-            if other in seen or _not_here(needed.get("marker", "")) or _installed(other):
-                continue
-            seen.add(other)
-            waiting.append(other)
-
-
-def _installed(name: str) -> bool:
+def _for_here(text: str) -> bool:
+    """Whether a requirement is for this Python and system; where nobody can tell, it is."""
+    marker = text.partition("\\")[0].partition(";")[2].strip()
     try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def _not_here(marker: str) -> bool:
-    """Whether a marker says that something is for other machines; what cannot be read does not."""
-    try:
-        from packaging.markers import InvalidMarker, Marker
+        from packaging.markers import Marker
     except ImportError:
-        return False
-    try:
-        return bool(marker) and not Marker(marker).evaluate()
-    except InvalidMarker:
-        return False
-
-
-def declared(project: Mapping[str, Any]) -> dict[str, str]:
-    """Return the requirements of a project file, those of its extras too, by package."""
-    table = project["project"]
-    lines = chain(table["dependencies"], *table["optional-dependencies"].values())
-    found = {}
-    for line in lines:
-        requirement = line.partition(";")[0].strip()
-        name = requirement
-        for end in "[<>=!~ ":
-            name = name.partition(end)[0]
-        found[name.lower().replace("_", "-")] = requirement
-    return found
+        return True
+    return not marker or bool(Marker(marker).evaluate())
 
 
 def say(message: str) -> None:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _lock
 import gpu
 import pytest
-from gpu import Part, carry_lines, declared, locked, missing_packages
+from gpu import Part, carry_lines, missing_packages
 
 NEEDS_NOTHING: dict[str, str] = {}
 
@@ -121,72 +122,47 @@ def test_all_limits_fit_into_eight_minutes() -> None:
 
 # -- what is missing -------------------------------------------------------------------------------
 
-LOCK = {
-    "package": [
-        {
-            "name": "absent",
-            "version": "1.2",
-            "dependencies": [{"name": "deeper"}, {"name": "pip-x"}],
-        },
-        {
-            "name": "deeper",
-            "version": "0.3",
-            "dependencies": [{"name": "numpy"}, {"name": "absent"}],
-        },
-        {
-            "name": "pip-x",
-            "version": "9",
-            "dependencies": [{"name": "windows", "marker": "sys_platform == 'win32'"}],
-            "resolution-markers": ["python_full_version < '3'", "python_full_version >= '3'"],
-        },
-        {"name": "pip-x", "version": "8", "resolution-markers": ["python_full_version < '3'"]},
-        {"name": "numpy", "version": "2.0"},
-    ]
-}
-
 
 def test_a_part_that_lacks_a_package_is_left_out_and_the_line_to_fetch_it_is_said(
     parts, check, capsys, monkeypatch, tmp_path: Path
 ) -> None:
     parts(one="tell(found={}, failed={})", other="tell(found={}, failed={})")
-    needy = Part(
-        name="one", limit_s=60, needs={"no-such-package": "no_such_package", "numpy": "numpy"}
-    )
+    needy = Part(name="one", limit_s=60, needs={"mido": "no_such_package", "numpy": "numpy"})
     monkeypatch.setattr(gpu, "PARTS", (needy, gpu.PARTS[1]))
     code, report = check("--dry")
     assert code == 1
-    assert report["missing"] == ["no-such-package"]
+    assert report["missing"] == ["mido"]
     assert report["parts"]["one"] == {
         "status": "not run",
-        "why": "not installed: no-such-package",
+        "why": "not installed: mido",
     }
     assert report["parts"]["other"]["status"] == "passed"
     said = capsys.readouterr().err
     assert "pip download" in said
-    assert "no-such-package" in said
+    assert "mido==" in said
     assert "numpy" not in said
 
 
-def test_a_lock_names_the_versions_and_what_else_is_missing() -> None:
-    assert list(locked(["absent"], LOCK)) == ["absent==1.2", "deeper==0.3", "pip-x==9"]
-
-
-def test_without_a_lock_the_project_file_names_the_ranges(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(
-        '[project]\ndependencies = ["numpy>=1.26", "Sound_Card>=0.4; sys_platform != \'darwin\'"]\n'
-        '[project.optional-dependencies]\ntest = ["pytest>=8.2,<10"]\n'
+def test_the_lock_names_the_versions_for_this_python(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    hashed = "    --hash=sha256:00"
+    pins = (
+        "one==1 ; python_full_version < '3' ",
+        "one==2 ; python_full_version >= '3' ",
+        "one==3 ; sys_platform == 'win32' ",
+        "other==4.5 ",
     )
-    download, install = carry_lines(["sound-card", "pytest", "other"], root=tmp_path)
-    assert download.endswith("--dest wheels 'Sound_Card>=0.4' 'pytest>=8.2,<10' other")
-    assert "--no-deps" not in download
+    blocks = "".join(f"# for run\n{pin}\\\n{hashed}\n" for pin in pins)
+    lock.write_text(f"# project {'0' * 64}\n{blocks}")
+    download, install = carry_lines(["one", "other"], lock=lock)
+    assert download.endswith("--dest wheels one==2 other==4.5")
     assert "--no-index" in install
 
 
 def test_every_package_that_it_looks_for_is_one_of_the_projects() -> None:
-    project = gpu.tomllib.loads((gpu.ROOT / "pyproject.toml").read_text())
-    known = declared(project)
+    known = {pin.name for pin in _lock.read(gpu.ROOT / "requirements.lock").pins}
     for part in gpu.PARTS:
-        assert part.needs.keys() <= known.keys()
+        assert part.needs.keys() <= known
     assert missing_packages(gpu.PARTS) == []
 
 
