@@ -24,9 +24,7 @@ from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
-from realtime_mer.wire.protocol import LevelMessage, StatusMessage
-
-Event = Estimate | StatusMessage | LevelMessage
+from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
 
 _DETAILS = {
     Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
@@ -42,6 +40,10 @@ _DETAILS = {
 }
 
 
+RING_S = 30.0
+"""Seconds of sound that the ring between capture and inference holds."""
+
+
 class Engine:
     """Run one source through one stream.
 
@@ -49,6 +51,8 @@ class Engine:
         source: closed by ``stop`` and at the end.
         stream: fresh.
         shaper: smoothing and delay.
+        ring: where the sound passes through, for whoever reads it there too; one of
+            ``RING_S`` if None.
         publish: called with every event, levels included, in the thread that made it and before
             ``events`` yields it; must return at once.
         make_room: called before so many samples of a source that can wait go into the ring; may
@@ -61,7 +65,6 @@ class Engine:
         xruns: input overflows.
     """
 
-    _RING_S = 30.0
     _EVENTS = 4096  # nearly seven minutes of estimates that nobody fetches
     _IDLE_S = 0.5  # how often the inference thread looks up when no sound comes at all
 
@@ -70,6 +73,7 @@ class Engine:
         *,
         source: Source,
         stream: EmotionStream,
+        ring: RingBuffer | None = None,
         shaper: Shaper | None = None,
         publish: Callable[[Event], None] | None = None,
         make_room: Callable[[int], None] | None = None,
@@ -88,7 +92,7 @@ class Engine:
         self._limit = math.inf if seconds is None else seconds + 1e-6
         self._backlog_hops = max(1, round(max_backlog_s * self._rate) // self._hop)
         self.intake = Intake(target_rate=self._rate)
-        self.ring = RingBuffer(round(self._RING_S * self._rate))
+        self.ring = ring or RingBuffer(round(RING_S * self._rate))
         self._told: tuple[Status, str] | None = None
         self._t = 0.0
         self._away: Status | None = None  # why no sound comes

@@ -53,39 +53,39 @@ def line(process: "subprocess.Popen[str]") -> str:
 
 
 def test_the_asyncio_example_shows_estimates_markers_and_losses(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=41))
+    service.publish(sample_estimate(seq=41))
     with example("subscribe_async.py", service.url) as process:
         assert "model default, an estimate every 0.1 s" in line(process)
         assert "4.2 s  valence +0.25  arousal -0.50  calm (music)" in line(process)
-        service.publish_marker(Marker(label="drop", t=4.2, wall_time=None))
+        service.publish(Marker(label="drop", t=4.2, wall_time=None))
         assert line(process) == "marker: drop\n"
-        service.stop("good night")
+        service.close("good night")
         assert line(process) == "away: good night\n"
 
 
 def test_the_blocking_example_shows_the_mood_when_it_changes(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0, mood="calm"))
+    service.publish(sample_estimate(seq=0, mood="calm"))
     with example("subscribe_blocking.py", service.url) as process:
         assert line(process).split() == ["0.1", "s", "calm"]
-        service.publish_estimate(sample_estimate(seq=1, mood="calm"))
-        service.publish_estimate(sample_estimate(seq=2, mood="excited"))
+        service.publish(sample_estimate(seq=1, mood="calm"))
+        service.publish(sample_estimate(seq=2, mood="excited"))
         assert line(process).split() == ["0.3", "s", "excited"]
 
 
 def test_the_lights_example_prints_a_colour(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0, valence=-0.4, arousal=-0.4, mood="sad"))
+    service.publish(sample_estimate(seq=0, valence=-0.4, arousal=-0.4, mood="sad"))
     with example("lights.py", service.url) as process:
         sad = line(process).split()
         red, green, blue = (int(value) for value in sad[-4:-1])
         assert sad[-1] == "sad"
         assert blue > max(red, green)
-        service.publish_estimate(sample_estimate(seq=1, valence=0.5, arousal=0.5, mood="excited"))
+        service.publish(sample_estimate(seq=1, valence=0.5, arousal=0.5, mood="excited"))
         red, green, blue = (int(value) for value in line(process).split()[-4:-1])
         assert red > green > blue  # golden
 
 
 def test_the_lights_example_sends_art_net(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=6))
+    service.publish(sample_estimate(seq=6))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
         node.bind(("127.0.0.1", 0))
         node.settimeout(30)
@@ -108,7 +108,7 @@ def test_the_osc_example_prints_what_is_sent() -> None:
         said: list[object] = []
         while not said:  # until it listens, nobody knows whether it does
             assert process.poll() is None
-            sender.send_marker(Marker(label="drop"))
+            sender.publish(Marker(label="drop"))
             said, _, _ = select.select([process.stdout], [], [], 0.1)
         text = process.stdout.readline()
     sender.close()
@@ -122,7 +122,7 @@ def test_a_page_of_one_s_own_uses_the_module_of_the_service(service: Service) ->
         thread = Thread(target=pages.serve_forever)
         thread.start()
         try:
-            service.publish_estimate(sample_estimate(seq=0, mood="serene"))
+            service.publish(sample_estimate(seq=0, mood="serene"))
             port = pages.server_address[1]
             address = f"http://localhost:{port}/page.html?service=127.0.0.1:{service.port}"
             tab.driver.get(address)

@@ -35,7 +35,7 @@ class Load:
     """What was measured under one load.
 
     Attributes:
-        latency_ms: from ``publish_estimate`` to the receipt, one for every estimate and reader.
+        latency_ms: from ``publish`` to the receipt, one for every estimate and reader.
         delivered: of the estimates published, the share that arrived, over all readers.
         cpu: share of one core that the service's process took.
         rss_mb: its resident memory at the end.

@@ -58,13 +58,13 @@ class LoadedService:
             due += 1 / rate
             time.sleep(max(0.0, due - time.monotonic()))
             self._published.append(time.monotonic())
-            self.service.publish_estimate(_estimate(seq))
+            self.service.publish(_estimate(seq))
         time.sleep(1 / rate)  # the last one's turn, too, before anything else begins
         return range(first, first + count)
 
     def end(self) -> Receipts:
         """Stop the service and return what the readers got."""
-        self.service.stop()
+        self.service.close()
         output, _ = self._readers.communicate(timeout=60)
         pairs = np.frombuffer(output, dtype=np.float64).reshape(-1, 2)
         return Receipts(

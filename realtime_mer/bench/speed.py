@@ -27,14 +27,15 @@ from realtime_mer.audio import demo
 from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
-from realtime_mer.engine import Engine, Event
+from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.estimate import Estimate
 from realtime_mer.recognizer.contract import Estimates, RecognizerState
 from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
-from realtime_mer.wire.protocol import Hello
+from realtime_mer.wire.protocol import Event, Hello
 
 _ROUNDS, _CALLS = 25, 20  # of a hop each way
 _OFFLINE_S = 60.0
@@ -230,21 +231,23 @@ class _Session:
             readers = _start_clients(service.url, clients)
             shown = display.spawn(service.url) if window else None
             try:
+                ring = RingBuffer(round(RING_S * rate))
+
+                def note(event: Event) -> None:
+                    if isinstance(event, Estimate):
+                        service.publish(event)
+                        when = ring.arrived_at(round(event.t * rate))
+                        if when is not None:
+                            arrived[event.seq] = when
+
                 # The clock of a paced source starts with its first read, so it is opened last.
                 engine = Engine(
                     source=open_source(),
                     stream=EmotionStream(self._recognizer),
+                    ring=ring,
                     seconds=seconds,
-                    publish=lambda event: note(event),
+                    publish=note,
                 )
-
-                def note(event: Event) -> None:
-                    if isinstance(event, Estimate):
-                        service.publish_estimate(event)
-                        when = engine.ring.arrived_at(round(event.t * rate))
-                        if when is not None:
-                            arrived[event.seq] = when
-
                 for _ in engine.events():
                     self.resampler_delay_s = max(self.resampler_delay_s, engine.intake.delay_s)
             finally:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from realtime_mer.engine import Engine, Event
+from realtime_mer.engine import Engine
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.outlets import Outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.sessions.recording import Deck
-from realtime_mer.wire.protocol import StatusMessage
+from realtime_mer.wire.protocol import Event, StatusMessage
 
 
 class Follower:
@@ -73,7 +73,7 @@ class Follower:
     def end(self) -> list[str]:
         """End the recording and return what went wrong, one statement a line."""
         self._look()  # for markers that came with the last estimate
-        self._deck.end()
+        self._deck.close()
         counts = {
             **self._engine.intake.faults(),
             "estimates that came too fast to be written": self._engine.lost_events,

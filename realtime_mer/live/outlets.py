@@ -3,7 +3,8 @@
 import secrets
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -11,19 +12,18 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from realtime_mer import display
-from realtime_mer.estimate import Estimate
 from realtime_mer.live.control_pipe import ControlPipe
 from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.outlets.outlet import Outlet
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.links import links, qr_code
 from realtime_mer.service.server import Service
-from realtime_mer.sessions.recording import Deck, Recording
+from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire import access
-from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState, StatusMessage
+from realtime_mer.wire.protocol import Event, Hello, Marker, RecordingState, StatusMessage
 from realtime_mer.wire.tls import server_context
 
-if TYPE_CHECKING:  # these bring torch or devices, which a replay has no use for
-    from realtime_mer.engine import Event
+if TYPE_CHECKING:  # it brings devices, which a replay has no use for
     from realtime_mer.live.controller import Controller
 
 
@@ -86,29 +86,27 @@ class ServiceOptions:
 
 
 class Outlets:
-    """Hands a session's events on; ``publish`` is for one thread and never blocks.
+    """Everything that a session's events leave by; ``publish`` is for one thread and never blocks.
+
+    Args:
+        deck: records the session, and tells everybody else what is recorded; None for nobody.
 
     Attributes:
-        services: the running services, the public one first.
+        services: the running services, the public one first; they are outlets too.
+        others: the other outlets.
     """
 
-    def __init__(
-        self,
-        *,
-        services: Sequence[Service],
-        osc: OscSender | None,
-        recording: Recording | Deck | None = None,
-    ) -> None:
-        self.services = list(services)
-        self._osc = osc
-        self._recording = recording
+    def __init__(self, *, deck: Deck | None = None) -> None:
+        self.services: list[Service] = []
+        self.others: list[Outlet] = []
+        self._deck = deck
         self._status: StatusMessage | None = None
         self._told: RecordingState | None = None  # to everybody
 
-    def publish(self, event: "Event | Marker") -> None:
-        """Send an event to everybody."""
-        if self._recording is not None:
-            self._recording.record(event)
+    def publish(self, event: Event) -> None:
+        """Send an event to everybody; it is recorded as it is."""
+        if self._deck is not None:
+            self._deck.publish(event)
             if isinstance(event, StatusMessage):
                 self._status = event
                 event = self._with_recording(event)
@@ -118,96 +116,74 @@ class Outlets:
 
     def tell_recording(self) -> None:
         """Send the latest status again if what is recorded has changed since. From any thread."""
-        status, recording = self._status, self._recording
-        if status is not None and recording is not None and self._told != recording.state:
+        status, deck = self._status, self._deck
+        if status is not None and deck is not None and self._told != deck.state:
             self._send(self._with_recording(status))
 
     def _with_recording(self, status: StatusMessage) -> StatusMessage:
         """Return a status that tells every display what is recorded."""
-        self._told = self._recording.state if self._recording is not None else None
+        self._told = self._deck.state if self._deck is not None else None
         return replace(status, recording=self._told)
 
-    def _send(self, event: "Event | Marker") -> None:
-        match event:
-            case Estimate():
-                for service in self.services:
-                    service.publish_estimate(event)
-                if self._osc is not None:
-                    self._osc.send_estimate(event)
-            case StatusMessage():
-                for service in self.services:
-                    service.publish_status(event)
-                if self._osc is not None:
-                    self._osc.send_status(event)
-            case LevelMessage():
-                for service in self.services:
-                    service.publish_level(event)
-                if self._osc is not None:
-                    self._osc.send_level(event)
-            case Marker():
-                for service in self.services:
-                    service.publish_marker(event)
-                if self._osc is not None:
-                    self._osc.send_marker(event)
+    def _send(self, event: Event) -> None:
+        for outlet in (*self.services, *self.others):
+            outlet.publish(event)
 
     def take_markers(self) -> list[Marker]:
-        """Return the markers that subscribers set since the last call, after telling OSC.
+        """Return the markers that subscribers set since the last call.
 
-        They are recorded too.
+        The service has sent them to its subscribers; they are recorded and go to the other outlets.
         """
         markers = [marker for service in self.services for marker in service.take_markers()]
-        if self._recording is not None:
-            for marker in markers:
-                self._recording.record(marker)
-        if self._osc is not None:
-            for marker in markers:
-                self._osc.send_marker(marker)
+        for marker in markers:
+            if self._deck is not None:
+                self._deck.publish(marker)
+            for outlet in self.others:
+                outlet.publish(marker)
         return markers
 
     def faults(self) -> dict[str, int]:
         """Return what did not reach anybody, counted."""
-        failed = self._osc.failed if self._osc is not None else 0
-        return {"OSC messages that the system did not send": failed}
+        faults: Counter[str] = Counter()
+        for outlet in (*self.services, *self.others):
+            faults.update(outlet.faults())
+        return dict(faults)
 
 
 def open_outlets(
     *,
     hello: Hello,
     service: ServiceOptions | None,
-    window: bool,
-    osc: Target | None,
-    osc_rate: float | None,
+    osc: Target | None = None,
+    osc_rate: float | None = None,
     console: Console,
     stack: ExitStack,
-    recording: Recording | Deck | None = None,
+    deck: Deck | None = None,
 ) -> Outlets:
     """Start what is wanted; the stack ends it.
 
     Args:
         hello: what subscribers are told.
         service: the public one; None for none.
-        window: whether to open a window where there is a screen.
         osc, osc_rate: where OSC messages go and how often at most; None for nowhere.
         console: is told where the service is.
         stack: ends everything.
-        recording: takes everything down; the caller ends it. None for nowhere.
+        deck: records the session; the caller ends it. None for nothing.
 
     Raises:
         InputError: a setting cannot be used.
         ServiceError: the service cannot start.
     """
-    services: list[Service] = []
-    sender = None
+    outlets = Outlets(deck=deck)
     if osc is not None:
         sender = OscSender(osc, max_rate=osc_rate)
         stack.callback(sender.close)
+        outlets.others.append(sender)
         console.print(f"OSC: {access.authority(osc.host, osc.port)}", markup=False)
     if service is not None:
-        services.append(stack.enter_context(service.open(hello)))
-        service.announce(services[0], console)
-    outlets = Outlets(services=services, osc=sender, recording=recording)
-    if window:
-        open_window(outlets, hello=hello, service=service, stack=stack)
+        started = stack.enter_context(service.open(hello))
+        outlets.services.append(started)
+        service.announce(started, console)
     return outlets
 
 

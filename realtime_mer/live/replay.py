@@ -15,13 +15,11 @@ from rich.console import Console
 import realtime_mer
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.live.outlets import ServiceOptions, open_outlets
+from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
 from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage, StatusMessage
+from realtime_mer.wire.protocol import Event, Marker, ServerMessage, StatusMessage
 from realtime_mer.wording import clock
-
-Recorded = Estimate | StatusMessage | LevelMessage | Marker
 
 
 class Player:
@@ -33,11 +31,11 @@ class Player:
     """
 
     def __init__(self, messages: Iterable[ServerMessage], *, speed: float | None) -> None:
-        self._messages: list[Recorded] = []
+        self._messages: list[Event] = []
         self._times: list[float] = []
         latest: float | None = None
         for message in messages:
-            if isinstance(message, Recorded):
+            if isinstance(message, Event):
                 # Estimates set the pace, and everything else comes between the same two as live:
                 # with --delay a status or level is of later sound than the estimates beside it.
                 if isinstance(message, Estimate):
@@ -87,11 +85,11 @@ class Player:
             self._closed = True
             self._changed.notify()
 
-    def __iter__(self) -> Iterator[Recorded]:
+    def __iter__(self) -> Iterator[Event]:
         while (message := self._wait()) is not None:
             yield message
 
-    def _wait(self) -> Recorded | None:
+    def _wait(self) -> Event | None:
         with self._changed:
             while not self._closed:
                 if self._status is not None:
@@ -149,12 +147,11 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
         outlets = open_outlets(
             hello=hello,
             service=options.service,
-            window=options.window,
-            osc=None,
-            osc_rate=None,
             console=console,
             stack=stack,
         )
+        if options.window:
+            open_window(outlets, hello=hello, service=options.service, stack=stack)
         console.print(
             f"Replay: {session.name}, {clock(player.start)} to {clock(player.end)}", markup=False
         )

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,8 +12,9 @@ from rich.console import Console
 import realtime_mer
 from realtime_mer.audio.files import refuse_overwriting
 from realtime_mer.audio.opening import RawFormat, open_source
+from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.audio.switch import SwitchableSource
-from realtime_mer.engine import Engine
+from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import InputError
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
@@ -100,21 +102,26 @@ def run_live(options: LiveOptions) -> None:
         console.print(f"Source: {source.name} ({opened.why})", markup=False)
         recognizer = load_recognizer(options.model, device=options.compute)
         hello = _hello(options, recognizer)
-        deck = Deck(lambda label, sound: _recording(label, sound, options, engine, hello))
-        stack.callback(deck.end)
+        ring = RingBuffer(round(RING_S * recognizer.sample_rate))
+        deck = Deck(
+            partial(
+                _recording, options, hello=hello, source=source, recognizer=recognizer, ring=ring
+            )
+        )
+        stack.callback(deck.close)
         outlets = open_outlets(
             hello=hello,
             service=None if fast else options.service,
-            window=False,
             osc=options.osc,
             osc_rate=options.osc_rate,
             console=console,
             stack=stack,
-            recording=deck,
+            deck=deck,
         )
         engine = Engine(
             source=source,
             stream=EmotionStream(recognizer),
+            ring=ring,
             shaper=shaper,
             publish=outlets.publish,
             make_room=deck.make_room,
@@ -172,20 +179,22 @@ def _hello(options: LiveOptions, recognizer: StreamingRecognizer) -> Hello:
 
 
 def _recording(
-    label: str | None, sound: bool, options: LiveOptions, engine: Engine, hello: Hello
+    options: LiveOptions,
+    label: str | None,
+    sound: bool,
+    *,
+    hello: Hello,
+    source: SwitchableSource,
+    recognizer: StreamingRecognizer,
+    ring: RingBuffer,
 ) -> Recording:
-    """Make a recording of what the engine does from now on."""
-    source, recognizer = engine.source, engine.stream.recognizer
+    """Make a recording of what happens from now on, and of what passes through the ring."""
     options = replace(options, record=label, record_sound=sound)
     now = datetime.now().astimezone()
-    begun = engine.ring.written
+    begun = ring.written
     folder = create_folder(label or "session", now=now)
-    secret = {
-        "service",
-        "osc",
-        "pseudonym",
-        "key",
-    }  # addresses and tokens are nobody else's business
+    # Addresses and tokens are nobody else's business.
+    secret = {"service", "osc", "pseudonym", "key"}
     recording = Recording(
         folder,
         Manifest(
@@ -205,5 +214,5 @@ def _recording(
         key=options.key,
     )
     if sound:
-        recording.record_sound(engine.ring, rate=recognizer.sample_rate, start=begun)
+        recording.record_sound(ring, rate=recognizer.sample_rate, start=begun)
     return recording

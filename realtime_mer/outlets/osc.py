@@ -15,7 +15,7 @@ from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.estimate import Estimate
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox
-from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
+from realtime_mer.wire.protocol import Event, LevelMessage, Marker, StatusMessage
 
 Value = float | int | str
 
@@ -46,9 +46,9 @@ class Target:
 
 
 class OscSender:
-    """Sends estimates, status, level and markers to one target, and never waits for it.
+    """An outlet: sends estimates, status, level and markers to one target, without waiting for it.
 
-    ``send_estimate`` and ``send_level`` belong to one thread; the others may be called from any.
+    Estimates and levels belong to one thread; status and markers may come from any.
 
     Args:
         target: its name is looked up once, here.
@@ -84,27 +84,27 @@ class OscSender:
         self._due: Mailbox[Estimate | LevelMessage] = Mailbox()
         self._due.select(["estimates", "level"], max_rate=max_rate)
 
+    def publish(self, event: Event) -> None:
+        """Send a status or marker at once, an estimate or level if the rate allows."""
+        match event:
+            case Estimate():
+                self._due.offer("estimates", event, t=event.t)
+                self._send_due()
+            case LevelMessage():
+                self._due.offer("level", event, t=event.t)
+                self._send_due()
+            case StatusMessage():
+                self._send("/mer/status", event.status.value)
+            case Marker():
+                self._send("/mer/marker", event.label)
+
+    def faults(self) -> dict[str, int]:
+        """Return what the system did not take."""
+        return {"OSC messages that the system did not send": self.failed}
+
     def close(self) -> None:
         """Send nothing any more."""
         self._socket.close()
-
-    def send_estimate(self, estimate: Estimate) -> None:
-        """Send an estimate, if the rate allows."""
-        self._due.offer("estimates", estimate, t=estimate.t)
-        self._send_due()
-
-    def send_level(self, level: LevelMessage) -> None:
-        """Send a level, if the rate allows."""
-        self._due.offer("level", level, t=level.t)
-        self._send_due()
-
-    def send_status(self, status: StatusMessage) -> None:
-        """Send a change of status at once."""
-        self._send("/mer/status", status.status.value)
-
-    def send_marker(self, marker: Marker) -> None:
-        """Send a marker at once."""
-        self._send("/mer/marker", marker.label)
 
     def _send_due(self) -> None:
         while (item := self._due.take()) is not None:

@@ -41,12 +41,12 @@ from realtime_mer.wire.protocol import (
     Authorize,
     Bye,
     CloseCode,
+    Event,
     Hello,
     LevelMessage,
     Marker,
     Ping,
     Pong,
-    ServerMessage,
     StatusMessage,
     Subscribe,
     parse_client_message,
@@ -56,11 +56,11 @@ _log = logging.getLogger(__name__)
 
 
 class Service:
-    """Sends estimates, status, level and markers to whoever subscribes.
+    """An outlet: sends estimates, status, level and markers to whoever subscribes.
 
-    The ``publish_…`` methods may be called from any thread and never block: they put the value in a
-    bounded queue and wake the service. Before ``start`` and after ``stop`` they do nothing. As a
-    context manager it starts and stops.
+    ``publish`` may be called from any thread and never blocks: it puts the event in a bounded queue
+    and wakes the service. Before ``start`` and after ``close`` it does nothing. As a context
+    manager it starts and closes.
 
     Args:
         hello: what every client is told first; ``session`` and ``authorization_required`` are
@@ -147,7 +147,7 @@ class Service:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
 
     def start(self) -> None:
         """Listen; returns once the port is bound.
@@ -164,7 +164,7 @@ class Service:
         self._thread.start()
         bound.result()
 
-    def stop(self, reason: str = "the service stops") -> None:
+    def close(self, reason: str = "the service stops") -> None:
         """Say ``bye`` to all and free the port; returns when both are done. May be called twice."""
         loop, self._loop = self._loop, None
         if loop is not None:
@@ -209,21 +209,19 @@ class Service:
         """
         return self._dropped + self._overflows
 
-    def publish_estimate(self, estimate: Estimate) -> None:
-        """Send an estimate to all who subscribed to ``estimates``."""
-        self._publish(self._estimates, estimate)
+    def publish(self, event: Event) -> None:
+        """Send an event to all who subscribed to its stream; a marker carries its times."""
+        match event:
+            case Estimate():
+                self._hand_over(self._estimates, event)
+            case LevelMessage():
+                self._hand_over(self._level, event)
+            case StatusMessage() | Marker():
+                self._hand_over(self._ordered, event)
 
-    def publish_status(self, status: StatusMessage) -> None:
-        """Send a status to all who subscribed to ``status``."""
-        self._publish(self._ordered, status)
-
-    def publish_level(self, level: LevelMessage) -> None:
-        """Send a level to all who subscribed to ``level``."""
-        self._publish(self._level, level)
-
-    def publish_marker(self, marker: Marker) -> None:
-        """Send a marker, complete with its times, to all who subscribed to ``markers``."""
-        self._publish(self._ordered, marker)
+    def faults(self) -> dict[str, int]:
+        """Return what its own thread could not take in time."""
+        return {"messages that came too fast for the service": self._overflows}
 
     def take_markers(self) -> list[Marker]:
         """Remove and return the markers that clients set since the last call, oldest first.
@@ -236,14 +234,14 @@ class Service:
             markers.append(self._markers.popleft())
         return markers
 
-    def _publish(self, queue: deque[Any], value: ServerMessage) -> None:
+    def _hand_over(self, queue: deque[Any], event: Event) -> None:
         loop = self._loop
         if loop is None:
             return
         if len(queue) == queue.maxlen and queue is not self._level:
             self._overflows += 1
-        queue.append(value)
-        # The loop lowers the flag before it empties the queues, so that no value stays behind; at
+        queue.append(event)
+        # The loop lowers the flag before it empties the queues, so that no event stays behind; at
         # worst two threads wake it twice.
         if not self._woken:
             self._woken = True

@@ -15,17 +15,19 @@ from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.sound import SoundRecorder
 from realtime_mer.sessions.store import AUDIO
-from realtime_mer.wire.protocol import RecordingState, ServerMessage, StatusMessage
+from realtime_mer.wire.protocol import Event, RecordingState, StatusMessage
 
 
 class Recording:
-    """Records into a fresh folder of a session.
+    """What writes a fresh folder of a session: the recorder of its events, and of its sound.
 
     Args:
         folder, manifest, wait, key: as for ``Recorder``.
 
     Attributes:
         folder: of the session.
+        events: takes its events.
+        sound: takes its sound; None where that is not recorded.
 
     Raises:
         InputError: nothing can be written there.
@@ -36,17 +38,13 @@ class Recording:
     ) -> None:
         self.folder = folder
         self._key = key
-        self._sound: SoundRecorder | None = None
+        self.sound: SoundRecorder | None = None
         self._told: tuple[str, ...] = ()
         try:
-            self._events = Recorder(folder, manifest, wait=wait, key=key)
+            self.events = Recorder(folder, manifest, wait=wait, key=key)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)  # it holds nothing yet
             raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
-
-    def record(self, message: ServerMessage) -> None:
-        """Take a message, from any thread."""
-        self._events.record(message)
 
     def record_sound(self, ring: RingBuffer, *, rate: int, start: int) -> None:
         """Record what passes through a ring too.
@@ -58,31 +56,26 @@ class Recording:
             InputError: the file cannot be made; nothing is recorded then.
         """
         try:
-            self._sound = SoundRecorder(
+            self.sound = SoundRecorder(
                 self.folder / AUDIO, ring, rate=rate, start=start, key=self._key
             )
         except (OSError, soundfile.LibsndfileError) as error:
-            self._events.close()
+            self.events.close()
             shutil.rmtree(self.folder, ignore_errors=True)
             raise InputError(f"{self.folder / AUDIO} cannot be written: {error}") from error
-
-    def make_room(self, length: int) -> None:
-        """Wait until so many more samples can go into the ring and none of its sound is lost."""
-        if self._sound is not None:
-            self._sound.make_room(length)
 
     @property
     def failures(self) -> tuple[str, ...]:
         """What ended the recording, or its sound, too early; one line each."""
-        sound = self._sound.failure if self._sound is not None else None
-        return (*((sound,) if sound is not None else ()), *self._events.failures)
+        sound = self.sound.failure if self.sound is not None else None
+        return (*((sound,) if sound is not None else ()), *self.events.failures)
 
     @property
     def state(self) -> RecordingState:
         """What is recorded at this moment, for everybody who watches."""
         return RecordingState(
-            estimates=not self._events.failures,
-            sound=self._sound is not None and self._sound.failure is None,
+            estimates=not self.events.failures,
+            sound=self.sound is not None and self.sound.failure is None,
         )
 
     def take_failures(self) -> tuple[str, ...]:
@@ -95,27 +88,26 @@ class Recording:
     def faults(self) -> dict[str, int]:
         """Return what could not be recorded, counted."""
         return {
-            "messages that could not be recorded": self._events.lost,
-            "samples that the disk was too slow for": 0
-            if self._sound is None
-            else self._sound.lost,
+            "messages that could not be recorded": self.events.lost,
+            "samples that the disk was too slow for": 0 if self.sound is None else self.sound.lost,
         }
 
     def close(self) -> None:
         """End it, once nothing more comes. May be called twice."""
-        sound = self._sound
+        sound = self.sound
         if sound is not None:
             sound.close()
-        self._events.close(
+        self.events.close(
             failures=() if sound is None or sound.failure is None else (sound.failure,)
         )
 
 
 class Deck:
-    """Where the recordings of one live session begin and end, one at a time.
+    """An outlet where the recordings of one live session begin and end, one at a time.
 
-    ``record`` is for any thread, ``begin`` and ``end`` are for one at a time, ``make_room`` for the
-    one that writes the ring.
+    ``publish`` is for any thread and waits for the disk only with a source that can wait too;
+    ``begin`` and ``end`` are for one at a time, ``make_room`` for
+    the one that writes the ring.
 
     Args:
         make: returns a new recording with this label (None for the usual one), with sound or not;
@@ -128,6 +120,7 @@ class Deck:
         # While a recording is made a source that can wait does, so that it misses no sound.
         self._making = threading.Lock()
         self._status: StatusMessage | None = None
+        self._closed = False
         self._failures: list[str] = []  # of recordings that have ended
         self._faults: Counter[str] = Counter()
 
@@ -147,15 +140,19 @@ class Deck:
         """Begin a recording; one that failed gives way to it.
 
         Raises:
-            InputError: another is going on, or nothing can be written.
+            InputError: another is going on, nothing can be written, or the session is over.
         """
+        if self._closed:
+            raise InputError("The session is over, so nothing can be recorded.")
         if self.name is not None:
             raise InputError(f"{self.name} is being recorded: stop that first.")
         self.end()
         with self._making:
             recording = self._make(label, sound)
             if self._status is not None:
-                recording.record(self._status)  # else nothing tells what the first estimate is of
+                recording.events.record(
+                    self._status
+                )  # else nothing tells what the first estimate is of
             self._recording = recording
         return recording
 
@@ -167,13 +164,18 @@ class Deck:
             self._failures += recording.take_failures()
             self._faults.update(recording.faults())
 
-    def record(self, message: ServerMessage) -> None:
-        """Take a message, whether or not it is recorded."""
-        if isinstance(message, StatusMessage):
-            self._status = message
+    def close(self) -> None:
+        """End the recording, if there is one, and begin no other."""
+        self._closed = True
+        self.end()
+
+    def publish(self, event: Event) -> None:
+        """Take an event, whether or not it is recorded."""
+        if isinstance(event, StatusMessage):
+            self._status = event
         recording = self._recording
         if recording is not None:
-            recording.record(message)
+            recording.events.record(event)
 
     def make_room(self, length: int) -> None:
         """Wait until so many more samples can go into the ring without the recording losing any.
@@ -182,8 +184,8 @@ class Deck:
         """
         with self._making:
             recording = self._recording
-        if recording is not None:
-            recording.make_room(length)
+        if recording is not None and recording.sound is not None:
+            recording.sound.make_room(length)
 
     def take_failures(self) -> tuple[str, ...]:
         """Return the failures that were not returned before, one line each."""

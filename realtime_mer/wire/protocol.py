@@ -248,6 +248,9 @@ class Ping:
     id: _Id = ""
 
 
+Event = Estimate | StatusMessage | LevelMessage | Marker
+"""What happens in a session, for whoever follows it."""
+
 ServerMessage = Hello | Estimate | StatusMessage | LevelMessage | Marker | ErrorMessage | Bye | Pong
 ClientMessage = Authorize | Subscribe | Marker | Ping
 Message = ServerMessage | ClientMessage

@@ -58,7 +58,7 @@ async def next_estimate(stream: Stream) -> Estimate:
 
 
 def test_it_yields_the_very_estimates_that_were_published(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
 
     async def listen() -> list[Any]:
         received = []
@@ -67,16 +67,16 @@ def test_it_yields_the_very_estimates_that_were_published(service: Service) -> N
                 received.append(estimate)
                 if len(received) == 100:
                     break
-                service.publish_estimate(sample_estimate(seq=len(received)))
+                service.publish(sample_estimate(seq=len(received)))
         return received
 
     assert asyncio.run(listen()) == [sample_estimate(seq=seq) for seq in range(100)]
 
 
 def test_it_yields_typed_messages_of_the_streams_asked_for(service: Service) -> None:
-    service.publish_status(STATUS)
-    service.publish_estimate(sample_estimate())
-    service.publish_level(LEVEL)
+    service.publish(STATUS)
+    service.publish(sample_estimate())
+    service.publish(LEVEL)
 
     async def listen() -> list[Any]:
         async with connect(service.url, streams=["estimates", "status", "level"]) as stream:
@@ -108,7 +108,7 @@ def test_max_rate_reaches_the_service(service: Service) -> None:
         async with connect(service.url, max_rate=1) as few, connect(service.url) as every:
             received = []
             for seq in range(30):
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 await next_estimate(every)
                 if seq % 10 == 0:
                     received.append((await next_estimate(few)).seq)
@@ -119,14 +119,14 @@ def test_max_rate_reaches_the_service(service: Service) -> None:
 
 
 def test_a_busy_reader_gets_the_latest_estimate_afterwards(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
 
     async def listen() -> tuple[list[int], int]:
         async with connect(service.url) as busy, connect(service.url) as prompt:
             received = [(await next_estimate(busy)).seq]
             await next_estimate(prompt)
             for seq in range(1, 50):
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 await next_estimate(prompt)
             while received[-1] < 49:
                 received.append((await next_estimate(busy)).seq)
@@ -139,14 +139,14 @@ def test_a_busy_reader_gets_the_latest_estimate_afterwards(service: Service) -> 
 
 
 def test_a_backlog_keeps_the_latest_few_for_a_busy_reader(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
 
     async def listen() -> list[int]:
         async with connect(service.url, backlog=50) as busy, connect(service.url) as prompt:
             received = [(await next_estimate(busy)).seq]
             await next_estimate(prompt)
             for seq in range(1, 50):
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 await next_estimate(prompt)
             return [*received, *[(await next_estimate(busy)).seq for _ in range(49)]]
 
@@ -155,7 +155,7 @@ def test_a_backlog_keeps_the_latest_few_for_a_busy_reader(service: Service) -> N
 
 def test_the_token_is_shown() -> None:
     with Service(hello=HELLO, port=0, token="s3cret") as service:
-        service.publish_estimate(sample_estimate(seq=6))
+        service.publish(sample_estimate(seq=6))
         messages = subscribe(service.url, token="s3cret")
         assert next(messages) == sample_estimate(seq=6)
 
@@ -184,7 +184,7 @@ def test_what_is_no_address_is_told(url: str) -> None:
 
 
 def test_an_address_may_be_given_without_scheme_or_as_a_page(service: Service) -> None:
-    service.publish_estimate(sample_estimate())
+    service.publish(sample_estimate())
     for url in [f"127.0.0.1:{service.port}", f"http://localhost:{service.port}/"]:
         messages = subscribe(url)
         assert next(messages) == sample_estimate()
@@ -220,12 +220,12 @@ def test_a_stream_that_was_not_entered_says_what_to_do(service: Service) -> None
 
 
 def test_the_blocking_twin_yields_the_same_messages(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
     messages = subscribe(service.url)
     received = []
     for seq in range(100):
         received.append(next(messages))
-        service.publish_estimate(sample_estimate(seq=seq + 1))
+        service.publish(sample_estimate(seq=seq + 1))
     messages.close()
     assert received == [sample_estimate(seq=seq) for seq in range(100)]
 
@@ -264,7 +264,7 @@ def test_what_ctrl_c_leaves_half_done_is_cancelled(caplog: pytest.LogCaptureFixt
 
 def test_closing_the_blocking_twin_disconnects_and_leaves_no_thread(service: Service) -> None:
     before = threading.active_count()
-    service.publish_estimate(sample_estimate())
+    service.publish(sample_estimate())
     messages = subscribe(service.url)
     next(messages)
     assert service.clients == 1
@@ -278,23 +278,23 @@ def test_closing_the_blocking_twin_disconnects_and_leaves_no_thread(service: Ser
 
 
 def test_without_reconnect_the_messages_end_with_the_service(service: Service) -> None:
-    service.publish_estimate(sample_estimate())
+    service.publish(sample_estimate())
     messages = subscribe(service.url, reconnect=False, events=True)
     assert isinstance(next(messages), Hello)
     assert next(messages) == sample_estimate()
-    service.stop("good night")
+    service.close("good night")
     assert list(messages) == [Bye(reason="good night")]
 
 
 def test_a_busy_reader_finds_what_came_before_the_bye_before_it(service: Service) -> None:
     async def listen() -> list[Any]:
         async with connect(service.url, reconnect=False, events=True, backlog=50) as stream:
-            service.publish_estimate(sample_estimate(seq=0))
+            service.publish(sample_estimate(seq=0))
             assert isinstance(await anext(stream), Hello)
             assert await anext(stream) == sample_estimate(seq=0)  # it is subscribed
             for seq in range(1, 21):
-                service.publish_estimate(sample_estimate(seq=seq))
-            await asyncio.to_thread(service.stop, "good night")
+                service.publish(sample_estimate(seq=seq))
+            await asyncio.to_thread(service.close, "good night")
             return [message async for message in stream]
 
     *estimates, bye = asyncio.run(listen())
@@ -303,19 +303,19 @@ def test_a_busy_reader_finds_what_came_before_the_bye_before_it(service: Service
 
 
 def test_it_reconnects_by_itself_when_the_service_comes_back(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=70))
+    service.publish(sample_estimate(seq=70))
 
     async def listen() -> None:
         async with connect(service.url, events=True) as stream:
             assert isinstance(await anext(stream), Hello)
             assert (await next_estimate(stream)).seq == 70
-            await asyncio.to_thread(service.stop, "new cable")
+            await asyncio.to_thread(service.close, "new cable")
             assert await anext(stream) == Bye(reason="new cable")
             with pytest.raises(ServiceError, match="no connection"):
                 await stream.mark("drop")
             successor = Service(hello=HELLO, port=service.port)
             successor.start()
-            successor.publish_estimate(sample_estimate(seq=3))
+            successor.publish(sample_estimate(seq=3))
             assert isinstance(await anext(stream), Hello)
             gap = await anext(stream)
             assert isinstance(gap, Gap)
@@ -323,7 +323,7 @@ def test_it_reconnects_by_itself_when_the_service_comes_back(service: Service) -
             assert gap.offline_s > 0
             assert (await next_estimate(stream)).seq == 3
             assert stream.reconnects == 1
-            await asyncio.to_thread(successor.stop)
+            await asyncio.to_thread(successor.close)
 
     asyncio.run(listen())
 
@@ -374,7 +374,7 @@ class Relay:
 def test_after_a_break_it_says_how_much_sound_was_missed(
     service: Service, max_rate: float | None
 ) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
 
     async def listen() -> list[Any]:
         async with (
@@ -387,7 +387,7 @@ def test_after_a_break_it_says_how_much_sound_was_missed(
             relay.cut()
             received.append(await anext(stream))
             for seq in range(1, 41):
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 await anext(witness)
             return received + [await anext(stream) for _ in range(3)]
 
@@ -404,14 +404,14 @@ def test_after_a_break_it_says_how_much_sound_was_missed(
 
 
 def test_a_break_in_which_nothing_came_is_no_gap_and_repeats_no_estimate(service: Service) -> None:
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
 
     async def listen() -> list[Any]:
         async with Relay(service.port) as relay, connect(relay.url, events=True) as stream:
             received = [await anext(stream), await anext(stream)]
             relay.cut()
             received += [await anext(stream), await anext(stream)]
-            service.publish_estimate(sample_estimate(seq=1))
+            service.publish(sample_estimate(seq=1))
             return [*received, await anext(stream)]
 
     kinds = [type(message) for message in asyncio.run(listen())]
@@ -419,7 +419,7 @@ def test_a_break_in_which_nothing_came_is_no_gap_and_repeats_no_estimate(service
 
 
 def test_the_blocking_twin_sets_markers(service: Service) -> None:
-    service.publish_estimate(sample_estimate())
+    service.publish(sample_estimate())
     with subscribe(service.url, streams=["markers"], events=True) as messages:
         with pytest.raises(ServiceError, match="ask for a message first"):
             messages.mark("too early")
@@ -445,7 +445,7 @@ def test_the_clients_of_a_restarted_service_come_by_and_by_and_each_in_its_own_t
         async with connect(service.url, events=True) as stream:
             await anext(stream)
             monkeypatch.setattr("realtime_mer.client.streams.retry_delay", note)
-            await asyncio.to_thread(service.stop)
+            await asyncio.to_thread(service.close)
             await anext(stream)
             while len(asked) < 4:
                 await asyncio.sleep(0)
@@ -476,7 +476,7 @@ def test_a_network_that_goes_away_without_a_word_is_noticed(
 def test_leaving_while_the_service_is_gone_is_quick_and_clean(service: Service) -> None:
     messages = subscribe(service.url, events=True)
     next(messages)
-    service.stop()
+    service.close()
     next(messages)
     messages.close()
 

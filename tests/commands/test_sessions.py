@@ -16,7 +16,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.live.terminal import TerminalView
-from realtime_mer.sessions.recording import Recording
+from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.sessions.store import AUDIO, EVENTS, MANIFEST, Session, list_sessions
 from realtime_mer.wire.protocol import Marker, StatusMessage
 from tests.command_line import RATE, call, noise, start, write_model, write_sound
@@ -176,15 +176,14 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(
 
 
 def outlets(stack: ExitStack, recording: Recording) -> Outlets:
+    deck = Deck(lambda label, sound: recording)
+    deck.begin(sound=False)
     return open_outlets(
         hello=HELLO,
         service=ServiceOptions(port=0),
-        window=False,
-        osc=None,
-        osc_rate=None,
         console=Console(file=io.StringIO()),
         stack=stack,
-        recording=recording,
+        deck=deck,
     )
 
 
@@ -230,7 +229,7 @@ def test_every_display_is_told_once_when_the_recording_stops(tmp_path: Path) -> 
         with Client(told.services[0], "status") as client:
             told.publish(status("on air"))
             assert client.receive()["recording"] == {"estimates": True, "sound": False}
-            recording._events._fail(OSError(28, "No space left on device"))
+            recording.events._fail(OSError(28, "No space left on device"))
             told.publish(sample_estimate(seq=0))
             assert client.receive()["recording"] == {"estimates": False, "sound": False}
             told.publish(sample_estimate(seq=1))

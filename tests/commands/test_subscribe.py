@@ -26,7 +26,7 @@ def run(*args: object) -> Result:
 
 def test_mark_sets_a_marker_for_everybody_and_returns_once_it_is_set(service: Service) -> None:
     with Client(service, "markers", "estimates") as client:
-        service.publish_estimate(sample_estimate(seq=9))
+        service.publish(sample_estimate(seq=9))
         client.until("estimate")
         result = run("mark", "the drop", service.url)
         assert (result.code, result.out, result.err) == (0, "", "")
@@ -55,14 +55,14 @@ def test_markers_stand_among_the_json_lines_only_where_they_are_asked_for(servic
         assert both.stdout is not None
         lines = {plain: [], both: []}
         # The first estimate comes to whoever subscribes, so its line says that both have.
-        service.publish_estimate(sample_estimate(seq=0))
+        service.publish(sample_estimate(seq=0))
         for process in (plain, both):
             lines[process].append(process.stdout.readline())
-        service.publish_marker(Marker(label="drop", id="7", t=0.1, wall_time=None))
+        service.publish(Marker(label="drop", id="7", t=0.1, wall_time=None))
         with Client(service, "estimates", "markers") as witness:
             witness.settle()
         lines[both].append(both.stdout.readline())
-        service.publish_estimate(sample_estimate(seq=1))
+        service.publish(sample_estimate(seq=1))
         for process in (plain, both):
             lines[process] += process.communicate(timeout=30)[0].splitlines()
         assert [json.loads(line)["seq"] for line in lines[plain]] == [0, 1]
@@ -81,14 +81,14 @@ def test_people_see_markers_and_what_was_missed(service: Service) -> None:
     with start("subscribe", service.url, "--count", 2) as process:
         assert process.stdout is not None
         printed = iter(process.stdout)
-        service.publish_estimate(sample_estimate(seq=0))
+        service.publish(sample_estimate(seq=0))
         assert any("calm" in line for line in printed)
-        service.publish_marker(Marker(label="drop", t=61.2, wall_time=None))
+        service.publish(Marker(label="drop", t=61.2, wall_time=None))
         assert any("marker at 1:01: drop" in line for line in printed)
-        service.stop("new cable")
+        service.close("new cable")
         assert any("new cable; waiting for it to return" in line for line in printed)
         with Service(hello=HELLO, port=service.port) as successor:
-            successor.publish_estimate(sample_estimate(seq=5))
+            successor.publish(sample_estimate(seq=5))
             assert any("started anew" in line for line in printed)
             process.communicate(timeout=30)
     assert process.returncode == 0

@@ -36,7 +36,7 @@ def playing(*, port: int = 0, mood: str = "calm", token: str | None = None) -> I
     def publish() -> None:
         seq = 0
         while not stop.wait(0.02):
-            service.publish_estimate(sample_estimate(seq=seq, mood=mood))
+            service.publish(sample_estimate(seq=seq, mood=mood))
             seq += 1
 
     with Service(hello=HELLO, port=port, token=token) as service:

@@ -74,12 +74,9 @@ def test_a_marker_set_during_a_pause_is_shown_and_kept_at_once(
         outlets = open_outlets(
             hello=HELLO,
             service=ServiceOptions(port=0),
-            window=False,
-            osc=None,
-            osc_rate=None,
             console=console,
             stack=stack,
-            recording=deck,
+            deck=deck,
         )
         view = TerminalView(console=console, source="mic", model="default")
         follower = Follower(

@@ -33,9 +33,7 @@ class Session:
         self.outlets: Outlets = open_outlets(
             hello=HELLO,
             service=service,
-            window=False,
             osc=None if receiver is None else receiver.target,
-            osc_rate=None,
             console=console,
             stack=stack,
         )

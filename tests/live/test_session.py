@@ -497,7 +497,7 @@ def service() -> Iterator[Service]:
         def publish() -> None:
             seq = 0
             while not over.wait(0.005):
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 seq += 1
 
         thread = threading.Thread(target=publish)

@@ -48,7 +48,7 @@ def receiver() -> Iterator[Receiver]:
 def test_an_estimate_arrives_at_its_addresses(receiver: Receiver) -> None:
     estimate = sample_estimate(seq=7)
     with closing(OscSender(receiver.target)) as sender:
-        sender.send_estimate(estimate)
+        sender.publish(estimate)
         received = receiver.receive_all(sender.sent)
     assert received["/mer/valence"] == 0.25
     assert received["/mer/arousal"] == -0.5
@@ -66,11 +66,11 @@ def test_an_estimate_arrives_at_its_addresses(receiver: Receiver) -> None:
 
 def test_level_status_and_marker_arrive_at_once(receiver: Receiver) -> None:
     with closing(OscSender(receiver.target)) as sender:
-        sender.send_level(LevelMessage(t=0.1, level_dbfs=-20.0, peak_dbfs=-6.0))
-        sender.send_status(
+        sender.publish(LevelMessage(t=0.1, level_dbfs=-20.0, peak_dbfs=-6.0))
+        sender.publish(
             StatusMessage(status=Status.SILENCE, detail="", t=1.0, wall_time=None, source="a file")
         )
-        sender.send_marker(Marker(label="Refrain, größer"))
+        sender.publish(Marker(label="Refrain, größer"))
         assert receiver.receive_all(4) == {
             "/mer/level": -20.0,
             "/mer/peak": -6.0,
@@ -86,7 +86,7 @@ def test_the_type_of_an_address_never_changes(receiver: Receiver) -> None:
         name: type(value) for name, value in whole.items()
     }
     with closing(OscSender(receiver.target)) as sender:
-        sender.send_estimate(sample_estimate(seq=2**31 + 5))
+        sender.publish(sample_estimate(seq=2**31 + 5))
         assert receiver.receive_all(sender.sent)["/mer/seq"] == 5  # four bytes hold no more
 
 
@@ -95,7 +95,7 @@ def test_the_rate_is_bounded_in_stream_time(receiver: Receiver) -> None:
         seqs = []
         for seq in range(20):
             before = sender.sent
-            sender.send_estimate(sample_estimate(seq=seq))
+            sender.publish(sample_estimate(seq=seq))
             if sender.sent > before:
                 seqs.append(receiver.receive_all(sender.sent - before)["/mer/seq"])
     assert seqs == [0, 5, 10, 15]
@@ -106,7 +106,7 @@ def test_nobody_needs_to_listen() -> None:
         target = gone.target
     with closing(OscSender(target)) as sender:
         for seq in range(50):
-            sender.send_estimate(sample_estimate(seq=seq))
+            sender.publish(sample_estimate(seq=seq))
         # Where nobody listens the system may say so at the next message, or not at all.
         assert sender.sent + sender.failed == 50 * len(list(messages(sample_estimate())))
 
@@ -114,8 +114,8 @@ def test_nobody_needs_to_listen() -> None:
 def test_what_the_system_does_not_send_is_counted_and_never_raised() -> None:
     sender = OscSender(Target(host="127.0.0.1", port=9))
     sender.close()  # as good as a network that is gone
-    sender.send_estimate(sample_estimate())
-    sender.send_marker(Marker(label="drop"))
+    sender.publish(sample_estimate())
+    sender.publish(Marker(label="drop"))
     assert sender.sent == 0
     assert sender.failed == len(list(messages(sample_estimate()))) + 1
 
@@ -127,7 +127,7 @@ def test_the_target_may_be_an_ipv6_address() -> None:
     except OSError:
         pytest.skip("no IPv6 loopback")
     with closing(receiver), closing(OscSender(receiver.target)) as sender:
-        sender.send_marker(Marker(label="six"))
+        sender.publish(Marker(label="six"))
         assert receiver.receive().params == ["six"]
 
 

@@ -33,7 +33,7 @@ def test_the_server_speaks_first_with_hello() -> None:
 def test_a_subscriber_gets_every_estimate_in_order() -> None:
     with running() as service, Client(service, "estimates") as client:
         for seq in range(50):
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
         received = [client.receive() for _ in range(50)]
         assert seqs(received) == list(range(50))
         assert received[3]["gems"] == sample_estimate().gems
@@ -41,10 +41,10 @@ def test_a_subscriber_gets_every_estimate_in_order() -> None:
 
 def test_a_newcomer_gets_the_latest_estimate_status_and_level_at_once() -> None:
     with running() as service, Client(service, "estimates", "status", "level") as first:
-        service.publish_estimate(sample_estimate(seq=1))
-        service.publish_estimate(sample_estimate(seq=2))
-        service.publish_status(status("on air"))
-        service.publish_level(LevelMessage(t=0.3, level_dbfs=-20.0, peak_dbfs=-6.0))
+        service.publish(sample_estimate(seq=1))
+        service.publish(sample_estimate(seq=2))
+        service.publish(status("on air"))
+        service.publish(LevelMessage(t=0.3, level_dbfs=-20.0, peak_dbfs=-6.0))
         first.until("level")
         with Client(service) as newcomer:
             newcomer.send(type="subscribe", streams=["estimates", "status", "level"])
@@ -60,8 +60,8 @@ def test_a_newcomer_gets_the_latest_estimate_status_and_level_at_once() -> None:
 def test_only_the_streams_asked_for_are_sent() -> None:
     with running() as service, Client(service, "status") as client:
         with Client(service, "estimates", "level") as other:
-            service.publish_level(LevelMessage(t=0.1, level_dbfs=-20.0, peak_dbfs=-6.0))
-            service.publish_estimate(sample_estimate())
+            service.publish(LevelMessage(t=0.1, level_dbfs=-20.0, peak_dbfs=-6.0))
+            service.publish(sample_estimate())
             assert {other.receive()["type"], other.receive()["type"]} == {"estimate", "level"}
         assert client.settle() == []
 
@@ -71,7 +71,7 @@ def test_a_later_subscribe_takes_the_place_of_the_earlier() -> None:
         client.send(type="subscribe", streams=[])
         client.settle()
         with Client(service, "estimates") as other:
-            service.publish_estimate(sample_estimate(seq=5))
+            service.publish(sample_estimate(seq=5))
             other.receive()
         assert client.settle() == []
 
@@ -83,7 +83,7 @@ def test_max_rate_thins_the_estimates_in_stream_time_whatever_the_clock() -> Non
         Client(service, "estimates", max_rate=2) as few,
     ):
         for seq in range(100):
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
             assert every.receive()["seq"] == seq
         assert seqs(few.settle()) == list(range(0, 100, 5))
         assert service.dropped == 0
@@ -98,7 +98,7 @@ def test_a_ping_is_answered_with_its_id() -> None:
 def test_a_marker_of_one_client_reaches_all_subscribers_and_the_program() -> None:
     with running() as service, Client(service, "markers", "estimates") as one:
         with Client(service, "markers") as other:
-            service.publish_estimate(sample_estimate(seq=9))
+            service.publish(sample_estimate(seq=9))
             one.until("estimate")
             other.send(type="marker", label="drop", id="7", t=-5, wall_time="forged")
             other.send(type="marker", label="drop", id="7", t=999, wall_time="forged")
@@ -113,7 +113,7 @@ def test_a_marker_of_one_client_reaches_all_subscribers_and_the_program() -> Non
 
 def test_a_marker_of_the_program_reaches_the_subscribers() -> None:
     with running() as service, Client(service, "markers") as client:
-        service.publish_marker(Marker(label="scene 2", t=3.5, wall_time=None))
+        service.publish(Marker(label="scene 2", t=3.5, wall_time=None))
         assert client.receive()["label"] == "scene 2"
         assert service.take_markers() == []
 
@@ -121,7 +121,7 @@ def test_a_marker_of_the_program_reaches_the_subscribers() -> None:
 def test_several_threads_may_publish_at_once() -> None:
     with running() as service, Client(service, "status") as client:
         threads = [
-            threading.Thread(target=service.publish_status, args=[status(str(number))])
+            threading.Thread(target=service.publish, args=[status(str(number))])
             for number in range(20)
         ]
         for thread in threads:
@@ -142,7 +142,7 @@ def test_a_stalled_reader_gets_fewer_never_older_estimates_and_disturbs_nobody()
         Client(service, "estimates") as prompt,
     ):
         for seq in range(1000):
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
             assert prompt.receive()["seq"] == seq
         assert service.dropped > 0
         received = [stalled.receive()["seq"]]
@@ -162,7 +162,7 @@ def test_the_memory_held_for_a_stalled_reader_does_not_grow() -> None:
     ):
         dropped = []
         for seq in range(1200):
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
             prompt.receive()
             dropped.append(service.dropped)
     # Once its buffers are full, each new estimate takes the place of the one before.
@@ -178,7 +178,7 @@ def test_a_reader_that_lets_ordered_messages_pile_up_is_closed_with_too_slow() -
     ):
         long = "x" * 2000
         for number in range(200):
-            service.publish_status(status(f"{number} {long}"))
+            service.publish(status(f"{number} {long}"))
             assert prompt.receive()["detail"].startswith(f"{number} ")
         assert stalled.close_code() == 4430
 
@@ -192,7 +192,7 @@ def test_a_reader_that_takes_nothing_for_too_long_is_cut_off() -> None:
     ):
         seq = 0
         while service.clients == 2:
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
             assert prompt.receive()["seq"] == seq
             seq += 1
 
@@ -220,8 +220,8 @@ def test_what_is_published_faster_than_the_service_can_take_is_bounded_and_count
         loop.call_soon_threadsafe(lambda: (held.set(), release.wait(20)))
         assert held.wait(20)
         for seq in range(100):
-            service.publish_estimate(sample_estimate(seq=seq))
-        service.publish_status(status("late"))
+            service.publish(sample_estimate(seq=seq))
+        service.publish(status("late"))
         assert service.dropped == 36
         release.set()
         assert client.receive()["detail"] == "late"
@@ -284,7 +284,7 @@ def test_a_subscriber_may_stay_silent() -> None:
         Client(service) as never,
     ):
         assert never.close_code() == 4408
-        service.publish_estimate(sample_estimate(seq=3))
+        service.publish(sample_estimate(seq=3))
         assert quiet.receive()["seq"] == 3
 
 
@@ -331,8 +331,8 @@ def test_an_estimate_that_json_cannot_hold_is_left_out_and_reported(
         Client(service, "estimates") as client,
         caplog.at_level(logging.ERROR),
     ):
-        service.publish_estimate(sample_estimate(seq=0, valence=float("nan")))
-        service.publish_estimate(sample_estimate(seq=1))
+        service.publish(sample_estimate(seq=0, valence=float("nan")))
+        service.publish(sample_estimate(seq=1))
         assert client.receive()["seq"] == 1
     assert "NaN" in caplog.text
 
@@ -418,7 +418,7 @@ def test_the_token_is_accepted_in_the_header() -> None:
         headers = {"Authorization": "Bearer s3cret"}
         with Client(service, "estimates", additional_headers=headers) as client:
             assert client.hello["authorization_required"] is True
-            service.publish_estimate(sample_estimate(seq=4))
+            service.publish(sample_estimate(seq=4))
             assert client.receive()["seq"] == 4
 
 
@@ -427,7 +427,7 @@ def test_the_token_is_accepted_as_the_first_message() -> None:
         client.send(type="authorize", token="s3cret")
         client.send(type="subscribe", streams=["estimates"])
         client.settle()
-        service.publish_estimate(sample_estimate(seq=4))
+        service.publish(sample_estimate(seq=4))
         assert client.receive()["seq"] == 4
 
 
@@ -459,7 +459,7 @@ def test_a_token_in_the_address_is_not_looked_at() -> None:
 )
 def test_without_the_token_nothing_is_to_be_had(message: dict[str, Any]) -> None:
     with running(token="s3cret") as service, Client(service) as client:
-        service.publish_estimate(sample_estimate())
+        service.publish(sample_estimate())
         client.send(**message)
         error = client.receive()
         assert (error["type"], error["code"]) == ("error", "unauthorized")
@@ -487,7 +487,7 @@ def test_a_busy_port_is_told_in_one_line_with_what_to_do() -> None:
         other = Service(hello=HELLO, port=service.port)
         with pytest.raises(ServiceError) as caught:
             other.start()
-        other.stop()
+        other.close()
     assert str(service.port) in str(caught.value)
     assert "--port 0" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -507,8 +507,8 @@ def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
 
 def test_stopping_says_bye_with_the_reason_and_frees_the_port_at_once() -> None:
     with running() as service, Client(service, "estimates", "status") as client:
-        service.publish_estimate(sample_estimate(seq=8))
-        service.stop("the concert is over")
+        service.publish(sample_estimate(seq=8))
+        service.close("the concert is over")
         messages = client.until("bye")
         assert seqs(messages) == [8]
         assert messages[-1]["reason"] == "the concert is over"
@@ -527,21 +527,21 @@ def test_stopping_waits_for_no_stalled_reader_and_no_open_handshake() -> None:
     ):
         seq = 0
         while service.dropped == 0:
-            service.publish_estimate(sample_estimate(seq=seq))
+            service.publish(sample_estimate(seq=seq))
             prompt.receive()
             seq += 1
-        service.stop()
+        service.close()
         with running(port=service.port) as successor:
             assert get(successor, "/healthz")[0] == 200
 
 
 def test_publishing_before_the_start_and_after_the_end_does_nothing() -> None:
     service = Service(hello=HELLO, port=0)
-    service.publish_estimate(sample_estimate())
+    service.publish(sample_estimate())
     service.start()
-    service.stop()
-    service.stop()
-    service.publish_estimate(sample_estimate())
+    service.close()
+    service.close()
+    service.publish(sample_estimate())
     assert service.dropped == 0
 
 
@@ -553,6 +553,6 @@ def test_a_service_starts_only_once() -> None:
 def test_no_thread_is_left_behind() -> None:
     before = threading.active_count()
     with running() as service, Client(service, "estimates") as client:
-        service.publish_estimate(sample_estimate())
+        service.publish(sample_estimate())
         client.receive()
     assert threading.active_count() == before

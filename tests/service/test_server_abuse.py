@@ -77,8 +77,8 @@ class Witness:
         return [self._client.receive(), self._client.receive()]
 
     def is_served(self) -> None:
-        self._service.publish_status(status(str(self._count)))
-        self._service.publish_estimate(sample_estimate(seq=self._count))
+        self._service.publish(status(str(self._count)))
+        self._service.publish(sample_estimate(seq=self._count))
         # Either may overtake the other.
         received = {message["type"]: message for message in self._receive_two()}
         assert received["status"]["detail"] == str(self._count)
@@ -247,7 +247,7 @@ def test_wrong_tokens_and_origins_by_the_hundred_leave_nothing_behind() -> None:
                 with pytest.raises(InvalidStatus) as caught:
                     Client(service, origin=Origin(f"http://evil{number}.example.org"))
                 assert caught.value.response.status_code == 403
-            service.publish_status(status("still here"))
+            service.publish(status("still here"))
             assert good.receive()["detail"] == "still here"
             assert service.clients == 1
 
@@ -264,8 +264,8 @@ def test_what_the_service_holds_for_clients_that_never_read_is_bounded() -> None
         long = "x" * 1000
         most = 0
         for number in range(100):
-            service.publish_status(status(f"{number} {long}"))
-            service.publish_estimate(sample_estimate(seq=number))
+            service.publish(status(f"{number} {long}"))
+            service.publish(sample_estimate(seq=number))
             messages = prompt.until("estimate")
             assert messages[0]["detail"].startswith(f"{number} ")
             most = max(most, *bytes_waiting(service))
@@ -285,7 +285,7 @@ def test_subscribing_and_unsubscribing_in_a_race_never_mixes_up_what_is_sent() -
         def publish() -> None:
             seq = 0
             while not stop.is_set():
-                service.publish_estimate(sample_estimate(seq=seq))
+                service.publish(sample_estimate(seq=seq))
                 seq += 1
                 stop.wait(0.001)
 
@@ -306,7 +306,7 @@ def test_subscribing_and_unsubscribing_in_a_race_never_mixes_up_what_is_sent() -
             publisher.join()
         racing.send(type="subscribe", streams=["status"])
         racing.settle()
-        service.publish_status(status("the end"))
+        service.publish(status("the end"))
         assert racing.receive()["detail"] == "the end"
 
 

@@ -168,13 +168,13 @@ def test_health_is_open_and_everything_else_of_use_wants_the_token() -> None:
 def test_metrics_tell_what_happened() -> None:
     with running() as service, Client(service, "estimates", "status", "markers") as client:
         for seq in range(5):
-            service.publish_estimate(sample_estimate(seq=seq, latency_ms=8.0, xruns=1, skipped=2))
+            service.publish(sample_estimate(seq=seq, latency_ms=8.0, xruns=1, skipped=2))
         client.send(type="marker", label="drop")
         client.until("marker")
         with Client(service) as bad:
             bad.socket.send("x" * 100_000)
             bad.close_code()
-        service.publish_status(status("on air"))
+        service.publish(status("on air"))
         client.until("status")
         values = numbers(get(service, "/metrics")[1])
     assert values["realtime_mer_estimates_total"] == 5

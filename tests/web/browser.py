@@ -207,8 +207,8 @@ def estimate_at(valence: float, arousal: float, **changes: Any) -> Estimate:
 
 def publish(service: Service, estimate: Estimate) -> None:
     """Send an estimate and its level to those who watch."""
-    service.publish_estimate(estimate)
+    service.publish(estimate)
     level = LevelMessage(
         t=estimate.t, level_dbfs=estimate.level_dbfs, peak_dbfs=min(0.0, estimate.level_dbfs + 9)
     )
-    service.publish_level(level)
+    service.publish(level)

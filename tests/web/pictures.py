@@ -30,7 +30,7 @@ _SOURCE = StatusMessage(
 
 
 def _play(tab: Browser, service: Service, *, seconds: float, notes: tuple[str, ...]) -> None:
-    service.publish_status(_SOURCE)
+    service.publish(_SOURCE)
     estimates = list(piece(seconds))
     live = len(estimates) - 10 * _LIVE_SECONDS
     moments = dict(zip((live // 3, live // 2, live - 20), notes, strict=True))

@@ -70,8 +70,8 @@ def test_a_client_gets_the_messages_of_the_streams_it_asked_for(
 ) -> None:
     listen(page, "{ streams: ['estimates', 'markers'] }")
     wait_for_subscription(page)
-    service.publish_estimate(sample_estimate(seq=0))
-    service.publish_marker(Marker(label="drop", t=0.1, wall_time=None))
+    service.publish(sample_estimate(seq=0))
+    service.publish(Marker(label="drop", t=0.1, wall_time=None))
     wait_for_event(page, "estimate")
     wait_for_event(page, "marker")
     assert events(page, "estimate")[0]["gems"]["sadness"] == 0.125
@@ -90,7 +90,7 @@ def test_a_client_tells_of_a_hole_in_the_estimates(page: Browser, service: Servi
     listen(page)
     wait_for_subscription(page)
     for number, seq in enumerate([4, 5, 9], start=1):
-        service.publish_estimate(sample_estimate(seq=seq))
+        service.publish(sample_estimate(seq=seq))
         wait_for_event(page, "estimate", number)
     assert events(page, "gap") == [
         {"type": "gap", "from": 0.6, "to": 1.0, "missed": 3, "offlineMs": 0}
@@ -105,7 +105,7 @@ def test_what_max_rate_thins_out_is_no_hole_but_more_than_that_is(
     listen(page, "{ maxRate: 2 }")
     wait_for_subscription(page)
     for number, seq in enumerate([0, 5, 10, 40], start=1):
-        service.publish_estimate(sample_estimate(seq=seq))
+        service.publish(sample_estimate(seq=seq))
         wait_for_event(page, "estimate", number)
     assert [event["missed"] for event in events(page, "gap")] == [29]
 
@@ -135,7 +135,7 @@ def test_what_the_service_refuses_is_told_and_the_stream_goes_on(
     page.js("window.stream.mark('')")
     wait_for_event(page, "error")
     assert events(page, "error")[0]["code"] == "bad_message"
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
     wait_for_event(page, "estimate")
 
 
@@ -144,7 +144,7 @@ def test_a_closed_stream_stays_closed(page: Browser, service: Service) -> None:
     wait_for_subscription(page)
     page.js("window.stream.close(); dispatchEvent(new Event('online'))")
     assert wait_for_link(page, "closed")["retryMs"] is None
-    service.publish_estimate(sample_estimate(seq=0))
+    service.publish(sample_estimate(seq=0))
     page.wait_for("document.getElementById('mood').textContent === 'calm'")  # the page got it
     assert events(page, "estimate") == []
     assert events(page, "link")[-1]["state"] == "closed"
@@ -156,16 +156,16 @@ def test_a_lost_client_tells_why_and_when_and_that_the_service_was_started_anew(
     page.expected = "ERR_CONNECTION_REFUSED"
     listen(page)
     wait_for_subscription(page)
-    service.publish_estimate(sample_estimate(seq=3))
+    service.publish(sample_estimate(seq=3))
     wait_for_event(page, "estimate")
-    service.stop("the show is over")
+    service.close("the show is over")
     assert wait_for_link(page, "lost")["reason"] != ""
     reasons = [event["reason"] for event in events(page, "link") if event["state"] == "lost"]
     assert reasons[0] == "the service ended: the show is over"
     assert events(page, "link")[2]["retryMs"] <= 250
     with Service(hello=HELLO, port=service.port) as again:
         wait_for_event(page, "roundtrip", 2)
-        again.publish_estimate(sample_estimate(seq=70))
+        again.publish(sample_estimate(seq=70))
         wait_for_event(page, "estimate", 2)
     (gap,) = events(page, "gap")
     assert (gap["from"], gap["to"], gap["missed"]) == (None, 7.1, None)
@@ -178,12 +178,12 @@ def test_a_client_that_comes_back_leaves_out_what_it_knows_and_tells_what_it_mis
     page.js(_KEEP_SOCKETS)
     listen(page)
     wait_for_subscription(page)
-    service.publish_estimate(sample_estimate(seq=3))
+    service.publish(sample_estimate(seq=3))
     wait_for_event(page, "estimate")
     page.js("window.sockets.at(-1).close()")
     wait_for_event(page, "roundtrip", 2)  # the service sent its latest estimate before the pong
     assert [event["seq"] for event in events(page, "estimate")] == [3]
-    service.publish_estimate(sample_estimate(seq=9))
+    service.publish(sample_estimate(seq=9))
     wait_for_event(page, "estimate", 2)
     (gap,) = events(page, "gap")
     assert (gap["from"], gap["to"], gap["missed"]) == (0.4, 1.0, 5)
@@ -212,7 +212,7 @@ def test_a_page_that_is_looked_at_again_or_has_its_network_back_does_not_wait(
     listen(page)
     wait_for_subscription(page)
     page.js("window.setTimeout = () => 0")  # so no attempt would ever come by itself
-    service.stop("the show is over")
+    service.close("the show is over")
     wait_for_link(page, "lost")
     with Service(hello=HELLO, port=service.port):
         page.js(sign)

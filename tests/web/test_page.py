@@ -114,7 +114,7 @@ def test_sound_that_is_not_music_is_told_in_words_and_by_a_hollow_point(
     assert tab.text("#state-note") == "the last estimate is held"
     assert tab.js(f"return {point}") != filled
 
-    service.publish_status(
+    service.publish(
         StatusMessage(
             status=Status.RECONNECTING, detail="unplugged", t=0.2, wall_time=None, source="Mic 2"
         )
@@ -151,7 +151,7 @@ def test_the_page_says_what_is_recorded_and_what_is_not(
     tab: Browser, service: Service, theme: str
 ) -> None:
     def tell(recording: RecordingState | None) -> None:
-        service.publish_status(
+        service.publish(
             StatusMessage(
                 status=Status.MUSIC,
                 detail="",
@@ -213,7 +213,7 @@ def test_markers_travel_to_the_service_and_back_and_those_of_others_come_too(
     assert (marker.label, marker.t) == ("left hand <b>", 61.3)
 
     tab.js("document.getElementById('mark').click()")  # without a note
-    service.publish_marker(Marker(label="from the desk", t=61.3, wall_time="2026-01-01T12:00:00Z"))
+    service.publish(Marker(label="from the desk", t=61.3, wall_time="2026-01-01T12:00:00Z"))
     tab.wait_for("document.querySelectorAll('#markers li').length === 3")
     labels = tab.js(
         "return [...document.querySelectorAll('#markers span')].map(e => e.textContent)"
@@ -241,7 +241,7 @@ def test_the_list_of_markers_can_be_saved(tab: Browser, service: Service, tmp_pa
     open_display(tab, service, fragment="#theme=therapy")
     for seq, label in enumerate(["first", "second"]):
         publish(service, estimate_at(0.3, 0.3, seq=10 * seq + 9))
-        service.publish_marker(Marker(label=label, t=seq + 1.0, wall_time="2026-01-01T12:00:00Z"))
+        service.publish(Marker(label=label, t=seq + 1.0, wall_time="2026-01-01T12:00:00Z"))
     tab.wait_for("document.querySelectorAll('#markers li').length === 2")
     tab.js("document.getElementById('save').click()")
     path = tmp_path / "markers.txt"
@@ -268,7 +268,7 @@ def test_a_service_started_anew_begins_with_empty_lines_and_a_clock_at_zero(tab:
         publish(service, estimate_at(0.3, 0.3, seq=639))
         tab.wait_for(f"{clock} === '1:04'")
         tab.js("document.getElementById('restart').click()")
-        service.publish_marker(Marker(label="before", t=65.0, wall_time=None))
+        service.publish(Marker(label="before", t=65.0, wall_time=None))
         tab.wait_for("document.querySelector('#markers time')?.textContent === '0:01'")
     with Service(hello=HELLO, port=service.port) as again:
         tab.wait_for("document.getElementById('network').textContent")
@@ -292,11 +292,11 @@ def test_a_peak_at_full_scale_is_told_even_where_it_lasted_a_moment(
     publish(service, estimate_at(0.3, 0.3, seq=0))
     for seq, peak in enumerate([-12.0, 0.0]):
         level = LevelMessage(t=seq / 10, level_dbfs=-20.0, peak_dbfs=peak)
-        service.publish_level(level)
+        service.publish(level)
         tab.wait_for(
             f"getComputedStyle({PEAK}).transform.split(', ')[4] {'< 0' if peak else '== 0'}"
         )
-    service.publish_level(LevelMessage(t=0.2, level_dbfs=-20.0, peak_dbfs=-12.0))
+    service.publish(LevelMessage(t=0.2, level_dbfs=-20.0, peak_dbfs=-12.0))
     tab.wait_for("document.getElementById('level').textContent === 'CLIP'")
     tab.wait_for("document.getElementById('level').textContent === '−20 dBFS'")
 
@@ -440,7 +440,7 @@ def test_the_tab_key_reaches_every_control_and_shows_where_it_is(
 ) -> None:
     open_display(tab, service, fragment="#theme=therapy")
     tab.js("document.activeElement.blur()")
-    service.publish_marker(Marker(label="first", t=0.0, wall_time=None))
+    service.publish(Marker(label="first", t=0.0, wall_time=None))
     tab.wait_for("document.querySelectorAll('#markers li').length === 1")
     wanted = tab.js(
         "return [...document.querySelectorAll('main button, main input, nav button, #markers')]"
@@ -538,7 +538,7 @@ def test_text_has_the_contrast_of_wcag_aa_whatever_the_mood(
     open_display(tab, service, fragment=f"#theme={theme}")
     for estimate in piece(1.0):
         publish(service, estimate)
-    service.publish_marker(Marker(label="drop", t=0.5, wall_time=None))
+    service.publish(Marker(label="drop", t=0.5, wall_time=None))
     tab.wait_for("document.querySelectorAll('#markers li').length === 1")
     tab.wait_for("document.getElementById('mood').textContent.trim() !== ''")
     for held in (False, True):
@@ -649,7 +649,7 @@ def test_nothing_is_cut_off_or_overlaps_on_phone_tablet_and_desktop(
     tab: Browser, service: Service, theme: str
 ) -> None:
     open_display(tab, service, fragment=f"#theme={theme}", size=SIZES[0])
-    service.publish_marker(Marker(label="a note of forty characters or even more", t=None))
+    service.publish(Marker(label="a note of forty characters or even more", t=None))
     for size in SIZES:
         tab.resize(size)
         for mood in MOOD_WORDS:

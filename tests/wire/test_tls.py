@@ -58,7 +58,7 @@ def test_a_client_that_trusts_the_certificate_is_served_over_tls(
     )
     with Service(hello=HELLO, port=0, ssl=context) as service:
         assert service.url.startswith("wss://")
-        service.publish_estimate(sample_estimate(seq=3))
+        service.publish(sample_estimate(seq=3))
         with subscribe(service.url, ca=str(files.ca)) as messages:
             assert next(messages) == sample_estimate(seq=3)
 
@@ -137,7 +137,7 @@ def test_one_that_does_not_finish_the_tls_handshake_is_cut_off(files: Files, fir
 def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
     limits = {"connections": 1, "handshakes": 2, "open_timeout_s": 600}
     with service_of(files, **limits) as service:
-        service.publish_estimate(sample_estimate(seq=3))
+        service.publish(sample_estimate(seq=3))
         with subscribe(service.url, ca=str(files.ca)) as messages, ExitStack() as stack:
             assert next(messages) == sample_estimate(seq=3)
             address = ("127.0.0.1", service.port)
@@ -145,7 +145,7 @@ def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
                 stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(3)
             ]
             assert ended(knocking[-1])
-            service.publish_estimate(sample_estimate(seq=4))
+            service.publish(sample_estimate(seq=4))
             assert next(messages) == sample_estimate(seq=4)
 
 
@@ -156,7 +156,7 @@ def test_stopping_waits_for_no_tls_handshake(files: Files) -> None:
         subscribe(service.url, ca=str(files.ca), reconnect=False, events=True) as messages,
     ):
         assert isinstance(next(messages), Hello)  # so the other was let in before
-        service.stop("good night")
+        service.close("good night")
         assert ended(knocking)
         assert list(messages) == [Bye(reason="good night")]
 
