@@ -25,20 +25,7 @@ from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
-
-_DETAILS = {
-    Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
-    Status.MUSIC: "Estimates are of the sound now playing.",
-    Status.SILENCE: "The input is silent; the last estimate is held.",
-    Status.NO_SIGNAL: (
-        "Only digital zeros arrive. A paused player sends them; so does macOS when the terminal "
-        "may not use the microphone (System Settings, Privacy & Security, Microphone)."
-    ),
-    Status.GAP: "Samples were lost; their place in time is kept and filled with zeros.",
-    Status.RECONNECTING: "The device is gone; it is being reopened by its name.",
-    Status.PAUSED: "Paused: nothing is estimated until somebody lets it go on.",
-}
-
+from realtime_mer.wording import STATUS_SENTENCES
 
 RING_S = 30.0
 """Seconds of sound that the ring between capture and inference holds."""
@@ -307,7 +294,7 @@ class Engine:
         self._told = status, name
         message = StatusMessage(
             status=status,
-            detail=_DETAILS[status],
+            detail=STATUS_SENTENCES[status],
             t=self._t,
             wall_time=estimate.wall_time if estimate else None,
             source=name,

@@ -1,4 +1,8 @@
-"""What the states of a stream are called on screen: words, never colour alone."""
+"""The words that people read: what a status, a quadrant and a recording are called.
+
+Each stands here once, whoever shows it; a test holds the copy of the browser's display to this one.
+On screen there are words for everything, never colour alone.
+"""
 
 from realtime_mer.estimate import Status
 
@@ -23,6 +27,50 @@ STATUS_NOTES = {
     Status.PAUSED: "no estimates until somebody lets it go on",
 }
 """What each status means for the numbers beside it; empty where there is nothing to add."""
+
+
+STATUS_SENTENCES = {
+    Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
+    Status.MUSIC: "Estimates are of the sound now playing.",
+    Status.SILENCE: "The input is silent; the last estimate is held.",
+    Status.NO_SIGNAL: (
+        "Only digital zeros arrive. A paused player sends them; so does macOS when the terminal "
+        "may not use the microphone (System Settings, Privacy & Security, Microphone)."
+    ),
+    Status.GAP: "Samples were lost; their place in time is kept and filled with zeros.",
+    Status.RECONNECTING: "The device is gone; it is being reopened by its name.",
+    Status.PAUSED: "Paused: nothing is estimated until somebody lets it go on.",
+}
+"""What each status means, for whoever is told that it has begun."""
+
+QUADRANT_WORDS = {
+    "Q1": "pleasant, energetic",
+    "Q2": "unpleasant, energetic",
+    "Q3": "unpleasant, calm",
+    "Q4": "pleasant, calm",
+}
+"""What the music of each quadrant is like."""
+
+RECORDING_SENTENCES = {
+    (True, True): "Estimates and SOUND are recorded.",
+    (True, False): "Estimates are recorded, without sound.",
+    (False, True): "SOUND is recorded, estimates no more.",
+    (False, False): "Recording stopped.",
+}
+"""What is recorded, by whether estimates and whether sound are."""
+
+RECORDING_SIGNS = {
+    (True, True): "\N{BLACK CIRCLE} REC estimates and SOUND",
+    (True, False): "\N{BLACK CIRCLE} REC estimates, no sound",
+    (False, True): "\N{BLACK CIRCLE} REC SOUND only",
+    (False, False): "recording stopped",
+}
+"""The same as a sign, for where a sentence is too long."""
+
+
+def spoken(name: str) -> str:
+    """Return a name of the vocabulary as words, such as ``joyful activation``."""
+    return name.replace("_", " ")
 
 
 def signed(value: float) -> str:

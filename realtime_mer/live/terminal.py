@@ -16,7 +16,7 @@ from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.summary import Averager
 from realtime_mer.wire.protocol import Marker
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, spoken
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
@@ -233,9 +233,7 @@ def _table(estimate: Estimate, *, glyphs: _Glyphs, cells: int) -> Table:
         "quadrants", "   ".join(f"{name} {estimate.quadrants[name]:.0%}" for name in QUADRANTS)
     )
     top = sorted(estimate.gems, key=estimate.gems.__getitem__, reverse=True)[:_TOP_GEMS]
-    table.add_row(
-        "GEMS", "   ".join(f"{name.replace('_', ' ')} {estimate.gems[name]:.0%}" for name in top)
-    )
+    table.add_row("GEMS", "   ".join(f"{spoken(name)} {estimate.gems[name]:.0%}" for name in top))
     level = f"{estimate.level_dbfs:.0f} dBFS"
     meter = _meter(estimate.level_dbfs, glyphs=glyphs, cells=cells)
     numbers_width = len(f"+0.00 {glyphs.plus_minus} 0.00")

@@ -35,7 +35,7 @@ from realtime_mer.sessions.pictures import (
 )
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
-from realtime_mer.wording import STATUS_WORDS, clock, signed
+from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, clock, signed
 
 LIMITS = (
     "These numbers are what the music expresses as estimated by a model; they are not a "
@@ -49,12 +49,6 @@ LIMITS = (
 )
 """What a reader must know, in plain words."""
 
-_QUADRANT_WORDS = {
-    "Q1": "pleasant, energetic",
-    "Q2": "unpleasant, energetic",
-    "Q3": "unpleasant, calm",
-    "Q4": "pleasant, calm",
-}
 _NEUTRAL = "#a7b0ad"  # the mood word that lies in no quadrant
 _SMALLEST_SHARE = 0.01  # moods below that are summed up
 
@@ -131,7 +125,7 @@ def _at_a_glance(course: Course) -> str:
     quadrants = course.seconds_of_quadrant()
     most = max(quadrants, key=quadrants.__getitem__)
     share = quadrants[most] / sum(quadrants.values())
-    words = _QUADRANT_WORDS[most].replace(", ", " and ")
+    words = QUADRANT_WORDS[most].replace(", ", " and ")
     mood, seconds = next(iter(course.seconds_of_mood().items()))
     return (
         f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. On the mean it "
@@ -210,7 +204,7 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
 
 
 def _quadrants(course: Course) -> list[Block]:
-    colours = {f"{name} {_QUADRANT_WORDS[name]}": QUADRANT_COLOURS[name] for name in QUADRANTS}
+    colours = {f"{name} {QUADRANT_WORDS[name]}": QUADRANT_COLOURS[name] for name in QUADRANTS}
     seconds = course.seconds_of_quadrant()
     return _shares({name: seconds[name[:2]] for name in colours}, colours)
 
@@ -330,7 +324,7 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         "longest mood": [next(iter(course.seconds_of_mood()), "none") for course in courses],
         **{
             f"{name} {words}": [_part(course, name) for course in courses]
-            for name, words in _QUADRANT_WORDS.items()
+            for name, words in QUADRANT_WORDS.items()
         },
     }
     table = Table(

@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import ESTIMATE, Affect, Estimate, Status
+from realtime_mer.wording import RECORDING_SENTENCES
 
 PROTOCOL = "realtime-mer.v1"
 """Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
@@ -121,15 +122,7 @@ class RecordingState:
     @property
     def sentence(self) -> str:
         """The same for people."""
-        match self.estimates, self.sound:
-            case True, True:
-                return "Estimates and SOUND are recorded."
-            case True, False:
-                return "Estimates are recorded, without sound."
-            case False, True:
-                return "SOUND is recorded, estimates no more."
-            case _:
-                return "Recording stopped."
+        return RECORDING_SENTENCES[self.estimates, self.sound]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

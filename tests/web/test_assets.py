@@ -1,16 +1,17 @@
 """The files of the browser display, without a browser."""
 
+import json
 import re
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer import emotion, web
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS
-
-WORDS = re.compile(r'word: "(\w+)", valence: (-?[\d.]+), arousal: (-?[\d.]+)')
+from realtime_mer.estimate import Status
+from realtime_mer.wording import QUADRANT_WORDS, STATUS_NOTES, STATUS_WORDS
 
 
 def source(path: str) -> str:
@@ -75,18 +76,35 @@ def test_the_page_names_nothing_of_another_host_and_holds_no_inline_script_or_st
 
 
 def test_the_words_of_the_page_are_those_of_the_package() -> None:
-    script = source("/emotion.js")
-    placed = [(word, float(v), float(a)) for word, v, a in WORDS.findall(script)]
-    assert placed == [(mood.word, mood.valence, mood.arousal) for mood in emotion.MOOD_WORDS]
-    gems = re.search(r"GEMS = \[(.*?)\]", script, re.DOTALL)
-    assert gems is not None
-    assert tuple(re.findall(r'"(\w+)"', gems[1])) == emotion.GEMS
-    quadrants = re.search(r"QUADRANTS = \[(.*?)\];", script, re.DOTALL)
-    assert quadrants is not None
-    assert tuple(re.findall(r'name: "(\w+)"', quadrants[1])) == emotion.QUADRANTS
-    statuses = re.search(r"STATUS = \{(.*)\};", script, re.DOTALL)
-    assert statuses is not None
-    entries = re.findall(r'(\w+): \{\s*word: "(.*?)",\s*note: "(.*?)",?\s*\}', statuses[1])
-    assert {status: (word, note) for status, word, note in entries} == {
-        status.value: (STATUS_WORDS[status], STATUS_NOTES[status]) for status in STATUS_WORDS
+    page = constants(source("/emotion.js"))
+    assert page == {
+        "MOOD_WORDS": [
+            {"word": mood.word, "valence": mood.valence, "arousal": mood.arousal}
+            for mood in emotion.MOOD_WORDS
+        ],
+        "QUADRANTS": [{"name": name, "label": QUADRANT_WORDS[name]} for name in emotion.QUADRANTS],
+        "GEMS": list(emotion.GEMS),
+        "STATUS": {
+            status.value: {"word": STATUS_WORDS[status], "note": STATUS_NOTES[status]}
+            for status in Status
+        },
     }
+
+
+def constants(script: str) -> dict[str, Any]:
+    """Return the constants that a module of nothing but constants exports, by their names."""
+    without_comments = re.sub(r"/\*.*?\*/", "", script, flags=re.DOTALL)
+    found = {}
+    for statement in without_comments.split(";\n"):
+        if statement.strip():
+            export = re.fullmatch(r"\s*export const (\w+) = (.*)", statement, re.DOTALL)
+            assert export is not None, statement
+            name, literal = export.groups()
+            # Outside texts JavaScript differs from JSON in its bare keys and its last commas.
+            quoted = re.sub(
+                r'"[^"]*"|\b[a-z_]+(?=:)',
+                lambda found: found[0] if found[0].startswith('"') else f'"{found[0]}"',
+                literal,
+            )
+            found[name] = json.loads(re.sub(r",(?=\s*[\]}])", "", quoted))
+    return found

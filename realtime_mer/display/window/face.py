@@ -15,13 +15,7 @@ from realtime_mer.display.plots.waterfall import Waterfall
 from realtime_mer.display.theme import Theme
 from realtime_mer.display.window.notes import Notes
 from realtime_mer.emotion import GEMS, MOOD_WORDS
-
-_QUADRANT_LABELS = {
-    "Q1": "Q1 pleasant, energetic",
-    "Q2": "Q2 unpleasant, energetic",
-    "Q3": "Q3 unpleasant, calm",
-    "Q4": "Q4 pleasant, calm",
-}
+from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, spoken
 
 
 class Face(QWidget):
@@ -68,7 +62,12 @@ class Face(QWidget):
         self.valence = Reading(sample, points=number, colour=theme.valence)
         self.arousal = Reading(sample, points=number, colour=theme.arousal)
         self.status = Reading(
-            "reconnecting", points=text * 1.1, colour=theme.good, bold=True, right=True, pill=True
+            max(STATUS_WORDS.values(), key=len),
+            points=text * 1.1,
+            colour=theme.good,
+            bold=True,
+            right=True,
+            pill=True,
         )
         self.recording = Reading("", points=text * 1.1, colour=theme.record, bold=True, shrink=True)
         self.note = Reading("", points=text, colour=theme.warning, lines=3)
@@ -83,14 +82,14 @@ class Face(QWidget):
         ]
         self.gems = Bars(
             "GEMS: share of listeners",
-            labels={name: name.replace("_", " ") for name in GEMS},
+            labels={name: spoken(name) for name in GEMS},
             colours=dict.fromkeys(GEMS, theme.gems),
             theme=theme,
             scale=scale,
         )
         self.quadrants = Bars(
             "Quadrants: probability",
-            labels=_QUADRANT_LABELS,
+            labels={name: f"{name} {words}" for name, words in QUADRANT_WORDS.items()},
             colours=theme.quadrants,
             theme=theme,
             scale=scale,

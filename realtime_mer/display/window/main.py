@@ -44,7 +44,7 @@ from realtime_mer.wire.control import (
     StopRecording,
 )
 from realtime_mer.wire.protocol import Marker
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, signed
+from realtime_mer.wording import RECORDING_SIGNS, STATUS_NOTES, STATUS_WORDS, clock, signed
 
 _FRAME_MS = 16
 _CAPACITY = 8192  # rows of history: four minutes at the hop of 0.1 s, with room for a shorter one
@@ -431,15 +431,9 @@ class Window(QMainWindow):
         colour = self.theme.record
         if recording is not None:
             told = recording.sentence
-            sign = "\N{BLACK CIRCLE} REC " + (
-                "estimates and SOUND"
-                if recording.estimates and recording.sound
-                else "estimates, no sound"
-                if recording.estimates
-                else "SOUND only"
-            )
+            sign = RECORDING_SIGNS[recording.estimates, recording.sound]
             if not (recording.estimates or recording.sound):
-                sign, colour = "recording stopped", self.theme.warning
+                colour = self.theme.warning
         self.face.recording.show_text(sign, colour=colour)
         if self.face.privacy is not None:
             minutes = f"{self.theme.line_s / 60:.0f} minutes. "
