@@ -17,7 +17,7 @@ TIERS = (
     "commands",
     "bench live",
     "library analysis engine display sessions service client outlets",
-    "stream hops shaping summary web",
+    "stream hops shaping summary web progress",
     "wire audio recognizer",
     "model features",
     "emotion estimate wording errors",

@@ -11,12 +11,12 @@ from typing import IO, Any, Literal
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from realtime_mer.analysis import FileAnalysis
 from realtime_mer.audio.files import refuse_overwriting
 from realtime_mer.errors import AudioFileError, InputError
 from realtime_mer.estimate import columns
+from realtime_mer.progress import files_bar
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.shaping import Shaper
 
@@ -66,7 +66,7 @@ def run_batch(options: BatchOptions) -> list[str]:
     if options.out is not None:
         refuse_overwriting(options.files, output=options.out, option="--out")
     recognizer = load_recognizer(options.model, device=options.compute)
-    with ExitStack() as stack, _progress(console) as progress:
+    with ExitStack() as stack, files_bar(console) as progress:
         write: Callable[[Record], None] | None = None
         bar = progress.add_task("", total=len(options.files))
         for path in options.files:
@@ -139,15 +139,3 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
             yield file
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )

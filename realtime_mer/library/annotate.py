@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.library.store import TrackStore
@@ -17,6 +16,7 @@ from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
 from realtime_mer.model.checkpoint import checkpoint_files
+from realtime_mer.progress import files_bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,8 @@ def annotate(options: AnnotateOptions) -> Annotation:
         store.drop(gone)
         jobs = options.jobs or (1 if _on_gpu(options.compute) else _cores())
         found = annotated(new, model=options.model, compute=options.compute, jobs=jobs)
-        with _progress() as progress, closing(found):
+        console = Console(stderr=True, highlight=False)
+        with files_bar(console) as progress, closing(found):
             bar = progress.add_task("", total=len(new))
             for file, result in found:
                 if isinstance(result, Broken):
@@ -138,16 +139,3 @@ def _on_gpu(compute: str) -> bool:
 def _cores() -> int:
     # Those that this process may use, where the system tells.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True, highlight=False)
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
