@@ -87,9 +87,13 @@ class LossMeter:
     """Tells by the clock how many frames an overflow cost.
 
     Lateness is the arrival time less the time that the frames delivered so far account for. Its
-    lower envelope is what is normal; it may rise by 1 ms for every second heard, to follow the
-    sound card's clock. What an overflow adds to it for good is lost sound. A late reader is late
-    only until it has caught up, so the loss is measured at the first read that had to wait.
+    lower envelope is what is normal. What an overflow adds to it for good is lost sound.
+
+    It is in one of two states. *Even*: nothing was lost since the last account; the envelope may
+    rise by 1 ms for every second heard, to follow the sound card's clock. *In doubt*, from an
+    overflow on: the envelope may fall but not rise, or it would take the loss for drift. A late
+    reader is late only until it has caught up, so the doubt ends, and the loss is measured, at the
+    first read that had to wait.
 
     Args:
         rate: frames a second.
@@ -102,7 +106,7 @@ class LossMeter:
         self._rate = rate
         self._frames = 0
         self._normal = math.inf
-        self._lossy = False
+        self._lossy = False  # in doubt
 
     def add(self, frames: int, *, arrived: float, overflow: bool, waited: bool) -> int:
         """Count a block and return the frames found to be lost before it.

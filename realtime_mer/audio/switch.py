@@ -20,6 +20,20 @@ class SwitchableSource:
     no frame, and the first block of what has nothing to do with the sound before is ``fresh``. The
     reader never waits for a lock while sound comes; ``read`` is for one thread, the rest for any.
 
+    It is in one of these states, which the fields in brackets tell apart:
+
+    - *Playing* [neither of the others]: blocks go through as they come.
+    - *Standing* [``_paused``, ``_patient``]: nothing is read of a source that can wait, and it goes
+      on where it stood; ``_stands`` says that it has to be resumed before it is read again.
+    - *Passing* [``_paused``, not ``_patient``]: a device is read and its sound thrown away;
+      ``_passed`` counts it, so that the first block after the pause tells of it as missing.
+    - *Changing* [``_next``]: the present source is closed, and another takes over as soon as the
+      read in progress has ended, in a pause too. Until a device is then first heard
+      ``_away_since`` says when its forerunner last was, so that time stays true.
+    - *Ended* [``_ended``]: no block comes any more, and no source can be taken.
+
+    ``_fresh`` goes beside them all: it marks the next block that goes through.
+
     Args:
         source: what plays first; from now on it is closed by this one.
     """
@@ -27,7 +41,7 @@ class SwitchableSource:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._patient = isinstance(source, PatientSource)
-        self._next: Source | None = None
+        self._next: Source | None = None  # waits to take its place
         self._paused = False
         self._fresh = False
         self._ended = False

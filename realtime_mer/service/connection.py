@@ -63,6 +63,21 @@ class Limits:
 class Connection(ServerConnection):
     """A reader with its mailbox, written to only while its socket takes what it is given.
 
+    Its life, by what may happen next:
+
+    - *Opening* [``state`` is CONNECTING]: the handshake; too many bytes of it cut it off, as does
+      the time limit of the server. It counts among ``others`` from its first byte on.
+    - *Greeted*: ``hello`` was sent. Until it is ``authorized``, where that is asked for, anything
+      but a token makes it part; until it has ``subscribed`` a deadline runs.
+    - *Subscribed*: it gets what it asked for, and may subscribe anew.
+    - *Parting* [``parting``]: the closing handshake was begun, nothing more is written, and whoever
+      does not answer in time is cut off. No way leads back.
+    - *Lost*: the transport is gone, and it is no longer counted.
+
+    Greeted and subscribed readers are *taking* or *stalled* besides. The transport says so
+    (``pause_writing``, ``resume_writing``): what comes for a stalled one waits in the mailbox, and
+    a timer runs that makes it part.
+
     Args:
         args, kwargs: of ``ServerConnection``.
         limits: what it may do.
@@ -90,7 +105,7 @@ class Connection(ServerConnection):
         self._opening_bytes = 0
         self.limits = limits
         self.others = others
-        self._stall: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None  # runs while it is stalled
 
     def subscribe(self, message: Subscribe) -> None:
         """Send these streams from now on."""
