@@ -1,0 +1,240 @@
+"""Draws on a face what is known, each part in its turn."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from realtime_mer.display.plots.history import thinned
+from realtime_mer.display.plots.plane import TRAIL_SECONDS
+from realtime_mer.display.plots.timelines import POINTS, TimeLine
+from realtime_mer.display.snapshot import Link
+from realtime_mer.display.theme import Theme
+from realtime_mer.display.window.face import Face
+from realtime_mer.display.window.memory import Memory, News
+from realtime_mer.display.window.turns import Held, Turns
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.wording import RECORDING_SIGNS, STATUS_NOTES, STATUS_WORDS, clock, signed
+
+_LINE_PERIOD = 0.25  # seconds; in that time two minutes move by about a pixel
+_TRAIL_STEP = 0.4  # seconds from one corner of the trail to the next
+_LATE_SECONDS = 2.0  # a connected service that sends nothing for so long is said to be late
+_PRIVACY = "No sound reaches this window: only estimates, levels and a coarse spectrum, kept for "
+
+
+class Drawing:
+    """Brings a face up to date, one slow part a frame.
+
+    Args:
+        face: fresh; all that is known is shown on it at once.
+        theme: of the face.
+        words: what to write for a mood word, where it is not the word itself.
+        memory: what is known.
+        url: address of the service, for the eye.
+        now: seconds on the clock of ``take``.
+    """
+
+    def __init__(
+        self,
+        face: Face,
+        *,
+        theme: Theme,
+        words: Mapping[str, str],
+        memory: Memory,
+        url: str,
+        now: float,
+    ) -> None:
+        self._face, self._theme, self._words = face, theme, words
+        self._memory, self._url, self._now = memory, url, now
+        self._current = False
+        self._mood = Held(theme.hold_s)
+        turns = self._turns = Turns()
+        for line in face.lines:
+            turns.add(line.accessibleName(), partial(self._draw_line, line), period=_LINE_PERIOD)
+        turns.add("trail", self._draw_trail, period=_TRAIL_STEP)
+        turns.add("numbers", self._draw_numbers, period=theme.numbers_s)
+        turns.add("gems", self._draw_gems, period=theme.numbers_s)
+        turns.add("quadrants", self._draw_quadrants, period=theme.numbers_s)
+        turns.add("health", self._draw_health, period=0.5)
+        turns.add("meter", self._draw_meter, period=0.0)
+        turns.add("waterfall", self._draw_waterfall, period=0.0)
+        turns.want("health")
+        if memory.leveled:
+            turns.want("meter", "waterfall")
+        if memory.seen is not None:
+            self._show_estimate(memory.seen)
+        self.show_markers()
+        self._draw_health()
+        self.show_state(now)
+
+    def take(self, news: News, *, now: float) -> None:
+        """Show at once, or want to draw, what is new."""
+        self._now = now
+        if news.estimate is not None:
+            self._show_estimate(news.estimate)
+        if news.levels:
+            self._turns.want("meter")
+            if news.spectrum or self._heard() != self._waterfall_stands():
+                self._turns.want("waterfall")
+        if news.markers:
+            self.show_markers()
+        if news.service:
+            self._draw_health()
+
+    def draw_next(self, now: float) -> bool:
+        """Draw the part whose turn it is; return False if there is none."""
+        self._now = now
+        return self._turns.take(now)
+
+    def glide(self, now: float) -> bool:
+        """Move the point on its way; return whether it moved."""
+        return self._face.plane.advance(now)
+
+    def show_markers(self) -> None:
+        """List the markers."""
+        if self._face.notes is not None:
+            self._face.notes.show_markers(self._memory.markers, start=self._memory.start)
+
+    def restart_clock(self) -> None:
+        """Show times on a clock that has begun anew."""
+        self._turns.want("numbers")
+        self.show_markers()
+
+    def show_state(self, now: float) -> bool:
+        """Say in words what the numbers are of; return whether that is new."""
+        self._now = now
+        words, note, current = self._state_in_words()
+        face, theme, seen = self._face, self._theme, self._memory.seen
+        self._mood.offer(seen.mood if seen is not None else "", now=now)
+        mood = self._mood.word
+        face.plane.show_mood(mood)
+        mood = self._words.get(mood, mood)
+        drawn = face.mood.show_text(mood, colour=theme.text if current else theme.muted)
+        drawn |= face.plane.set_current(current)
+        drawn |= face.status.show_text(words, colour=theme.good if current else theme.warning)
+        if current != self._current:
+            self._current = current
+            self._turns.want("gems", "quadrants")
+        return face.note.show_text(note) or drawn
+
+    def _state_in_words(self) -> tuple[str, str, bool]:
+        """Return the state in a word, a note to it, and whether music is estimated now."""
+        snapshot = self._memory.snapshot
+        if snapshot.link is not Link.CONNECTED:
+            return snapshot.link.value, snapshot.problem, False
+        status = snapshot.status
+        if status in (None, Status.MUSIC, Status.WARMING_UP):
+            late = self._now - self._memory.arrived
+            if snapshot.estimate is None or late > _LATE_SECONDS:
+                return "waiting", f"no estimate for {late:.0f} s" if late >= 1 else "", False
+        if status is None:
+            return "waiting", "", False
+        if status is Status.MUSIC:
+            return STATUS_WORDS[status], "", True
+        return STATUS_WORDS[status], snapshot.detail or STATUS_NOTES[status], False
+
+    def _show_estimate(self, estimate: Estimate) -> None:
+        self._face.plane.show_estimate(estimate, now=self._now)
+        self._turns.want("trail", "valence", "arousal", "numbers", "gems", "quadrants", "health")
+        if not self._memory.snapshot.levels:
+            self._turns.want("meter")
+
+    def _draw_trail(self) -> Iterator[None]:
+        rows = self._memory.history.rows(seconds=TRAIL_SECONDS)
+        return self._face.plane.show_trail(thinned(rows, step=_TRAIL_STEP))
+
+    def _draw_line(self, line: TimeLine) -> None:
+        rows = self._memory.history.rows(seconds=self._theme.line_s)
+        step = self._theme.line_s / POINTS
+        line.show_rows(thinned(rows, step=step), marked=self._memory.marked)
+
+    def _draw_numbers(self) -> None:
+        estimate = self._memory.seen
+        if estimate is None:
+            return
+        for reading, name, value, sd in (
+            (self._face.valence, "valence", estimate.valence, estimate.valence_sd),
+            (self._face.arousal, "arousal", estimate.arousal, estimate.arousal_sd),
+        ):
+            muted = self._theme.muted
+            reading.show_pieces(
+                (f"{name} ", muted),
+                (signed(value), None),
+                (f" \N{PLUS-MINUS SIGN} {sd:.2f}", muted),
+            )
+        if self._face.notes is not None:
+            self._face.notes.clock.show_text(clock(self._memory.clock(estimate.t)))
+
+    def _draw_gems(self) -> None:
+        if self._memory.seen is not None:
+            self._face.gems.show_shares(self._memory.seen.gems, current=self._current)
+
+    def _draw_quadrants(self) -> None:
+        if self._memory.seen is not None:
+            self._face.quadrants.show_shares(self._memory.seen.quadrants, current=self._current)
+
+    def _draw_meter(self) -> None:
+        levels, seen = self._memory.snapshot.levels, self._memory.seen
+        if levels:
+            level, peak = levels[-1].level_dbfs, max(level.peak_dbfs for level in levels[-3:])
+        elif seen is not None:
+            level = peak = seen.level_dbfs
+        else:
+            return
+        self._face.meter.show_level(level, peak, now=self._now)
+
+    def _heard(self) -> bool:
+        """Whether the newest level comes with a column of the spectrum."""
+        levels = self._memory.snapshot.levels
+        return bool(levels) and levels[-1].mel is not None
+
+    def _waterfall_stands(self) -> bool:
+        return self._face.waterfall.isVisibleTo(self._face)
+
+    def _draw_waterfall(self) -> None:
+        if not self._memory.snapshot.levels:
+            return
+        heard = self._heard()
+        if heard != self._waterfall_stands():
+            self._face.waterfall.setVisible(heard)
+        if heard:
+            self._face.waterfall.show_columns(self._memory.spectrum.columns())
+
+    def _draw_health(self) -> None:
+        snapshot, estimate = self._memory.snapshot, self._memory.seen
+        hello = snapshot.hello
+        parts = []
+        if estimate is not None:
+            none = estimate.latency_ms is None
+            latency = "\N{EN DASH}" if none else f"{estimate.latency_ms:.0f} ms"
+            parts = [
+                f"latency {latency}",
+                f"xruns {estimate.xruns}",
+                f"skipped {estimate.skipped}",
+                f"state age {clock(estimate.state_age_s)}",
+            ]
+        if hello is not None:
+            parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
+        self._face.health.show_text("   ".join(parts))
+        link = "connected to" if snapshot.link is Link.CONNECTED else "not connected to"
+        origin = [
+            *([f"source {snapshot.source}"] if snapshot.source else []),
+            *([f"model {hello.model}"] if hello is not None else []),
+        ]
+        self._face.origin.show_text("   ".join([*origin, self._url.partition("://")[2]]))
+        self._face.origin.setToolTip("   ".join([*origin, f"{link} {self._url}"]))
+        self._show_recording()
+
+    def _show_recording(self) -> None:
+        """Say what is recorded, and in the therapy layout also what is not."""
+        recording = self._memory.snapshot.recording
+        sign = told = ""
+        colour = self._theme.record
+        if recording is not None:
+            told = recording.sentence
+            sign = RECORDING_SIGNS[recording.estimates, recording.sound]
+            if not (recording.estimates or recording.sound):
+                colour = self._theme.warning
+        self._face.recording.show_text(sign, colour=colour)
+        if self._face.privacy is not None:
+            minutes = f"{self._theme.line_s / 60:.0f} minutes. "
+            nothing = "The session is not being recorded."
+            self._face.privacy.show_text(_PRIVACY + minutes + (told or nothing))

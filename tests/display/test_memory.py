@@ -1,0 +1,99 @@
+"""What the window knows of the service, without a window."""
+
+from dataclasses import replace
+
+import pytest
+
+from realtime_mer.display.snapshot import Link, Snapshot
+from realtime_mer.display.window.marking import Marking
+from realtime_mer.display.window.memory import Memory
+from realtime_mer.wire.protocol import LevelMessage, Marker
+from tests.samples import sample_estimate
+
+
+def level(t: float, *, mel: bool = True) -> LevelMessage:
+    column = (7,) * 64 if mel else None
+    return LevelMessage(t=t, level_dbfs=-20.0, peak_dbfs=-6.0, mel=column)
+
+
+def marker(label: str, t: float | None, id: str = "") -> Marker:
+    return Marker(label=label, id=id, t=t, wall_time="2026-01-01T12:00:00.000+00:00")
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory(now=0.0)
+
+
+def test_an_estimate_is_news_once(memory: Memory) -> None:
+    snapshot = Snapshot(estimate=sample_estimate(seq=3))
+    assert memory.take(snapshot, now=1.0).estimate is snapshot.estimate
+    assert memory.take(replace(snapshot, detail="x"), now=2.0).estimate is None
+    assert (memory.seen, memory.arrived) == (snapshot.estimate, 1.0)
+    assert len(memory.history) == 1
+
+
+def test_levels_that_were_seen_add_nothing_to_the_spectrum(memory: Memory) -> None:
+    first, second = level(0.1), level(0.2)
+    news = memory.take(Snapshot(levels=(first,)), now=1.0)
+    assert (news.levels, news.spectrum) == (True, True)
+    memory.take(Snapshot(levels=(first, second)), now=2.0)
+    assert [column[0] for column in memory.spectrum.columns()[-3:]] == [0, 7, 7]
+    news = memory.take(Snapshot(levels=(first, second, level(0.3, mel=False))), now=3.0)
+    assert (news.levels, news.spectrum) == (True, False)
+
+
+def test_only_new_markers_are_listed_and_placed(memory: Memory) -> None:
+    first, early = marker("a", 1.0), marker("b", None)
+    assert memory.take(Snapshot(markers=(first,)), now=1.0).markers == (first,)
+    assert memory.take(Snapshot(markers=(first, early)), now=2.0).markers == (early,)
+    assert list(memory.markers) == [first, early]
+    assert list(memory.marked) == [1.0]
+
+
+def test_a_stream_that_begins_anew_places_no_marker_of_before(memory: Memory) -> None:
+    memory.take(Snapshot(estimate=sample_estimate(seq=50), markers=(marker("a", 4.0),)), now=1.0)
+    memory.take(Snapshot(estimate=sample_estimate(seq=0)), now=2.0)
+    assert list(memory.marked) == []
+    assert len(memory.markers) == 1
+
+
+def test_what_the_service_is_and_says_of_itself_is_news(memory: Memory) -> None:
+    assert memory.take(Snapshot(link=Link.CONNECTED), now=1.0).service
+    assert not memory.take(Snapshot(link=Link.CONNECTED, detail="x"), now=2.0).service
+    assert memory.take(Snapshot(link=Link.CONNECTED, source="mic"), now=3.0).service
+
+
+def test_the_clock_of_a_session_begins_with_the_latest_estimate_and_never_below_zero(
+    memory: Memory,
+) -> None:
+    memory.take(Snapshot(estimate=sample_estimate(t=65.0)), now=1.0)
+    assert memory.clock(65.0) == 65.0
+    memory.restart_clock()
+    assert (memory.clock(70.0), memory.clock(60.0)) == (5.0, 0.0)
+
+
+def test_a_marker_that_does_not_come_back_in_time_is_told_once() -> None:
+    asked: list[tuple[str, str]] = []
+    said: list[str] = []
+    marking = Marking(lambda label, id: asked.append((label, id)) is None, say=said.append)
+    marking.ask("", connected=True, now=10.0)
+    marking.ask(" sighs ", connected=True, now=10.0)
+    (_, _), (label, id) = asked
+    assert [label for label, _ in asked] == ["marker", "sighs"]
+    assert marking.confirm(marker(label, 1.0, id)) == "sighs"
+    assert marking.confirm(marker("of others", 1.0, "other")) is None
+    marking.pass_time(13.0)
+    assert said == []
+    marking.pass_time(13.1)
+    marking.pass_time(13.2)
+    assert said == ["The marker 'marker' was not confirmed: is there a connection?"]
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_marker_that_cannot_be_asked_for_is_told_at_once(connected: bool) -> None:
+    said: list[str] = []
+    marking = Marking(lambda _label, _id: False, say=said.append)
+    marking.ask("drop", connected=connected, now=10.0)
+    marking.pass_time(99.0)
+    assert said == ["The marker 'drop' was not set: there is no connection."]
