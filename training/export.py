@@ -11,6 +11,8 @@ from pydantic import TypeAdapter
 from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
 
 from .corpora import CORPORA, Clip
+from .corpora.grekow import GREKOW
+from .corpora.own import OWN
 from .files import read_json
 from .judge.evaluate import judged, load_network, load_stretch
 from .judge.metrics import AFFECT
@@ -23,6 +25,10 @@ _LICENCE = (
     "not extend to them. So: run them, study them, teach with them, publish what they say and cite "
     "the corpora; before they go into a product or a paid service, ask whoever holds the rights in "
     "the corpora, or train others on material you have the rights to."
+)
+_OWN_LICENCE = (
+    "Yours to state: the weights were learnt from your own recordings and labels alone. Write your "
+    "terms here before you pass them on."
 )
 
 
@@ -63,7 +69,8 @@ def checkpoint(run: Run) -> Checkpoint:
         features=run.config.features,
         network=run.config.network,
         calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
-        weights_licence=_LICENCE,
+        scales=_scales(run.config.losses.reference),
+        weights_licence=_OWN_LICENCE if _all_own(run) else _LICENCE,
         corpora=_corpora(run.clips, joins, run.config, run.described()),
         metrics=report["metrics"] + _coverage(report["calibration"]["coverage"], run),
         training={
@@ -77,11 +84,30 @@ def checkpoint(run: Run) -> Checkpoint:
                 **load_stretch(run, REFIT),
             },
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
-            "corpora; GTZAN names no artists, so Grekow's clips are grouped by recording alone",
+            "corpora"
+            + (
+                "; GTZAN names no artists, so Grekow's clips are grouped by recording alone"
+                if GREKOW.name in run.corpora
+                else ""
+            ),
             "config": TypeAdapter(TrainingConfig).dump_python(run.config, mode="json"),
         },
     )
     return Checkpoint(network=network, card=card)
+
+
+def _all_own(run: Run) -> bool:
+    """Return whether a run learnt from nobody else's material, a teacher's included."""
+    return run.corpora == {OWN.name} and run.config.losses.teacher <= 0
+
+
+def _scales(reference: str) -> dict[str, str]:
+    """Return what the card says of its scales: those of the corpus that defines them."""
+    scales: dict[str, str] = Card.model_fields["scales"].default
+    if reference == GREKOW.name:
+        return scales
+    own = f"perceived rating in [-1, 1], neutral 0, on the scale of the corpus {reference}"
+    return scales | {"valence": own, "arousal": own}
 
 
 def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str) -> Calibration:

@@ -88,12 +88,12 @@ def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
     if len(set(groups)) < folds:
         raise InputError(
             f"{len(set(groups))} groups cannot make {folds} folds without a group on both sides; "
-            "ask for fewer folds"
+            "ask for fewer folds (folds in the settings, or --folds), or give more groups"
         )
     if (most := max(Counter(strata).values())) < folds:
         raise InputError(
             f"no quadrant of a corpus has more than {most} clips, too few to spread over {folds} "
-            f"folds; ask for {most} folds or fewer"
+            f"folds; ask for {most} folds or fewer (folds in the settings, or --folds)"
         )
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
