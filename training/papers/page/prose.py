@@ -3,33 +3,40 @@
 INTRODUCTION = """\
 # The papers' systems, on their own protocol and on an honest one
 
-Every system of four papers, rebuilt, and judged twice:
+Every system of four papers is rebuilt here, and judged twice:
 
-- **{leaky}**: as its paper divides the data, leaks included; where the text does not say, at
-  random by segment or clip, chosen here ([what leaks](#what-leaks)). Such a number says how well a
-  system knows songs that it has already met.
-- **grouped**: no artist, song or recording on both sides, on the folds that the default checkpoint
-  is judged on. Scaling, over-sampling, selection and the part that a network watches come from the
-  training folds alone.
+| protocol | how the data are divided | what a number tells you |
+|---|---|---|
+| **{leaky}** | as its paper does it, leaks included. Where the text does not say, at random by \
+segment or clip, chosen here ([what leaks](#what-leaks)) | how well a system knows songs that it \
+has already met |
+| **grouped** | no artist, song or recording on both sides, on the folds that the default \
+checkpoint is judged on. Scaling, over-sampling, selection and the part that a network watches \
+come from the training folds alone | how well it does on songs that it never met |
 
-How to read it: in brackets the 95 % interval of a bootstrap over groups, of the answers of one fit
-of each fold: what another seed would change is not in it. *Baseline* is the commonest class, or the
-mean rating, of what was learnt from; a clip's answer is the mean over its segments. Each system
-learns the first of its tasks that the labels of a corpus allow, and no other. What a paper prints
-was measured on its own copy of the corpus that is named; a part of each corpus is not here{share}.
+| you see | it means |
+|---|---|
+| brackets | the 95 % interval of a bootstrap over groups, of the answers of one fit of each fold. \
+What another seed would change is not in it |
+| *baseline* | the commonest class, or the mean rating, of what was learnt from |
+| a clip's figure | its answer is the mean over its segments |
+| a system in one task alone | each learns the first of its tasks that the labels of a corpus \
+allow, and no other |
+| *the paper prints* | a figure of the paper's own copy of the corpus that is named. A part of \
+each corpus is not here{share} |
+| *epochs* | those that its module or its paper gives a system, unless a row says otherwise |
+| *training* | the processor time of all fits of a row on one thread |
+| *CPU ms per s of sound* | processor time, features and answer together, of one answer to each \
+segment |
+| *live, CPU ms per s* | the same live, where there is an answer every {short:g} s ({long:g} s \
+where windows are longer than 6 s), each of a whole window. Every second of sound is then heard 6 \
+to 40 times. It is reckoned from the former by that overlap, and 1000 would keep one core busy |
 
-*Epochs* are those that its module or its paper gives a system, unless a row says otherwise.
-Training is the processor time of all fits of a row on one thread. *CPU ms per s of sound* is
-processor time, features and answer together, of one answer to each segment. Live there is an answer
-every {short:g} s ({long:g} s where windows are longer than 6 s), each of a whole window, so that
-every second of sound is heard 6 to 40 times: *live, CPU ms per s* is reckoned from the former by
-that overlap, and 1000 would keep one core busy.
-
-`python -m training papers` writes this page, with `--run RUN` the rows of the streaming model that
-was trained there; `--list` tells what each system is, the head of each module in `training/papers`
-what the paper says and what was chosen because it does not. Behind every row lies a record in
-[{folder}/records]({folder}/records): settings, versions, commit, hashes of data, predictions.
-Precision, recall and F1 of each class and the confusions are in
+`python -m training papers` writes this page. With `--run RUN` you get the rows of the streaming
+model that was trained there too. `--list` tells you what each system is. The head of each module in
+`training/papers` tells you what the paper says, and what was chosen because it does not. Behind
+every row lies a record in [{folder}/records]({folder}/records): settings, versions, commit, hashes
+of data, predictions. You find precision, recall and F1 of each class and the confusions in
 [{folder}/classes.md]({folder}/classes.md).
 """
 
@@ -81,18 +88,18 @@ DIFFERENCES = (
 )
 
 SHORT = (
-    "The first two columns are the same system, in segments, and can be compared; from there to "
+    "You can compare the first two columns: they are the same system, in segments. From there to "
     "the next the unit changes, and maybe the system. The best of many is a little lucky."
 )
 
 TAGS = """\
-Valence and arousal of 4Q are mean word norms of a clip's tags, a scale of their own. R² counts a
-difference of scale as error, r does not: the streaming model answers on a scale that corpora share,
-the papers' systems learnt that of the tags."""
+Valence and arousal of 4Q are mean word norms of a clip's tags, a scale of their own. The streaming
+model answers on a scale that corpora share; the papers' systems learnt that of the tags. R² counts
+such a difference of scale as error. r does not."""
 
 AUTHORS_OF_4Q = """\
-Panda, Malheiro and Paiva, who made 4Q, report a macro-F1 of 0.764 on its 900 clips (ten folds,
-twenty times) for a support vector machine on features made by hand. Whether they kept an artist's
+Panda, Malheiro and Paiva made 4Q. They report a macro-F1 of 0.764 on its 900 clips (ten folds,
+twenty times), for a support vector machine on features made by hand. Whether they kept an artist's
 songs together is not known here."""
 
 CUT_SHORT = (
@@ -105,10 +112,10 @@ NO_FIGURE = "The review that describes the system prints no figure of it."
 CHOSEN = "division chosen here (the text is silent)"
 
 HALVES = (
-    "Two halves: random halves of a song's listeners name the same item, which is too low for a "
-    "ceiling, half a panel being less sure than a whole one. Perfect: a panel drawn anew from the "
-    "same answers names the item of the whole panel, which is too high. An accuracy above that "
-    "tells of the division of the data, not of music."
+    "Two halves: random halves of a song's listeners name the same item. That is too low for a "
+    "ceiling, since half a panel is less sure than a whole one. Perfect: a panel drawn anew from "
+    "the same answers names the item of the whole panel. That is too high. An accuracy above it "
+    "tells you of the division of the data, not of music."
 )
 
 UNKNOWN_CEILING = (
@@ -126,21 +133,21 @@ OTHER_FOLDS = (
 )
 
 RENDERED = (
-    "It is rendered from notes with one sound font, which is not what people heard when they "
-    "judged; no paper here used it."
+    "It is rendered from notes with one sound font. That is not what people heard when they "
+    "judged, and no paper here used it."
 )
 
 UNHEARD = (
-    "The streaming model learnt nothing of this corpus: its row is of the default checkpoint's "
-    "network, which learnt every clip of the others, where the systems learnt the other groups of "
-    "this one and with them how far its ratings reach: R² and MAE count a difference of scale as "
-    "error, r does not. It is asked of a whole piece, for the mean of what it says."
+    "The streaming model learnt nothing of this corpus. Its row is of the default checkpoint's "
+    "network, which learnt every clip of the others. The systems learnt the other groups of this "
+    "one, and with them how far its ratings reach. R² and MAE count such a difference of scale as "
+    "error, r does not. The network is asked of a whole piece, for the mean of what it says."
 )
 
 IMPOSSIBLE = """\
 ## Printed figures that cannot be, or are not what they seem
 
-F1 is the harmonic mean of precision and recall, so the mean F1 of classes cannot be above the mean
+F1 is the harmonic mean of precision and recall. So the mean F1 of classes cannot be above the mean
 of their mean precision and mean recall. Rounding to two digits allows 0.01. Above that are:
 """
 
@@ -169,10 +176,10 @@ COUNTS = """\
 """
 
 NOTES = """\
-These are notes (MIDI), not sound: what one hears depends on the sound font, and is not what people
-heard when they judged. No paper here used them, so the table has no rows of them unless they are
-asked for: `python -m training papers --corpus NAME` renders what is missing with one sound font and
-adds the rows to this page.
+These are notes (MIDI), not sound. What you hear depends on the sound font, and is not what people
+heard when they judged. No paper here used them, so the table has no rows of them unless you ask for
+them. `python -m training papers --corpus NAME` renders what is missing with one sound font and adds
+the rows to this page.
 
 {corpora}
 """
@@ -180,15 +187,15 @@ adds the rows to this page.
 ABSENT = """\
 The sound of these is not at hand:
 
-- **DEAM** (Kerhalkar, Orjesek): read in its public layout ([corpora.md](corpora.md)); with `--data`
-  naming its folder, every system that fits runs on it as `--corpus deam`.
+- **DEAM** (Kerhalkar, Orjesek): read in its public layout ([corpora.md](corpora.md)). Name its
+  folder with `--data`, and every system that fits runs on it as `--corpus deam`.
 - **MTurk** (Kerhalkar, "Mturks"): 1 000 songs of 45 s, cited from Soleymani et al., "1000 songs for
   emotional analysis of music", which is the corpus read as `emomusic`. Its songs are in DEAM too.
 - **EMA** (Yang): 1 654 "pure music pieces", cheerful, excited, nervous or joyful. **Emotion**
   (Yang): 1 677 MP3 files of 40 to 60 s, anger, happiness, relaxation or sadness. **TEM**
   (Hizlisoy): 124 excerpts of 30 s of Turkish music, judged by 21 students. The texts name no place
-  and no layout of these, so there is no reader; a copy can be read as recordings of one's own
-  (`own`), its labels put as quadrants or ratings.
+  and no layout of these, so there is no reader. If you have a copy, read it as recordings of your
+  own (`own`), its labels put as quadrants or ratings.
 
-Parisi's words: no corpus here has lyrics. `python -m training papers --lyrics TABLE --vectors
-FILE.vec` judges the branch of the words, that of the sound and both on a table of one's own."""
+Parisi's words: no corpus here has lyrics. If you have some, `python -m training papers --lyrics
+TABLE --vectors FILE.vec` judges the branch of the words, that of the sound and both."""
