@@ -1,4 +1,7 @@
-"""What an audio source hands over: data, stream time and overflow flag travel together."""
+"""A ``Block`` of sound, and the ``Source`` that hands such blocks over.
+
+A block says what was lost before it, so that time stays true however the sound was captured.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""Playing what is already there at the speed of a real clock."""
+"""``Pacer`` holds a file or the demo piece back, so that it plays at the speed of a real clock."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""An asyncio stream for callers that have no event loop."""
+"""``blocking`` iterates over an asyncio stream from plain code; another thread runs the loop."""
 
 import asyncio
 import threading

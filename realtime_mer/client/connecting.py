@@ -1,4 +1,7 @@
-"""How a client reaches a service: addresses, refusals, and patience."""
+"""How a client reaches a service: addresses, opening a connection, and pauses between tries.
+
+A refusal becomes an error that says what to do; what may pass by itself is ``Unreachable``.
+"""
 
 import ssl
 from collections.abc import Mapping
@@ -95,7 +98,8 @@ async def open_connection(
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             raise Unreachable(f"{url} is full or about to stop: try again later") from error
         raise ServiceError(
-            f"{url} is no realtime-mer service, or not by this name (HTTP {status})"
+            f"{url} is no realtime-mer service, or not by this name (HTTP {status}): use the "
+            "address that the session prints"
         ) from error
     except ssl.SSLCertVerificationError as error:
         raise ServiceError(

@@ -27,10 +27,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--after", type=float, default=10.0, metavar="SECONDS", help="when to take the screenshot"
     )
-    parser.add_argument("--layout", choices=("dj", "therapy"), help="by default that of last time")
+    parser.add_argument(
+        "--layout", choices=("dj", "therapy"), help="by default the one of last time"
+    )
     parser.add_argument("--size", type=_size, metavar="WxH", help="such as 1920x1080")
     parser.add_argument(
-        CONTROLS_OPTION, action="store_true", help="standard streams lead to the session"
+        CONTROLS_OPTION,
+        action="store_true",
+        help="talk to the session that started it over standard input and output",
     )
     return parser.parse_args()
 

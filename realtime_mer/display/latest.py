@@ -1,4 +1,7 @@
-"""A slot that holds only the latest value: how the reader's thread hands over to the redraw."""
+"""``Latest``: a slot that holds only the newest value.
+
+The thread that reads the service puts a value in, and each redraw takes what is there.
+"""
 
 from typing import Generic, TypeVar
 

@@ -1,4 +1,4 @@
-"""What the window remembers from one day to the next."""
+"""What the window remembers until its next start: layout, size of text, words, place and size."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,4 +1,7 @@
-"""What the display knows of the service, folded from its messages (no thread, no Qt)."""
+"""``Snapshot``: all that the display knows of the service at one moment (no thread, no Qt).
+
+Each message of the service makes a new one of it.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum

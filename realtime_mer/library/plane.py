@@ -1,6 +1,6 @@
-"""Which tracks go on from here: nearest ones, and paths through the valence-arousal plane.
+"""Which tracks come next: the nearest on the valence-arousal plane, or a path to another place.
 
-Pure: tracks in, suggestions out, the same for the same tracks in any order.
+Pure: the same tracks, in any order, give the same suggestions.
 """
 
 from collections.abc import Sequence

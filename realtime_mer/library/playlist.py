@@ -22,7 +22,9 @@ def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
     lines = ["#EXTM3U"]
     for track in tracks:
         if len(track.path.splitlines()) > 1:
-            raise InputError(f"{track.path!r} has a line break in it: no playlist can name it")
+            raise InputError(
+                f"{track.path!r} has a line break in it, so no playlist can name it: rename it"
+            )
         lines.append(f"#EXTINF:{round(track.seconds)},{PurePath(track.path).stem}")
         lines.append(_named_from(folder, track.path))
     try:

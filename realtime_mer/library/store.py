@@ -1,4 +1,4 @@
-"""The working table: an SQLite file that a kill at any moment leaves whole."""
+"""``TrackStore``: the SQLite file that annotating works in; no kill at any moment breaks it."""
 
 import json
 import sqlite3

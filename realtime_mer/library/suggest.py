@@ -99,7 +99,9 @@ def _find(name: str, tracks: Sequence[Track]) -> Track:
             return track
     found = [track for track in tracks if name.casefold() in track.path.casefold()]
     if not found:
-        raise InputError(f"No track of the table has {name!r} in its path.")
+        raise InputError(
+            f"No track of the table has {name!r} in its path: give a part of one that is there."
+        )
     if len(found) > 1:
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         names = ", ".join(track.path for track in found[:_NAMED])

@@ -87,7 +87,7 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from error
+        raise InputError(f"{path} cannot be read as CSV ({error}): annotate again") from error
 
 
 # pyarrow takes a third of a second to import, and only Parquet needs it.
@@ -108,5 +108,5 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise InputError(f"{path} cannot be read as Parquet: {reason}") from error
+        raise InputError(f"{path} cannot be read as Parquet ({reason}): annotate again") from error
     yield from table.to_pylist()

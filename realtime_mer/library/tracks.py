@@ -1,4 +1,4 @@
-"""What is known of a track: a summary of its emotion, and how that moves over time."""
+"""``Track``: what is known of a piece of music, its emotion as a whole and how that moves."""
 
 import json
 import math

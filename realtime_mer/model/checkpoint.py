@@ -199,9 +199,15 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
     expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors:
-            raise CheckpointError(f"{weights} lacks the tensor {name!r} that its card asks for.")
+            raise CheckpointError(
+                f"{weights} lacks the tensor {name!r} that its card asks for. "
+                "Use the card made with the weights."
+            )
         if name not in expected:
-            raise CheckpointError(f"{weights} has a tensor {name!r} that its card does not know.")
+            raise CheckpointError(
+                f"{weights} has a tensor {name!r} that its card does not know. "
+                "Use the card made with the weights."
+            )
         if expected[name].shape != tensors[name].shape:
             raise CheckpointError(
                 f"{weights}: tensor {name!r} has shape {tuple(tensors[name].shape)}, its card's "

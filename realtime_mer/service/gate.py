@@ -1,4 +1,4 @@
-"""What a request to the service gets: a page, a refusal, or a WebSocket (pure, no socket)."""
+"""``Gate`` decides what a request gets: a page, a refusal, or a WebSocket (pure, no socket)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

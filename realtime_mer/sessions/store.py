@@ -128,7 +128,9 @@ class Session:
             InputError: there is none, or it cannot be read.
         """
         if self.manifest.audio is None:
-            raise InputError(f"No sound was kept of {self.name}.")
+            raise InputError(
+                f"No sound was kept of {self.name}: it was recorded without --record-audio."
+            )
         path = self.folder / self.manifest.audio
         try:
             if self._key is None:
@@ -327,7 +329,9 @@ def create_folder(label: str, *, now: datetime) -> Path:
             f"{home} cannot hold a session: {error.strerror}; choose another folder with "
             f"{FOLDER_VARIABLE}."
         ) from error
-    raise InputError(f"{home / name} and a thousand like it are there already.")
+    raise InputError(
+        f"{home / name} and a thousand names like it are taken: choose another --record."
+    )
 
 
 def list_sessions() -> tuple[list[AnySession], list[str]]:

@@ -1,4 +1,7 @@
-"""What waits for one reader, and how much one sender may send (no socket, no clock)."""
+"""``Mailbox`` keeps what waits for one reader; ``MessageBudget`` bounds what one sender may send.
+
+Of estimates and levels only the latest waits. Neither knows of a socket or a clock.
+"""
 
 import itertools
 from collections import deque

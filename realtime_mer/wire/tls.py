@@ -44,6 +44,8 @@ def client_context(ca: str | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except ssl.SSLError as error:
-        raise InputError(f"--ca {ca} holds no certificate in PEM form.") from error
+        raise InputError(
+            f"--ca {ca} holds no certificate in PEM form: give the one that the service has."
+        ) from error
     except OSError as error:
         raise InputError(f"--ca {ca} cannot be read: {error.strerror}.") from error

@@ -60,8 +60,8 @@ def read_rows(
         there = [spelling for spelling in spellings if spelling in names]
         if not there and name in wanted:
             raise InputError(
-                f"{path} lacks the column {' or '.join(map(repr, spellings))}; is it the right "
-                "file?"
+                f"{path} lacks the column {' or '.join(map(repr, spellings))} and begins with "
+                f"{','.join(lines[0])[:80]!r}; is it the right file, with commas between columns?"
             )
         for row in rows:
             row[name] = row[there[0]] if there else ""

@@ -1,4 +1,7 @@
-"""The recent past of estimates and spectrum, in memory that is taken once."""
+"""``History`` and ``Spectrum``: the last minutes of estimates and spectrum, for the plots to draw.
+
+Their arrays are made once and written round and round, so that they never grow.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""A line of text that changes often: it is drawn anew, but nothing is laid out anew."""
+"""``Reading``: a line of text that changes often, such as a number or the mood.
+
+A new text repaints it and moves nothing else in the window.
+"""
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen

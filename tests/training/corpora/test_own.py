@@ -82,6 +82,12 @@ def test_a_row_that_cannot_be_used_is_refused_with_the_reason(
         read_clips(tmp_path)
 
 
+def test_a_table_with_semicolons_is_refused_with_what_it_begins_with(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path;quadrant\nsongs/a.wav;Q1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"begins with 'path;quadrant'.* commas"):
+        read_clips(tmp_path)
+
+
 def test_a_row_without_its_file_is_refused_by_name(tmp_path: Path) -> None:
     _own_table(tmp_path, quadrant="Q1")
     (tmp_path / "songs" / "a.wav").unlink()
