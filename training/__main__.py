@@ -23,7 +23,8 @@ except ModuleNotFoundError as error:
         raise
     sys.exit(
         f"error: {error.name} is not installed. Training needs more than running: "
-        "pip install 'realtime-mer[train]' (in a checkout: pip install -e '.[train]')"
+        "pip install 'realtime-mer[train]' "
+        "(in a checkout: python3 scripts/run.py --with train doctor)"
     )
 
 app = typer.Typer(
