@@ -1,0 +1,47 @@
+"""What the pages name is there: linked files, headings pointed at, modules told of."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md"))
+    if "results" not in page.parts[:-1] or page.name == "README.md"
+)
+ROOTS = (ROOT, ROOT / "realtime_mer", ROOT / "training", ROOT / "docs", ROOT / "scripts")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names by which the headings of a page can be pointed at."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), f"{target} is not there"
+        if anchor and linked.suffix == ".md":
+            assert anchor in anchors(linked), f"{target} has no such heading"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=name_of)
+def test_every_module_that_is_named_exists(page: Path) -> None:
+    """By its path from the repository, from a package, or among the examples and tests."""
+    names = re.findall(r"`([\w/]+\.(?:py|js|css|typ))`", page.read_text(encoding="utf-8"))
+    folders = (*ROOTS, *(path for path in ROOT.glob("tests/**/") if path.is_dir()), page.parent)
+    for name in names:
+        found = any((folder / name).is_file() for folder in folders)
+        beside = any(ROOT.glob(f"realtime_mer/*/{name}")) if "/" not in name else False
+        assert found or beside, f"{name} is not there"
