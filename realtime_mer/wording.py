@@ -43,6 +43,12 @@ STATUS_SENTENCES = {
 }
 """What each status means, for whoever is told that it has begun."""
 
+WAITING_WORD = "waiting"
+"""What a display says in the place of a status while no estimate comes."""
+
+WAITING_NOTE = "no estimate for {} s"
+"""Since when, in whole seconds."""
+
 QUADRANT_WORDS = {
     "Q1": "pleasant, energetic",
     "Q2": "unpleasant, energetic",

@@ -182,6 +182,14 @@ def test_an_engine_knows_no_shell_that_listens_to_it() -> None:
     assert not others & {"websockets", "PySide6", "pyqtgraph", "typer", "rich"}
 
 
+@pytest.mark.parametrize(
+    "module", ["snapshot", "latest", "plots.history", "window.memory", "window.marking"]
+)
+def test_what_a_window_knows_is_known_without_one(module: str) -> None:
+    _, others = reached(f"display.{module}")
+    assert not others & {"PySide6", "pyqtgraph", "torch"}
+
+
 def test_the_capture_process_loads_neither_network_nor_window() -> None:
     _, others = reached("audio.capture")
     assert not others & {"torch", "torchaudio", "PySide6", "pyqtgraph", "websockets"}

@@ -1,7 +1,7 @@
 /** The page: a subscription, and everything that shows it. */
 
 import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
-import { MOOD_WORDS, STATUS } from "./emotion.js";
+import { MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
 import { Meter } from "./meter.js";
@@ -152,7 +152,8 @@ function state() {
   const late = seconds() - seen.arrived;
   const audible = status === null || status === "music" || status === "warming_up";
   if (audible && (estimate === null || late > LATE_SECONDS)) {
-    return ["waiting", late >= 1 ? `no estimate for ${Math.floor(late)} s` : "", false];
+    const note = late >= 1 ? WAITING.note.replace("{}", Math.floor(late)) : "";
+    return [WAITING.word, note, false];
   }
   const { word, note } = STATUS[status] ?? { word: status, note: "" };
   return [word, status === "music" ? "" : detail || note, status === "music"];

@@ -55,3 +55,5 @@ export const STATUS = {
   },
   paused: { word: "paused", note: "no estimates until somebody lets it go on" },
 };
+
+export const WAITING = { word: "waiting", note: "no estimate for {} s" };

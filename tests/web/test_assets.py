@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from realtime_mer import emotion, web
 from realtime_mer.estimate import Status
-from realtime_mer.wording import QUADRANT_WORDS, STATUS_NOTES, STATUS_WORDS
+from realtime_mer.wording import (
+    QUADRANT_WORDS,
+    STATUS_NOTES,
+    STATUS_WORDS,
+    WAITING_NOTE,
+    WAITING_WORD,
+)
 
 
 def source(path: str) -> str:
@@ -88,6 +94,7 @@ def test_the_words_of_the_page_are_those_of_the_package() -> None:
             status.value: {"word": STATUS_WORDS[status], "note": STATUS_NOTES[status]}
             for status in Status
         },
+        "WAITING": {"word": WAITING_WORD, "note": WAITING_NOTE},
     }
 
 

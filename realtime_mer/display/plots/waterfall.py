@@ -8,9 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime_mer.display.theme import Theme
 
-BANDS = 64
 _RANGE = (40, 200)  # steps of a third of a decibel: quiet rooms to full scale
-COLUMNS = 300  # half a minute at the hop of 0.1 s
 _LABEL = "what the network hears"
 
 
@@ -40,7 +38,7 @@ class Waterfall(QWidget):
         return self._picture
 
     def show_columns(self, columns: NDArray[np.uint8]) -> None:
-        """Draw columns of ``Spectrum``, ``(COLUMNS, BANDS)``."""
+        """Draw columns of ``Spectrum``, ``(capacity, bands)``."""
         pixels = self._table[np.ascontiguousarray(columns.T[::-1])]
         height, width = pixels.shape
         # Of 32 bits, which Qt enlarges several times faster than one with a table of colours.

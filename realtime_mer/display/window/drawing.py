@@ -12,7 +12,15 @@ from realtime_mer.display.window.face import Face
 from realtime_mer.display.window.memory import Memory, News
 from realtime_mer.display.window.turns import Held, Turns
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.wording import RECORDING_SIGNS, STATUS_NOTES, STATUS_WORDS, clock, signed
+from realtime_mer.wording import (
+    RECORDING_SIGNS,
+    STATUS_NOTES,
+    STATUS_WORDS,
+    WAITING_NOTE,
+    WAITING_WORD,
+    clock,
+    signed,
+)
 
 _LINE_PERIOD = 0.25  # seconds; in that time two minutes move by about a pixel
 _TRAIL_STEP = 0.4  # seconds from one corner of the trail to the next
@@ -124,9 +132,9 @@ class Drawing:
         if status in (None, Status.MUSIC, Status.WARMING_UP):
             late = self._now - self._memory.arrived
             if snapshot.estimate is None or late > _LATE_SECONDS:
-                return "waiting", f"no estimate for {late:.0f} s" if late >= 1 else "", False
+                return WAITING_WORD, WAITING_NOTE.format(f"{late:.0f}") if late >= 1 else "", False
         if status is None:
-            return "waiting", "", False
+            return WAITING_WORD, "", False
         if status is Status.MUSIC:
             return STATUS_WORDS[status], "", True
         return STATUS_WORDS[status], snapshot.detail or STATUS_NOTES[status], False

@@ -4,12 +4,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from realtime_mer.display.plots.history import History, Spectrum
-from realtime_mer.display.plots.waterfall import BANDS, COLUMNS
 from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.estimate import Estimate
 from realtime_mer.wire.protocol import Marker
 
 _CAPACITY = 8192  # rows of history: four minutes at the hop of 0.1 s, with room for a shorter one
+_COLUMNS, _BANDS = 300, 64  # of the spectrum: half a minute at the hop of 0.1 s
 _MOST_MARKERS = 200  # that are listed
 
 
@@ -50,7 +50,7 @@ class Memory:
         self.seen: Estimate | None = None
         self.arrived = now
         self.history = History(capacity=_CAPACITY)
-        self.spectrum = Spectrum(capacity=COLUMNS, bands=BANDS)
+        self.spectrum = Spectrum(capacity=_COLUMNS, bands=_BANDS)
         self.markers: deque[Marker] = deque(maxlen=_MOST_MARKERS)
         self.marked: deque[float] = deque(maxlen=_MOST_MARKERS)
         self.start = 0.0
