@@ -327,6 +327,16 @@ def test_a_level_is_that_of_the_newest_hop_however_small_the_blocks(recognizer):
     assert levels[-1].peak_dbfs > -20
 
 
+def test_of_several_hops_at_once_the_level_is_that_of_the_newest(recognizer):
+    heard = []
+    sound = np.concatenate((noise(0.2), noise(0.1) / 10))
+    run(recognizer, [block(sound)], real_time=False, publish=heard.append)
+    (level,) = [e for e in heard if isinstance(e, LevelMessage)]
+    estimates = [e for e in heard if isinstance(e, Estimate)]
+    assert level.t == estimates[-1].t == 0.3
+    assert level.level_dbfs == estimates[-1].level_dbfs < estimates[0].level_dbfs - 15
+
+
 def test_a_level_carries_the_features_that_the_network_heard(recognizer):
     heard = []
     sound = noise(1)

@@ -77,6 +77,15 @@ def test_only_a_gap_longer_than_a_hop_lets_the_window_fill_anew(hops: HopClassif
     assert statuses(hops, *[tone(-20)] * 3) == [warming, warming, music]
 
 
+def test_of_a_hop_with_lost_samples_nothing_counts_though_the_stream_sounds(
+    hops: HopClassifier,
+) -> None:
+    hops.classify(tone(-20), 0)
+    assert not hops.classify(tone(-20), 0).held
+    assert hops.classify(tone(-20), 1).held
+    assert not hops.classify(tone(-20), 0).held
+
+
 def test_sound_that_returns_after_a_long_silence_ends_it(hops: HopClassifier) -> None:
     hops.classify(tone(-20), 0)
     statuses(hops, *[tone(-70)] * 4)

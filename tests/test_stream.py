@@ -106,6 +106,22 @@ def test_before_any_sound_nothing_is_known(stream):
     assert first.level_dbfs == -120.0
 
 
+def test_what_is_held_fades_from_the_first_hop_on_by_the_stated_time(recognizer):
+    stream = EmotionStream(recognizer, policy=StreamPolicy(confidence_decay_s=2.0))
+    last = stream.push(sound(4))[-1]
+    start = stream.position
+    lost = stream.push(zeros(0.3), gaps=[LostSamples(start=start, length=SECOND)])
+    prior = stream.recognizer.card.calibration.prior_valence_sd
+    least, most = last.valence_sd**2, max(last.valence_sd, prior) ** 2
+    for hops, estimate in enumerate(lost, start=1):
+        faded = 1 - math.exp(-0.1 * hops / 2.0)
+        assert estimate.valence == last.valence
+        assert estimate.valence_sd**2 == pytest.approx(least + faded * (most - least))
+        assert estimate.quadrants["Q1"] == pytest.approx(
+            last.quadrants["Q1"] + faded * (0.25 - last.quadrants["Q1"])
+        )
+
+
 def test_silence_holds_the_last_estimate_and_its_confidence_decays(stream):
     last = stream.push(sound(5))[-1]
     quiet = stream.push(sound(20, dbfs=-80))
