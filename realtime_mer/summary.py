@@ -9,7 +9,7 @@ from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.estimate import Affect, Estimate, Status, Summary
 
 if TYPE_CHECKING:  # it brings torch, which a replay has no use for
-    from realtime_mer.model.checkpoint import Calibration, ClipCalibration
+    from realtime_mer.model.card import Calibration, ClipCalibration
 
 
 class Averager:

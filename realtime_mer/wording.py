@@ -4,6 +4,8 @@ Each stands here once, whoever shows it; a test holds the copy of the browser's 
 On screen there are words for everything, never colour alone.
 """
 
+from collections.abc import Iterable
+
 from realtime_mer.estimate import Status
 
 STATUS_WORDS = {
@@ -89,3 +91,12 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that somebody who typed ``word`` most likely meant; None if none is near."""
+    import difflib  # only a mistake needs it
+
+    by_case = {name.casefold(): name for name in names}
+    found = difflib.get_close_matches(word.casefold(), by_case, n=1)
+    return by_case[found[0]] if found else None

@@ -33,12 +33,22 @@ class Result:
         """Return standard output, every line of which must be a JSON object."""
         return [json.loads(line) for line in self.out.splitlines()]
 
+    def remarks(self) -> list[str]:
+        """Return what standard error holds beyond the first words of a command."""
+        return remarks(self.err)
+
     def complaint(self) -> str:
         """Return the one line that a refused command is to print on standard error."""
         assert self.code == 1, (self.out, self.err)
-        (line,) = self.err.splitlines()
+        (line,) = self.remarks()
         assert line.startswith("realtime-mer: ")
         return line
+
+
+def remarks(err: str) -> list[str]:
+    """Return the lines of standard error that follow the first words of a command."""
+    lines = err.splitlines()
+    return lines[1:] if lines and lines[0].endswith(" ...") else lines
 
 
 def call(capsys: pytest.CaptureFixture[str], *args: object) -> Result:
@@ -58,8 +68,7 @@ def call(capsys: pytest.CaptureFixture[str], *args: object) -> Result:
 
 
 def _run() -> None:
-    cli.main()
-    sys.exit()  # as the console script does
+    sys.exit(cli.run())  # as the console script does
 
 
 def command(*args: object) -> list[str]:

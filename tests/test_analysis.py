@@ -65,7 +65,7 @@ def cut(path: Path) -> Path:
 def test_a_line_of_json_is_printed_for_every_hop_and_nothing_else(folder, analyze) -> None:
     write_sound(folder / "song.wav", noise(4.05))
     result = analyze("song.wav")
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.remarks()) == (0, [])
     records = result.records()
     assert [list(record) for record in records] == [["path", *ESTIMATE_KEYS]] * 40
     assert [record["seq"] for record in records] == list(range(40))
@@ -113,7 +113,7 @@ def test_csv_says_what_jsonl_says(folder, analyze, summary: tuple[str, ...]) -> 
     write_sound(folder / "two.wav", noise(0.2))
     records = analyze("one.wav", "two.wav", *summary).records()
     result = analyze("one.wav", "two.wav", "--format", "csv", *summary)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.remarks()) == (0, [])
     rows = list(csv.DictReader(io.StringIO(result.out)))
     assert len(rows) == len(records)
     for row, record in zip(rows, records, strict=True):
@@ -131,7 +131,7 @@ def test_out_writes_to_a_file_what_would_have_been_printed(folder, analyze, form
     write_sound(folder / "song.wav", noise(0.5))
     printed = analyze("song.wav", "--format", form)
     written = analyze("song.wav", "--format", form, "--out", "result")
-    assert (written.code, written.out, written.err) == (0, "", "")
+    assert (written.code, written.out, written.remarks()) == (0, "", [])
     assert (folder / "result").read_bytes().decode() == printed.out
 
 
@@ -172,7 +172,7 @@ def test_sound_of_any_depth_rate_and_width_is_read(
         folder / "song.wav", noise(1, rate=rate, channels=channels), rate=rate, subtype=subtype
     )
     result = analyze("song.wav")
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.remarks()) == (0, [])
     assert len(result.records()) == 10
     (summary,) = analyze("song.wav", "--summary").records()
     assert summary["seconds"] == pytest.approx(1.0)
@@ -216,7 +216,7 @@ def test_a_file_too_short_for_a_hop_gives_nulls_and_a_warning(folder, analyze, s
         "gems": dict.fromkeys(GEMS),
         "mood": None,
     }
-    (warning,) = result.err.splitlines()
+    (warning,) = result.remarks()
     assert "blip.wav is shorter than one hop of 0.1 s" in warning
 
 
@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_the_others(folder
     result = analyze("one.wav", *bad, "two.wav", "--summary")
     assert result.code == 1
     assert [record["path"] for record in result.records()] == ["one.wav", "two.wav"]
-    lines = result.err.splitlines()
+    lines = result.remarks()
     assert len(lines) == len(bad)
     for name, line in zip(bad, lines, strict=True):
         assert line.startswith(f"realtime-mer: {name} ")
@@ -255,7 +255,7 @@ def test_what_came_before_a_break_is_written(folder, analyze, suffix: str) -> No
     write_sound(folder / "next.wav", noise(0.1))
     result = analyze(f"broken.{suffix}", "next.wav")
     assert result.code == 1
-    (line,) = result.err.splitlines()
+    (line,) = result.remarks()
     assert f"broken.{suffix} breaks off after" in line
     *before, last = result.records()
     assert last["path"] == "next.wav"

@@ -82,7 +82,7 @@ def test_what_the_outputs_encoding_cannot_write_is_escaped(tmp_path: Path) -> No
         cwd=tmp_path,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, b"Listening to \\u6b4c.wav ...\n")
     assert done.stdout.startswith(b"Source: \\u6b4c.wav (file, speed max)")
 
 

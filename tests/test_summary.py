@@ -1,7 +1,7 @@
 import pytest
 
 from realtime_mer.estimate import Status
-from realtime_mer.model.checkpoint import Calibration, ClipCalibration
+from realtime_mer.model.card import Calibration, ClipCalibration
 from realtime_mer.summary import Summarizer
 from tests.samples import sample_estimate
 

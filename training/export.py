@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from realtime_mer.model.checkpoint import Calibration, Card, Checkpoint, save_checkpoint
+from realtime_mer.model.card import Calibration
+from realtime_mer.model.checkpoint import Card, Checkpoint, save_checkpoint
 
 from .corpora import CORPORA, Clip
 from .corpora.grekow import GREKOW

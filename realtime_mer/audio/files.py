@@ -8,7 +8,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.intake import Intake
 from realtime_mer.audio.pacing import Pacer
-from realtime_mer.errors import AudioFileError, InputError
+from realtime_mer.audio.spec import check_file
+from realtime_mer.errors import AudioFileError
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
 _UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
@@ -63,15 +63,6 @@ def load_audio(
     parts += [piece.samples for piece in intake.flush()]
     samples = np.concatenate(parts)
     return samples if len(samples) <= most else samples[: int(most)]
-
-
-def refuse_overwriting(
-    recordings: Iterable[str], *, output: str | PathLike[str], option: str
-) -> None:
-    """Raise InputError where ``output`` is one of the recordings about to be read."""
-    for path in recordings:
-        if os.path.exists(path) and os.path.exists(output) and os.path.samefile(path, output):
-            raise InputError(f"{option} {output} is the recording itself: name another file.")
 
 
 class FileSource:
@@ -155,12 +146,7 @@ class _Decoder(Protocol):
 
 def _open(path: Path, shown: str) -> _Decoder:
     try:
-        if not path.exists():
-            raise AudioFileError(f"{shown} does not exist: check the path")
-        if path.is_dir():
-            raise AudioFileError(f"{shown} is a folder: name the audio files in it")
-        if path.stat().st_size == 0:
-            raise AudioFileError(f"{shown} is empty (0 bytes): copy or record it again")
+        check_file(shown)
         return _SndfileDecoder(path, shown)
     except OSError as error:
         raise AudioFileError(f"{shown} cannot be opened: {error.strerror or error}") from error

@@ -5,31 +5,12 @@ from dataclasses import dataclass
 
 from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
-from realtime_mer.audio.devices import Kind, list_devices
+from realtime_mer.audio.devices import list_devices
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.sources import DeviceSource
-from realtime_mer.audio.stdin import SampleFormat, StdinSource
-from realtime_mer.errors import AudioError, DeviceError, InputError
-
-_WORDS: dict[str, tuple[Kind, str]] = {
-    "mic": ("input", "microphone"),
-    "system": ("loopback", "system audio"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RawFormat:
-    """Raw sound on standard input.
-
-    Attributes:
-        rate: sample rate in Hz.
-        channels: samples in a frame.
-        sample_format: ``s16le``, ``s24le``, ``s32le``, ``f32le`` or ``u8``.
-    """
-
-    rate: int = 48_000
-    channels: int = 1
-    sample_format: SampleFormat = "s16le"
+from realtime_mer.audio.spec import DEVICE_WORDS, RawFormat, check_source, no_device
+from realtime_mer.audio.stdin import StdinSource
+from realtime_mer.errors import AudioError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +47,10 @@ def open_source(
         raw: what comes on standard input; None for the usual.
 
     Raises:
-        InputError: one of these does not go with the other.
+        InputError: one of these does not go with the other, or cannot be used.
         AudioError: it cannot be opened.
     """
-    if device is not None and spec not in {None, *_WORDS}:
-        raise InputError(f"--device {device} goes with mic and system, not with {spec}.")
-    if raw is not None and spec != "-":
-        raise InputError(
-            "--rate, --channels and --format are those of raw sound on standard input: leave them "
-            f"out, or listen to - instead of {spec or 'a device'}."
-        )
-    if not paced and spec in {None, *_WORDS}:
-        raise InputError("--speed max needs a FILE, demo or -: a device plays at its own speed.")
+    check_source(spec, device=device, paced=paced, raw=raw)
     match spec:
         case None:
             return _best(device)
@@ -93,15 +66,13 @@ def open_source(
 
 
 def _open_device(spec: str, device: str | None) -> Opened:
-    kind, what = _WORDS[spec]
+    kind, what = DEVICE_WORDS[spec]
     source = DeviceSource(kind=kind, device=device)
     named = None if device is None else source.name
     return Opened(source=source, spec=spec, device=named, why=what)
 
 
 def _open_stdin(raw: RawFormat) -> Opened:
-    if sys.stdin is None:
-        raise InputError("Standard input is closed: pipe raw sound into `live -`.")
     source = StdinSource(
         sys.stdin.buffer, rate=raw.rate, channels=raw.channels, sample_format=raw.sample_format
     )
@@ -114,7 +85,7 @@ def _best(device: str | None) -> Opened:
     reasons = []
     failures: list[AudioError] = []
     found = {one.kind for one in list_devices()}
-    for spec, (kind, what) in _WORDS.items():
+    for spec, (kind, what) in DEVICE_WORDS.items():
         if kind not in found:
             reasons.append(f"no {what}")
             continue
@@ -127,12 +98,6 @@ def _best(device: str | None) -> Opened:
         why = "; ".join([*reasons, what])
         return Opened(source=opened.source, spec=spec, device=opened.device, why=why)
     if device is not None:
-        raise (
-            failures[0]
-            if failures
-            else DeviceError(
-                f"There is no device {device!r}, nor any other; see `realtime-mer doctor`."
-            )
-        )
+        raise failures[0] if failures else no_device(device)
     why = "; ".join([*reasons, "so the built-in piece plays"])
     return Opened(source=DemoSource(paced=True), spec="demo", why=why)

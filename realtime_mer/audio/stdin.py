@@ -3,15 +3,13 @@
 import io
 import queue
 import threading
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block
-from realtime_mer.errors import InputError
-
-SampleFormat = Literal["s16le", "s24le", "s32le", "f32le", "u8"]
+from realtime_mer.audio.spec import RawFormat, SampleFormat, check_raw
 
 _READ_BYTES = 1 << 16
 
@@ -38,12 +36,7 @@ class StdinSource:
     def __init__(
         self, stream: IO[bytes], *, rate: int, channels: int, sample_format: SampleFormat
     ) -> None:
-        if sample_format not in get_args(SampleFormat):
-            raise InputError(
-                f"sample format {sample_format!r} is not one of {', '.join(get_args(SampleFormat))}"
-            )
-        if rate < 1 or channels < 1:
-            raise InputError(f"{rate} Hz and {channels} channels: both must be at least 1")
+        check_raw(RawFormat(rate=rate, channels=channels, sample_format=sample_format))
         self.warning: str | None = None
         self._stream = stream
         self._rate = rate

@@ -1,28 +1,71 @@
-"""Many files in a row: what ``realtime-mer analyze`` does."""
+"""``realtime-mer analyze``: many files in a row."""
 
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
-from rich.console import Console
+import typer
 
-from realtime_mer.analysis import FileAnalysis
-from realtime_mer.audio.files import refuse_overwriting
+from realtime_mer.commands.arguments import Compute, ComputeOption, Delay, Format, Model, Smoothing
+from realtime_mer.commands.first_words import say
+from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import AudioFileError, InputError
-from realtime_mer.estimate import columns
-from realtime_mer.progress import files_bar
-from realtime_mer.recognizer.loading import load_recognizer
-from realtime_mer.shaping import Shaper
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Record = Mapping[str, Any]
 
 _SHOW_EVERY = 100  # hops between two updates of the progress bar
+
+
+def analyze(
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Audio files.")],
+    format: Annotated[Format, typer.Option(help="How to write.")] = Format.JSONL,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="One line a file instead of one a hop.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write there, not to standard output.")
+    ] = None,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+    smoothing: Smoothing = 0.0,
+    delay: Delay = 0.0,
+) -> None:
+    """Work out the mood of whole files, as fast as this machine can.
+
+    `realtime-mer analyze song.mp3 --summary` prints a line of JSON for the file; without
+    `--summary` a line for every tenth of a second.
+
+    Files that cannot be read are named on standard error and do not stop the others; the exit
+    status is then 1.
+
+    More examples:
+
+    `realtime-mer analyze *.flac --summary --format csv --out moods.csv`
+
+    `realtime-mer analyze song.mp3 | jq .valence`
+    """
+    failed = run_batch(
+        BatchOptions(
+            files=tuple(files),
+            format=format.value,
+            summary=summary,
+            out=out,
+            model=model,
+            compute=compute.value,
+            smoothing_s=smoothing,
+            delay_s=delay,
+        )
+    )
+    if failed:
+        raise typer.Exit(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +100,37 @@ def run_batch(options: BatchOptions) -> list[str]:
     Raises:
         InputError: the output cannot be written, or a setting cannot be used.
     """
+    from rich.console import Console
+
+    from realtime_mer.audio.spec import refuse_overwriting
+    from realtime_mer.model.files import check_checkpoint
+    from realtime_mer.shaping import Shaper
+
     failed: list[str] = []
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     shape = {"smoothing_s": options.smoothing_s, "delay_s": options.delay_s}
-    # As live: the same numbers, and blocks too small to share between threads.
-    torch.set_num_threads(1)
-    Shaper(**shape)  # refuses a bad setting before anything is loaded
+    Shaper(**shape)
     if options.out is not None:
         refuse_overwriting(options.files, output=options.out, option="--out")
+        check_output(options.out, option="--out")
+    check_checkpoint(options.model)
+    missing = list(_missing(options.files))
+    if len(missing) == len(options.files):
+        for path, error in missing:
+            _complain(console, failed, path, error)
+        return failed
+
+    files = options.files
+    say(f"Analysing {files[0] if len(files) == 1 else f'{len(files)} files'}")
+
+    import torch
+
+    from realtime_mer.analysis import FileAnalysis
+    from realtime_mer.progress import files_bar
+    from realtime_mer.recognizer.loading import load_recognizer
+
+    # As live: the same numbers, and blocks too small to share between threads.
+    torch.set_num_threads(1)
     recognizer = load_recognizer(options.model, device=options.compute)
     with ExitStack() as stack, files_bar(console) as progress:
         write: Callable[[Record], None] | None = None
@@ -102,7 +168,18 @@ def run_batch(options: BatchOptions) -> list[str]:
     return failed
 
 
-def _complain(console: Console, failed: list[str], path: str, error: AudioFileError) -> None:
+def _missing(files: Sequence[str]) -> Iterator[tuple[str, AudioFileError]]:
+    """Yield the files that cannot be read, as far as can be told without opening them."""
+    from realtime_mer.audio.spec import check_file
+
+    for path in files:
+        try:
+            check_file(path)
+        except AudioFileError as error:
+            yield path, error
+
+
+def _complain(console: "Console", failed: list[str], path: str, error: AudioFileError) -> None:
     failed.append(path)
     console.print(f"realtime-mer: {error}", markup=False)
 
@@ -112,6 +189,8 @@ def _jsonl(file: IO[str]) -> Callable[[Record], None]:
 
 
 def _csv(file: IO[str]) -> Callable[[Record], None]:
+    from realtime_mer.estimate import columns
+
     writer: csv.DictWriter[str] | None = None
 
     def write(record: Record) -> None:

@@ -1,30 +1,67 @@
-"""What this machine has for a live session, and what to do about what is missing.
+"""``realtime-mer doctor``: what this machine has for a session, and what to do about the rest.
 
 Everything is tried as a session would use it; whatever could hang or crash is tried in a process
 of its own. The advice for macOS and Windows was not tried there.
 """
 
+import importlib
+import json
+import math
 import os
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
+import typer
 
-from realtime_mer import display
 from realtime_mer.audio.devices import Listing, survey
-from realtime_mer.audio.sources import DeviceSource
-from realtime_mer.errors import DeviceError, RealtimeMerError
+from realtime_mer.commands.arguments import AsJson
+from realtime_mer.commands.first_words import say
+from realtime_mer.commands.libraries import library_problem
+from realtime_mer.errors import DeviceError, RealtimeMerError, ServiceError
+from realtime_mer.service.listening import check_free
 
 DEFAULT_PORT = 8765
 
 _LISTEN_S = 1.0
 _LISTEN_LIMIT_S = 10.0
 _QT_LIMIT_S = 60.0
+
+# What a session needs beside sound, network and window, and the libraries that each part imports.
+_PARTS = {
+    "sound files": ("numpy", "soundfile", "soxr"),
+    "service": ("pydantic", "websockets", "prometheus_client", "segno", "pythonosc"),
+    "sessions": ("cryptography", "pyarrow", "typst"),
+}
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Find out what is missing on this machine, and what to do about it.
+
+    `realtime-mer doctor` tries everything that a session uses: sound, network, window and port.
+    """
+    say("Checking what a session needs")
+
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    results = []
+    for check in checks():
+        results.append(check)
+        if not as_json:
+            sign = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}[check.ok]
+            console.print(f"{sign}  [bold]{check.name}[/]: ", end="")
+            console.print(check.detail, markup=False)
+            if not check.ok and check.advice:
+                console.print(f"    {check.advice}", markup=False)
+    if as_json:
+        print(json.dumps([check.to_dict() for check in results], indent=2, allow_nan=False))
+    if any(check.ok is False for check in results):
+        raise typer.Exit(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,13 +93,39 @@ def checks(*, port: int = DEFAULT_PORT) -> Iterator[Check]:
         port: port of the WebSocket service.
     """
     listing = survey()
-    yield _audio_back_end(listing)
-    yield _microphone(listing)
-    yield _system_audio(listing)
-    yield _compute()
-    yield _checkpoint()
-    yield _window()
-    yield _port(port)
+    looks: dict[str, Callable[[], Check]] = {
+        "audio back end": partial(_audio_back_end, listing),
+        "microphone": partial(_microphone, listing),
+        "system audio": partial(_system_audio, listing),
+        **{name: partial(_part, name, libraries) for name, libraries in _PARTS.items()},
+        "compute": _compute,
+        "checkpoint": _checkpoint,
+        "window": _window,
+        "port": partial(_port, port),
+    }
+    for name, look in looks.items():
+        try:
+            yield look()
+        except (ImportError, OSError) as error:
+            yield _broken(name, error)
+
+
+def _broken(name: str, error: ImportError | OSError) -> Check:
+    problem = library_problem(error)
+    if problem is not None:
+        return Check(name=name, ok=False, detail=problem.detail, advice=problem.advice)
+    return Check(
+        name=name,
+        ok=False,
+        detail=str(error),
+        advice="see that there is room and access",
+    )
+
+
+def _part(name: str, libraries: tuple[str, ...]) -> Check:
+    for library in libraries:
+        importlib.import_module(library)
+    return Check(name=name, ok=True, detail=f"{', '.join(libraries)} can be imported")
 
 
 def _audio_back_end(listing: Listing) -> Check:
@@ -98,6 +161,10 @@ def _microphone(listing: Listing) -> Check:
                 windows="plug one in, or `realtime-mer live system`",
             ),
         )
+    import numpy as np
+
+    from realtime_mer.audio.sources import DeviceSource
+
     try:
         source = DeviceSource(kind="input")
     except DeviceError as error:
@@ -127,7 +194,7 @@ def _microphone(listing: Listing) -> Check:
             detail=f"{source.name!r} gives exact zeros: no permission, or muted",
             advice=_permit_microphone(),
         )
-    level = 20 * np.log10(max(peak, 1e-6))
+    level = 20 * math.log10(max(peak, 1e-6))
     return Check(name=name, ok=True, detail=f"{source.name!r} hears sound, peak {level:.0f} dBFS")
 
 
@@ -191,6 +258,8 @@ def _checkpoint() -> Check:
 
 
 def _window() -> Check:
+    from realtime_mer import display
+
     name = "window"
     if not display.is_installed():
         return Check(
@@ -241,18 +310,15 @@ def _window() -> Check:
 
 
 def _port(port: int) -> Check:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        if sys.platform != "win32":  # there the option would allow a second listener
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            return Check(
-                name="port",
-                ok=False,
-                detail=f"port {port} cannot be used: {error.strerror}",
-                advice="end what uses it, another session perhaps, or choose another with --port",
-            )
+    try:
+        check_free("127.0.0.1", port)
+    except ServiceError as error:
+        return Check(
+            name="port",
+            ok=False,
+            detail=str(error),
+            advice="end what uses it, another session perhaps, or choose another with --port",
+        )
     return Check(name="port", ok=True, detail=f"port {port} is free")
 
 

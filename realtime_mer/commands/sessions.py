@@ -1,4 +1,4 @@
-"""``realtime-mer sessions``: parse, wire the parts of this room together."""
+"""``realtime-mer sessions``: what ``live --record`` kept."""
 
 import json
 import sys
@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
+from realtime_mer.commands.first_words import say
+from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
 
 if TYPE_CHECKING:
     from realtime_mer.sessions.store import Session
 
 app = typer.Typer(
-    help="List, show, replay, export, report and delete what `live --record` kept.",
+    help="Look at the sessions that you kept: list, replay, export, report or delete them.\n\n"
+    "`realtime-mer live --record friday` keeps one; `realtime-mer sessions list` names them all.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -76,12 +77,19 @@ def _opened(name: str, passphrase_file: Path | None) -> Iterator["Session"]:
 
 @app.command("list")
 def list_() -> None:
-    """List the sessions, oldest first.
+    """See which sessions you kept, oldest first.
 
-    Off a terminal one a line, columns separated by blanks: name, seconds, estimates, markers,
-    `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of one that
-    is encrypted only its name and start are known: it is `locked`, and the others are `-`.
+    `realtime-mer sessions list | grep audio` finds those whose sound was kept.
+
+    Off a terminal there is one a line, columns separated by blanks: name, seconds, estimates,
+    markers, `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of
+    one that is encrypted only its name and start are known: it is `locked`, and the others are `-`.
     """
+    say("Reading the sessions")
+
+    from rich.console import Console
+    from rich.table import Column, Table
+
     from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
     from realtime_mer.wording import clock
 
@@ -131,7 +139,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Say what a session holds: when, of what, with which model and settings."""
+    """See what a session holds: when, of what, with which model and settings.
+
+    `realtime-mer sessions show friday` finds it by the beginning of its name.
+    """
+    say(f"Reading {name}")
     with _opened(name, passphrase_file) as session:
         manifest, totals = session.manifest, session.totals(read=True)
     if as_json:
@@ -193,12 +205,19 @@ def replay(
 ) -> None:
     """Play a session again, with the numbers that were recorded.
 
-    On a terminal a time and Enter go there: `1:30`, `+20`, `-5`.
+    `realtime-mer sessions replay friday --start 1:30` begins at a minute and a half. On a terminal
+    you can type a time and Enter to go there: `1:30`, `+20`, `-5`.
     """
+    from realtime_mer.service.listening import check_free
+
+    pace = None if speed == "max" else _speed(speed)
+    if server and pace is not None:
+        check_free(host, port)
+    say(f"Replaying {name}")
+
     from realtime_mer.live.outlets import ServiceOptions
     from realtime_mer.live.replay import ReplayOptions, parse_clock, run_replay
 
-    pace = None if speed == "max" else _speed(speed)
     service = ServiceOptions(host=host, port=port, token=token)
     options = ReplayOptions(
         speed=pace,
@@ -237,7 +256,15 @@ def export(
     ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Write a session for other programs; what is written is not encrypted."""
+    """Take a session to other programs: a table, captions, labels or its sound.
+
+    `realtime-mer sessions export friday --format csv --out friday.csv` writes a row per estimate.
+    What is written is not encrypted.
+    """
+    if out is not None:
+        check_output(out, option="--out")
+    say(f"Exporting {name}")
+
     from realtime_mer.sessions.export import export as write
 
     with _opened(name, passphrase_file) as session:
@@ -262,10 +289,15 @@ def report(
     ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
-    """Write a page for people: course, moods, segments, markers, signal quality and limits.
+    """Write a page about a session: course, moods, segments, markers, signal quality and limits.
 
-    It is one file that loads nothing, for a browser or as PDF, and is not encrypted.
+    `realtime-mer sessions report friday --out friday.pdf` writes a PDF; without `--out` you get a
+    page for a browser. It is one file that loads nothing, and is not encrypted.
     """
+    if out is not None:
+        check_output(out, option="--out")
+    say(f"Writing a report of {name}")
+
     from realtime_mer.sessions.html import to_html
     from realtime_mer.sessions.pdf import to_pdf
     from realtime_mer.sessions.report import report as write
@@ -298,11 +330,16 @@ def delete(
         typer.Option(metavar="DAYS", min=0.0, help="Delete every session begun before that."),
     ] = None,
 ) -> None:
-    """Delete sessions with all their files, at once and for good."""
-    from realtime_mer.sessions.store import find_session, list_sessions
+    """Delete sessions with all their files, at once and for good.
 
+    `realtime-mer sessions delete --older-than 90` deletes those begun more than 90 days ago.
+    """
     if not names and older_than is None:
         raise InputError("Nothing to delete: give names, or --older-than DAYS.")
+    say("Reading the sessions")
+
+    from realtime_mer.sessions.store import find_session, list_sessions
+
     chosen = []
     for name in names or []:
         session = find_session(name)

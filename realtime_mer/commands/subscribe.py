@@ -1,19 +1,48 @@
-"""What ``realtime-mer subscribe`` and ``realtime-mer mark`` do."""
+"""``realtime-mer subscribe``: the estimates of a running session."""
 
 import json
-import secrets
 from contextlib import ExitStack
 from dataclasses import asdict
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from realtime_mer.client.streams import Gap, subscribe
-from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.estimate import Estimate
-from realtime_mer.live.terminal import TerminalView, marker_line
-from realtime_mer.wire.protocol import MAX_LABEL, Bye, Hello, Marker, StatusMessage
+from realtime_mer.commands.arguments import DEFAULT_URL, Ca, Token, Url
+from realtime_mer.commands.first_words import say
 
 _BACKLOG = 256  # a pipe that is slow for a moment loses nothing
+
+
+def subscribe(
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    ca: Ca = None,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Most estimates per second; all of them without it.")
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON lines for programs.")] = False,
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Among the JSON lines, a line for every marker too.")
+    ] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many estimates.")] = None,
+) -> None:
+    """Follow a session that runs, on this machine or another: its estimates and markers.
+
+    `realtime-mer subscribe ws://192.168.1.20:8765 --token TOKEN` follows one on the network.
+
+    One more example:
+
+    `realtime-mer subscribe --jsonl --max-rate 2 | jq .valence`
+    """
+    print_subscription(
+        url,
+        token=token,
+        ca=ca,
+        max_rate=max_rate,
+        jsonl=jsonl,
+        jsonl_markers=markers,
+        count=count,
+    )
 
 
 def print_subscription(
@@ -37,8 +66,16 @@ def print_subscription(
     Raises:
         ServiceError: nobody serves there, or it refuses.
     """
+    from rich.console import Console
+
+    from realtime_mer.client.streams import Gap
+    from realtime_mer.client.streams import subscribe as subscribed
+    from realtime_mer.estimate import Estimate
+    from realtime_mer.live.terminal import TerminalView, marker_line
+    from realtime_mer.wire.protocol import Bye, Hello, Marker, StatusMessage
+
     console = Console(stderr=jsonl, highlight=False, soft_wrap=True)
-    messages = subscribe(
+    messages = subscribed(
         url,
         streams=("estimates", "status", "markers"),
         max_rate=max_rate,
@@ -47,6 +84,7 @@ def print_subscription(
         events=True,
         backlog=_BACKLOG,
     )
+    say(f"Connecting to {url}")
     seen = 0
     with ExitStack() as stack:
         view: TerminalView | None = None
@@ -80,28 +118,3 @@ def print_subscription(
                         console.print(f"{url}: {message.reason}; waiting for it to return.")
         except KeyboardInterrupt:
             return
-
-
-def set_marker(url: str, label: str, *, token: str | None, ca: str | None = None) -> None:
-    """Set a marker and return once the service has sent it to everybody.
-
-    Args:
-        url, token, ca: as for ``client.subscribe``.
-        label: one line.
-
-    Raises:
-        InputError: the label cannot be used.
-        ServiceError: nobody serves there, or it refuses.
-    """
-    if not 1 <= len(label) <= MAX_LABEL or not label.isprintable():
-        raise InputError(f"marker {label!r}: give one line of 1 to {MAX_LABEL} characters.")
-    name = secrets.token_hex(8)
-    with subscribe(
-        url, streams=["markers"], token=token, ca=ca, reconnect=False, events=True
-    ) as messages:
-        for message in messages:
-            if isinstance(message, Hello):
-                messages.mark(label, id=name)
-            elif isinstance(message, Marker) and message.id == name:
-                return
-    raise ServiceError(f"the marker {label!r} was not set: {url} stopped")

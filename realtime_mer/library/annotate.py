@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from realtime_mer.errors import CheckpointError, InputError
@@ -15,7 +14,7 @@ from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
-from realtime_mer.model.checkpoint import checkpoint_files
+from realtime_mer.model.files import checkpoint_files
 from realtime_mer.progress import files_bar
 
 
@@ -78,8 +77,9 @@ def annotate(options: AnnotateOptions) -> Annotation:
         new = [file for file in files if file not in before]
         gone = _gone(options.folder, store.paths(), files, broken)
         store.drop(gone)
-        jobs = options.jobs or (1 if _on_gpu(options.compute) else _cores())
-        found = annotated(new, model=options.model, compute=options.compute, jobs=jobs)
+        found = annotated(
+            new, model=options.model, compute=options.compute, jobs=_jobs(options, tracks=len(new))
+        )
         console = Console(stderr=True, highlight=False)
         with files_bar(console) as progress, closing(found):
             bar = progress.add_task("", total=len(new))
@@ -132,8 +132,18 @@ def _gone(
     }
 
 
+def _jobs(options: AnnotateOptions, *, tracks: int) -> int:
+    if options.jobs is not None:
+        return options.jobs
+    return 1 if tracks <= 1 or _on_gpu(options.compute) else _cores()
+
+
 def _on_gpu(compute: str) -> bool:
-    return compute.startswith("cuda") or (compute == "auto" and torch.cuda.is_available())
+    if compute != "auto":
+        return compute.startswith("cuda")
+    import torch  # takes seconds; whoever says where to compute need not wait for it
+
+    return bool(torch.cuda.is_available())
 
 
 def _cores() -> int:

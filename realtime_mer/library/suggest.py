@@ -5,12 +5,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.plane import Suggestion, continuing, leading
 from realtime_mer.library.playlist import write_m3u8
-from realtime_mer.library.tables import read_table
+from realtime_mer.library.tables import check_table, read_table
 from realtime_mer.library.tracks import Point, Track
+
+if TYPE_CHECKING:  # brings numpy
+    from realtime_mer.library.plane import Suggestion
 
 _NAMED = 3  # tracks that a complaint about an ambiguous name lists
 
@@ -38,11 +41,29 @@ class SuggestOptions:
     as_json: bool = False
 
 
+def check_options(options: SuggestOptions) -> None:
+    """Refuse what the arguments alone tell cannot be.
+
+    Raises:
+        InputError: there is no such table, or an argument cannot be used.
+    """
+    check_table(options.table)
+    if (options.start is None) == (options.at is None):
+        raise InputError("Say where you are: --from TRACK or --at V,A, one of the two.")
+    if options.at is not None:
+        _point(options.at, name="--at")
+    if options.to is not None and _is_point(options.to):
+        _point(options.to, name="--to")
+
+
 def suggest(options: SuggestOptions) -> None:
     """Print the tracks that continue a mood or lead to another one, and write them as a playlist.
 
+    Args:
+        options: as ``check_options`` lets them pass.
+
     Raises:
-        InputError: the table or an argument cannot be used, or there is nothing to suggest.
+        InputError: the table cannot be used, or there is nothing to suggest.
     """
     found = suggestions(options, read_table(options.table))
     if options.m3u8 is not None:
@@ -54,14 +75,14 @@ def suggest(options: SuggestOptions) -> None:
             print(_line(number, one.track))
 
 
-def suggestions(options: SuggestOptions, tracks: Sequence[Track]) -> list[Suggestion]:
+def suggestions(options: SuggestOptions, tracks: Sequence[Track]) -> "list[Suggestion]":
     """Return the suggestions that were asked for, out of these tracks.
 
     Raises:
         InputError: an argument cannot be used, or there is nothing to suggest.
     """
-    if (options.start is None) == (options.at is None):
-        raise InputError("Say where you are: --from TRACK or --at V,A, one of the two.")
+    from realtime_mer.library.plane import continuing, leading
+
     rest = list(tracks)
     if options.start is not None:
         playing = _find(options.start, tracks)
@@ -135,7 +156,7 @@ def _line(number: int, track: Track) -> str:
     )
 
 
-def _record(one: Suggestion) -> dict[str, object]:
+def _record(one: "Suggestion") -> dict[str, object]:
     track = one.track
     return {
         "path": track.path,

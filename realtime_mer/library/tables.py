@@ -45,15 +45,24 @@ def write_table(path: Path, tracks: Sequence[Track]) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def check_table(path: Path) -> None:
+    """Refuse a table that is not there or is none.
+
+    Raises:
+        InputError: its extension is unknown, or it does not exist.
+    """
+    check_extension(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: make it with `realtime-mer annotate`")
+
+
 def read_table(path: Path) -> list[Track]:
     """Read the tracks of a table in any of the three formats.
 
     Raises:
         InputError: it is missing, something else, damaged or empty.
     """
-    check_extension(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: make it with `realtime-mer annotate`")
+    check_table(path)
     suffix = path.suffix.lower()
     if suffix == ".sqlite":
         with TrackStore(path, read_only=True) as store:

@@ -5,13 +5,14 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Affect, Estimate, HasAffect, Status, Summary, columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COURSE_POINTS = 20
 """Points of a track's course, equally spaced over its duration."""
@@ -136,6 +137,8 @@ def track_of(summary: Summary, estimates: Sequence[Estimate], *, model: str) -> 
     """
     if summary.affect is None or not estimates:
         raise InputError(f"{summary.path} is shorter than one hop: there is no estimate of it")
+    import numpy as np  # whoever only reads tracks has no use for it
+
     music = np.array([estimate.status is Status.MUSIC for estimate in estimates])
     counts = music if music.any() else np.ones(len(estimates), dtype=bool)
     valence = np.array([estimate.valence for estimate in estimates])
@@ -156,8 +159,10 @@ def track_of(summary: Summary, estimates: Sequence[Estimate], *, model: str) -> 
     )
 
 
-def _means(values: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tuple[float, ...]:
+def _means(values: "NDArray[Any]", counts: "NDArray[Any]") -> tuple[float, ...]:
     """Average over equal parts of time; a part without music lies between its neighbours."""
+    import numpy as np
+
     part = np.arange(len(values)) * COURSE_POINTS // len(values)
     sums = np.bincount(part[counts], weights=values[counts], minlength=COURSE_POINTS)
     hops = np.bincount(part[counts], minlength=COURSE_POINTS)

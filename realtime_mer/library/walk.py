@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime_mer.errors import InputError
+from realtime_mer.wording import nearest
 
 # What libsndfile reads, and what ffmpeg adds; no video, no MIDI, no raw sound.
 _EXTENSIONS = frozenset(
@@ -39,6 +40,23 @@ class Broken:
     reason: str
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse what is no folder.
+
+    Raises:
+        InputError: there is no such folder; one of nearly that name beside it is named.
+    """
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise InputError(f"{folder} is a file: name the folder it is in")
+    parent = folder.parent
+    beside = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+    near = nearest(folder.name, beside)
+    meant = "" if near is None else f": did you mean {folder.with_name(near)}?"
+    raise InputError(f"{folder} does not exist{meant}")
+
+
 def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
     """Find the audio files of a folder and of those below it, by their extension.
 
@@ -51,9 +69,7 @@ def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
     Raises:
         InputError: there is no such folder.
     """
-    if not folder.is_dir():
-        problem = "is a file: name the folder it is in" if folder.exists() else "does not exist"
-        raise InputError(f"{folder} {problem}")
+    check_folder(folder)
     files: list[AudioFile] = []
     broken: list[Broken] = []
 

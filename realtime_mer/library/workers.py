@@ -9,15 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
-import torch
-
-from realtime_mer.analysis import FileAnalysis
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.library.tracks import Track, track_of
 from realtime_mer.library.walk import AudioFile, Broken
-from realtime_mer.recognizer.contract import StreamingRecognizer
-from realtime_mer.recognizer.loading import load_recognizer
+
+if TYPE_CHECKING:  # brings torch, which only the other processes have a use for
+    from realtime_mer.recognizer.contract import StreamingRecognizer
 
 Found = tuple[AudioFile, Track | Broken]
 
@@ -141,6 +140,11 @@ def _ctrl_c_is_ours() -> Iterator[None]:
 def _work(connection: Connection, model: str, compute: str) -> None:
     """Answer paths with what was found, after a None once the model is loaded, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    import torch
+
+    from realtime_mer.recognizer.loading import load_recognizer
+
     # As `analyze` does: the same numbers, and blocks too small to share between threads.
     torch.set_num_threads(1)
     with suppress(EOFError, ConnectionError):  # nobody asks any more
@@ -154,8 +158,10 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             connection.send(annotate_file(connection.recv(), recognizer=recognizer))
 
 
-def annotate_file(path: str, *, recognizer: StreamingRecognizer) -> Track | Broken:
+def annotate_file(path: str, *, recognizer: "StreamingRecognizer") -> Track | Broken:
     """Return what ``analyze`` finds of a file, as a track; a file that breaks off is broken."""
+    from realtime_mer.analysis import FileAnalysis
+
     try:
         analysis = FileAnalysis(path, recognizer=recognizer)
         estimates = list(analysis.estimates())

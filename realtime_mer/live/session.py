@@ -10,12 +10,11 @@ import torch
 from rich.console import Console
 
 import realtime_mer
-from realtime_mer.audio.files import refuse_overwriting
-from realtime_mer.audio.opening import RawFormat, open_source
+from realtime_mer.audio.opening import open_source
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.audio.spec import RawFormat
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.engine import RING_S, Engine
-from realtime_mer.errors import InputError
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
 from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
@@ -86,15 +85,12 @@ def run_live(options: LiveOptions) -> None:
         RealtimeMerError: something that was asked for cannot be had; what was estimated until
             then has been shown, sent and written.
     """
-    _refuse_what_does_not_fit(options)
     torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
     to_stderr = options.jsonl == "-"
     console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
     fast = options.speed == "max"  # over before anybody could follow
     with ExitStack() as stack:
-        if options.jsonl:
-            refuse_overwriting([options.source or ""], output=options.jsonl, option="--jsonl")
         opened = open_source(options.source, device=options.device, paced=not fast, raw=options.raw)
         source = SwitchableSource(opened.source)
         stack.callback(source.close)
@@ -151,18 +147,6 @@ def run_live(options: LiveOptions) -> None:
         finally:
             for line in [*view.tally.summary_lines(), *follower.end(), *source.warnings()]:
                 console.print(line, markup=False)
-
-
-def _refuse_what_does_not_fit(options: LiveOptions) -> None:
-    if options.seconds is not None and not options.seconds > 0:
-        raise InputError(f"--seconds {options.seconds} must be more than 0; leave it out to go on.")
-    if options.record is None and (options.record_sound or options.pseudonym is not None):
-        option = "--record-audio" if options.record_sound else "--pseudonym"
-        raise InputError(f"{option} is of no use without --record.")
-    if options.osc_rate is not None and options.osc is None:
-        raise InputError(f"--osc-rate {options.osc_rate:g} is of no use without --osc.")
-    if options.osc is not None and options.speed == "max":
-        raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
 
 
 def _hello(options: LiveOptions, recognizer: StreamingRecognizer) -> Hello:

@@ -7,6 +7,7 @@ is lost is lost; so every estimate is sent whole, in plain messages that any rec
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -44,6 +45,33 @@ class Target:
             raise InputError(f"--osc {text!r}: give HOST:PORT, such as 127.0.0.1:9000.")
         return cls(host=host.removeprefix("[").removesuffix("]") or "127.0.0.1", port=int(port))
 
+    def look_up(self) -> tuple[socket.AddressFamily, Any]:
+        """Return the family and the address of the machine.
+
+        Raises:
+            ServiceError: the name cannot be looked up.
+        """
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_DGRAM
+            )[0]
+        except (OSError, UnicodeError) as error:
+            where = access.authority(self.host, self.port)
+            raise ServiceError(
+                f"--osc {where}: there is no machine {self.host!r}; give its address."
+            ) from error
+        return family, address
+
+
+def check_rate(max_rate: float | None) -> None:
+    """Refuse a rate that cannot be.
+
+    Raises:
+        InputError: it is not more than 0, or more than 1000 a second.
+    """
+    if max_rate is not None and not 0 < max_rate <= 1000:
+        raise InputError(f"--osc-rate {max_rate}: give more than 0 and at most 1000 a second.")
+
 
 class OscSender:
     """An outlet: sends estimates, status, level and markers to one target, without waiting for it.
@@ -64,21 +92,11 @@ class OscSender:
     """
 
     def __init__(self, target: Target, *, max_rate: float | None = None) -> None:
-        if max_rate is not None and not 0 < max_rate <= 1000:
-            raise InputError(f"--osc-rate {max_rate}: give more than 0 and at most 1000 a second.")
-        where = access.authority(target.host, target.port)
-        try:
-            family, kind, _, _, address = socket.getaddrinfo(
-                target.host, target.port, type=socket.SOCK_DGRAM
-            )[0]
-        except (OSError, UnicodeError) as error:
-            raise ServiceError(
-                f"--osc {where}: there is no machine {target.host!r}; give its address."
-            ) from error
+        check_rate(max_rate)
+        family, self._address = target.look_up()
         self.sent = 0
         self.failed = 0
-        self._address = address
-        self._socket = socket.socket(family, kind)
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self._due: Mailbox[Estimate | LevelMessage] = Mailbox()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.checkpoint import BaseCard
+from realtime_mer.model.card import BaseCard
 from realtime_mer.model.network import NetworkState
 
 

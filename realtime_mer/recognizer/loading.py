@@ -4,7 +4,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from realtime_mer.errors import CheckpointError
-from realtime_mer.model.checkpoint import CNN_LSTM, CardKind, find_checkpoint, load_card
+from realtime_mer.model.card import CNN_LSTM, CardKind, load_card
+from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 

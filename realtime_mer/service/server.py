@@ -5,7 +5,6 @@ happen in the loop thread. ``connection`` holds what is one reader's.
 """
 
 import asyncio
-import errno
 import logging
 import secrets
 import socket
@@ -28,10 +27,11 @@ from websockets.exceptions import ConnectionClosed, NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from realtime_mer.errors import InputError, ProtocolError, ServiceError
+from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
 from realtime_mer.service.connection import Connection, Limits, TlsHandshake, text_frame
 from realtime_mer.service.gate import Admission, Gate
+from realtime_mer.service.listening import cannot_listen, check_port, check_token, usual_address
 from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
@@ -86,16 +86,14 @@ class Service:
         ssl: tls.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if not 0 <= port <= 65535:
-            raise InputError(f"port {port} does not exist: choose 0 (any free one) to 65535")
-        if token is not None and not (token and all("!" <= letter <= "~" for letter in token)):
-            raise InputError("the token must be ASCII letters, digits and signs without spaces")
+        check_port(port)
+        if token is not None:
+            check_token(token)
         if token is None and not access.is_loopback(host):
             raise ServiceError(
                 f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
             )
-        # "localhost" would listen on two addresses, for port 0 even on two different ports.
-        self._host = "127.0.0.1" if host == "localhost" else host
+        self._host = usual_address(host)
         self._port = port
         self._ssl = ssl
         self._limits = limits if limits is not None else Limits()
@@ -280,7 +278,7 @@ class Service:
                 logger=_log,
             )
         except (OSError, UnicodeError) as error:
-            bound.set_exception(_cannot_listen(self._host, self._port, error))
+            bound.set_exception(cannot_listen(self._host, self._port, error))
             return
         self._port = server.sockets[0].getsockname()[1]
         self._loop = asyncio.get_running_loop()
@@ -447,17 +445,6 @@ def _select_subprotocol(
     if offered:
         raise NegotiationError(f"this service speaks {PROTOCOL}, not {', '.join(offered)}")
     return None
-
-
-def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> ServiceError:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return ServiceError(
-            f"port {port} on {host} is in use by another program: choose another with --port, "
-            "or --port 0 for any free one"
-        )
-    if isinstance(error, PermissionError):
-        return ServiceError(f"port {port} may not be used by this user: choose another with --port")
-    return ServiceError(f"cannot listen on {host} port {port}: {error}; choose another --host")
 
 
 def _wall_time() -> str:

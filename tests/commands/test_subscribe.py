@@ -29,7 +29,7 @@ def test_mark_sets_a_marker_for_everybody_and_returns_once_it_is_set(service: Se
         service.publish(sample_estimate(seq=9))
         client.until("estimate")
         result = run("mark", "the drop", service.url)
-        assert (result.code, result.out, result.err) == (0, "", "")
+        assert (result.code, result.out, result.remarks()) == (0, "", [])
         marker = client.receive()
     assert (marker["label"], marker["t"]) == ("the drop", 1.0)
     assert [marker.label for marker in service.take_markers()] == ["the drop"]

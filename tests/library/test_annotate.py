@@ -61,7 +61,7 @@ def cut(path: Path) -> None:
 
 def test_a_table_has_the_very_numbers_of_analyze(folder, annotate, model, capsys) -> None:
     result = annotate("table.parquet", jobs=2)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.remarks()) == (0, [])
     assert result.out == "table.parquet: 3 tracks; 3 new, 0 unchanged, 0 gone, 0 broken\n"
     tracks = read_table(Path("table.parquet"))
     paths = [track.path for track in tracks]
@@ -133,7 +133,7 @@ def test_broken_files_are_listed_and_not_fatal(folder, annotate) -> None:
     result = annotate()
     assert result.code == 0
     assert "2 tracks; 2 new, 0 unchanged, 0 gone, 4 broken" in result.out
-    lines = result.err.splitlines()
+    lines = result.remarks()
     for line, (name, reason) in zip(
         lines,
         (
@@ -156,7 +156,7 @@ def test_a_track_that_breaks_leaves_the_table(folder, annotate) -> None:
 
 def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
     cut(folder / "music" / "a.wav")
-    assert annotate().err == annotate().err != ""
+    assert annotate().remarks() == annotate().remarks() != []
 
 
 def test_where_nothing_could_be_read_the_exit_status_says_so(folder, annotate) -> None:

@@ -36,7 +36,7 @@ def suggest(folder: Path, capsys: pytest.CaptureFixture[str]):
 
 
 def songs(result: Result) -> list[int]:
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.remarks()) == (0, [])
     return [int(Path(one["path"]).stem.removeprefix("song ")) for one in json.loads(result.out)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.library.tracks import COURSE_POINTS, Point, Track, track_of
-from realtime_mer.model.checkpoint import Calibration
+from realtime_mer.model.card import Calibration
 from realtime_mer.summary import Summarizer
 from tests.library.made import made_track
 from tests.samples import sample_estimate

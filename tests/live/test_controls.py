@@ -47,7 +47,7 @@ def steer(
     def run(source: object, steps: list[Any]) -> list[dict[str, Any]]:
         script.write_text(json.dumps(steps))
         result = call(capsys, "live", source, "--port", 0, "--model", model)
-        assert (result.code, result.err) == (0, ""), result.err
+        assert (result.code, result.remarks()) == (0, []), result.err
         assert script.with_suffix(".done").exists(), result.out
         lines = script.with_suffix(".log").read_text().splitlines()
         return [json.loads(line) for line in lines]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
-from realtime_mer.model.checkpoint import Calibration, save_files
+from realtime_mer.model.card import Calibration
+from realtime_mer.model.checkpoint import save_files
 
 from ..corpora import CORPORA, Clip, label_hash
 from ..learn.run import git_commit

@@ -37,7 +37,8 @@ from torch import Tensor
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features import FeatureConfig, LogMel
-from realtime_mer.model.checkpoint import BaseCard, Calibration, load_card, load_tensors
+from realtime_mer.model.card import BaseCard, Calibration, load_card
+from realtime_mer.model.checkpoint import load_tensors
 from realtime_mer.recognizer.contract import Estimates, check_samples
 
 from .systems.registry import find_system

@@ -10,7 +10,8 @@ from scipy.special import softmax
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.checkpoint import Calibration, Checkpoint, load_checkpoint
+from realtime_mer.model.card import Calibration
+from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
 from realtime_mer.recognizer.reference import Recognizer
 from tests.networks import random_recognizer

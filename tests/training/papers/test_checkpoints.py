@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.estimate import Status
-from realtime_mer.model.checkpoint import Calibration, save_files
+from realtime_mer.model.card import Calibration
+from realtime_mer.model.checkpoint import save_files
 from realtime_mer.recognizer import loading as product
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.recognizer.reference import Recognizer

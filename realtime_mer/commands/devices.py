@@ -1,0 +1,38 @@
+"""``realtime-mer devices``: what there is to listen to."""
+
+import json
+import sys
+
+from realtime_mer.commands.arguments import AsJson
+from realtime_mer.commands.first_words import say
+
+
+def devices(as_json: AsJson = False) -> None:
+    """See what you can listen to: microphones, and what this machine plays.
+
+    `realtime-mer live mic --device NAME` then listens to one; a part of its name will do.
+    """
+    from realtime_mer.audio.devices import survey
+
+    say("Asking the sound system for its devices")
+
+    from rich.console import Console
+    from rich.table import Table
+
+    listing = survey()
+    if as_json:
+        print(json.dumps([device.to_dict() for device in listing.devices], indent=2))
+    else:
+        table = Table("index", "kind", "name", "rate", "channels", "default", box=None)
+        for device in listing.devices:
+            table.add_row(
+                str(device.index),
+                device.kind,
+                device.name,
+                f"{device.rate} Hz",
+                str(device.channels),
+                "yes" if device.default else "",
+            )
+        Console(highlight=False).print(table if listing.devices else "No device to listen to.")
+    for problem in listing.problems.values():
+        print(problem, file=sys.stderr)

@@ -1,0 +1,18 @@
+"""The first words of a command."""
+
+import sys
+
+
+def say(text: str) -> None:
+    """Say what is about to be done, before anything that takes long.
+
+    On standard error, so that standard output holds nothing but data. Off a terminal too: whoever
+    reads the log of a service wants to know what it is at.
+
+    Args:
+        text: such as ``Listening to the microphone``.
+    """
+    if sys.stderr is not None:
+        # A file's name may be no text.
+        shown = text.encode(errors="backslashreplace").decode()
+        print(f"{shown} ...", file=sys.stderr, flush=True)

@@ -1,0 +1,236 @@
+"""``realtime-mer live``: listen, and show the emotion of the music as it plays."""
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from realtime_mer.commands.arguments import (
+    Compute,
+    ComputeOption,
+    Delay,
+    LayoutOption,
+    Model,
+    SampleFormat,
+    Smoothing,
+    Speed,
+)
+from realtime_mer.commands.first_words import say
+from realtime_mer.commands.refusals import check_output
+from realtime_mer.errors import InputError
+
+
+class OptionalName(TyperCommand):
+    """Lets ``--record`` stand without a name, which typer has no word for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named: list[str] = []
+        for arg, following in zip_longest(args, args[1:], fillvalue="-"):
+            bare = arg == "--record" and following.startswith("-")
+            named.append("--record=session" if bare else arg)
+        return super().parse_args(ctx, named)
+
+
+def live(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[mic|system|demo|FILE|-]",
+            help="What to listen to; - is raw sound on standard input. "
+            "Without it: the microphone, else the system's audio, else the built-in piece.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Index or part of the name, see `realtime-mer devices`.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so much sound.")] = None,
+    speed: Annotated[
+        Speed,
+        typer.Option(help="Play a file or demo by the clock, or as fast as possible (no service)."),
+    ] = Speed.REALTIME,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+    host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="REALTIME_MER_TOKEN",
+            help="What subscribers must show; beyond this machine one is made up without it.",
+        ),
+    ] = None,
+    cert: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
+    ] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Most subscribers at a time.")] = 256,
+    osc: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Send OSC messages there, over UDP.")
+    ] = None,
+    osc_rate: Annotated[
+        float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
+    ] = None,
+    server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
+    ] = True,
+    layout: LayoutOption = None,
+    jsonl: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write every estimate as a JSON line.")
+    ] = None,
+    smoothing: Smoothing = 0.0,
+    delay: Delay = 0.0,
+    rate: Annotated[
+        int | None,
+        typer.Option(help="Sample rate of raw sound on standard input; 48000 without it."),
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Channels of raw sound on standard input; 1 without it.")
+    ] = None,
+    sample_format: Annotated[
+        SampleFormat | None,
+        typer.Option("--format", help="Format of raw sound on standard input; s16le without it."),
+    ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAME]",
+            help="Keep a session of this name, to replay and report; see `realtime-mer sessions`.",
+        ),
+    ] = None,
+    record_audio: Annotated[
+        bool, typer.Option("--record-audio", help="Keep its sound too; else no sound is kept.")
+    ] = False,
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
+    ] = False,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
+    ] = None,
+    pseudonym: Annotated[
+        str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
+    ] = None,
+) -> None:
+    """Watch the mood of what plays: a microphone, what this machine plays, a file or a pipe.
+
+    `realtime-mer live` listens to your microphone; open the address it prints to see the mood.
+    Ctrl-C ends it.
+
+    More examples:
+
+    `realtime-mer live mic --device scarlett`
+
+    `realtime-mer live song.mp3 --jsonl estimates.jsonl`
+
+    `realtime-mer live --host 0.0.0.0 --osc 192.168.1.20:9000`
+
+    `realtime-mer live mic --record friday`
+
+    `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
+    """
+    from realtime_mer.audio.spec import RawFormat, check_source, find_asked, refuse_overwriting
+    from realtime_mer.model.files import check_checkpoint
+    from realtime_mer.service.listening import check_free, check_token
+    from realtime_mer.sessions.passphrase import take_passphrase
+    from realtime_mer.shaping import Shaper
+    from realtime_mer.wire.tls import server_context
+
+    # All that the arguments alone can tell comes first, before anything that takes long.
+    if seconds is not None and not seconds > 0:
+        raise InputError(f"--seconds {seconds} must be more than 0; leave it out to go on.")
+    if key is not None and cert is None:
+        raise InputError(f"--key {key} is of no use without --cert.")
+    if record is None and (record_audio or pseudonym is not None):
+        option = "--record-audio" if record_audio else "--pseudonym"
+        raise InputError(f"{option} is of no use without --record.")
+    if osc_rate is not None and osc is None:
+        raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
+    fast = speed is Speed.MAX
+    if osc is not None and fast:
+        raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
+    raw = None
+    if (rate, channels, sample_format) != (None, None, None):
+        usual = RawFormat()
+        raw = RawFormat(
+            rate=usual.rate if rate is None else rate,
+            channels=usual.channels if channels is None else channels,
+            sample_format=usual.sample_format if sample_format is None else sample_format.value,
+        )
+    check_source(source, device=device, paced=not fast, raw=raw)
+    Shaper(smoothing_s=smoothing, delay_s=delay)
+    check_checkpoint(model)
+    if jsonl not in (None, "-"):
+        refuse_overwriting([source or ""], output=jsonl, option="--jsonl")
+        check_output(jsonl, option="--jsonl")
+    target = None
+    if osc is not None:
+        from realtime_mer.outlets.osc import Target, check_rate
+
+        target = Target.parse(osc)
+        check_rate(osc_rate)
+        target.look_up()
+    if server and not fast:
+        check_free(host, port)
+        if token is not None:
+            check_token(token)
+        if cert is not None:
+            server_context(cert, key)
+    passphrase = None
+    if encrypt:
+        whose = record or "what is recorded"
+        passphrase = take_passphrase(whose, file=passphrase_file, new=True)
+
+    say(_about(source))
+    if device is not None:
+        device = find_asked(source, device)
+
+    from realtime_mer.live.outlets import ServiceOptions
+    from realtime_mer.live.session import LiveOptions, run_live
+    from realtime_mer.sessions.sealing import Key
+
+    service = ServiceOptions(host=host, port=port, token=token, cert=cert, key=key, clients=clients)
+    run_live(
+        LiveOptions(
+            source=source,
+            device=device,
+            seconds=seconds,
+            speed=speed.value,
+            model=model,
+            compute=compute.value,
+            service=service if server else None,
+            window=window,
+            layout=None if layout is None else layout.value,
+            osc=target,
+            osc_rate=osc_rate,
+            jsonl=jsonl,
+            smoothing_s=smoothing,
+            delay_s=delay,
+            raw=raw,
+            record=record,
+            record_sound=record_audio,
+            key=None if passphrase is None else Key.new(passphrase),
+            pseudonym=pseudonym,
+        )
+    )
+
+
+def _about(source: str | None) -> str:
+    match source:
+        case None:
+            return "Listening: choosing a source"
+        case "mic":
+            return "Listening: opening the microphone"
+        case "system":
+            return "Listening: opening what this machine plays"
+        case "demo":
+            return "Listening to the built-in piece"
+        case "-":
+            return "Listening to standard input"
+        case path:
+            return f"Listening to {path}"

@@ -1,0 +1,125 @@
+"""What the card of a checkpoint says; nothing here loads the network."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.model.files import card_path
+
+CNN_LSTM = "cnn-lstm"
+"""The kind of recogniser that this package brings."""
+
+_Read = TypeVar("_Read", bound=BaseModel)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ClipCalibration(BaseModel):
+    """How the sd of a clip's rating follows from its hops: ``sqrt(floor^2 + (scale * rms)^2)``.
+
+    Attributes:
+        floor: part that no hop's own sd explains, >= 0.
+        scale: factor on the root mean square of the hops' calibrated sd, >= 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    floor: float = Field(ge=0, allow_inf_nan=False)
+    scale: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Calibration(BaseModel):
+    """What turns the network's raw sd into one that covers as often as it says.
+
+    Attributes:
+        hop_valence, hop_arousal: factors on the network's sd, > 0.
+        clip_valence, clip_arousal: for a clip's summary.
+        quadrant_temperature: what the quadrants' logits are divided by, > 0; cards from before it
+            was there mean 1.
+        prior_valence_sd, prior_arousal_sd: spread of the ratings themselves, which is what is
+            known before any sound: the maximal uncertainty.
+        prior_gems: mean shares of the training songs, likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    hop_valence: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    hop_arousal: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    clip_valence: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
+    clip_arousal: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
+    quadrant_temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    prior_valence_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    prior_arousal_sd: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    prior_gems: tuple[Share, Share, Share, Share, Share, Share, Share, Share, Share] = (0.2,) * 9
+
+
+class CardKind(BaseModel):
+    """What a card says of its kind, all else left unread.
+
+    Attributes:
+        architecture, requires: as in ``BaseCard``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    architecture: str = CNN_LSTM
+    requires: str = ""
+
+
+class BaseCard(BaseModel):
+    """What the card of a checkpoint of any kind says.
+
+    Attributes:
+        format_version: of this file format.
+        name, description: for people.
+        architecture: the kind of recogniser; kinds other than ``cnn-lstm`` are looked for among
+            the installed entry points, see ``recognizer.load_recognizer``.
+        requires: what to install to run it, as pip names it; empty for this package alone.
+        window_s, hop_s: seconds of sound an estimate looks at, and from one to the next.
+        labels: names and order of the quadrant and GEMS outputs.
+        scales: what valence, arousal and the GEMS shares mean.
+        calibration: see ``Calibration``.
+        weights_licence: terms of the weights, which may differ from the code's.
+        corpora: what it learnt from, each with its licence.
+        metrics: each with data, protocol, n and baseline.
+        training: configuration, seeds, versions, data hashes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    format_version: Literal[1] = 1
+    name: str
+    description: str = ""
+    architecture: str
+    requires: str = ""
+    window_s: float = Field(gt=0)
+    hop_s: float = Field(gt=0)
+    labels: dict[str, tuple[str, ...]] = {"quadrants": QUADRANTS, "gems": GEMS}
+    scales: dict[str, str] = {
+        "valence": "perceived rating in [-1, 1], neutral 0, on Grekow's experts' scale over 10",
+        "arousal": "perceived rating in [-1, 1], neutral 0, on Grekow's experts' scale over 10",
+        "gems": "expected share of listeners who tick the item, in [0, 1]",
+    }
+    calibration: Calibration = Calibration()
+    weights_licence: str = ""
+    corpora: list[dict[str, Any]] = []
+    metrics: list[dict[str, Any]] = []
+    training: dict[str, Any] = {}
+
+
+def load_card(stem: Path, kind: type[_Read]) -> _Read:
+    """Return the card of a checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be read, or a field does not fit.
+    """
+    path = card_path(stem)
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise CheckpointError(f"{path}: field {field}: {first['msg']}.") from error
+    except InputError as error:
+        raise CheckpointError(f"{path}: field features: {error}") from error

@@ -1,0 +1,108 @@
+"""Where the two files of a checkpoint are, and whether they are whole.
+
+Little is imported here, so that a mistyped name or a damaged file is answered at once.
+"""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, deserialize
+
+from realtime_mer.errors import CheckpointError
+from realtime_mer.wording import nearest
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """Return the stem of a checkpoint's two files.
+
+    Args:
+        name_or_path: a shipped checkpoint's name, or the path of either file.
+
+    Raises:
+        CheckpointError: a file is missing.
+    """
+    path = Path(name_or_path)
+    stem = path.with_suffix("") if path.suffix in {".safetensors", ".json"} else path
+    candidates = [stem]
+    if stem.name == str(stem):
+        candidates.append(_models_folder() / stem)
+    for candidate in candidates:
+        files = [weights_path(candidate), card_path(candidate)]
+        missing = [file for file in files if not file.is_file()]
+        if not missing:
+            return candidate
+        if len(missing) == 1:
+            raise CheckpointError(
+                f"Checkpoint {name_or_path!s}: {missing[0]} is missing. A checkpoint is a "
+                ".safetensors file and the .json card beside it."
+            )
+    names = [stem.name for stem in shipped_checkpoints()]
+    near = nearest(str(name_or_path), names)
+    raise CheckpointError(
+        f"No checkpoint {str(name_or_path)!r}. Give the path of a .safetensors file, or one of "
+        f"those that ship: {', '.join(names) or 'none'}."
+        + ("" if near is None else f" Did you mean {near}?")
+    )
+
+
+def checkpoint_files(name_or_path: str | Path) -> tuple[Path, Path]:
+    """Return the card and the weights of a checkpoint, as ``find_checkpoint`` finds them."""
+    stem = find_checkpoint(name_or_path)
+    return card_path(stem), weights_path(stem)
+
+
+def shipped_checkpoints() -> list[Path]:
+    """Return the stems of the checkpoints that come with the package."""
+    return sorted(
+        stem
+        for path in _models_folder().glob("*.safetensors")
+        if card_path(stem := path.with_suffix("")).exists()
+    )
+
+
+def check_checkpoint(name_or_path: str | Path) -> None:
+    """Refuse a checkpoint whose files are missing or damaged, as far as can be told unloaded.
+
+    Raises:
+        CheckpointError: a file is missing, the card is no JSON, or the weights are no safetensors
+            file or shorter than they say.
+    """
+    card, weights = checkpoint_files(name_or_path)
+    try:
+        json.loads(card.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{card} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"{card} is no JSON ({error}). Fetch the checkpoint again."
+        ) from error
+    try:
+        # Not safe_open, which imports torch or numpy.
+        deserialize(weights.read_bytes())  # type: ignore[no-untyped-call]
+    except (OSError, SafetensorError) as error:
+        raise unreadable(weights, error) from error
+
+
+def unreadable(weights: Path, error: OSError | SafetensorError) -> CheckpointError:
+    """Return what is said of weights that cannot be read."""
+    return CheckpointError(
+        f"{weights} cannot be read as safetensors ({error}). Fetch the checkpoint again."
+    )
+
+
+# Not with_suffix: a name may hold a dot, as "large-1.5" does.
+def weights_path(stem: Path) -> Path:
+    """Return where the weights of a checkpoint are."""
+    return Path(f"{stem}.safetensors")
+
+
+def card_path(stem: Path) -> Path:
+    """Return where the card of a checkpoint is."""
+    return Path(f"{stem}.json")
+
+
+def _models_folder() -> Path:
+    # A wheel carries them inside the package; a source checkout has them beside it.
+    package = Path(__file__).parents[1]
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
