@@ -1,7 +1,5 @@
 """The command line: register the commands, report errors, end at once."""
 
-import atexit
-import contextlib
 import io
 import os
 import signal
@@ -24,6 +22,7 @@ from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.leaving import end_with
 
 app = typer.Typer(
     name="realtime-mer",
@@ -52,21 +51,7 @@ def _options(
 
 def main() -> None:
     """Run the command line as a process of its own, and end that process."""
-    status = 1  # where an error is no error of ours, and Python prints it
-
-    def leave() -> None:
-        # Registered before all others, so it comes last: threads are joined, files are flushed,
-        # libraries have cleaned up. What is left is to take down torch's modules and tables one by
-        # one, which takes as long as half of its import and does nothing for anybody.
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError, ValueError):  # nobody reads, or it is closed
-                    stream.flush()
-        os._exit(status)
-
-    atexit.register(leave)
-    status = run()
-    sys.exit(status)
+    end_with(run)
 
 
 def run() -> int:

@@ -74,6 +74,8 @@ def _portaudio_inputs(*, virtual: bool) -> list[Found]:
             f"PortAudio cannot be loaded ({error}): install it, on Debian or Ubuntu with "
             "`sudo apt install libportaudio2`"
         ) from error
+    except ImportError as error:
+        raise DeviceError(f"sounddevice cannot be loaded ({error}): install it again") from error
     apis = sounddevice.query_hostapis()
     default = sounddevice.default.device[0]
     inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
@@ -151,6 +153,8 @@ def _soundcard_loopbacks() -> list[Found]:
             f"the PulseAudio library cannot be loaded ({error}): install it, on Debian or Ubuntu "
             "with `sudo apt install libpulse0`"
         ) from error
+    except ImportError as error:
+        raise DeviceError(f"soundcard cannot be loaded ({error}): install it again") from error
     try:
         speaker = soundcard.default_speaker().id
     except (IndexError, RuntimeError):  # no speaker at all

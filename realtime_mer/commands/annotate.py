@@ -50,7 +50,7 @@ def annotate(
     check_extension(out)
     check_folder(folder)
     check_checkpoint(model)
-    for file in {out, store_of(out)}:
+    for file in (out, store_of(out)):
         check_output(file, option="--out")
 
     say(f"Looking for music in {folder}")

@@ -25,11 +25,14 @@ def display(
 
     `realtime-mer display ws://192.168.1.20:8765 --token TOKEN` shows one on the network.
     """
-    from realtime_mer.display import main as window
-
     if screenshot is not None:
         check_output(screenshot, option="--screenshot")
     say(f"Opening the window on {url}")
+
+    from realtime_mer.client.streams import subscribe
+    from realtime_mer.display import main as window
+
+    subscribe(url, token=token)  # connects to nothing, but refuses what is no address before Qt
     raise typer.Exit(
         window(
             url,

@@ -174,7 +174,6 @@ def live(
 
         target = Target.parse(osc)
         check_rate(osc_rate)
-        target.look_up()
     if server and not fast:
         check_free(host, port)
         if token is not None:
@@ -187,6 +186,8 @@ def live(
         passphrase = take_passphrase(whose, file=passphrase_file, new=True)
 
     say(_about(source))
+    if target is not None:
+        target.look_up()  # which may take its time
     if device is not None:
         device = find_asked(source, device)
 

@@ -34,12 +34,14 @@ def set_marker(url: str, label: str, *, token: str | None, ca: str | None = None
         InputError: the label cannot be used.
         ServiceError: nobody serves there, or it refuses.
     """
-    from realtime_mer.client.streams import subscribe
     from realtime_mer.wire.protocol import MAX_LABEL, Hello, Marker
 
     if not 1 <= len(label) <= MAX_LABEL or not label.isprintable():
         raise InputError(f"marker {label!r}: give one line of 1 to {MAX_LABEL} characters.")
     say(f"Setting the marker at {url}")
+
+    from realtime_mer.client.streams import subscribe
+
     name = secrets.token_hex(8)
     with subscribe(
         url, streams=["markers"], token=token, ca=ca, reconnect=False, events=True

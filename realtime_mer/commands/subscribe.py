@@ -66,6 +66,8 @@ def print_subscription(
     Raises:
         ServiceError: nobody serves there, or it refuses.
     """
+    say(f"Connecting to {url}")
+
     from rich.console import Console
 
     from realtime_mer.client.streams import Gap
@@ -84,7 +86,6 @@ def print_subscription(
         events=True,
         backlog=_BACKLOG,
     )
-    say(f"Connecting to {url}")
     seen = 0
     with ExitStack() as stack:
         view: TerminalView | None = None

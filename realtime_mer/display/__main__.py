@@ -7,6 +7,7 @@ from pathlib import Path
 
 from realtime_mer import display
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.leaving import end_with
 from realtime_mer.wire.control import CONTROLS_OPTION
 
 
@@ -64,4 +65,4 @@ def _main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    end_with(_main)

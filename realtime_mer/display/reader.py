@@ -11,7 +11,6 @@ from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.wire.protocol import ServerMessage
 
 _WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before each new try, the last for ever
-_CLOSE_SECONDS = 1.0
 _MOST_MARKERS = 8  # on their way at a time
 
 
@@ -53,10 +52,8 @@ class Reader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no further, and give the connection a moment to close."""
+        """Read no further; a read that waits for a service that says nothing is left behind."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_CLOSE_SECONDS)
 
     def mark(self, label: str, id: str) -> bool:
         """Ask the service for a marker, without waiting for it; it comes back among the messages.

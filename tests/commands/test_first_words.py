@@ -1,0 +1,84 @@
+"""Every command says at once what it is about to do, before it imports anything that takes long."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from realtime_mer import cli
+from tests.command_line import noise, write_sound
+
+HEAVY = "torch torchaudio pyarrow cryptography PySide6 pyqtgraph numpy soundfile websockets asyncio"
+
+# Ends with the first words, and tells what had been imported by then.
+PROGRAM = f"""
+import json, os, sys
+from realtime_mer import cli
+
+class FirstWords:
+    def write(self, text):
+        if text.strip():
+            heavy = [name for name in {HEAVY.split()} if name in sys.modules]
+            os.write(1, json.dumps([text, heavy]).encode())
+            os._exit(0)
+
+    def flush(self):
+        pass
+
+sys.stderr = FirstWords()
+cli.main()
+"""
+
+COMMANDS = {
+    "live": "Listening: choosing a source",
+    "live mic": "Listening: opening the microphone",
+    "live system": "Listening: opening what this machine plays",
+    "live demo --jsonl -": "Listening to the built-in piece",
+    "live song.wav": "Listening to song.wav",
+    "live mic --device 3": "Listening: opening the microphone",
+    "analyze song.wav": "Analysing song.wav",
+    "analyze song.wav song.wav": "Analysing 2 files",
+    "annotate .": "Looking for music in .",
+    "suggest table.sqlite --at 0,0": "Looking through table.sqlite",
+    "devices --json": "Asking the sound system for its devices",
+    "doctor --json": "Checking what a session needs",
+    "subscribe 127.0.0.1:1 --jsonl": "Connecting to 127.0.0.1:1",
+    "mark drop 127.0.0.1:1": "Setting the marker at 127.0.0.1:1",
+    "display 127.0.0.1:1": "Opening the window on 127.0.0.1:1",
+    "bench --json": "Measuring the speed of the recogniser",
+    "bench serve": "Measuring how many subscribers the service bears",
+    "sessions list": "Reading the sessions",
+    "sessions show friday": "Reading friday",
+    "sessions replay friday --port 0": "Replaying friday",
+    "sessions export friday": "Exporting friday",
+    "sessions report friday": "Writing a report of friday",
+    "sessions delete friday": "Reading the sessions",
+}
+
+
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_it_says_what_it_is_about_to_do_before_anything_that_takes_long(
+    typed: str, tmp_path: Path
+) -> None:
+    write_sound(tmp_path / "song.wav", noise(0.1))
+    (tmp_path / "table.sqlite").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *typed.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [f"{COMMANDS[typed]} ...", []]
+
+
+def test_no_command_is_without_first_words() -> None:
+    commands = {name for command in cli.app.registered_commands if (name := named(command))}
+    assert commands | {"sessions"} == {typed.split()[0] for typed in COMMANDS}
+
+
+def named(command) -> str:
+    return command.name or command.callback.__name__
