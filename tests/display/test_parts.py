@@ -151,6 +151,32 @@ def test_a_snapshot_follows_the_messages() -> None:
     assert gone.after(HELLO).problem == ""
 
 
+def test_the_reader_stops_without_waiting_for_a_service_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listening, release = threading.Event(), threading.Event()
+
+    class Messages:
+        def __iter__(self) -> Iterator[ServerMessage]:
+            listening.set()
+            release.wait()
+            yield HELLO
+
+        def mark(self, label: str, *, id: str = "") -> None:
+            raise ServiceError("not in this test")
+
+    def waited(*arguments: object, **options: object) -> None:
+        raise AssertionError("it waited")
+
+    reader = Reader(Messages, latest=Latest(Snapshot()))
+    reader.start()
+    assert listening.wait(30)
+    monkeypatch.setattr(threading.Thread, "join", waited)
+    reader.stop()
+    monkeypatch.undo()
+    release.set()
+
+
 def test_the_reader_says_that_the_service_is_away_and_goes_on_when_it_returns() -> None:
     second = sample_estimate(t=0.1)
     seen: list[Snapshot] = []
