@@ -10,12 +10,12 @@ from realtime_mer import cli
 from realtime_mer.leaving import end_with
 
 PROGRAM = """
-import atexit, sys, threading
+import atexit, os, sys, threading
 from realtime_mer.leaving import end_with
 
 class Module:
-    def __del__(self):
-        print("taken down")
+    def __del__(self, write=os.write):
+        write(1, b"taken-down\\n")
 
 kept = Module()
 
