@@ -1,11 +1,17 @@
-"""Options that several commands share, and JSON for programs."""
+"""What several commands share: options, what is refused at once, JSON for programs.
+
+Each command imports what is heavy within itself, so that ``--help`` and refusals come at once.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from realtime_mer.errors import InputError
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of the corpora (else REALTIME_MER_DATA).")
@@ -19,6 +25,34 @@ Teacher = Annotated[
 Resamples = Annotated[int, typer.Option(min=1, help="Draws behind an interval.")]
 Json = Annotated[bool, typer.Option("--json", help="Nothing but JSON, for programs.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is computed once.")]
+
+
+@contextmanager
+def loading(what: str = "loading the libraries") -> Iterator[None]:
+    """Tell a terminal what takes seconds before a command's own words come."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+def check_run(folder: Path, config: Path | None = None) -> None:
+    """Refuse at once what ``learn.run.open_run`` would refuse once its libraries are loaded.
+
+    Args:
+        folder: of the run.
+        config: settings to begin it with, if any were given.
+
+    Raises:
+        InputError: it is no run folder and there are no settings, or they cannot be opened.
+    """
+    if config is not None:
+        try:
+            config.open("rb").close()
+        except OSError as error:
+            raise InputError(f"the settings {config} cannot be read: {error.strerror}") from error
+    elif not (folder / "config.toml").is_file():
+        raise InputError(f"{folder} is no run folder yet; begin it with --config SETTINGS.toml")
 
 
 def teacher_path(given: Path | None, root: Path) -> Path:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from realtime_mer.errors import InputError
 
-from ..corpora import data_root, find_corpora, read_clips
+from ..corpora import find_corpora, read_clips
 from ..features.cache import feature_store
 from ..learn.run import Run, open_run
 from .export import PREFERRED, export
@@ -19,7 +19,6 @@ from .page.listing import listing
 from .page.table import write_table
 from .systems.parisi import WordVectors, read_lines, words
 from .systems.registry import SYSTEMS, find_system
-from .systems.system import Effort
 from .trials.agreement import ceilings
 from .trials.corpora import (
     ALIASES,
@@ -29,94 +28,92 @@ from .trials.corpora import (
     default_split,
     read_corpus,
 )
-from .trials.costs import epochs_of
 from .trials.lyrics import judge_lines
+from .trials.options import TrialOptions
 from .trials.protocols import Protocol
 from .trials.records import read_records
 from .trials.rows import run_rows
 from .trials.scores import HEADLINES
-from .trials.streaming import streaming_rows, unheard_rows
-
-PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
-    "paper": ("paper",),
-    "grouped": ("grouped",),
-    "both": ("paper", "grouped"),
-}
+from .trials.streaming import streaming_rows, unseen_rows
 
 
-def run(
-    *,
+def show_systems() -> None:
+    """Print what the systems are."""
+    Console().print(listing())
+
+
+def run_systems(
     systems: Sequence[str],
     corpora: Sequence[str],
-    protocol: str,
-    every: bool,
-    listed: bool,
-    run: Path | None,
-    lyrics: Path | None,
-    vectors: Path | None,
-    epochs: int | None,
-    steps: int | None,
-    out: Path,
-    data: Path | None,
-    resamples: int,
-    jobs: int,
-    threads: int,
-    cache: Path,
+    protocols: Sequence[Protocol],
+    *,
+    root: Path,
+    options: TrialOptions,
 ) -> None:
-    """Do what the command line asks, printing each row as it is finished.
+    """Run the rows of systems on corpora that are not kept yet, printing each as it is finished.
+
+    Args:
+        systems: by name; none means every one.
+        corpora: by name; none means every one that is there as sound.
+        protocols: who learns from what.
+        root: folder of the corpora.
+        options: how rows are run.
 
     Raises:
-        InputError: a name is unknown, or nothing was named.
+        InputError: a name is unknown, or a row of more epochs or steps is kept.
     """
     console = Console()
-    if listed:
-        console.print(listing())
-        return
-    if lyrics is not None or vectors is not None:
-        console.print(_judge_lyrics(lyrics, vectors, epochs, steps, threads, resamples))
-        return
-    if protocol not in PROTOCOLS:
-        raise InputError(f"no protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}")
-    if not (systems or corpora or every or run):
-        raise InputError(
-            "name a --system or a --corpus, or ask for --all; --list shows the systems"
-        )
-    root = data_root(data)
     chosen = [find_system(name) for name in dict.fromkeys(systems)] or SYSTEMS
-    records = out / "records"
-    if systems or corpora or every:
-        for record in run_rows(
-            chosen,
-            corpora or corpora_here(root),
-            PROTOCOLS[protocol],
-            root=root,
-            records=records,
-            cache=cache,
-            epochs=epochs,
-            most_steps=steps,
-            threads=threads,
-            jobs=jobs,
-            resamples=resamples,
-            announce=console.print,
+    for record in run_rows(
+        chosen,
+        corpora or corpora_here(root),
+        protocols,
+        root=root,
+        options=options,
+        announce=console.print,
+    ):
+        console.print(_line(record))
+
+
+def run_streaming(run: Path, corpora: Sequence[str], *, root: Path, options: TrialOptions) -> None:
+    """Add the rows of a trained run of the streaming model, printing each.
+
+    Args:
+        run: its folder, evaluated.
+        corpora: by name, those that it learnt nothing of besides those that have rows.
+        root: folder of the corpora.
+        options: how rows are run.
+    """
+    console = Console()
+    trained = open_run(run, read_clips(root), None)
+    for record in streaming_rows(trained, options.records, resamples=options.resamples):
+        console.print(_line(record))
+    for name in _never_learnt(trained, corpora, options.records, root):
+        sounds = read_corpus(root, name, options.cache, jobs=options.jobs)
+        features = feature_store(sounds, trained.config.features, options.cache, jobs=options.jobs)
+        for record in unseen_rows(
+            trained,
+            sounds,
+            default_split(root, sounds),
+            features,
+            options.records,
+            resamples=options.resamples,
         ):
             console.print(_line(record))
-    if run is not None:
-        trained = open_run(run, read_clips(root), None)
-        for record in streaming_rows(trained, records, resamples=resamples):
-            console.print(_line(record))
-        for name in _never_learnt(trained, corpora, records, root):
-            sounds = read_corpus(root, name, cache, jobs=jobs)
-            features = feature_store(sounds, trained.config.features, cache, jobs=jobs)
-            split = default_split(root, sounds)
-            for record in unheard_rows(
-                trained, sounds, split, features, records, resamples=resamples
-            ):
-                console.print(_line(record))
-    rows = read_records(records)
+
+
+def write_page(out: Path, *, root: Path, resamples: int) -> None:
+    """Write the table of all rows that are kept.
+
+    Args:
+        out: folder of records and plots; the table lies beside it.
+        root: folder of the corpora.
+        resamples: draws behind the interval of a ceiling.
+    """
+    rows = read_records(out / "records")
     clips = clips_here(root) | clips_of_notes(root, {row["asked"]["corpus"] for row in rows})
-    told = ceilings(root, clips, resamples=resamples)
-    page = write_table(rows, out, clips, told)
-    console.print(f"wrote {page}")
+    page = write_table(rows, out, clips, ceilings(root, clips, resamples=resamples))
+    Console().print(f"wrote {page}")
 
 
 def _never_learnt(run: Run, corpora: Sequence[str], records: Path, root: Path) -> list[str]:
@@ -127,74 +124,55 @@ def _never_learnt(run: Run, corpora: Sequence[str], records: Path, root: Path) -
     return [name for name in names if name not in run.corpora]
 
 
-def _judge_lyrics(
-    lyrics: Path | None,
-    vectors: Path | None,
-    epochs: int | None,
-    steps: int | None,
-    threads: int,
-    resamples: int,
-) -> Table:
-    if lyrics is None or vectors is None:
-        raise InputError(
-            "the branch of the words needs both --lyrics TABLE (song, audio, lyrics, emotion) and "
-            "--vectors FILE.vec (fastText's text format)"
-        )
+def judge_lyrics(lyrics: Path, vectors: Path, options: TrialOptions) -> None:
+    """Print how well the branch of the words, that of the sound and both do on sung lines.
+
+    Args:
+        lyrics: the table, see ``parisi.read_lines``.
+        vectors: of words, in fastText's text format.
+        options: how rows are run.
+    """
     lines = read_lines(lyrics)
     known = {word for line in lines for word in words(line.lyrics)}
-    effort = Effort(
-        epochs=epochs or find_system("parisi").epochs, most_steps=steps, threads=threads
+    effort = options.effort(find_system("parisi"))
+    judged = judge_lines(
+        lines, WordVectors.read(vectors, only=known), effort, resamples=options.resamples
     )
-    judged = judge_lines(lines, WordVectors.read(vectors, only=known), effort, resamples=resamples)
     table = Table("branch", "accuracy, songs kept together", "commonest", "n", "parameters")
-    for each in judged:
+    for branch in judged:
         table.add_row(
-            each["branch"],
-            f"{each['value']:.3f} ({each['low']:.3f} to {each['high']:.3f})",
-            f"{each['baseline']:.3f}",
-            f"{each['lines']} lines of {each['songs']} songs",
-            f"{each['parameters']}",
+            branch["branch"],
+            f"{branch['value']:.3f} ({branch['low']:.3f} to {branch['high']:.3f})",
+            f"{branch['baseline']:.3f}",
+            f"{branch['lines']} lines of {branch['songs']} songs",
+            f"{branch['parameters']}",
         )
-    return table
+    Console().print(table)
 
 
 def export_system(
-    systems: Sequence[str],
-    corpora: Sequence[str],
-    stem: Path,
-    *,
-    epochs: int | None,
-    steps: int | None,
-    out: Path,
-    data: Path | None,
-    jobs: int,
-    threads: int,
-    cache: Path,
-    beside: Mapping[str, bool],
+    name: str, corpora: Sequence[str], stem: Path, *, root: Path, options: TrialOptions
 ) -> None:
     """Fit one system on every clip and write a checkpoint that runs live.
 
     Args:
-        beside: by the options' names, whether something was asked that an export does not do.
+        name: of the system.
+        corpora: by name; none means those in ``PREFERRED`` that are there.
+        stem: where to, without suffix.
+        root: folder of the corpora.
+        options: how a fit is run.
 
     Raises:
-        InputError: not one system is named, it cannot run live, a corpus is not there, the folder
-            cannot be made, or ``beside`` holds what was asked for.
+        InputError: the system is unknown or cannot run live, a corpus is not there, or the folder
+            cannot be made.
     """
-    if refused := [name for name, asked in beside.items() if asked]:
-        raise InputError(
-            f"--export learns from every clip and writes no table: leave out {', '.join(refused)}"
-        )
-    if len(systems) != 1:
-        raise InputError("--export makes a checkpoint of one system; name it by one --system")
-    system = find_system(systems[0])
+    system = find_system(name)
     if system.not_live is not None:
         raise InputError(not_live(system))
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)  # before hours of learning, not after
     except OSError as error:
         raise InputError(f"--export {stem} cannot be written: {error.strerror}") from error
-    root = data_root(data)
     here = corpora_here(root)
     names = corpora or [name for name in PREFERRED.values() if name in here]
     console = Console()
@@ -207,17 +185,13 @@ def export_system(
 
         card = export(
             system,
-            {ALIASES.get(name, name): read_corpus(root, name, cache, jobs=jobs) for name in names},
+            {
+                ALIASES.get(name, name): read_corpus(root, name, options.cache, jobs=options.jobs)
+                for name in names
+            },
             stem,
-            effort=Effort(
-                epochs=epochs_of(system, epochs),
-                most_steps=steps,
-                threads=threads,
-                progress=step,
-            ),
-            records=out / "records",
-            cache=cache,
-            jobs=jobs,
+            options=options,
+            progress=step,
         )
     learnt = ", ".join(f"{task} from {head.corpus}" for task, head in card.heads.items())
     console.print(f"wrote {stem}.safetensors and {stem}.json: {learnt}; not calibrated")

@@ -1,7 +1,7 @@
 """A system of a paper, learnt from every clip and written as a checkpoint that runs live."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from .live import (
 )
 from .systems.features import segment_store, segments_in
 from .systems.system import TASKS, Effort, System, Task, View, target
+from .trials.options import TrialOptions
 from .trials.protocols import as_whole, gather
 from .trials.records import record_path
 
@@ -50,10 +51,8 @@ def export(
     corpora: Mapping[str, Sequence[Clip]],
     stem: Path,
     *,
-    effort: Effort,
-    records: Path,
-    cache: Path,
-    jobs: int = 1,
+    options: TrialOptions,
+    progress: Callable[[int, Mapping[str, float]], None] = lambda _epoch, _measured: None,
 ) -> PapersCard:
     """Fit a system on every clip and write ``stem.safetensors`` and ``stem.json``.
 
@@ -66,10 +65,9 @@ def export(
         system: which.
         corpora: clips by the name of their corpus.
         stem: where to, without suffix.
-        effort: how long each fit may take.
-        records: the table's records; those of the same recipe tell metrics and uncertainty.
-        cache: where features are.
-        jobs: processes that compute features.
+        options: how a fit is run. Of the table's records those of the same recipe tell metrics and
+            uncertainty.
+        progress: as in ``Effort``.
 
     Returns:
         The card.
@@ -79,6 +77,7 @@ def export(
     """
     if system.not_live is not None:
         raise InputError(not_live(system))
+    effort = replace(options.effort(system), progress=progress)
     chosen = {
         task: corpora[name]
         for task in TASKS
@@ -95,10 +94,10 @@ def export(
     for task, clips in chosen.items():
         short = _shorter(clips, system.view)
         view = system.view.live if short else system.view
-        data = gather(clips, segment_store(clips, view, cache, jobs=jobs), task)
+        data = gather(clips, segment_store(clips, view, options.cache, jobs=options.jobs), task)
         training, prepared = as_whole(system, data, effort)
         fitted = system.fit(training)
-        record = _record_of(replace(system, view=view), clips, task, effort, records)
+        record = _record_of(replace(system, view=view), clips, task, effort, options.records)
         heads[task] = Head(
             prepared=prepared,
             fitted=fitted,

@@ -48,7 +48,8 @@ from training.papers.systems.system import (
     labels_of,
 )
 from training.papers.trials.corpora import default_split
-from training.papers.trials.row import run_row
+from training.papers.trials.options import TrialOptions
+from training.papers.trials.rows import run_row
 
 CAUSAL = [system for system in SYSTEMS if system.not_live is None]
 SEGMENTS = 18
@@ -167,18 +168,9 @@ def test_an_export_into_a_file_s_place_is_refused(corpora_root: Path, tmp_path: 
     assert "cannot be written" in str(result.exception)
 
 
-def _exported(
-    system: System, clips: Sequence[Clip], effort: Effort, places: Mapping[str, Path]
-) -> PapersCard:
+def _exported(system: System, clips: Sequence[Clip], options: TrialOptions) -> PapersCard:
     """Export a system that learnt Grekow's clips, beside the records in a folder."""
-    return export(
-        system,
-        {"grekow": clips},
-        places["folder"] / "some",
-        effort=effort,
-        records=places["folder"],
-        cache=places["cache"],
-    )
+    return export(system, {"grekow": clips}, options.records / "some", options=options)
 
 
 @pytest.mark.slow
@@ -188,13 +180,12 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
     system = find_system("parisi")
     system = replace(system, tasks=("affect",))
     clips = read_clips(corpora_root, ["grekow"])
-    effort = Effort(epochs=1, most_steps=2)
     split = default_split(corpora_root, clips)
-    places = {"folder": tmp_path, "cache": cache_root}
-    record = run_row(system, clips, "grouped", split, effort, resamples=5, **places)
+    options = TrialOptions(epochs=1, most_steps=2, resamples=5, records=tmp_path, cache=cache_root)
+    record = run_row(system, clips, "grouped", split, options)
     assert record is not None
 
-    card = _exported(system, clips, effort, places)
+    card = _exported(system, clips, options)
     assert [row["value"] for row in card.metrics] == [row["value"] for row in record["metrics"]]
     assert {row["protocol"].split(":")[0] for row in card.metrics} == {"grouped"}
     assert all({"n", "baseline", "low", "high"} <= row.keys() for row in card.metrics)
@@ -204,7 +195,7 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
         for said in record["predictions"][clip.id]
     ]
     assert card.heads["affect"].affect_sd == pytest.approx(np.sqrt(np.mean(np.square(errors), 0)))
-    other = _exported(system, clips, replace(effort, most_steps=1), places)
+    other = _exported(system, clips, replace(options, most_steps=1))
     assert other.metrics == []
     prior = other.calibration
     assert other.heads["affect"].affect_sd == (prior.prior_valence_sd, prior.prior_arousal_sd)
@@ -218,11 +209,10 @@ def test_of_a_head_that_learnt_from_repeated_clips_the_table_tells_nothing(
     system = replace(find_system("svm"), tasks=("affect",))
     clips = read_clips(corpora_root, ["grekow"])
     split = default_split(corpora_root, clips)
-    places = {"folder": tmp_path, "cache": cache_root}
-    effort = Effort(epochs=0)
-    assert run_row(system, clips, "grouped", split, effort, resamples=5, **places) is not None
+    options = TrialOptions(resamples=5, records=tmp_path, cache=cache_root)
+    assert run_row(system, clips, "grouped", split, options) is not None
 
-    card = _exported(system, clips, effort, places)
+    card = _exported(system, clips, options)
     assert card.heads["affect"].repeated == len(clips)
     assert card.metrics == []
     prior = card.calibration

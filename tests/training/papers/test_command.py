@@ -34,6 +34,7 @@ from training.papers.systems.system import TASKS, System, target
 from training.papers.trials import protocols
 from training.papers.trials.corpora import clips_here, default_split, read_corpus
 from training.papers.trials.costs import core_minutes, plan, sentence
+from training.papers.trials.options import TrialOptions
 from training.papers.trials.protocols import LEAKY, Protocol
 from training.papers.trials.records import read_records, refuse_shorter
 from training.papers.trials.rows import run_rows
@@ -54,6 +55,11 @@ CEILING = {
 Run = Callable[..., list[dict[str, Any]]]
 
 
+def two_steps(folder: Path, cache: Path) -> TrialOptions:
+    records = folder / "papers" / "records"
+    return TrialOptions(records=records, cache=cache, epochs=1, most_steps=2, resamples=10)
+
+
 @pytest.fixture
 def run(corpora_root: Path, cache_root: Path, tmp_path: Path) -> Run:
     """Run a system on a made corpus for two steps."""
@@ -61,17 +67,8 @@ def run(corpora_root: Path, cache_root: Path, tmp_path: Path) -> Run:
     def rows(
         system: System, corpus: str, protocol: Protocol, **changes: Any
     ) -> list[dict[str, Any]]:
-        options: dict[str, Any] = {
-            "root": corpora_root,
-            "records": tmp_path / "papers" / "records",
-            "cache": cache_root,
-            "epochs": 1,
-            "most_steps": 2,
-            "threads": 1,
-            "jobs": 1,
-            "resamples": 10,
-        }
-        return list(run_rows([system], [corpus], [protocol], **(options | changes)))
+        options = replace(two_steps(tmp_path, cache_root), **changes)
+        return list(run_rows([system], [corpus], [protocol], root=corpora_root, options=options))
 
     return rows
 
@@ -137,7 +134,7 @@ def test_a_finished_row_is_kept_until_something_it_depends_on_changes(
     def never(*_arguments: object, **_options: object) -> None:
         raise AssertionError("run again")
 
-    monkeypatch.setattr("training.papers.trials.row.as_paper", never)
+    monkeypatch.setattr("training.papers.trials.rows.as_paper", never)
     assert run(SMALL, "grekow", "paper") == first
     assert run(SMALL, "grekow", "paper", resamples=20) == first
     with pytest.raises(AssertionError, match="run again"):
@@ -178,13 +175,7 @@ def test_a_trial_of_several_rows_is_refused_before_the_first_is_run(
         ["grekow"],
         ["grouped"],
         root=corpora_root,
-        records=tmp_path / "papers" / "records",
-        cache=cache_root,
-        epochs=1,
-        most_steps=2,
-        threads=1,
-        jobs=1,
-        resamples=10,
+        options=two_steps(tmp_path, cache_root),
     )
     with pytest.raises(InputError, match="does not replace"):
         next(shorter)
@@ -528,8 +519,7 @@ def test_what_is_kept_comes_first_then_cheap_rows_before_dear_ones(
         ["grouped"],
         [kept, dear],
         known=clips,
-        epochs=None,
-        most_steps=None,
+        options=TrialOptions(records=Path(), cache=Path()),
     )
     # The machine is solved at once; nothing is known of yakovyna.
     assert [row.system.name for row in rows] == ["parisi", "svm", "lstm", "yakovyna"]

@@ -18,7 +18,7 @@ from training.features.cache import feature_store
 from training.judge.evaluate import HOP_COLUMNS, load_network, run_clip, whole_hops
 from training.learn.run import REFIT, Run, open_run
 from training.papers.trials.records import read_records
-from training.papers.trials.streaming import unheard_rows
+from training.papers.trials.streaming import unseen_rows
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_of_a_corpus_that_it_never_learnt_its_refit_is_asked(
     clips = [replace(clip, corpus="own") for clip in learnt]
     features = feature_store(clips, run.config.features, cache_root)
     split = draw_split(clips, folds=3, seed=0)
-    rows = unheard_rows(run, clips, split, features, tmp_path, resamples=5)
+    rows = unseen_rows(run, clips, split, features, tmp_path, resamples=5)
     assert {row["asked"]["task"] for row in rows} == {"quadrants", "affect"}
     (affect,) = [row for row in rows if row["asked"]["task"] == "affect"]
     assert affect["asked"]["unheard"] is True

@@ -7,6 +7,7 @@ from typing import Any
 from ...corpora import Clip
 from ..systems.features import segments_in
 from ..systems.system import System
+from .options import TrialOptions
 from .protocols import LEAKY, Protocol, task_of
 
 Clips = Mapping[str, Sequence[Clip]]
@@ -16,7 +17,7 @@ Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PlannedRow:
     """A row that is wanted.
 
     Attributes:
@@ -81,16 +82,6 @@ def core_minutes(
     return None
 
 
-def epochs_of(system: System, asked: int | None) -> int:
-    """Return how long a system learns if so many epochs are asked for, or None."""
-    return system.epochs if asked is None or not system.epochs else asked
-
-
-def steps_of(system: System, asked: int | None) -> int | None:
-    """Return how many steps limit a system's fits; None for one that is solved at once."""
-    return asked if system.epochs else None
-
-
 def plan(
     systems: Sequence[System],
     corpora: Clips,
@@ -98,9 +89,8 @@ def plan(
     records: Records,
     *,
     known: Clips,
-    epochs: int | None,
-    most_steps: int | None,
-) -> list[Row]:
+    options: TrialOptions,
+) -> list[PlannedRow]:
     """Return the rows that fit their corpus' labels: kept ones, then from cheap to dear.
 
     Those of unknown cost come last. That a record is there does not yet mean that nothing it
@@ -112,8 +102,7 @@ def plan(
         protocols: which.
         records: all there are.
         known: clips of every corpus that the records may be of.
-        epochs: instead of each system's own number.
-        most_steps: optimiser steps of a fit at most.
+        options: how rows are run.
     """
     rows = []
     for corpus, clips in corpora.items():
@@ -121,18 +110,20 @@ def plan(
             if task_of(system, clips) is None:
                 continue
             wanted = {
-                "epochs": epochs_of(system, epochs),
-                "most_steps": steps_of(system, most_steps),
+                "epochs": options.epochs_of(system),
+                "most_steps": options.steps_of(system),
             }
             for protocol in protocols:
                 name = asked_as(protocol)
                 record = find(records, system.name, corpus, name)
                 rows.append(
-                    Row(
+                    PlannedRow(
                         system=system,
                         corpus=corpus,
                         protocol=protocol,
-                        minutes=core_minutes(system, corpus, name, known, records, epochs=epochs),
+                        minutes=core_minutes(
+                            system, corpus, name, known, records, epochs=options.epochs
+                        ),
                         kept=record is not None and wanted.items() <= record["asked"].items(),
                     )
                 )
@@ -147,7 +138,7 @@ def plan(
     )
 
 
-def sentence(rows: Sequence[Row]) -> str:
+def sentence(rows: Sequence[PlannedRow]) -> str:
     """Return how many rows are to be run and what they cost, in words."""
     left = [row for row in rows if not row.kept]
     if not left:

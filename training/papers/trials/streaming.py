@@ -60,7 +60,7 @@ def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dic
     return records
 
 
-def unheard_rows(
+def unseen_rows(
     run: Run,
     clips: Sequence[Clip],
     split: Split,
