@@ -1,31 +1,23 @@
 """``python -m training``: from a folder of corpora to a checkpoint and a report on it."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
 from realtime_mer.errors import RealtimeMerError
 
-try:
-    from .commands.compare import compare
-    from .commands.corpora import corpora
-    from .commands.evaluate import evaluate
-    from .commands.export import export
-    from .commands.fetch_music import fetch_music
-    from .commands.not_music import not_music
-    from .commands.papers import papers
-    from .commands.render import render
-    from .commands.report import report
-    from .commands.splits import splits
-    from .commands.train import train
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith((__package__, "realtime_mer")):
-        raise
-    sys.exit(
-        f"error: {error.name} is not installed. Training needs more than running: "
-        "pip install 'realtime-mer[train]' "
-        "(in a checkout: python3 scripts/run.py --with train doctor)"
-    )
+from .commands.compare import compare
+from .commands.corpora import corpora
+from .commands.evaluate import evaluate
+from .commands.export import export
+from .commands.fetch_music import fetch_music
+from .commands.not_music import not_music
+from .commands.papers import papers
+from .commands.render import render
+from .commands.report import report
+from .commands.splits import splits
+from .commands.train import train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,15 +50,30 @@ def main() -> None:
     try:
         app()
     except RealtimeMerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # a full disk, a folder that may not be written to
-        print(f"error: {error}: see that there is room and access", file=sys.stderr)
-        sys.exit(1)
+        _stop(str(error))
+    except ImportError as error:  # commands import what is heavy when they are called
+        if (error.name or "").startswith((__package__, "realtime_mer")):
+            raise
+        if isinstance(error, ModuleNotFoundError):
+            _stop(
+                f"{error.name} is not installed. Training needs more than running: "
+                "pip install 'realtime-mer[train]' "
+                "(in a checkout: python3 scripts/run.py --with train doctor)"
+            )
+        _stop(f"{error.name or 'a library'} cannot be loaded: {error}; install it again")
+    except OSError as error:
+        # Of a file: a full disk, a folder that may not be written to. Else most likely a library
+        # that the system cannot load.
+        _stop(f"{error}: see that there is room and access" if error.filename else str(error))
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             print("stopped: what was finished is kept", file=sys.stderr)
         raise
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -131,20 +131,90 @@ def test_ctrl_c_says_that_what_was_finished_is_kept(
     def interrupted(_root: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.commands.corpora.survey", interrupted)
+    monkeypatch.setattr("training.corpora.listing.survey", interrupted)
     assert _call(monkeypatch, "corpora", "--data", str(corpora_root)) == 130
     assert "stopped: what was finished is kept" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_without_the_training_extra_it_says_what_to_install() -> None:
+@pytest.mark.parametrize("package", ["training", "realtime_mer.training"])
+def test_without_the_training_extra_it_says_what_to_install(
+    package: str, corpora_root: Path
+) -> None:
     # A module that is None in sys.modules is one that is not installed.
+    arguments = ["render", "--corpus", "vgmidi", "--data", str(corpora_root)]
     program = (
-        "import runpy, sys; sys.modules['librosa'] = None; sys.argv = ['training', 'corpora']; "
-        "runpy.run_module('training', run_name='__main__')"
+        "import runpy, sys; sys.modules['mido'] = None; "
+        f"sys.argv = ['training', *{arguments}]; "
+        f"runpy.run_module({package + '.__main__'!r}, run_name='__main__')"
     )
     done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True)
     assert done.returncode == 1
-    assert "librosa is not installed" in done.stderr
+    assert "mido is not installed" in done.stderr
     assert "pip install 'realtime-mer[train]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+_HEAVY = {"torch", "torchaudio", "sklearn", "librosa", "scipy", "pandas", "matplotlib", "imblearn"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["papers", "--help"],
+        ["report", "--run", "no/such/run", "--out", "here"],
+        ["evaluate", "--run", "no/such/run"],
+        ["export", "--run", "no/such/run", "--out", "here"],
+        ["compare", "no/such/run"],
+        ["train", "--run", "no/such/run"],
+        ["train", "--run", "no/such/run", "--config", "no/such.toml"],
+        ["train", "--jobs", "0"],
+        ["papers"],
+        ["papers", "--all", "--protocol", "honest"],
+        ["papers", "--export", "x", "--all"],
+        ["papers", "--lyrics", "no/such.csv"],
+        ["splits", "split.json", "--data", "no/such/folder"],
+        ["train", "--run", "new", "--config", "pyproject.toml", "--data", "no/such/folder"],
+    ],
+)
+def test_help_and_what_is_refused_at_once_load_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        f"import sys; sys.argv = ['training', *{arguments}]; from training.__main__ import main\n"
+        "try: main()\n"
+        f"finally: print(sorted({_HEAVY} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True)
+    assert done.stderr.endswith("[]\n")
+    assert "Traceback" not in done.stderr
+    assert (done.returncode == 0) == ("--help" in arguments)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (OSError("libtorch.so: undefined symbol: x"), "error: libtorch.so: undefined symbol: x"),
+        (
+            OSError(13, "Permission denied", "split.json"),
+            "error: [Errno 13] Permission denied: 'split.json': see that there is room and access",
+        ),
+        (
+            ImportError("libgomp.so.1: cannot open shared object file", name="torch"),
+            "error: torch cannot be loaded: libgomp.so.1: cannot open shared object file; "
+            "install it again",
+        ),
+    ],
+)
+def test_room_and_access_are_spoken_of_where_a_file_could_not_be_used_and_nowhere_else(
+    problem: Exception,
+    told: str,
+    corpora_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(_root: Path) -> None:
+        raise problem
+
+    monkeypatch.setattr("training.corpora.listing.survey", fails)
+    assert _call(monkeypatch, "corpora", "--data", str(corpora_root)) == 1
+    assert capsys.readouterr().err.strip() == told

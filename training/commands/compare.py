@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ..corpora import data_root, read_clips
-from ..judge.compare import compare as compared
-from ..learn.run import open_run
-from .options import Data, Resamples
+from .options import Data, Resamples, check_run, loading
 
 
 def compare(
@@ -21,11 +17,19 @@ def compare(
     resamples: Resamples = 1000,
 ) -> None:
     """Set runs of the same folds side by side, with paired differences from the first."""
-    clips = read_clips(data_root(data))
+    for folder in runs:
+        check_run(folder)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        from ..judge.compare import compare as compared
+        from ..learn.run import open_run
+    clips = read_clips(root)
     text = compared([open_run(folder, clips, None) for folder in runs], resamples=resamples)
     if out is None:
         print(text)
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + "\n", encoding="utf-8")
-    Console().print(f"wrote {out}")
+    typer.echo(f"wrote {out}")

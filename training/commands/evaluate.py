@@ -1,22 +1,12 @@
 """``training evaluate``: the folds judged by the songs they held out."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from realtime_mer.errors import InputError
 
-from ..corpora import data_root, read_clips
-from ..features import cache
-from ..files import write_json
-from ..judge.calibration import calibrate, stretch
-from ..judge.evaluate import evaluate as metrics_of
-from ..judge.evaluate import fingerprint, predict, save_predictions
-from ..learn.run import Run, audio_hash, open_run
 from .options import (
     Cache,
     Data,
@@ -24,8 +14,13 @@ from .options import (
     Resamples,
     RunFolder,
     Threads,
+    check_run,
+    loading,
     print_json,
 )
+
+if TYPE_CHECKING:
+    from ..learn.run import Run
 
 
 def evaluate(
@@ -38,8 +33,19 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge the folds by the songs they held out; write predictions.npz and report.json."""
+    check_run(run)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        import torch
+        from rich.console import Console
+        from rich.table import Table
+
+        from ..features import cache
+        from ..learn.run import open_run
     torch.set_num_threads(threads)
-    opened = open_run(run, read_clips(data_root(data)), None)
+    opened = open_run(run, read_clips(root), None)
     folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
     report = judge_folds(opened, cache_folder or cache.cache_folder(), folds, resamples)
     if as_json:
@@ -62,12 +68,19 @@ def evaluate(
     Console().print(f"wrote {opened.folder / 'report.json'} and predictions.npz", soft_wrap=True)
 
 
-def judge_folds(run: Run, place: Path, folds: list[int], resamples: int) -> dict[str, Any]:
+def judge_folds(run: "Run", place: Path, folds: list[int], resamples: int) -> dict[str, Any]:
     """Judge folds by the songs they held out, and write ``predictions.npz`` and ``report.json``.
 
     Raises:
         InputError: there is no such fold, or it is not trained.
     """
+    from ..features import cache
+    from ..files import write_json
+    from ..judge.calibration import calibrate, stretch
+    from ..judge.evaluate import evaluate as metrics_of
+    from ..judge.evaluate import fingerprint, predict, save_predictions
+    from ..learn.run import audio_hash
+
     if folds[-1] >= run.split.folds:
         raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
     features = cache.feature_store(run.clips, run.config.features, place)

@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from .. import export as shipping
-from ..corpora import data_root, read_clips
-from ..learn.run import open_run
-from .options import Data, RunFolder
+from .options import Data, RunFolder, check_run, loading
 
 
 def export(
@@ -18,5 +14,12 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the refit's weights and a card that carries the out-of-fold figures."""
-    card = shipping.export(open_run(run, read_clips(data_root(data)), None), out)
-    Console().print(f"wrote {out}.safetensors and {out}.json: {card.description}")
+    check_run(run)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        from .. import export as shipping
+        from ..learn.run import open_run
+    card = shipping.export(open_run(run, read_clips(root), None), out)
+    typer.echo(f"wrote {out}.safetensors and {out}.json: {card.description}")

@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
-from rich.table import Table
 
-from ..corpora import free_music
-from ..features import cache
+from .options import loading
 
 
 def fetch_music(
@@ -21,13 +17,20 @@ def fetch_music(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the download.")] = False,
 ) -> None:
     """Fetch free music of Debian's archive by package name, with its licences (no root needed)."""
+    with loading():
+        from rich.console import Console
+        from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+        from rich.table import Table
+
+        from ..corpora import free_music
+        from ..features import cache
     packages = free_music.look_up(package or free_music.PACKAGES)
     place = folder or cache.cache_folder() / "music"
     wanted = free_music.missing_packages(packages, place)
     console = Console()
     if wanted:
         console.print(
-            f"{len(wanted)} packages, {sum(each.download for each in wanted) / 1e9:.2f} GB to "
+            f"{len(wanted)} packages, {sum(item.download for item in wanted) / 1e9:.2f} GB to "
             f"download, at most {free_music.space_needed(wanted) / 1e9:.2f} GB in {place}"
         )
         if not yes:
@@ -40,7 +43,7 @@ def fetch_music(
         )
     table = Table("package", "version", "music files", "hours", "licences")
     for record in records:
-        names = sorted({each["licence"] for each in record["licences"]})
+        names = sorted({terms["licence"] for terms in record["licences"]})
         table.add_row(
             record["package"],
             record["version"],

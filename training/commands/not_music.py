@@ -2,15 +2,9 @@
 
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from realtime_mer.recognizer.reference import Recognizer
-
-from ..judge.not_music import false_emotions, judge, sounds
-from .options import Json, print_json
+from .options import Json, loading, print_json
 
 
 def not_music(
@@ -18,6 +12,14 @@ def not_music(
     as_json: Json = False,
 ) -> None:
     """Tell what a checkpoint says of noise and speech, which are not music."""
+    with loading():
+        import torch
+        from rich.console import Console
+        from rich.table import Table
+
+        from realtime_mer.recognizer.reference import Recognizer
+
+        from ..judge.not_music import false_emotions, judge, sounds
     torch.set_num_threads(1)
     recognizer = Recognizer.load(model, device="cpu")
     if as_json:
@@ -25,13 +27,13 @@ def not_music(
         return
     table = Table("sound", "valence", "arousal", "false emotions", "likeliest quadrant")
     for sound, samples in sounds(recognizer.sample_rate):
-        said = judge(recognizer, sound, samples)
-        quadrant, probability = said.quadrant
+        judgement = judge(recognizer, sound, samples)
+        quadrant, probability = judgement.quadrant
         table.add_row(
-            said.sound,
-            f"{said.valence:+.2f}",
-            f"{said.arousal:+.2f}",
-            f"{said.false_emotions:.0%}",
+            judgement.sound,
+            f"{judgement.valence:+.2f}",
+            f"{judgement.arousal:+.2f}",
+            f"{judgement.false_emotions:.0%}",
             f"{quadrant} {probability:.2f}",
         )
     Console().print(table)

@@ -3,12 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ..corpora import data_root, read_clips
-from ..corpora.midi import rendered
-from ..features import cache
-from .options import Cache, Data
+from .options import Cache, Data, loading
 
 
 def render(
@@ -18,7 +14,13 @@ def render(
     cache_folder: Cache = None,
 ) -> None:
     """Render corpora of notes (MIDI) with every sound font that is installed, into the cache."""
-    clips = read_clips(data_root(data), corpus)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        from ..corpora.midi import rendered
+        from ..features import cache
+    clips = read_clips(root, corpus)
     sounds = rendered(clips, folder=cache_folder or cache.cache_folder(), jobs=jobs)
     fonts = sorted({clip.path.parent.name for clip in sounds})
-    Console().print(f"{len(clips)} pieces, {len(sounds)} sounds with {', '.join(fonts)}")
+    typer.echo(f"{len(clips)} pieces, {len(sounds)} sounds with {', '.join(fonts)}")

@@ -1,21 +1,12 @@
 """``training report``: a run measured in every respect."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
-from rich.console import Console
 
 from realtime_mer.errors import InputError
 
-from ..corpora import data_root, read_clips
-from ..corpora.midi import sound_fonts
-from ..features import cache
-from ..judge.evaluate import judged
-from ..learn.run import Run, open_run
-from ..report.measure import PARTS, UNHEARD_S, Bench, measure, measured
-from ..report.page import write_report
 from .evaluate import judge_folds
 from .options import (
     Cache,
@@ -25,8 +16,13 @@ from .options import (
     RunFolder,
     Teacher,
     Threads,
+    check_run,
+    loading,
     teacher_path,
 )
+
+if TYPE_CHECKING:
+    from ..learn.run import Run
 
 
 def report(
@@ -50,7 +46,7 @@ def report(
     ] = None,
     unheard_s: Annotated[
         int, typer.Option(min=6, help="Seconds heard of each piece of a corpus never trained on.")
-    ] = UNHEARD_S,
+    ] = 60,
     teacher: Teacher = None,
     resamples: Resamples = 1000,
     jobs: Jobs = 1,
@@ -61,8 +57,20 @@ def report(
 
     What was measured of these very weights before is not measured again, unless named by --part.
     """
+    for folder in (run, *(left_out or ()), *(tried or ())):
+        check_run(folder)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        import torch
+        from rich.console import Console
+
+        from ..features import cache
+        from ..learn.run import open_run
+        from ..report.measure import PARTS, Bench, measure, measured
+        from ..report.page import write_report
     torch.set_num_threads(threads)
-    root = data_root(data)
     clips = read_clips(root)
     opened = open_run(run, clips, None)
     place = cache_folder or cache.cache_folder()
@@ -104,6 +112,8 @@ def report(
 
 
 def _fonts(names: list[str] | None) -> list[Path] | None:
+    from ..corpora.midi import sound_fonts
+
     if names is None:
         return None
     installed = {path.stem: path for path in sound_fonts()}
@@ -115,7 +125,9 @@ def _fonts(names: list[str] | None) -> list[Path] | None:
     return [installed[name] for name in names]
 
 
-def _evaluated(run: Run) -> bool:
+def _evaluated(run: "Run") -> bool:
+    from ..judge.evaluate import judged
+
     try:
         judged(run)
     except InputError:

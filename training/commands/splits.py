@@ -4,12 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from ..corpora import data_root, read_clips
-from ..corpora.splits import counted, kept_split, read_split, too_few
-from .options import Data, Json, print_json
+from .options import Data, Json, loading, print_json
 
 
 def splits(
@@ -26,7 +22,15 @@ def splits(
     that has a group on both sides is refused. Laid into a new run folder as split.json, train uses
     it.
     """
-    clips = read_clips(data_root(data), corpus or [])
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        from rich.console import Console
+        from rich.table import Table
+
+        from ..corpora.splits import counted, kept_split, read_split, too_few
+    clips = read_clips(root, corpus or [])
     new = not file.exists()
     asked = folds or (5 if new else read_split(file, clips).folds)
     split = kept_split(file, clips, folds=asked, seed=seed)

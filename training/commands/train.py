@@ -4,19 +4,19 @@ import hashlib
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
-from ..corpora import data_root, read_clips
-from ..corpora.splits import too_few
-from ..features import cache
-from ..learn.processes import joined
-from ..learn.run import SHARED, open_run
-from ..learn.train import train_part
-from ..learn.training_set import gather
-from ..report.measure import teacher_arrays
-from .options import Cache, Data, Jobs, RunFolder, Teacher, Threads, teacher_path
+from .options import (
+    Cache,
+    Data,
+    Jobs,
+    RunFolder,
+    Teacher,
+    Threads,
+    check_run,
+    loading,
+    teacher_path,
+)
 
 
 def train(
@@ -38,8 +38,22 @@ def train(
 
     Several processes train together: torchrun --nproc-per-node 2 -m -- training train --run …
     """
+    check_run(run, config)
+    with loading():
+        from ..corpora import data_root, read_clips
+
+        root = data_root(data)
+        import torch
+        from rich.console import Console
+
+        from ..corpora.splits import too_few
+        from ..features import cache
+        from ..learn.processes import joined
+        from ..learn.run import SHARED, open_run
+        from ..learn.train import train_part
+        from ..learn.training_set import gather
+        from ..report.measure import teacher_arrays
     torch.set_num_threads(threads)
-    root = data_root(data)
     place = cache_folder or cache.cache_folder()
     with joined(device) as world:
         with world.in_turn():

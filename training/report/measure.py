@@ -50,8 +50,6 @@ from ..learn.run import Run
 from .targets import JUDGED
 
 NETWORK = "network"
-UNHEARD_S = 60
-"""Seconds that are heard of each piece of a corpus never trained on, unless told otherwise."""
 
 Rows = list[dict[str, Any]]
 
@@ -76,7 +74,7 @@ class Bench:
     cache: Path
     teacher: Path
     fonts: Sequence[Path] | None = None
-    unheard_s: int = UNHEARD_S
+    unheard_s: int = 60
     left_out: Sequence[Run] = ()
     tried: Sequence[Run] = ()
     jobs: int = 1
