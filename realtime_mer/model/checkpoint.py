@@ -145,11 +145,11 @@ def load_tensors(stem: Path) -> dict[str, Tensor]:
 
 def _check_card(card: Card, path: Path) -> None:
     """Refuse a card whose settings contradict one another or the network's fixed structure."""
-    seconds = card.features.sample_rate
+    sample_rate = card.features.sample_rate
     wanted: dict[str, tuple[object, object]] = {
         "network.n_mels": (card.network.n_mels, card.features.n_mels),
-        "window_s": (card.window_s, card.window_samples / seconds),
-        "hop_s": (card.hop_s, card.hop_samples / seconds),
+        "window_s": (card.window_s, card.window_samples / sample_rate),
+        "hop_s": (card.hop_s, card.hop_samples / sample_rate),
         "labels.quadrants": (tuple(card.labels.get("quadrants", ())), QUADRANTS),
         "labels.gems": (tuple(card.labels.get("gems", ())), GEMS),
     }

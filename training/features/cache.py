@@ -36,6 +36,8 @@ from .conditions import Condition
 
 TEACHER_HOP_S = 2
 """Seconds between the starts of the teacher's windows."""
+TEACHER_WINDOW_S = 3
+"""Seconds of sound in one of them."""
 
 
 _Compute = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -204,7 +206,7 @@ def _embeddings(
 ) -> NDArray[np.float32]:
     # Not load_audio's own resampler: that is made for short delay, this one for quality.
     sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
-    window = 3 * teacher.SAMPLE_RATE
+    window = TEACHER_WINDOW_S * teacher.SAMPLE_RATE
     starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
     if not starts:
         return np.empty((0, teacher.EMBEDDING), np.float32)

@@ -17,27 +17,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from realtime_mer.model.network import EmotionNetwork
-
 from ..corpora import Clip, holding
 from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from .metrics import AFFECT, Metric, bootstrap, correlation, row
 
-HOP_S = EmotionNetwork.hop_frames * 0.02
-"""Seconds from one hop to the next."""
 
-
-def at_times(hops: NDArray[np.floating[Any]], times: Sequence[float]) -> NDArray[np.float64]:
+def at_times(
+    hops: NDArray[np.floating[Any]], times: Sequence[float], *, hop_s: float
+) -> NDArray[np.float64]:
     """Return the mean of the hops that end in [time, next time), no number where there is none.
 
     Args:
-        hops: (H, C); hop i ends at (i + 1) * ``HOP_S``.
+        hops: (H, C); hop i ends at (i + 1) * ``hop_s``.
         times: ascending, K >= 1; the last lasts as long as the one before it.
+        hop_s: seconds from one hop to the next.
 
     Returns:
         (K, C).
     """
-    place = holding(times, (np.arange(len(hops)) + 1) * HOP_S)
+    place = holding(times, (np.arange(len(hops)) + 1) * hop_s)
     place[:FIRST_WHOLE_HOP] = -1
     means = np.full((len(times), hops.shape[1]), math.nan)
     for n in np.unique(place[place >= 0]):
@@ -49,6 +47,7 @@ def curve_agreement(
     clips: Sequence[Clip],
     hops: Mapping[str, NDArray[np.floating[Any]]],
     *,
+    hop_s: float,
     protocol: str,
     lag_s: float = 0.0,
     resamples: int = 1000,
@@ -59,6 +58,7 @@ def curve_agreement(
         clips: of one corpus; those without a curve or predictions are left out. Several renderings
             of a piece (``ID@FONT``) count as one, their predictions averaged.
         hops: by ``Clip.key``, (H, 17).
+        hop_s: seconds from one hop to the next.
         protocol: how they were heard; the lag is told after it.
         lag_s: how much later than the sound the curves answer, in seconds: ``annotation_lag_s`` of
             the settings. A rating of time t judges the hops that end from t minus this.
@@ -71,7 +71,7 @@ def curve_agreement(
     report: list[dict[str, Any]] = []
     for axis in AFFECT:
         rows = [
-            _sums(heard, [hops[clip.key] for clip in heard], axis, lag_s)
+            _sums(heard, [hops[clip.key] for clip in heard], axis, hop_s, lag_s)
             for heard in pieces.values()
         ]
         table = pd.DataFrame([each for each in rows if each is not None])
@@ -91,7 +91,11 @@ def curve_agreement(
 
 
 def _sums(
-    heard: Sequence[Clip], hops: Sequence[NDArray[np.floating[Any]]], axis: str, lag_s: float
+    heard: Sequence[Clip],
+    hops: Sequence[NDArray[np.floating[Any]]],
+    axis: str,
+    hop_s: float,
+    lag_s: float,
 ) -> dict[str, Any] | None:
     """Return a piece's means, sums of squares about them and noise; None where too little is."""
     curve = heard[0].curve
@@ -99,7 +103,7 @@ def _sums(
         return None
     column = HOP_COLUMNS.index(axis)
     times = [time - lag_s for time in curve.times]
-    said = np.mean([at_times(each, times)[:, column] for each in hops], axis=0)
+    said = np.mean([at_times(own, times, hop_s=hop_s)[:, column] for own in hops], axis=0)
     there = np.isfinite(said)
     if there.sum() < 2:
         return None

@@ -22,7 +22,7 @@ from realtime_mer.model.network import EmotionNetwork
 from ..corpora import Clip
 from ..features.cache import Store
 from ..learn.run import Run
-from .curves import HOP_S
+from ..learn.sequences import hop_s as seconds_of_hop
 from .evaluate import (
     FIRST_WHOLE_HOP,
     HOP_COLUMNS,
@@ -60,22 +60,25 @@ def pairs(clips: Sequence[Clip], *, seed: int) -> list[tuple[Clip, Clip]]:
     return drawn
 
 
-def reaction_s(before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]]) -> float:
+def reaction_s(
+    before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]], *, hop_s: float
+) -> float:
     """Return the seconds until an estimate has gone 63 % of its way.
 
     Args:
         before: (H,) at the hops of the old sound.
         after: (H',) at the hops of the new sound, at least 2 s.
+        hop_s: seconds from one hop to the next.
 
     Returns:
         No number where the way is shorter than ``LEAST_WAY``.
     """
-    stood = before[-round(_STOOD_S / HOP_S) :].mean()
-    settled = after[-round(_SETTLED_S / HOP_S) :].mean()
+    stood = before[-round(_STOOD_S / hop_s) :].mean()
+    settled = after[-round(_SETTLED_S / hop_s) :].mean()
     if abs(settled - stood) < LEAST_WAY:
         return math.nan
     gone = (after - stood) / (settled - stood) >= _SHARE
-    return float((np.argmax(gone) + 1) * HOP_S)
+    return float((np.argmax(gone) + 1) * hop_s)
 
 
 def splices(
@@ -92,7 +95,8 @@ def splices(
     """
     carried: dict[str, NDArray[np.float32]] = {}
     timed: list[dict[str, Any]] = []
-    frames_before = round(BEFORE_S / HOP_S) * _HOP_FRAMES
+    hop_s = seconds_of_hop(run.config.features)
+    frames_before = round(BEFORE_S / hop_s) * _HOP_FRAMES
     for fold in range(run.split.folds):
         part = f"fold-{fold}"
         network = load_network(run, part)
@@ -108,7 +112,7 @@ def splices(
             carried[new.key] = after
             timed.append(
                 {"corpus": new.corpus, "group": new.group}
-                | {axis: _timed(before, after, axis) for axis in AFFECT}
+                | {axis: _timed(before, after, axis, hop_s) for axis in AFFECT}
             )
     return [
         *_reactions(pd.DataFrame(timed), resamples),
@@ -116,12 +120,14 @@ def splices(
     ]
 
 
-def _timed(before: NDArray[np.float32], after: NDArray[np.float32], axis: str) -> float:
+def _timed(
+    before: NDArray[np.float32], after: NDArray[np.float32], axis: str, hop_s: float
+) -> float:
     column = HOP_COLUMNS.index(axis)
     # What has settled must have heard the new sound alone for a while.
-    if len(after) < FIRST_WHOLE_HOP + 2 * round(_SETTLED_S / HOP_S):
+    if len(after) < FIRST_WHOLE_HOP + 2 * round(_SETTLED_S / hop_s):
         return math.nan
-    return reaction_s(before[:, column], after[:, column])
+    return reaction_s(before[:, column], after[:, column], hop_s=hop_s)
 
 
 def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:

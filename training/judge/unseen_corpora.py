@@ -19,6 +19,7 @@ from ..corpora import Clip
 from ..corpora.splits import joined_groups
 from ..features.cache import Store
 from ..learn.run import REFIT, Run
+from ..learn.sequences import hop_s
 from .baselines import AFFECT_HEAD, clip_rows, fit
 from .curves import curve_agreement
 from .evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
@@ -107,7 +108,13 @@ def unheard(
     curves = f"{heard_as}; at the rated times, means over the hops up to the next"
     return report + [
         {"model": NETWORK, **each}
-        for each in curve_agreement(clips, hops, protocol=curves, resamples=resamples)
+        for each in curve_agreement(
+            clips,
+            hops,
+            hop_s=hop_s(run.config.features),
+            protocol=curves,
+            resamples=resamples,
+        )
     ]
 
 

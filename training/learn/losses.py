@@ -24,10 +24,8 @@ from realtime_mer.model.network import NetworkOutput
 from ..corpora import Clip, holding
 from .config import LossConfig
 from .pseudo import AFFECT, GEMS, QUADRANT
-from .sequences import FRAMES_PER_S, HOP
 
 _TINY = 1e-6
-_HOP_S = HOP / FRAMES_PER_S
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -93,13 +91,16 @@ class Labels(nn.Module):
 
     Args:
         clips: the training clips, whose order is the index.
+        hop_s: seconds from one hop to the next.
         lag_s: by corpus, how long after the sound its curves answer; absent means 0.
     """
 
-    def __init__(self, clips: Sequence[Clip], lag_s: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], *, hop_s: float, lag_s: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
         lags = lag_s or {}
-        tables = [_affect(clip, lags.get(clip.corpus, 0.0)) for clip in clips]
+        tables = [_affect(clip, hop_s, lags.get(clip.corpus, 0.0)) for clip in clips]
         rated = [bool(np.isfinite(table).any()) for table in tables]
         self.corpora = tuple(
             sorted({clip.corpus for clip, own in zip(clips, rated, strict=True) if own})
@@ -133,7 +134,7 @@ class Labels(nn.Module):
         return self._rating[row], self._error[row]
 
 
-def _affect(clip: Clip, lag_s: float) -> NDArray[np.float32]:
+def _affect(clip: Clip, hop_s: float, lag_s: float) -> NDArray[np.float32]:
     """Return a clip's ratings and their standard errors, (n, 2, 2): last axis valence and arousal.
 
     A clip with a curve has a row for each hop, the last for all hops that follow; one with a mean
@@ -154,8 +155,8 @@ def _affect(clip: Clip, lag_s: float) -> NDArray[np.float32]:
         return table
     times = clip.curve.times
     last = 2 * times[-1] - times[-2] if len(times) > 1 else times[-1]
-    hops = max(int((last - lag_s) / _HOP_S) + 2, 1)
-    place = holding(times, (np.arange(hops) + 1) * _HOP_S + lag_s)
+    hops = max(int((last - lag_s) / hop_s) + 2, 1)
+    place = holding(times, (np.arange(hops) + 1) * hop_s + lag_s)
     return np.where(place[:, None, None] >= 0, table[place], np.float32(math.nan))
 
 

@@ -11,31 +11,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import EmotionNetwork
 
 from ..corpora import Clip
-from ..features.cache import TEACHER_HOP_S, Store
+from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, Store
 from .augment import Spoiler
 from .config import SequenceConfig
 
 HOP = EmotionNetwork.hop_frames
 WINDOW = EmotionNetwork.window_frames
-HISTORY = WINDOW - HOP
+HISTORY = EmotionNetwork.history_frames
 
-FRAMES_PER_S = 50
+
+def frames_per_s(features: FeatureConfig) -> float:
+    """Return how many frames a second of sound has: 50 with the shipped checkpoint's settings."""
+    return features.sample_rate / features.hop_length
+
+
+def hop_s(features: FeatureConfig) -> float:
+    """Return the seconds from one hop to the next: 0.1 with the shipped checkpoint's settings."""
+    return HOP / frames_per_s(features)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One step of B streams: T frames and H = T / 5 hops, with 144 frames of what came before.
+    """One step of B streams: T frames and H = T / HOP hops, after HISTORY frames of the past.
 
     Attributes:
-        frames: (B, 144 + T, M) float32.
+        frames: (B, HISTORY + T, M) float32.
         fresh: (B,) bool, streams that start here with zero state.
         clip: (B, H) index of the hop's clip among the training clips, -1 where the window
             straddles a splice.
-        hop: (B, H) its number among the clip's own hops, of which number i ends (i + 1) * 0.1 s
-            into the clip.
+        hop: (B, H) its number among the clip's own hops, of which number i ends i + 1 hops into
+            the clip.
         weight: (B, H) float32 in [0, 1].
         teacher: (B, H) row of the clip's teacher embeddings for that window, -1 for none.
         nearest: (B, H) row whose window lies nearest, -1 where no whole window lies in the clip.
@@ -71,6 +80,7 @@ class Streams:
         clips: what to draw from.
         features: their log-mel frames.
         config: settings.
+        log_mel: what the frames were made with.
         spoiler: what is done to a piece before it is heard.
         generator: source of all randomness.
         teacher_rows: number of the teacher's rows of each clip, empty without a teacher.
@@ -83,6 +93,7 @@ class Streams:
         features: Store,
         config: SequenceConfig,
         *,
+        log_mel: FeatureConfig,
         spoiler: Spoiler,
         generator: np.random.Generator,
         teacher_rows: Mapping[str, int],
@@ -92,6 +103,9 @@ class Streams:
         self._features = features
         self._changed = changed
         self._config = config
+        self._frames_per_s = frames_per_s(log_mel)
+        self._teacher_window = round(TEACHER_WINDOW_S * self._frames_per_s)
+        self._teacher_hop = round(TEACHER_HOP_S * self._frames_per_s)
         self._spoiler = spoiler
         self._random = generator
         self._teacher_rows = [teacher_rows.get(clip.key, 0) for clip in clips]
@@ -140,7 +154,7 @@ class Streams:
         fresh = stream.clip < 0 or self._random.random() < config.cold_start
         if fresh:
             stream = self._streams[number] = _Stream(self._silence, self._silence)
-        hops = round(config.segment_s * FRAMES_PER_S / HOP)
+        hops = round(config.segment_s * self._frames_per_s / HOP)
         frames = np.empty((hops * HOP, self._features.width), np.float32)
         clip = np.full(hops, -1, np.int64)
         hop = np.zeros(hops, np.int64)
@@ -175,10 +189,10 @@ class Streams:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the teacher's row whose window is each hop's, and the nearest one, or -1."""
         rows = self._teacher_rows[stream.clip]
-        start = stream.at + steps - 3 * FRAMES_PER_S
-        row, rest = np.divmod(start, TEACHER_HOP_S * FRAMES_PER_S)
+        start = stream.at + steps - self._teacher_window
+        row, rest = np.divmod(start, self._teacher_hop)
         there = whole & (rest == 0) & (row >= 0) & (row < rows)
-        nearest = np.clip(np.rint(start / (TEACHER_HOP_S * FRAMES_PER_S)), 0, rows - 1)
+        nearest = np.clip(np.rint(start / self._teacher_hop), 0, rows - 1)
         return np.where(there, row, -1), np.where(whole & (rows > 0), nearest, -1).astype(np.int64)
 
     def _next_piece(self, stream: _Stream, *, cold: bool) -> None:
@@ -189,7 +203,9 @@ class Streams:
         stream.clip = int(self._packs[corpus].pop())
         length = len(self._features[self._clips[stream.clip].key]) // HOP
         shortest, longest = config.piece_s
-        hops = min(length, round(self._random.uniform(shortest, longest) * FRAMES_PER_S / HOP))
+        hops = min(
+            length, round(self._random.uniform(shortest, longest) * self._frames_per_s / HOP)
+        )
         start = self._random.integers(0, length - hops + 1)
         stream.at, stream.stop = int(start) * HOP, int(start + hops) * HOP
         stream.heard = 0

@@ -26,7 +26,7 @@ from .config import TrainingConfig
 from .losses import Joins, Labels, label_losses, pseudo_loss, teacher_loss
 from .processes import ALONE, World
 from .pseudo import WIDTH, pseudo_labels
-from .sequences import Segment, Streams
+from .sequences import Segment, Streams, hop_s
 
 
 class _Stateful(Protocol):
@@ -78,7 +78,7 @@ class Targets(nn.Module):
     Args:
         clips: the training clips; nothing of other clips is looked at.
         teacher: the teacher's embeddings; None for no teacher.
-        lag_s: as for ``Labels``.
+        hop_s, lag_s: as for ``Labels``.
     """
 
     def __init__(
@@ -86,10 +86,11 @@ class Targets(nn.Module):
         clips: Sequence[Clip],
         teacher: Store | None,
         *,
+        hop_s: float,
         lag_s: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.labels = Labels(clips, lag_s)
+        self.labels = Labels(clips, hop_s=hop_s, lag_s=lag_s)
         self.teacher_rows: dict[str, int] = {}
         self._start = nn.Buffer(torch.zeros(len(clips), dtype=torch.long))
         self._rows = nn.Buffer(torch.zeros(0, 1))
@@ -169,7 +170,7 @@ def train_part(
         folder.mkdir(parents=True, exist_ok=True)
     epochs = config.epochs if labelled else config.shared_epochs
     first_labelled = config.teacher_epochs if labelled else epochs
-    targets = Targets(clips, teacher, lag_s=config.annotation_lag_s)
+    targets = Targets(clips, teacher, hop_s=hop_s(config.features), lag_s=config.annotation_lag_s)
     if labelled and config.losses.pseudo > 0 and teacher is not None:
         targets.add_pseudo(clips, teacher, config.losses.reference)
     targets.to(world.device)
@@ -236,6 +237,7 @@ def train_part(
                 clips,
                 features,
                 config.sequences,
+                log_mel=config.features,
                 spoiler=spoiler,
                 generator=np.random.default_rng(entropy),
                 teacher_rows=targets.teacher_rows,

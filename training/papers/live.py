@@ -24,7 +24,7 @@ Dimensions: B streams, n samples, H hops, W windows.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -324,11 +324,13 @@ def _neutral(prior: Calibration, windows: int) -> _Numbers:
 
 def picture_config(sample_rate: int) -> FeatureConfig:
     """Return the streaming model's features at another rate, as near as that allows."""
-    return FeatureConfig(
+    streaming = FeatureConfig()
+    return replace(
+        streaming,
         sample_rate=sample_rate,
-        n_fft=sample_rate // 25,
-        hop_length=sample_rate // 50,
-        f_max=min(12_000.0, sample_rate / 2),
+        n_fft=streaming.n_fft * sample_rate // streaming.sample_rate,
+        hop_length=streaming.hop_length * sample_rate // streaming.sample_rate,
+        f_max=min(streaming.f_max, sample_rate / 2),
     )
 
 
@@ -391,11 +393,13 @@ def _system(card: PapersCard, stem: Path) -> System:
                 "here. Export the system again."
             )
     hops = card.window_s / card.hop_s
-    frames = card.hop_s * 50
+    picture = picture_config(view.sample_rate)
+    frame_s = picture.hop_length / picture.sample_rate
+    frames = card.hop_s / frame_s
     if hops < 1 or abs(hops - round(hops)) > 1e-9 or abs(frames - round(frames)) > 1e-9:
         raise CheckpointError(
-            f"{stem}.json: field hop_s is {card.hop_s!r}; it must be a multiple of 0.02 that "
-            f"divides window_s, {card.window_s!r}."
+            f"{stem}.json: field hop_s is {card.hop_s!r}; it must be a multiple of "
+            f"{frame_s:g} that divides window_s, {card.window_s!r}."
         )
     unlearnt = [task for task in card.heads if task not in system.tasks]
     if unlearnt:

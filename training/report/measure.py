@@ -47,6 +47,7 @@ from ..judge.robustness import robustness
 from ..judge.splices import splices
 from ..judge.unseen_corpora import unheard
 from ..learn.run import Run
+from ..learn.sequences import hop_s
 from .targets import JUDGED
 
 NETWORK = "network"
@@ -177,6 +178,7 @@ def _curves(run: Run, bench: Bench) -> Rows:
         rows += curve_agreement(
             own,
             said,
+            hop_s=hop_s(run.config.features),
             protocol=f"out of fold; {AS_LIVE.partition(';')[0]}; at the rated times, means over "
             f"the hops up to the next; {interval_note(bench.resamples)}",
             lag_s=run.config.annotation_lag_s.get(corpus, 0.0),

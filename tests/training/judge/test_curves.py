@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime_mer.features import FeatureConfig
 from training.corpora import Clip, Curve
-from training.judge.curves import HOP_S, at_times, curve_agreement
+from training.judge.curves import at_times, curve_agreement
 from training.judge.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
+from training.learn.sequences import hop_s
 
+HOP_S = hop_s(FeatureConfig())
 TIMES = tuple(float(time) for time in range(4, 20, 2))
 
 
@@ -51,7 +54,7 @@ def _hops(piece: Clip, *, within: float = 1.0) -> np.ndarray:
 
 def _told(pieces: list[Clip], within: float) -> dict[str, dict[str, object]]:
     hops = {piece.key: _hops(piece, within=within) for piece in pieces}
-    rows = curve_agreement(pieces, hops, protocol="made", resamples=20)
+    rows = curve_agreement(pieces, hops, hop_s=HOP_S, protocol="made", resamples=20)
     return {str(row["metric"]): row for row in rows}
 
 
@@ -80,7 +83,9 @@ def test_who_answers_before_the_listeners_agrees_at_their_lag(lag_s: float) -> N
     name = "r within a song, valence"
 
     def told(judged_at: float) -> dict[str, object]:
-        rows = curve_agreement(pieces, early, protocol="made", lag_s=judged_at, resamples=20)
+        rows = curve_agreement(
+            pieces, early, hop_s=HOP_S, protocol="made", lag_s=judged_at, resamples=20
+        )
         return next(row for row in rows if row["metric"] == name)
 
     assert told(lag_s)["value"] == pytest.approx(1, abs=1e-3)
@@ -98,7 +103,7 @@ def test_a_ceiling_is_told_only_where_the_listeners_spread_is_known() -> None:
 def test_clips_without_a_curve_say_nothing() -> None:
     clip = Clip(corpus="made", id="1", path=Path("none"), seconds=9.0, group="a")
     hops = {clip.key: np.zeros((90, len(HOP_COLUMNS)))}
-    assert curve_agreement([clip], hops, protocol="made", resamples=5) == []
+    assert curve_agreement([clip], hops, hop_s=HOP_S, protocol="made", resamples=5) == []
 
 
 @given(st.integers(0, 80), st.lists(st.floats(0, 12), min_size=1, max_size=6, unique=True))
@@ -108,7 +113,7 @@ def test_a_rated_time_is_met_by_the_hops_from_it_to_the_next(
     times = sorted(round(time, 1) for time in times)
     times = sorted(set(times))
     hops = np.arange(count, dtype=float)[:, None]
-    means = at_times(hops, times)
+    means = at_times(hops, times, hop_s=HOP_S)
     last = times[-1] + (times[-1] - times[-2] if len(times) > 1 else np.inf)
     for start, stop, (mean,) in zip(times, [*times[1:], last], means, strict=True):
         own = [

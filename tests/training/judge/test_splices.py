@@ -3,9 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_mer.features import FeatureConfig
 from training.corpora import Clip
-from training.judge.curves import HOP_S
 from training.judge.splices import BEFORE_S, LEAST_WAY, pairs, reaction_s
+from training.learn.sequences import hop_s
+
+HOP_S = hop_s(FeatureConfig())
 
 
 def _clip(n: int, seconds: float) -> Clip:
@@ -17,14 +20,14 @@ def test_what_approaches_its_end_exponentially_reacts_within_its_time_constant(t
     before = np.full(120, -0.5)
     time = (np.arange(300) + 1) * HOP_S
     after = 0.5 - 1.0 * np.exp(-time / tau)
-    assert reaction_s(before, after) == pytest.approx(tau, abs=HOP_S)
-    assert reaction_s(-before, -after) == pytest.approx(tau, abs=HOP_S)
+    assert reaction_s(before, after, hop_s=HOP_S) == pytest.approx(tau, abs=HOP_S)
+    assert reaction_s(-before, -after, hop_s=HOP_S) == pytest.approx(tau, abs=HOP_S)
 
 
 def test_an_estimate_that_hardly_moves_is_not_timed() -> None:
     still = np.zeros(100)
-    assert np.isnan(reaction_s(still, still + 0.9 * LEAST_WAY))
-    assert reaction_s(still, still + 1.1 * LEAST_WAY) == pytest.approx(HOP_S)
+    assert np.isnan(reaction_s(still, still + 0.9 * LEAST_WAY, hop_s=HOP_S))
+    assert reaction_s(still, still + 1.1 * LEAST_WAY, hop_s=HOP_S) == pytest.approx(HOP_S)
 
 
 def test_every_clip_follows_one_of_another_group_that_is_long_enough() -> None:

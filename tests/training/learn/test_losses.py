@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import NetworkOutput
 from training.corpora import Clip, Curve
-from training.judge.curves import HOP_S, at_times
+from training.judge.curves import at_times
 from training.judge.evaluate import FIRST_WHOLE_HOP
 from training.learn.config import LossConfig
 from training.learn.losses import (
@@ -22,7 +23,9 @@ from training.learn.losses import (
     teacher_loss,
     weighted_mean,
 )
+from training.learn.sequences import hop_s
 
+HOP_S = hop_s(FeatureConfig())
 CLIPS = [
     Clip(
         corpus="grekow",
@@ -83,7 +86,7 @@ def _losses(
     clips: list[Clip] = CLIPS,
     hop: list[int] | None = None,
 ):
-    labels = Labels(clips)
+    labels = Labels(clips, hop_s=HOP_S)
     return label_losses(
         output,
         torch.tensor([clip]),
@@ -189,7 +192,7 @@ def _moving(times: list[float], arousal: list[float], **known: object) -> Clip:
 
 
 def _told(clip: Clip, hops: int, lag_s: float = 0.0) -> np.ndarray:
-    labels = Labels([clip], {clip.corpus: lag_s})
+    labels = Labels([clip], hop_s=HOP_S, lag_s={clip.corpus: lag_s})
     rating, _ = labels.affect(torch.zeros(hops, dtype=torch.long), torch.arange(hops))
     return rating.numpy()
 
@@ -213,7 +216,7 @@ def test_ratings_are_taught_as_they_are_judged(steps: list[int], values: list[fl
     times = [round(0.1 * step, 1) for step in np.cumsum(steps)]
     arousal = values[: len(times)]
     told = _told(_moving(times, arousal), 300)
-    means = at_times(told, times)[:, 1]
+    means = at_times(told, times, hop_s=HOP_S)[:, 1]
     judged = np.isfinite(means)
     np.testing.assert_allclose(means[judged], np.array(arousal)[judged], atol=1e-6)
     assert judged.any() == (times[-1] + HOP_S * steps[-1] > (FIRST_WHOLE_HOP + 1) * HOP_S + 1e-6)

@@ -8,9 +8,10 @@ from training.corpora import Clip
 from training.features.cache import Store
 from training.learn.augment import SpoilConfig, Spoiler
 from training.learn.config import SequenceConfig
-from training.learn.sequences import HISTORY, HOP, WINDOW, Streams
+from training.learn.sequences import HISTORY, HOP, WINDOW, Streams, hop_s
 
 CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
+LOG_MEL = FeatureConfig(n_mels=4)
 CONFIG = {
     "streams": 4,
     "segment_s": 12.0,
@@ -51,13 +52,15 @@ def _streams(
     rows: dict[str, int] | None = None,
     spoil: SpoilConfig = CLEAN,
     changed: list[Store] | None = None,
+    log_mel: FeatureConfig = LOG_MEL,
     **settings,
 ):
     return Streams(
         clips,
         store,
         SequenceConfig(**(CONFIG | {"spoil": spoil} | settings)),
-        spoiler=Spoiler(spoil, FeatureConfig(n_mels=4)),
+        log_mel=log_mel,
+        spoiler=Spoiler(spoil, log_mel),
         generator=np.random.default_rng(5),
         teacher_rows=rows or {},
         changed=changed or [],
@@ -185,3 +188,18 @@ def test_a_hop_is_numbered_as_the_clip_counts_its_own() -> None:
         np.testing.assert_array_equal(
             segment.hop[heard] * HOP + HOP - 1, np.round(newest[..., 1] * 256)[heard]
         )
+
+
+def test_seconds_become_frames_as_the_features_settings_say() -> None:
+    clips, store = _named_clips()
+    twice = FeatureConfig(n_mels=4, n_fft=480, hop_length=240)
+    rows = {clip.key: 10 for clip in clips}
+    usual = _streams(clips, store, rows=rows).segment()
+    dense = _streams(clips, store, rows=rows, log_mel=twice).segment()
+    assert hop_s(LOG_MEL) == 2 * hop_s(twice) == 0.1
+    assert dense.frames.shape[1] - HISTORY == 2 * (usual.frames.shape[1] - HISTORY) == 1200
+    # The teacher's windows last 3 s, 300 of these frames, and begin every 2 s.
+    there = dense.teacher >= 0
+    assert there.any()
+    ends = (dense.hop[there] + 1) * HOP
+    assert np.array_equal(ends - 300, 200 * dense.teacher[there])
