@@ -15,6 +15,7 @@ from training.corpora import Clip, Curve, read_clips
 from training.features.cache import Store, feature_store
 from training.judge.evaluate import run_clip
 from training.learn.config import TrainingConfig, read_config
+from training.learn.learner import Learner
 from training.learn.run import open_run
 from training.learn.train import train_part
 
@@ -179,7 +180,7 @@ def test_a_step_in_which_nobody_rated_anything_teaches_nothing_and_stops_nothing
     train_part(silent, features, None, config, tmp_path / "part", stream_key=0)
     found = load_file(tmp_path / "part" / "learner.safetensors")
     torch.manual_seed(config.seed)
-    for name, begun in training.learn.train.Learner(config, (), 1).named_parameters():
+    for name, begun in Learner(config, (), 1).named_parameters():
         assert torch.equal(found[name], begun), name
 
 

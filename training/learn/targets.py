@@ -1,0 +1,69 @@
+"""What the network is held to: people's labels, the teacher's embeddings, pseudo-labels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..corpora import Clip
+from ..features.cache import Store
+from .losses import Labels
+from .pseudo import WIDTH, pseudo_labels
+
+
+class Targets(nn.Module):
+    """What a part of a run learns from: labels, and the teacher's embeddings, standardised.
+
+    Args:
+        clips: the training clips; nothing of other clips is looked at.
+        teacher: the teacher's embeddings; None for no teacher.
+        hop_s, lag_s: as for ``Labels``.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        teacher: Store | None,
+        *,
+        hop_s: float,
+        lag_s: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.labels = Labels(clips, hop_s=hop_s, lag_s=lag_s)
+        self.teacher_rows: dict[str, int] = {}
+        self._start = nn.Buffer(torch.zeros(len(clips), dtype=torch.long))
+        self._rows = nn.Buffer(torch.zeros(0, 1))
+        self._pseudo = nn.Buffer(torch.zeros(0, WIDTH))
+        if teacher is not None:
+            rows = [torch.from_numpy(teacher[clip.key].astype(np.float32)) for clip in clips]
+            self.teacher_rows = {clip.key: len(own) for clip, own in zip(clips, rows, strict=True)}
+            lengths = torch.tensor([len(own) for own in rows])
+            self._start = nn.Buffer(lengths.cumsum(0) - lengths)
+            every = torch.cat(rows)
+            self._rows = nn.Buffer((every - every.mean(0)) / every.std(0))
+
+    @property
+    def teacher_width(self) -> int:
+        """Numbers in an embedding of the teacher."""
+        return self._rows.shape[1]
+
+    def add_pseudo(self, clips: Sequence[Clip], teacher: Store, reference: str) -> None:
+        """Learn pseudo-labels from these clips alone."""
+        rows = pseudo_labels(clips, teacher, reference=reference)
+        empty = np.zeros((0, WIDTH), np.float32)
+        said = np.concatenate([rows.get(clip.key, empty) for clip in clips])
+        self._pseudo = nn.Buffer(torch.from_numpy(said))
+
+    @property
+    def has_pseudo(self) -> bool:
+        """Whether there are pseudo-labels."""
+        return len(self._pseudo) > 0
+
+    def pseudo(self, clip: Tensor, row: Tensor) -> Tensor:
+        """Return the pseudo-labels of clips' rows, (n, 15)."""
+        return self._pseudo[self._start[clip] + row]
+
+    def teacher(self, clip: Tensor, row: Tensor) -> Tensor:
+        """Return the embeddings of clips' rows, (n, width)."""
+        return self._rows[self._start[clip] + row]
