@@ -12,6 +12,7 @@ from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import Card, Checkpoint, save_checkpoint
 
 from .corpora import CORPORA, Clip
+from .corpora.cards import RESEARCH_ONLY, entry
 from .corpora.grekow import GREKOW
 from .corpora.own import OWN
 from .files import read_json
@@ -21,9 +22,7 @@ from .learn.config import TrainingConfig
 from .learn.run import REFIT, Run
 
 _LICENCE = (
-    "Research use only. The weights were learnt from recordings and labels whose terms are not "
-    "stated, are for research, or are non-commercial (see corpora); the licence of the code does "
-    "not extend to them. So: run them, study them, teach with them, publish what they say and cite "
+    f"{RESEARCH_ONLY} So: run them, study them, teach with them, publish what they say and cite "
     "the corpora; before they go into a product or a paid service, ask whoever holds the rights in "
     "the corpora, or train others on material you have the rights to."
 )
@@ -178,20 +177,10 @@ def _corpora(
 ) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for corpus in CORPORA:
-        own = [clip for clip in clips if clip.corpus == corpus.name]
-        if not own:
-            continue
-        entry = {
-            "name": corpus.name,
-            "clips": len(own),
-            "groups": len({clip.group for clip in own}),
-            "hours": round(sum(clip.seconds for clip in own) / 3600, 2),
-            "labels": corpus.kind,
-            "licence": corpus.licence,
-            "cite": corpus.cite,
-        }
-        entries.append(entry)
-    entries = [entry | _scale(entry["name"], joins, config) for entry in (*entries, *also)]
+        learnt = [clip for clip in clips if clip.corpus == corpus.name]
+        if learnt:
+            entries.append(entry(corpus.name, learnt))
+    entries = [told | _scale(told["name"], joins, config) for told in (*entries, *also)]
     if config.losses.teacher > 0:
         entries.append(
             {

@@ -13,6 +13,7 @@ from typing import Any
 from realtime_mer.errors import InputError
 
 from ..corpora import CORPORA, Clip, label_hash, read_clips
+from ..corpora.cards import extent, terms
 from ..corpora.free_music import SHORTEST_MUSIC_S
 from ..corpora.midi import rendered
 from ..features import cache
@@ -154,24 +155,15 @@ def _described(
     """Return what a card says of a corpus that was learnt from besides."""
     entry: dict[str, Any] = {
         "name": name,
-        "clips": len(clips),
-        "groups": len({clip.group for clip in clips}),
-        "hours": round(
-            sum(min(clip.seconds, longest_s or clip.seconds) for clip in clips) / 3600, 2
-        ),
+        **extent(clips, longest_s=longest_s),
         "labels_sha256": label_hash(clips),
         "audio_sha256": audio_hash({clip.key: features.audio_hashes[clip.key] for clip in clips}),
     }
     if name != FREE_MUSIC:
-        corpus = next(each for each in CORPORA if each.name == name)
-        if corpus.sound == "midi":
+        if any(corpus.name == name and corpus.sound == "midi" for corpus in CORPORA):
             fonts = sorted({clip.path.parent.name for clip in clips})
             entry["sound"] = f"notes, each piece rendered with one of {', '.join(fonts)}"
-        return entry | {
-            "labels": corpus.kind,
-            "licence": corpus.licence,
-            "cite": corpus.cite,
-        }
+        return entry | terms(name)
     packages = [
         json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((place / "music").glob("*/package.json"))

@@ -15,7 +15,8 @@ from realtime_mer.errors import InputError
 from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import save_files
 
-from ..corpora import CORPORA, Clip, label_hash
+from ..corpora import Clip, label_hash
+from ..corpora.cards import RESEARCH_ONLY, entry
 from ..learn.run import git_commit
 from .live import (
     Head,
@@ -38,12 +39,6 @@ SHORT_HOP_S = 0.5
 LONG_HOP_S = 1.0
 """Seconds from one estimate to the next, of windows up to 6 s and of longer ones: these cost more
 and change less."""
-
-_LICENCE = (
-    "Research use only. The weights were learnt from recordings and labels whose terms are not "
-    "stated, are for research, or are non-commercial (see corpora); the licence of the code does "
-    "not extend to them."
-)
 
 
 def export(
@@ -125,8 +120,8 @@ def export(
         heads=cards,
         scales=_scales(cards),
         calibration=_prior(chosen),
-        weights_licence=_LICENCE,
-        corpora=[_corpus(name, clips) for name, clips in _used(chosen).items()],
+        weights_licence=RESEARCH_ONLY,
+        corpora=[entry(name, clips) for name, clips in _used(chosen).items()],
         metrics=metrics,
         training={
             "recipe": _recipe(system, effort),
@@ -288,16 +283,3 @@ def _repeated(cards: Mapping[Task, HeadCard]) -> str:
         "; those shorter than a window were repeated until they filled one, because live sound "
         f"has no zeros behind it ({', '.join(counts)}), of which the table has no metrics"
     )
-
-
-def _corpus(name: str, clips: Sequence[Clip]) -> dict[str, Any]:
-    corpus = next(each for each in CORPORA if each.name == name)
-    return {
-        "name": name,
-        "clips": len(clips),
-        "groups": len({clip.group for clip in clips}),
-        "hours": round(sum(clip.seconds for clip in clips) / 3600, 2),
-        "labels": corpus.kind,
-        "licence": corpus.licence,
-        "cite": corpus.cite,
-    }
