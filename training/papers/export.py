@@ -29,7 +29,7 @@ from .live import (
 from .systems.features import segment_store, segments_in
 from .systems.system import TASKS, Effort, System, Task, View, target
 from .trials.options import TrialOptions
-from .trials.protocols import as_whole, gather
+from .trials.protocols import labelled_segments, training_on_all
 from .trials.records import record_path
 
 PREFERRED: Mapping[Task, str] = {"quadrants": "panda4q", "affect": "grekow", "gems": "emotify"}
@@ -89,8 +89,10 @@ def export(
     for task, clips in chosen.items():
         short = _shorter(clips, system.view)
         view = system.view.live if short else system.view
-        data = gather(clips, segment_store(clips, view, options.cache, jobs=options.jobs), task)
-        training, prepared = as_whole(system, data, effort)
+        data = labelled_segments(
+            clips, segment_store(clips, view, options.cache, jobs=options.jobs), task
+        )
+        training, prepared = training_on_all(system, data, effort)
         fitted = system.fit(training)
         record = _record_of(replace(system, view=view), clips, task, effort, options.records)
         heads[task] = Head(
@@ -101,7 +103,7 @@ def export(
         cards[task] = HeadCard(
             corpus=clips[0].corpus,
             clips=len(data.clips),
-            segments=len(training.learn),
+            segments=len(training.train),
             parameters=fitted.parameters,
             repeated=len(short & {clip.key for clip in data.clips}),
             affect_sd=_affect_sd(data.clips, record) if task == "affect" else None,

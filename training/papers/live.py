@@ -56,7 +56,7 @@ from .systems.system import (
 )
 
 _Numbers = dict[str, NDArray[np.floating[Any]]]
-"""What is said of W windows, by the names of ``Estimates``, (W, ...) each."""
+"""What is estimated of W windows, by the names of ``Estimates``, (W, ...) each."""
 
 _AT_ONCE = 64
 _VALENCE_SIGNS = np.array([1, -1, -1, 1])
@@ -124,7 +124,7 @@ class Head:
     fitted: Fitted
     shares: NDArray[np.float64] | None = None
 
-    def said(self, arrays: Arrays) -> NDArray[np.floating[Any]]:
+    def predict(self, arrays: Arrays) -> NDArray[np.floating[Any]]:
         """Return class probabilities (W, classes), or valence and arousal (W, 2)."""
         return self.fitted.predict(self.prepared(arrays) if self.prepared else arrays)
 
@@ -189,7 +189,7 @@ class WindowRecognizer:
         self._picture = LogMel(picture_config(self.sample_rate))
         # Compiles what librosa compiles at its first call, and finds tensors that do not fit.
         noise = torch.randn(1, self.window_samples, generator=torch.Generator().manual_seed(0))
-        self._answers(0.1 * noise)
+        self._estimates(0.1 * noise)
 
     def initial_state(self, batch: int = 1) -> WindowState:
         """Return the state of streams before their first sample, preceded by digital zeros.
@@ -223,17 +223,17 @@ class WindowRecognizer:
         windows = heard[:, : overlap + used]
         if hops:
             flat = windows.unfold(1, self.window_samples, self.hop_samples).flatten(0, 1)
-            parts = [self._answers(part) for part in torch.split(flat, _AT_ONCE)]
+            parts = [self._estimates(part) for part in torch.split(flat, _AT_ONCE)]
             numbers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         else:
             numbers = _neutral(self.card.calibration, 0)
-        answers = {
+        estimates = {
             name: torch.from_numpy(
                 values.astype(np.float32).reshape(batch, hops, *values.shape[1:])
             )
             for name, values in numbers.items()
         }
-        return Estimates(**answers, mel=self._columns(windows, hops)), after
+        return Estimates(**estimates, mel=self._columns(windows, hops)), after
 
     def run(self, samples: Tensor) -> Estimates:
         """Recognise whole recordings, each preceded by digital zeros; samples as for ``step``."""
@@ -257,22 +257,25 @@ class WindowRecognizer:
         samples[list(streams)] = 0.0
         return WindowState(samples)
 
-    def _answers(self, windows: Tensor) -> _Numbers:
-        """Return what is said of windows (W, n), by the names of ``Estimates``."""
+    def _estimates(self, windows: Tensor) -> _Numbers:
+        """Return the estimates of windows (W, n), by the names of ``Estimates``."""
         made = [self._compute(window) for window in windows.numpy()]
         arrays = {
             name: np.stack([each[name] for each in made], dtype=np.float32) for name in made[0]
         }
-        said = {task: head.said(arrays) for task, head in self.heads.items()}
+        predicted = {task: head.predict(arrays) for task, head in self.heads.items()}
         prior = self.card.calibration
         numbers = _neutral(prior, len(made))
-        if "quadrants" in said:
-            numbers |= {"quadrants": said["quadrants"], **_implied(said["quadrants"], prior)}
-        if "affect" in said:
+        if "quadrants" in predicted:
+            numbers |= {
+                "quadrants": predicted["quadrants"],
+                **_implied(predicted["quadrants"], prior),
+            }
+        if "affect" in predicted:
             unsure = prior.prior_valence_sd, prior.prior_arousal_sd
-            numbers |= _rated(said["affect"], self.card.heads["affect"].affect_sd or unsure)
-        if "gems" in said and (shares := self.heads["gems"].shares) is not None:
-            numbers["gems"] = said["gems"] @ shares
+            numbers |= _rated(predicted["affect"], self.card.heads["affect"].affect_sd or unsure)
+        if "gems" in predicted and (shares := self.heads["gems"].shares) is not None:
+            numbers["gems"] = predicted["gems"] @ shares
         return numbers
 
     def _columns(self, windows: Tensor, hops: int) -> Tensor:

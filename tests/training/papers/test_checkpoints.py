@@ -78,7 +78,7 @@ def learnt(system: System, arrays: Arrays, task: Task) -> Head:
         groups=np.array([str(n) for n in range(SEGMENTS)]),
     )
     effort = Effort(epochs=1, most_steps=2)
-    fitted = system.fit(Training(learn=part, watch=part, task=task, effort=effort))
+    fitted = system.fit(Training(train=part, validation=part, task=task, effort=effort))
     shares = np.full((9, 9), 0.1) + 0.5 * np.eye(9) if task == "gems" else None
     return Head(prepared=prepared, fitted=fitted, shares=shares)
 
@@ -240,7 +240,9 @@ def test_every_causal_system_says_the_same_after_it_was_written_and_read(
     assert isinstance(loaded, WindowRecognizer)
     assert loaded.heads.keys() == heads.keys()
     for task, head in heads.items():
-        np.testing.assert_allclose(loaded.heads[task].said(arrays), head.said(arrays), atol=1e-6)
+        np.testing.assert_allclose(
+            loaded.heads[task].predict(arrays), head.predict(arrays), atol=1e-6
+        )
         assert loaded.heads[task].fitted.parameters == head.fitted.parameters
 
 
@@ -255,7 +257,7 @@ def test_one_hop_is_what_the_system_says_of_that_window_as_a_segment(
         name: values[None]
         for name, values in view.compute(sound[0, -view.samples :].numpy()).items()
     }
-    said = {task: head.said(arrays)[0] for task, head in recognizer.heads.items()}
+    said = {task: head.predict(arrays)[0] for task, head in recognizer.heads.items()}
     np.testing.assert_allclose(last.quadrants[0, -1], said["quadrants"], atol=1e-6)
     assert [last.valence[0, -1], last.arousal[0, -1]] == pytest.approx(said["affect"], abs=1e-6)
     assert float(last.valence_sd[0, -1]) == pytest.approx(0.3)

@@ -134,7 +134,7 @@ def test_a_finished_row_is_kept_until_something_it_depends_on_changes(
     def never(*_arguments: object, **_options: object) -> None:
         raise AssertionError("run again")
 
-    monkeypatch.setattr("training.papers.trials.rows.as_paper", never)
+    monkeypatch.setattr("training.papers.trials.rows.predict_as_paper", never)
     assert run(SMALL, "grekow", "paper") == first
     assert run(SMALL, "grekow", "paper", resamples=20) == first
     with pytest.raises(AssertionError, match="run again"):
@@ -222,7 +222,7 @@ def test_a_killed_row_goes_on_with_the_fold_it_was_at(
     run: Run, cache_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = replace(SMALL, name="killed", settings={"batch": 2})
-    answer = protocols._answer
+    answer = protocols._predict_fold
     asked = []
 
     def dies(*arguments: Any) -> Any:
@@ -231,7 +231,7 @@ def test_a_killed_row_goes_on_with_the_fold_it_was_at(
             raise KeyboardInterrupt
         return answer(*arguments)
 
-    monkeypatch.setattr(protocols, "_answer", dies)
+    monkeypatch.setattr(protocols, "_predict_fold", dies)
     with pytest.raises(KeyboardInterrupt):
         run(system, "grekow", "grouped")
     (resumed,) = run(system, "grekow", "grouped")
@@ -618,7 +618,12 @@ def test_confusions_are_counted_by_true_row_and_said_column() -> None:
 
 def test_macro_f1_is_over_the_classes_that_occur() -> None:
     table = pd.DataFrame(
-        {"group": list("abcd"), "true": [0, 0, 1, 1], "said": [0, 0, 1, 1], "plain": [0] * 4}
+        {
+            "group": list("abcd"),
+            "true": [0, 0, 1, 1],
+            "predicted": [0, 0, 1, 1],
+            "baseline": [0] * 4,
+        }
     )
     metric, baseline = metrics_of("quadrants")["macro-F1"]
     assert metric(table) == 1.0

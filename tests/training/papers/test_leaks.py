@@ -15,7 +15,7 @@ from training.corpora import Clip
 from training.corpora.splits import Split, draw_split
 from training.papers.systems.registry import SYSTEMS, find_system
 from training.papers.systems.system import Arrays, Effort, Part, System, Task, Training
-from training.papers.trials.protocols import Data, as_grouped, as_paper
+from training.papers.trials.protocols import LabelledSegments, predict_as_paper, predict_grouped
 
 SONGS, COPIES, PIECES = 48, 2, 1
 SEGMENTS = SONGS * COPIES * PIECES
@@ -31,7 +31,7 @@ def shapes(view_of: str) -> Mapping[str, tuple[int, ...]]:
     return {name: values.shape for name, values in view.compute(0.1 * sound).items()}
 
 
-def made(system: System, *, task: Task = "quadrants") -> tuple[Data, Split]:
+def made(system: System, *, task: Task = "quadrants") -> tuple[LabelledSegments, Split]:
     """Songs whose labels were drawn without a look at their sound, each as two copies.
 
     A song's pieces and copies lie close together and far from every other song's.
@@ -63,7 +63,9 @@ def made(system: System, *, task: Task = "quadrants") -> tuple[Data, Split]:
         labels=labels[song[clip]],
         groups=np.array([clips[n].group for n in clip]),
     )
-    data = Data(part=part, clip=clip, made=np.zeros(SEGMENTS, np.bool_), clips=clips, task=task)
+    data = LabelledSegments(
+        part=part, clip=clip, oversampled=np.zeros(SEGMENTS, np.bool_), clips=clips, task=task
+    )
     return data, draw_split(clips, folds=2, seed=0)
 
 
@@ -71,7 +73,7 @@ class Stopped(Exception):
     """A fit was asked for, and seen."""
 
 
-def first_training(system: System, data: Data, split: Split, protocol: str) -> Training:
+def first_training(system: System, data: LabelledSegments, split: Split, protocol: str) -> Training:
     """Return all that the first fit of a protocol may look at."""
     seen: list[Training] = []
 
@@ -80,15 +82,15 @@ def first_training(system: System, data: Data, split: Split, protocol: str) -> T
         raise Stopped
 
     spied, effort = replace(system, fit=stop), Effort(epochs=1)
-    asked = partial(as_paper, spied, data, effort)
+    asked = partial(predict_as_paper, spied, data, effort)
     if protocol == "grouped":
-        asked = partial(as_grouped, spied, data, split, effort)
+        asked = partial(predict_grouped, spied, data, split, effort)
     with pytest.raises(Stopped):
         asked()
     return seen[0]
 
 
-def with_other_songs_held_out(data: Data, split: Split) -> Data:
+def with_other_songs_held_out(data: LabelledSegments, split: Split) -> LabelledSegments:
     """The same data, but of the songs that fold 0 holds out other sound and other labels."""
     held_out = np.array([split.fold_of[clip.key] for clip in data.clips])[data.clip] == 0
     generator = np.random.default_rng(9)
@@ -126,8 +128,8 @@ def test_grouped_what_a_fit_sees_is_the_same_whatever_the_held_out_songs_are(
     other = with_other_songs_held_out(data, split)
     first, second = (first_training(system, each, split, "grouped") for each in (data, other))
     # Scaled, over-sampled and selected: all that was fitted is in these numbers.
-    assert same(first.learn, second.learn)
-    assert same(first.watch, second.watch)
+    assert same(first.train, second.train)
+    assert same(first.validation, second.validation)
 
 
 @pytest.mark.parametrize(
@@ -146,20 +148,30 @@ def test_the_papers_scaling_sees_the_songs_that_are_tested(system: System) -> No
     other = replace(data, part=replace(data.part, arrays=arrays))
     real = replace(system, balance=None)
     first, second = (first_training(real, each, split, "paper") for each in (data, other))
-    untouched = ~np.isin(first.learn.groups, [f"song {n}" for n in range(4)])
+    untouched = ~np.isin(first.train.groups, [f"song {n}" for n in range(4)])
     assert untouched.any()
-    np.testing.assert_array_equal(first.learn.groups, second.learn.groups)
-    name = next(iter(first.learn.arrays))
+    np.testing.assert_array_equal(first.train.groups, second.train.groups)
+    name = next(iter(first.train.arrays))
     assert not np.array_equal(
-        first.learn.arrays[name][untouched], second.learn.arrays[name][untouched]
+        first.train.arrays[name][untouched], second.train.arrays[name][untouched]
     )
 
 
-def right(said: Any, *, fold: int | None = None) -> float:
+def right(predictions: Any, *, fold: int | None = None) -> float:
     """Share of clips that were named rightly, by the mean over their real segments."""
-    asked = ~said.made if fold is None else ~said.made & (said.fold == fold)
-    of_clip = [np.flatnonzero(asked & (said.clip == each)) for each in np.unique(said.clip[asked])]
-    hits = [said.said[rows].mean(0).argmax() == said.true[rows[0]] for rows in of_clip]
+    asked = (
+        ~predictions.oversampled
+        if fold is None
+        else ~predictions.oversampled & (predictions.fold == fold)
+    )
+    of_clip = [
+        np.flatnonzero(asked & (predictions.clip == each))
+        for each in np.unique(predictions.clip[asked])
+    ]
+    hits = [
+        predictions.predicted[rows].mean(0).argmax() == predictions.true[rows[0]]
+        for rows in of_clip
+    ]
     return float(np.mean(hits))
 
 
@@ -175,8 +187,8 @@ that their hits are not independent of one another.
 @pytest.mark.parametrize("system", SYSTEMS, **by_name)
 def test_grouped_no_system_beats_chance_where_labels_say_nothing_of_sound(system: System) -> None:
     data, split = made(system)
-    said = as_grouped(system, data, split, Effort(epochs=30))
-    assert right(said, fold=0) <= CHANCE
+    predictions = predict_grouped(system, data, split, Effort(epochs=30))
+    assert right(predictions, fold=0) <= CHANCE
 
 
 @pytest.mark.parametrize("system", [find_system("nearest"), find_system("svm")], **by_name)
@@ -185,8 +197,8 @@ def test_under_the_papers_protocol_labels_that_say_nothing_are_known_by_memory(
 ) -> None:
     data, split = made(system)
     # Where most of the songs have their other copy among what is learnt.
-    assert right(as_paper(system, data, Effort(epochs=1))) > 0.75
-    assert right(as_grouped(system, data, split, Effort(epochs=1)), fold=0) <= CHANCE
+    assert right(predict_as_paper(system, data, Effort(epochs=1))) > 0.75
+    assert right(predict_grouped(system, data, split, Effort(epochs=1)), fold=0) <= CHANCE
 
 
 def test_arrays_are_not_shared_between_what_is_learnt_and_what_is_asked() -> None:
@@ -199,12 +211,12 @@ def test_arrays_are_not_shared_between_what_is_learnt_and_what_is_asked() -> Non
         parameters = 1
 
         def __init__(self, training: Training) -> None:
-            for values in training.learn.arrays.values():
+            for values in training.train.arrays.values():
                 values[...] = 0
 
         def predict(self, arrays: Arrays) -> NDArray[np.float64]:
             return np.zeros((len(next(iter(arrays.values()))), CLASSES))
 
-    as_grouped(replace(nearest, fit=Vandal, prepare=None), data, split, Effort(epochs=1))
+    predict_grouped(replace(nearest, fit=Vandal, prepare=None), data, split, Effort(epochs=1))
     for name, values in data.part.arrays.items():
         np.testing.assert_array_equal(values, before[name])

@@ -59,15 +59,15 @@ def test_no_song_is_learnt_from_where_it_is_asked(
     learnt = []
 
     def spy(training, *, outputs):  # type: ignore[no-untyped-def]
-        learnt.append((set(training.learn.groups), set(training.watch.groups)))
+        learnt.append((set(training.train.groups), set(training.validation.groups)))
         return parisi.fit_words(training, outputs=outputs)
 
     monkeypatch.setattr(lyrics, "BRANCHES", {"words": spy})
     lyrics.judge_lines(read_lines(table), WordVectors.read(vectors), Effort(epochs=1), resamples=10)
     assert len(learnt) == 5
-    for learn, watch in learnt:
-        assert not learn & watch
-        assert len(learn | watch) == 8
+    for train, validation in learnt:
+        assert not train & validation
+        assert len(train | validation) == 8
 
 
 def test_two_songs_cannot_be_judged(table: Path, vectors: Path) -> None:

@@ -71,7 +71,7 @@ def made_part(system: System, task: Task, *, count: int = 16) -> Part:
 
 def training_on(part: Part, task: Task, *, steps: int) -> Training:
     effort = Effort(epochs=steps, most_steps=steps)
-    return Training(learn=part, watch=part, task=task, effort=effort)
+    return Training(train=part, validation=part, task=task, effort=effort)
 
 
 def loss(said: NDArray[Any], labels: NDArray[Any]) -> float:

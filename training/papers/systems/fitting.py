@@ -36,8 +36,8 @@ class FittedNetwork:
     def predict(self, arrays: Arrays) -> NDArray[np.floating[Any]]:
         """Return probabilities (n, classes), or valence and arousal (n, 2)."""
         output = _output(self.network, arrays)
-        said = output if self._task == "affect" else output.softmax(-1)
-        values: NDArray[np.float32] = said.numpy()
+        predicted = output if self._task == "affect" else output.softmax(-1)
+        values: NDArray[np.float32] = predicted.numpy()
         return values
 
     def tensors(self) -> Tensors:
@@ -55,7 +55,7 @@ def fit_network(
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     half_precision: bool = False,
 ) -> FittedNetwork:
-    """Return a network that learnt ``training.learn``.
+    """Return a network that learnt ``training.train``.
 
     Args:
         build: makes the network, after the seed is set. Its ``forward`` takes one argument, a
@@ -65,11 +65,11 @@ def fit_network(
         optimiser: of its parameters.
         batch_size: segments per step; a last batch of one segment is left out, since batch
             normalisation cannot take it.
-        plateau: multiply the learning rate by the first number when the loss of ``training.watch``
-            has not fallen for as many epochs as the second.
+        plateau: multiply the learning rate by the first number when the validation loss has not
+            fallen for as many epochs as the second.
         loss: of output and labels; cross-entropy or squared error unless told otherwise.
-        half_precision: learn in bfloat16 where PyTorch's autocast allows; what is said later is
-            always computed in float32.
+        half_precision: learn in bfloat16 where PyTorch's autocast allows; predictions are always
+            computed in float32.
     """
     effort = training.effort
     torch.set_num_threads(effort.threads)
@@ -79,8 +79,8 @@ def fit_network(
     steps = optimiser(network.parameters())
     schedule = ReduceLROnPlateau(steps, factor=plateau[0], patience=plateau[1]) if plateau else None
     cost = loss or (functional.mse_loss if training.task == "affect" else functional.cross_entropy)
-    labels = torch.from_numpy(training.learn.labels)
-    arrays = {name: torch.from_numpy(values) for name, values in training.learn.arrays.items()}
+    labels = torch.from_numpy(training.train.labels)
+    arrays = {name: torch.from_numpy(values) for name, values in training.train.arrays.items()}
     left = effort.most_steps
     for epoch in range(effort.epochs):
         network.train()
@@ -98,8 +98,8 @@ def fit_network(
             seen += len(chosen)
             left = None if left is None else left - 1
         measured = {"loss": total / max(seen, 1)}
-        if schedule is not None and len(training.watch):
-            measured |= _watch(network, training.watch, cost)
+        if schedule is not None and len(training.validation):
+            measured |= _validate(network, training.validation, cost)
             schedule.step(measured["watched loss"])
         effort.progress(epoch + 1, measured)
         if left == 0:
@@ -129,7 +129,7 @@ def restore_network(
     return FittedNetwork(filled(build(len(labels_of(task))), tensors), task)
 
 
-def _watch(
+def _validate(
     network: nn.Module, part: Part, cost: Callable[[Tensor, Tensor], Tensor]
 ) -> dict[str, float]:
     output, labels = _output(network, part.arrays), torch.from_numpy(part.labels)

@@ -95,8 +95,8 @@ class Front(nn.Module):
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``piece`` (B, 104) to logits or ratings (B, outputs)."""
-        said: Tensor = self.read(self.select(arrays["piece"]))
-        return said
+        logits: Tensor = self.read(self.select(arrays["piece"]))
+        return logits
 
 
 class PiecesNetwork(nn.Module):
@@ -116,8 +116,8 @@ class PiecesNetwork(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``pieces`` (B, 104, 11) to logits or ratings (B, outputs)."""
         steps = self.front(arrays["pieces"].transpose(1, 2))
-        said: Tensor = self.head(self.lstm(steps)[0][:, -1])
-        return said
+        logits: Tensor = self.head(self.lstm(steps)[0][:, -1])
+        return logits
 
 
 def fit(training: Training) -> FittedNetwork:
@@ -129,8 +129,8 @@ def fit_with_front(training: Training) -> FittedNetwork:
     """Return the LSTM with the network in front, which is pretrained on the same samples."""
     alone = replace(
         training,
-        learn=single_pieces(training.learn),
-        watch=single_pieces(training.watch),
+        train=single_pieces(training.train),
+        validation=single_pieces(training.validation),
         effort=replace(training.effort, progress=lambda _epoch, _measured: None),
     )
     front = fit_network(

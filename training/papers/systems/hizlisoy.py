@@ -188,8 +188,8 @@ class PartNetwork(nn.Module):
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``part`` (B, rows, T), T >= 16, to logits or ratings (B, outputs)."""
-        said: Tensor = self.head(self.embed(arrays["part"]))
-        return said
+        logits: Tensor = self.head(self.embed(arrays["part"]))
+        return logits
 
 
 class Cldnn(nn.Module):
@@ -209,8 +209,8 @@ class Cldnn(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``steps`` (B, features, 3) to logits or ratings (B, outputs)."""
         last = self.lstm(arrays["steps"].transpose(1, 2))[0][:, -1]
-        said: Tensor = self.head(self.dnn(last))
-        return said
+        logits: Tensor = self.head(self.dnn(last))
+        return logits
 
 
 def by_part(part: Part, name: str) -> Part:
@@ -330,17 +330,17 @@ def fit(training: Training) -> FittedCldnn:
             partial(PartNetwork, rows, outputs),
             replace(
                 training,
-                learn=by_part(training.learn, name),
-                watch=by_part(training.watch, name),
+                train=by_part(training.train, name),
+                validation=by_part(training.validation, name),
                 effort=quiet,
             ),
         )
         branches[name] = cast(PartNetwork, fitted.network)
-    learnt = learnt_numbers(branches, training.learn.arrays)
-    scale = standardise({"learnt": learnt}, training.learn.labels)
-    standard = training.learn.arrays["standard"]
+    learnt = learnt_numbers(branches, training.train.arrays)
+    scale = standardise({"learnt": learnt}, training.train.labels)
+    standard = training.train.arrays["standard"]
     together = np.concatenate((scale({"learnt": learnt})["learnt"], standard), axis=1)
-    chosen = select(together, training.learn.labels)
+    chosen = select(together, training.train.labels)
     of_parts = np.zeros(learnt.shape[1], np.bool_)
     of_parts[chosen[chosen < learnt.shape[1]]] = True
     selection = Selection(
@@ -357,7 +357,7 @@ def fit(training: Training) -> FittedCldnn:
 
     cldnn = _fit(
         lambda: Cldnn(selection.width, outputs),
-        replace(training, learn=selected(training.learn), watch=selected(training.watch)),
+        replace(training, train=selected(training.train), validation=selected(training.validation)),
     )
     return FittedCldnn(branches=branches, selection=selection, cldnn=cldnn)
 

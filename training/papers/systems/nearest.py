@@ -53,7 +53,7 @@ class Neighbour:
 
 def fit(training: Training) -> Neighbour:
     """Return the segments to learn from."""
-    return Neighbour(training.learn.arrays["features"], training.learn.labels, training.outputs)
+    return Neighbour(training.train.arrays["features"], training.train.labels, training.outputs)
 
 
 def restore(tensors: Tensors, task: Task) -> Neighbour:

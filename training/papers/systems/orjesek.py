@@ -135,8 +135,8 @@ class RawAudioNetwork(nn.Module):
         steps = samples[:, : seconds * SAMPLE_RATE].reshape(-1, 1, SAMPLE_RATE)
         heard = torch.relu(self.normalise(self.convolution(steps))).mean(-1)
         features = self.per_step(heard).unflatten(0, (-1, seconds))
-        said: Tensor = self.head(self.gru(features)[0])
-        return said
+        logits: Tensor = self.head(self.gru(features)[0])
+        return logits
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``samples`` (B, n) to logits or ratings (B, outputs)."""

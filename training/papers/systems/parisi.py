@@ -274,8 +274,8 @@ class Fusion(nn.Module):
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map a batch with what the branches read to logits or ratings (B, outputs)."""
-        said: Tensor = self.head(torch.cat([branch(arrays) for branch in self.branches], 1))
-        return said
+        logits: Tensor = self.head(torch.cat([branch(arrays) for branch in self.branches], 1))
+        return logits
 
 
 def fit(training: Training, *, outputs: int | None = None) -> FittedNetwork:
@@ -295,13 +295,13 @@ def fit_words(training: Training, *, outputs: int = len(EMOTIONS)) -> FittedNetw
         training: labels are classes below ``outputs``, whatever its task is called.
         outputs: classes.
     """
-    width = training.learn.arrays["words"].shape[1]
+    width = training.train.arrays["words"].shape[1]
     return _fit(lambda: Fusion([Words(width)], outputs), training)
 
 
 def fit_both(training: Training, *, outputs: int = len(EMOTIONS)) -> FittedNetwork:
     """Return the fusion, which reads ``mel`` and ``words``; arguments as of ``fit_words``."""
-    width = training.learn.arrays["words"].shape[1]
+    width = training.train.arrays["words"].shape[1]
     return _fit(lambda: Fusion([Sound(), Words(width)], outputs), training)
 
 

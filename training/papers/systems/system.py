@@ -135,7 +135,7 @@ class Effort:
         seed: of weights, order and dropout.
         progress: called after each epoch with the number of epochs done and what was measured:
             ``loss`` while learning, and ``watched loss`` and, of a classifier, ``watched accuracy``
-            on the part that is watched.
+            on the validation part (by the names that kept records have).
     """
 
     epochs: int
@@ -171,15 +171,15 @@ class Training:
     """All that a fit may look at.
 
     Attributes:
-        learn: what to learn from.
-        watch: a validation part for schedules and early stopping, of other segments (paper) or
+        train: what to learn from.
+        validation: for schedules and early stopping, of other segments (paper) or
             other groups (grouped); never the test part.
         task: what to learn.
         effort: how long.
     """
 
-    learn: Part
-    watch: Part
+    train: Part
+    validation: Part
     task: Task
     effort: Effort
 
@@ -226,9 +226,9 @@ class PaperSplit:
 
     Attributes:
         unit: what is dealt out at random: "segment" (pieces of one song on both sides) or "clip".
-        folds: number of cross-validation folds, of which a tenth of the rest is watched; 0 for one
-            division by ``shares``.
-        shares: of learning, watching and testing.
+        folds: number of cross-validation folds, a tenth of the rest for validation; 0 for
+            one division by ``shares``.
+        shares: of train, validation and test.
         leaks: what crosses the split, one line; printed beside every LEAKY number.
         stated: whether the text says how it divides; else the division was chosen here.
     """

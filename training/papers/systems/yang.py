@@ -143,8 +143,8 @@ class ConvNetwork(nn.Module):
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``mfcc`` (B, 20, 431) to logits or ratings (B, outputs)."""
-        said: Tensor = self.head(self.embed(arrays["mfcc"]))
-        return said
+        logits: Tensor = self.head(self.embed(arrays["mfcc"]))
+        return logits
 
 
 class RecurrentNetwork(nn.Module):
@@ -162,8 +162,8 @@ class RecurrentNetwork(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Map ``mfcc`` (B, 20, 431) to logits or ratings (B, outputs)."""
         steps = functional.avg_pool1d(arrays["mfcc"], _STEP).transpose(1, 2)
-        said: Tensor = self.head(self.lstm(steps)[0].mean(1))
-        return said
+        logits: Tensor = self.head(self.lstm(steps)[0].mean(1))
+        return logits
 
 
 def mean_and_spread(arrays: Arrays) -> NDArray[np.float32]:
@@ -257,7 +257,7 @@ def fit_machine(
         else LinearSVC(max_iter=20_000, random_state=seed)
     )
     fitted = make_pipeline(StandardScaler(), machine)
-    fitted.fit(rows(training.learn.arrays), training.learn.labels)
+    fitted.fit(rows(training.train.arrays), training.train.labels)
     machines = machine.estimators_ if ratings else [machine]
     return FittedMachine(
         machine=fitted,

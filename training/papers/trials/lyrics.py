@@ -18,7 +18,7 @@ from ...judge.metrics import bootstrap
 from ..systems import parisi
 from ..systems.fitting import FittedNetwork
 from ..systems.system import Effort, Training
-from .protocols import Data, as_grouped
+from .protocols import LabelledSegments, predict_grouped
 from .scores import segment_table
 
 BRANCHES: Mapping[str, Callable[..., FittedNetwork]] = {
@@ -66,10 +66,10 @@ def judge_lines(
         )
         for number, line in enumerate(lines)
     ]
-    data = Data(
+    data = LabelledSegments(
         part=part,
         clip=np.arange(len(lines)),
-        made=np.zeros(len(lines), np.bool_),
+        oversampled=np.zeros(len(lines), np.bool_),
         clips=clips,
         # Only tells ratings from classes: the branches are told how many there are.
         task="quadrants",
@@ -77,19 +77,22 @@ def judge_lines(
     split = draw_split(clips, folds=min(_FOLDS, len(songs)), seed=effort.seed)
     judged = []
     for branch, fit in BRANCHES.items():
-        learn: Callable[[Training], FittedNetwork] = partial(fit, outputs=len(parisi.EMOTIONS))
-        said = as_grouped(replace(parisi.SYSTEMS[0], fit=learn), data, split, effort)
-        table = segment_table(said, clips, data.task)
-        table["right"] = table["true"] == table["said"]
+        with_outputs: Callable[[Training], FittedNetwork] = partial(
+            fit, outputs=len(parisi.EMOTIONS)
+        )
+        system = replace(parisi.SYSTEMS[0], fit=with_outputs)
+        predictions = predict_grouped(system, data, split, effort)
+        table = segment_table(predictions, clips, data.task)
+        table["right"] = table["true"] == table["predicted"]
         value = bootstrap(table, lambda rows: float(rows["right"].mean()), resamples=resamples)
         judged.append(
             {
                 "branch": branch,
                 **value._asdict(),
-                "baseline": float((table["true"] == table["plain"]).mean()),
+                "baseline": float((table["true"] == table["baseline"]).mean()),
                 "lines": len(lines),
                 "songs": len(songs),
-                "parameters": said.parameters,
+                "parameters": predictions.parameters,
             }
         )
     return judged

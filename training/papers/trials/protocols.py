@@ -5,8 +5,8 @@
     then segments (or clips) are dealt out at random. Every number from it is marked LEAKY.
 ``grouped``
     The folds of ``training.corpora.splits``: no artist, song or recording on both sides.
-    Over-sampling, scaling and selection are fitted on the training folds alone; so is the part that
-    a network watches while it learns, which is whole groups of them.
+    Over-sampling, scaling and selection are fitted on the training folds alone; so is the
+    validation part, which is whole groups of them.
 """
 
 import json
@@ -48,57 +48,56 @@ Protocol = Literal["paper", "grouped"]
 LEAKY = "paper (LEAKY)"
 """How the paper's protocol is called wherever a number of it is shown."""
 
-_WATCHED = 0.15
+_VALIDATION_SHARE = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class LabelledSegments:
     """The labelled segments of one corpus in one view.
 
     Attributes:
         part: arrays, labels and groups of n segments; nothing balanced or prepared.
         clip: (n,) number of each segment's clip in ``clips``.
-        made: (n,) whether over-sampling made the segment.
+        oversampled: (n,) whether over-sampling made the segment.
         clips: the clips that have a label and a segment.
         task: what the labels are of.
     """
 
     part: Part
     clip: NDArray[np.int64]
-    made: NDArray[np.bool_]
+    oversampled: NDArray[np.bool_]
     clips: Sequence[Clip]
     task: Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What was said of segments that were not learnt from, n in all.
+class SegmentPredictions:
+    """What was predicted of the test segments of every fold, n in all.
 
     Attributes:
-        clip, made: as in ``Data``.
-        fold: (n,) which fit was asked.
+        clip, oversampled: as in ``LabelledSegments``.
+        fold: (n,) which fit predicted.
         true: (n,) classes or (n, 2) ratings.
-        said: (n, classes) probabilities or (n, 2) ratings.
-        baseline: (n,) the commonest class of the real segments to learn from, or (n, 2) their
-            mean rating.
+        predicted: (n, classes) probabilities or (n, 2) ratings.
+        baseline: (n,) the commonest class of the real training segments, or (n, 2) their mean
+            rating.
         parameters: of the last fit.
-        seconds: of processor time that the fits took, all together.
-        answer_s: of processor time that it took to say something of one segment, the median of a
-            few.
-        learnt: segments each fit learnt from, over-sampled ones among them.
+        fit_s: seconds of processor time that the fits took, all together.
+        predict_s: seconds of processor time of a prediction of one segment, the median of a few.
+        train_sizes: training segments of each fit, over-sampled ones among them.
         curve: what the first fit measured after each epoch, see ``Effort.progress``.
     """
 
     clip: NDArray[np.int64]
-    made: NDArray[np.bool_]
+    oversampled: NDArray[np.bool_]
     fold: NDArray[np.int64]
     true: NDArray[Any]
-    said: NDArray[np.floating[Any]]
+    predicted: NDArray[np.floating[Any]]
     baseline: NDArray[Any]
     parameters: int
-    seconds: float
-    answer_s: float
-    learnt: tuple[int, ...]
+    fit_s: float
+    predict_s: float
+    train_sizes: tuple[int, ...]
     curve: Sequence[Mapping[str, float]] = ()
 
 
@@ -112,7 +111,7 @@ def task_of(system: System, clips: Sequence[Clip]) -> Task | None:
     return None
 
 
-def gather(clips: Sequence[Clip], segments: Segments, task: Task) -> Data:
+def labelled_segments(clips: Sequence[Clip], segments: Segments, task: Task) -> LabelledSegments:
     """Return the labelled segments.
 
     Raises:
@@ -127,7 +126,7 @@ def gather(clips: Sequence[Clip], segments: Segments, task: Task) -> Data:
     if not kept:
         raise InputError(f"no clip of {clips[0].corpus} has a segment and a label of {task}")
     rows = [np.arange(*segments.spans[clip.key]) for clip in kept]
-    counts = [len(each) for each in rows]
+    counts = [len(numbers) for numbers in rows]
     at = np.concatenate(rows)
     kind = np.int64 if task in CLASSES else np.float32
     labels = np.array([target(clip, task) for clip in kept], kind)
@@ -138,19 +137,21 @@ def gather(clips: Sequence[Clip], segments: Segments, task: Task) -> Data:
         labels=np.repeat(labels, counts, axis=0),
         groups=np.repeat([groups[clip.key] for clip in kept], counts),
     )
-    return Data(
+    return LabelledSegments(
         part=part,
         clip=np.repeat(np.arange(len(kept)), counts),
-        made=np.zeros(len(at), np.bool_),
+        oversampled=np.zeros(len(at), np.bool_),
         clips=kept,
         task=task,
     )
 
 
-def as_paper(system: System, data: Data, effort: Effort, *, kept: Path | None = None) -> Said:
-    """Return what a system says under its paper's protocol. LEAKY.
+def predict_as_paper(
+    system: System, data: LabelledSegments, effort: Effort, *, kept: Path | None = None
+) -> SegmentPredictions:
+    """Return a system's predictions under its paper's protocol. LEAKY.
 
-    Over-sampled segments are among those that are judged, as in the papers.
+    Over-sampled segments are among those of the test part, as in the papers.
 
     Args:
         system: which.
@@ -165,24 +166,29 @@ def as_paper(system: System, data: Data, effort: Effort, *, kept: Path | None = 
     data = replace(data, part=_prepared(data.part, _preparation(system, data.part)))
 
     def divided(
-        learn: NDArray[np.int64], watch: NDArray[np.int64], test: NDArray[np.int64]
-    ) -> _Round:
-        return _Round(
-            learn=_choose(data, learn).part,
-            watch=_choose(data, watch).part,
+        train: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64]
+    ) -> _Fold:
+        return _Fold(
+            train=_choose(data, train).part,
+            validation=_choose(data, validation).part,
             test=_choose(data, test).part,
-            rows=test,
-            plain=plain(data.part.labels[learn[~data.made[learn]]]),
+            test_rows=test,
+            baseline=baseline_of(data.part.labels[train[~data.oversampled[train]]]),
         )
 
     divisions = _divide(system.split, data, effort.seed)
-    return _ask(system, data, [partial(divided, *each) for each in divisions], effort, kept)
+    return _predict(system, data, [partial(divided, *parts) for parts in divisions], effort, kept)
 
 
-def as_grouped(
-    system: System, data: Data, split: Split, effort: Effort, *, kept: Path | None = None
-) -> Said:
-    """Return what a system says out of fold, no artist, song or recording being on both sides.
+def predict_grouped(
+    system: System,
+    data: LabelledSegments,
+    split: Split,
+    effort: Effort,
+    *,
+    kept: Path | None = None,
+) -> SegmentPredictions:
+    """Return a system's out-of-fold predictions, no artist, song or recording on both sides.
 
     Args:
         system: which.
@@ -199,102 +205,105 @@ def as_grouped(
         raise InputError(f"the folds do not place {unknown[0]}; they were drawn for other data")
     fold = np.array([split.fold_of[clip.key] for clip in data.clips])[data.clip]
 
-    def without(held_out: int) -> _Round:
+    def without(held_out: int) -> _Fold:
         rest = np.flatnonzero(fold != held_out)
         if len(set(data.part.groups[rest])) < 2:
             raise InputError("fewer than two groups to learn from; ask for fewer folds")
-        inner = GroupShuffleSplit(1, test_size=_WATCHED, random_state=effort.seed)
-        learn, watch = next(inner.split(rest, groups=data.part.groups[rest]))
-        learnt = _balanced(_choose(data, rest[learn]), system, effort.seed).part
-        preparation = _preparation(system, learnt)
+        inner = GroupShuffleSplit(1, test_size=_VALIDATION_SHARE, random_state=effort.seed)
+        train, validation = next(inner.split(rest, groups=data.part.groups[rest]))
+        balanced = _balanced(_choose(data, rest[train]), system, effort.seed).part
+        preparation = _preparation(system, balanced)
         test = np.flatnonzero(fold == held_out)
-        return _Round(
-            learn=_prepared(learnt, preparation),
-            watch=_prepared(_choose(data, rest[watch]).part, preparation),
+        return _Fold(
+            train=_prepared(balanced, preparation),
+            validation=_prepared(_choose(data, rest[validation]).part, preparation),
             test=_prepared(_choose(data, test).part, preparation),
-            rows=test,
-            plain=plain(data.part.labels[rest]),
+            test_rows=test,
+            baseline=baseline_of(data.part.labels[rest]),
         )
 
-    return _ask(system, data, [partial(without, each) for each in np.unique(fold)], effort, kept)
+    folds = [partial(without, number) for number in np.unique(fold)]
+    return _predict(system, data, folds, effort, kept)
 
 
-def as_whole(system: System, data: Data, effort: Effort) -> tuple[Training, Prepared | None]:
+def training_on_all(
+    system: System, data: LabelledSegments, effort: Effort
+) -> tuple[Training, Prepared | None]:
     """Return everything to learn from, for a system that will be used, and its preparation.
 
-    Nothing is held out, so a schedule watches what is learnt from.
+    Nothing is held out, so a schedule is validated on what is learnt from.
     """
-    learn = _balanced(data, system, effort.seed).part
-    preparation = _preparation(system, learn)
-    learn = _prepared(learn, preparation)
-    return Training(learn=learn, watch=learn, task=data.task, effort=effort), preparation
+    balanced = _balanced(data, system, effort.seed).part
+    preparation = _preparation(system, balanced)
+    train = _prepared(balanced, preparation)
+    return Training(train=train, validation=train, task=data.task, effort=effort), preparation
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Round:
-    """A fit and what it is asked.
+class _Fold:
+    """The data of a fit.
 
     Attributes:
-        learn, watch, test: parts of the data.
-        rows: the numbers of the test segments.
-        plain: the commonest class, or the mean rating, of what was learnt from.
+        train, validation, test: its parts.
+        test_rows: the numbers of the test segments.
+        baseline: the commonest class, or the mean rating, of what is learnt from.
     """
 
-    learn: Part
-    watch: Part
+    train: Part
+    validation: Part
     test: Part
-    rows: NDArray[np.int64]
-    plain: NDArray[Any]
+    test_rows: NDArray[np.int64]
+    baseline: NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answer:
-    """What came of a round; ``rows`` and ``plain`` as there, the rest as in ``Said``."""
+class _FoldPredictions:
+    """What came of a fold; ``test_rows`` and ``baseline`` as there, the rest as of all folds."""
 
-    rows: NDArray[np.int64]
-    said: NDArray[np.floating[Any]]
-    plain: NDArray[Any]
+    test_rows: NDArray[np.int64]
+    predicted: NDArray[np.floating[Any]]
+    baseline: NDArray[Any]
     parameters: int
-    seconds: float
-    answer_s: float
-    learnt: int
+    fit_s: float
+    predict_s: float
+    train_size: int
     curve: Sequence[Mapping[str, float]]
 
 
-def _ask(
+def _predict(
     system: System,
-    data: Data,
-    rounds: Sequence[Callable[[], _Round]],
+    data: LabelledSegments,
+    folds: Sequence[Callable[[], _Fold]],
     effort: Effort,
     kept: Path | None,
-) -> Said:
-    answers: list[_Answer] = []
-    for number, make in enumerate(rounds):
+) -> SegmentPredictions:
+    predictions: list[_FoldPredictions] = []
+    for number, make in enumerate(folds):
         path = None if kept is None else kept / f"{number}.npz"
         if path is not None and path.is_file():
-            answers.append(_read_answer(path))
+            predictions.append(_read_fold(path))
             continue
-        answers.append(_answer(system, data.task, make(), effort))
+        predictions.append(_predict_fold(system, data.task, make(), effort))
         if path is not None:
-            _write_answer(answers[-1], path)
-    counts = [len(each.rows) for each in answers]
-    at = np.concatenate([each.rows for each in answers])
-    return Said(
+            _write_fold(predictions[-1], path)
+    counts = [len(fold.test_rows) for fold in predictions]
+    at = np.concatenate([fold.test_rows for fold in predictions])
+    return SegmentPredictions(
         clip=data.clip[at],
-        made=data.made[at],
-        fold=np.repeat(np.arange(len(answers)), counts),
+        oversampled=data.oversampled[at],
+        fold=np.repeat(np.arange(len(predictions)), counts),
         true=data.part.labels[at],
-        said=np.concatenate([each.said for each in answers]),
-        baseline=np.repeat(np.stack([each.plain for each in answers]), counts, axis=0),
-        parameters=answers[-1].parameters,
-        seconds=sum(each.seconds for each in answers),
-        answer_s=answers[-1].answer_s,
-        learnt=tuple(each.learnt for each in answers),
-        curve=answers[0].curve,
+        predicted=np.concatenate([fold.predicted for fold in predictions]),
+        baseline=np.repeat(np.stack([fold.baseline for fold in predictions]), counts, axis=0),
+        parameters=predictions[-1].parameters,
+        fit_s=sum(fold.fit_s for fold in predictions),
+        predict_s=predictions[-1].predict_s,
+        train_sizes=tuple(fold.train_size for fold in predictions),
+        curve=predictions[0].curve,
     )
 
 
-def _answer(system: System, task: Task, each: _Round, effort: Effort) -> _Answer:
+def _predict_fold(system: System, task: Task, fold: _Fold, effort: Effort) -> _FoldPredictions:
     curve: list[Mapping[str, float]] = []
 
     def step(epoch: int, measured: Mapping[str, float]) -> None:
@@ -305,41 +314,54 @@ def _answer(system: System, task: Task, each: _Round, effort: Effort) -> _Answer
     before = time.process_time()
     fitted = system.fit(
         Training(
-            learn=each.learn, watch=each.watch, task=task, effort=replace(effort, progress=step)
+            train=fold.train,
+            validation=fold.validation,
+            task=task,
+            effort=replace(effort, progress=step),
         )
     )
-    seconds = time.process_time() - before
-    return _Answer(
-        rows=each.rows,
-        said=np.asarray(fitted.predict(each.test.arrays), np.float64),
-        plain=each.plain,
+    fit_s = time.process_time() - before
+    return _FoldPredictions(
+        test_rows=fold.test_rows,
+        predicted=np.asarray(fitted.predict(fold.test.arrays), np.float64),
+        baseline=fold.baseline,
         parameters=fitted.parameters,
-        seconds=seconds,
-        answer_s=_answer_s(fitted, each.test),
-        learnt=len(each.learn),
+        fit_s=fit_s,
+        predict_s=_predict_s(fitted, fold.test),
+        train_size=len(fold.train),
         curve=curve,
     )
 
 
-def _write_answer(answer: _Answer, path: Path) -> None:
-    facts = {
-        name: getattr(answer, name)
-        for name in ("parameters", "seconds", "answer_s", "learnt", "curve")
-    }
+_ARRAYS = {"test_rows": "rows", "predicted": "said", "baseline": "plain"}
+_FACTS = {
+    "parameters": "parameters",
+    "fit_s": "seconds",
+    "predict_s": "answer_s",
+    "train_size": "learnt",
+    "curve": "curve",
+}
+"""What kept folds call the attributes of ``_FoldPredictions``: hours of work lie under these."""
+
+
+def _write_fold(predictions: _FoldPredictions, path: Path) -> None:
+    arrays = {kept: getattr(predictions, name) for name, kept in _ARRAYS.items()}
+    facts = {kept: getattr(predictions, name) for name, kept in _FACTS.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partly, partly.open("wb") as file:
-        np.savez(
-            file, rows=answer.rows, said=answer.said, plain=answer.plain, facts=json.dumps(facts)
+        np.savez(file, allow_pickle=False, **arrays, facts=np.array(json.dumps(facts)))
+
+
+def _read_fold(path: Path) -> _FoldPredictions:
+    with np.load(path) as stored:
+        facts = json.loads(str(stored["facts"]))
+        return _FoldPredictions(
+            **{name: stored[kept] for name, kept in _ARRAYS.items()},
+            **{name: facts[kept] for name, kept in _FACTS.items()},
         )
 
 
-def _read_answer(path: Path) -> _Answer:
-    with np.load(path) as stored:
-        arrays = {name: stored[name] for name in ("rows", "said", "plain")}
-        return _Answer(**arrays, **json.loads(str(stored["facts"])))
-
-
-def _answer_s(fitted: Fitted, part: Part) -> float:
+def _predict_s(fitted: Fitted, part: Part) -> float:
     one = {name: values[:1] for name, values in part.arrays.items()}
     times = []
     for _ in range(5):
@@ -349,26 +371,26 @@ def _answer_s(fitted: Fitted, part: Part) -> float:
     return float(np.median(times))
 
 
-def plain(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return what one would say without listening: the commonest class, or the mean rating."""
+def baseline_of(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return what one would predict without listening: the commonest class, or the mean rating."""
     return np.asarray(labels.mean(0) if labels.ndim == 2 else np.bincount(labels).argmax())
 
 
 def _divide(
-    split: PaperSplit, data: Data, seed: int
+    split: PaperSplit, data: LabelledSegments, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the rows to learn from, to watch and to test, once or for each fold."""
+    """Return the rows of train, validation and test, once or for each fold."""
     unit = data.clip if split.unit == "clip" else np.arange(len(data.part))
     units, first = np.unique(unit, return_index=True)
     labels = data.part.labels[first]
 
     def part_off(chosen: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        own = labels[chosen]
+        classes = labels[chosen]
         size = max(1, round(share * len(chosen)))
-        evenly = own.ndim == 1 and np.unique(own, return_counts=True)[1].min() > 1
-        evenly = evenly and min(size, len(chosen) - size) >= len(np.unique(own))
+        evenly = classes.ndim == 1 and np.unique(classes, return_counts=True)[1].min() > 1
+        evenly = evenly and min(size, len(chosen) - size) >= len(np.unique(classes))
         rest, off = train_test_split(
-            chosen, test_size=size, random_state=seed, stratify=own if evenly else None
+            chosen, test_size=size, random_state=seed, stratify=classes if evenly else None
         )
         return rest, off
 
@@ -383,24 +405,24 @@ def _divide(
             # A class of fewer clips than folds is spread as far as it goes.
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             pairs = list(splitter.split(everyone, labels if labels.ndim == 1 else None))
-        watched = 0.1
+        share = 0.1
     else:
         pairs = [part_off(everyone, split.shares[2])]
-        watched = split.shares[1] / (1 - split.shares[2])
+        share = split.shares[1] / (1 - split.shares[2])
     divisions = []
     for rest, test in pairs:
-        learn, watch = part_off(rest, watched)
-        divisions.append((rows(learn), rows(watch), rows(test)))
+        train, validation = part_off(rest, share)
+        divisions.append((rows(train), rows(validation), rows(test)))
     return divisions
 
 
-def _choose(data: Data, rows: NDArray[np.int64]) -> Data:
+def _choose(data: LabelledSegments, rows: NDArray[np.int64]) -> LabelledSegments:
     part = Part(
         arrays={name: values[rows] for name, values in data.part.arrays.items()},
         labels=data.part.labels[rows],
         groups=data.part.groups[rows],
     )
-    return replace(data, part=part, clip=data.clip[rows], made=data.made[rows])
+    return replace(data, part=part, clip=data.clip[rows], oversampled=data.oversampled[rows])
 
 
 def _preparation(system: System, part: Part) -> Prepared | None:
@@ -411,7 +433,7 @@ def _prepared(part: Part, preparation: Prepared | None) -> Part:
     return part if preparation is None else replace(part, arrays=preparation(part.arrays))
 
 
-def _balanced(data: Data, system: System, seed: int) -> Data:
+def _balanced(data: LabelledSegments, system: System, seed: int) -> LabelledSegments:
     """Return the segments with every class filled up to the commonest, the real ones first."""
     labels = data.part.labels
     if system.balance is None or labels.ndim == 2:
@@ -421,7 +443,9 @@ def _balanced(data: Data, system: System, seed: int) -> Data:
         sampler = RandomOverSampler(random_state=seed)
         sampler.fit_resample(np.arange(total)[:, None], labels)
         chosen = _choose(data, sampler.sample_indices_)
-        return replace(chosen, made=chosen.made | (np.arange(len(chosen.part)) >= total))
+        return replace(
+            chosen, oversampled=chosen.oversampled | (np.arange(len(chosen.part)) >= total)
+        )
     ((name, values),) = data.part.arrays.items()
     counts = np.bincount(labels)
     # One segment has no neighbour to be interpolated with.
@@ -442,5 +466,5 @@ def _balanced(data: Data, system: System, seed: int) -> Data:
     return replace(
         chosen,
         part=replace(chosen.part, arrays={name: filled.astype(np.float32)}, labels=kinds),
-        made=chosen.made | (np.arange(len(kinds)) >= total),
+        oversampled=chosen.oversampled | (np.arange(len(kinds)) >= total),
     )

@@ -14,7 +14,7 @@ from realtime_mer.errors import InputError
 from ...corpora import Clip
 from ...learn.run import git_commit
 from ..systems.system import Task, labels_of
-from .protocols import Protocol, Said
+from .protocols import Protocol, SegmentPredictions
 from .scores import clip_table, confusion, per_class, score, segment_table
 
 STREAMING = "streaming"
@@ -64,50 +64,56 @@ def _length(epochs: int, most_steps: int | None) -> str:
     return f"{epochs} epochs{limit}"
 
 
-def judged(
-    said: Said, clips: Sequence[Clip], task: Task, unit: str, resamples: int
+def evaluation(
+    predictions: SegmentPredictions, clips: Sequence[Clip], task: Task, unit: str, resamples: int
 ) -> dict[str, Any]:
     """Return the metrics of segments, of clips, or of both, and a classifier's confusions."""
     tables = {}
     if unit != "clips":
-        tables["segments"] = segment_table(said, clips, task)
-        if said.made.any():
-            tables["real segments"] = tables["segments"][~said.made].reset_index(drop=True)
+        tables["segments"] = segment_table(predictions, clips, task)
+        if predictions.oversampled.any():
+            tables["real segments"] = tables["segments"][~predictions.oversampled].reset_index(
+                drop=True
+            )
     if unit != "segments":
-        tables["clips"] = clip_table(said, clips, task)
+        tables["clips"] = clip_table(predictions, clips, task)
     metrics = [
         row
         for name, table in tables.items()
         for row in score(table, task, unit=name, resamples=resamples)
     ]
-    judged: dict[str, Any] = {
+    evaluated: dict[str, Any] = {
         "n": {
-            "segments": len(said.clip),
-            "made by over-sampling": int(said.made.sum()),
-            "clips": len(np.unique(said.clip)),
+            "segments": len(predictions.clip),
+            "made by over-sampling": int(predictions.oversampled.sum()),
+            "clips": len(np.unique(predictions.clip)),
         },
         "metrics": metrics,
     }
     if task != "affect":
         first = next(iter(tables.values()))
-        counts = confusion(first["true"].to_numpy(), first["said"].to_numpy(), len(labels_of(task)))
+        counts = confusion(
+            first["true"].to_numpy(), first["predicted"].to_numpy(), len(labels_of(task))
+        )
         precision, recall, f1 = per_class(counts).round(4).tolist()
-        judged |= {
+        evaluated |= {
             "classes": list(labels_of(task)),
             "confusion": counts.tolist(),
             "per_class": {"precision": precision, "recall": recall, "F1": f1},
         }
-    return judged
+    return evaluated
 
 
-def predictions(said: Said, clips: Sequence[Clip], task: Task) -> dict[str, Any]:
-    """Return what was said of every real segment by clip.
+def predictions_by_clip(
+    predictions: SegmentPredictions, clips: Sequence[Clip], task: Task
+) -> dict[str, Any]:
+    """Return what was predicted of every real segment by clip.
 
     Of classes a text with a digit, from 0, for each segment; else valence and arousal of each.
     """
     by_clip: dict[str, Any] = {}
-    for number in np.unique(said.clip[~said.made]):
-        rows = said.said[(said.clip == number) & ~said.made]
+    for number in np.unique(predictions.clip[~predictions.oversampled]):
+        rows = predictions.predicted[(predictions.clip == number) & ~predictions.oversampled]
         by_clip[clips[number].id] = (
             rows.round(3).tolist() if task == "affect" else "".join(map(str, rows.argmax(1)))
         )

@@ -25,15 +25,15 @@ from .options import TrialOptions
 from .protocols import (
     LEAKY,
     Protocol,
-    Said,
-    as_grouped,
-    as_paper,
-    gather,
+    SegmentPredictions,
+    labelled_segments,
+    predict_as_paper,
+    predict_grouped,
     task_of,
 )
 from .records import (
-    judged,
-    predictions,
+    evaluation,
+    predictions_by_clip,
     provenance,
     read_records,
     record_path,
@@ -145,38 +145,42 @@ def run_row(
             return kept
     refuse_shorter(path, asked["epochs"], asked["most_steps"])
     unfinished = options.cache / "papers" / f"unfinished-{_hash(asked)}"
-    data = gather(clips, segments, task)
-    rounds = split.folds if protocol == "grouped" else max(1, system.split.folds)
+    data = labelled_segments(clips, segments, task)
+    folds = split.folds if protocol == "grouped" else max(1, system.split.folds)
     with Progress(transient=True) as bar:
         name = f"{system.name} on {corpus}, {asked['protocol']}"
-        row = bar.add_task(name, total=rounds * effort.epochs or None)
+        row = bar.add_task(name, total=folds * effort.epochs or None)
 
         def step(_epoch: int, measured: Mapping[str, float]) -> None:
             text = ", ".join(f"{what} {value:.3f}" for what, value in measured.items())
             bar.update(row, advance=1, description=f"{name}: {text}")
 
         shown = replace(effort, progress=step)
-        said = (
-            as_paper(system, data, shown, kept=unfinished)
+        predictions = (
+            predict_as_paper(system, data, shown, kept=unfinished)
             if protocol == "paper"
-            else as_grouped(system, data, split, shown, kept=unfinished)
+            else predict_grouped(system, data, split, shown, kept=unfinished)
         )
     record = {
         "asked": asked,
         "leaks": system.split.leaks if protocol == "paper" else None,
-        **judged(
-            said, data.clips, task, "segments" if protocol == "paper" else "both", options.resamples
+        **evaluation(
+            predictions,
+            data.clips,
+            task,
+            "segments" if protocol == "paper" else "both",
+            options.resamples,
         ),
-        "parameters": said.parameters,
+        "parameters": predictions.parameters,
         "resamples": options.resamples,
-        "fits": len(said.learnt),
-        "learnt": list(said.learnt),
-        "fit_cpu_seconds": round(said.seconds, 1),
-        "curve": _rounded(said.curve),
+        "fits": len(predictions.train_sizes),
+        "learnt": list(predictions.train_sizes),
+        "fit_cpu_seconds": round(predictions.fit_s, 1),
+        "curve": _rounded(predictions.curve),
         "threads": effort.threads,
-        "cpu_ms_per_second": round(_ms_per_second(system.view, data.clips, said), 2),
+        "cpu_ms_per_second": round(_ms_per_second(system.view, data.clips, predictions), 2),
         **provenance(),
-        "predictions": predictions(said, data.clips, task),
+        "predictions": predictions_by_clip(predictions, data.clips, task),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, record)
@@ -206,12 +210,14 @@ def _view(view: View) -> dict[str, Any]:
     return {name: getattr(view, name) for name in names}
 
 
-def _ms_per_second(view: View, clips: Sequence[Clip], said: Said) -> float:
-    """Return the processor time that features and answer take, in ms per second of sound."""
-    piece = cut(load_audio(clips[int(said.clip[0])].path, sample_rate=view.sample_rate), view)[0]
+def _ms_per_second(view: View, clips: Sequence[Clip], predictions: SegmentPredictions) -> float:
+    """Return the processor time that features and prediction take, in ms per second of sound."""
+    piece = cut(
+        load_audio(clips[int(predictions.clip[0])].path, sample_rate=view.sample_rate), view
+    )[0]
     times = []
     for _ in range(3):
         before = time.process_time()
         view.compute(piece)
         times.append(time.process_time() - before)
-    return 1000 * (float(np.median(times)) + said.answer_s) / view.hop_s
+    return 1000 * (float(np.median(times)) + predictions.predict_s) / view.hop_s

@@ -11,7 +11,7 @@ from ...corpora import Clip
 from ...corpora.splits import joined_groups
 from ...judge.metrics import Metric, affect_metrics, bootstrap
 from ..systems.system import Task, labels_of
-from .protocols import Said
+from .protocols import SegmentPredictions
 
 HEADLINES: dict[Task, tuple[str, ...]] = {
     "quadrants": ("accuracy",),
@@ -24,47 +24,57 @@ HEADLINES: dict[Task, tuple[str, ...]] = {
 """The metrics that the table shows of each task; the records hold more."""
 
 
-def segment_table(said: Said, clips: Sequence[Clip], task: Task) -> pd.DataFrame:
-    """Return a row for each segment: ``group``, what was true, said and plain."""
+def segment_table(
+    predictions: SegmentPredictions, clips: Sequence[Clip], task: Task
+) -> pd.DataFrame:
+    """Return a row for each segment: ``group``, what is true, predicted and the baseline."""
     groups = np.array(joined_groups(clips))
-    return _table(groups[said.clip], said.true, said.said, said.baseline, task)
+    return _table(
+        groups[predictions.clip],
+        predictions.true,
+        predictions.predicted,
+        predictions.baseline,
+        task,
+    )
 
 
-def clip_table(said: Said, clips: Sequence[Clip], task: Task) -> pd.DataFrame:
-    """Return a row for each clip, what was said being the mean over its real segments."""
+def clip_table(predictions: SegmentPredictions, clips: Sequence[Clip], task: Task) -> pd.DataFrame:
+    """Return a row for each clip, its prediction being the mean over its real segments."""
     groups = np.array(joined_groups(clips))
-    real = ~said.made
-    numbers = np.unique(said.clip[real])
-    of_clip = [np.flatnonzero(real & (said.clip == number)) for number in numbers]
+    real = ~predictions.oversampled
+    numbers = np.unique(predictions.clip[real])
+    of_clip = [np.flatnonzero(real & (predictions.clip == number)) for number in numbers]
     first = [rows[0] for rows in of_clip]
-    means = np.stack([said.said[rows].mean(0) for rows in of_clip])
-    return _table(groups[numbers], said.true[first], means, said.baseline[first], task)
+    means = np.stack([predictions.predicted[rows].mean(0) for rows in of_clip])
+    return _table(
+        groups[numbers], predictions.true[first], means, predictions.baseline[first], task
+    )
 
 
 def _table(
     groups: NDArray[Any],
     true: NDArray[Any],
-    said: NDArray[np.floating[Any]],
+    predicted: NDArray[np.floating[Any]],
     baseline: NDArray[Any],
     task: Task,
 ) -> pd.DataFrame:
     if task != "affect":
         return pd.DataFrame(
-            {"group": groups, "true": true, "said": said.argmax(1), "plain": baseline}
+            {"group": groups, "true": true, "predicted": predicted.argmax(1), "baseline": baseline}
         )
     columns: dict[str, Any] = {"group": groups}
     for axis, name in enumerate(labels_of(task)):
         columns |= {
             f"true_{name}": true[:, axis],
-            name: said[:, axis],
+            name: predicted[:, axis],
             f"mean_{name}": baseline[:, axis],
         }
     return pd.DataFrame(columns)
 
 
-def confusion(true: NDArray[Any], said: NDArray[Any], classes: int) -> NDArray[np.int64]:
+def confusion(true: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """Return how often each class (row) was called each (column), (classes, classes)."""
-    pairs = np.asarray(true, np.int64) * classes + np.asarray(said, np.int64)
+    pairs = np.asarray(true, np.int64) * classes + np.asarray(predicted, np.int64)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
@@ -98,12 +108,12 @@ def metrics_of(task: Task) -> dict[str, tuple[Metric, Metric]]:
 
     return {
         "accuracy": (
-            lambda table: accuracy(table, "said"),
-            lambda table: accuracy(table, "plain"),
+            lambda table: accuracy(table, "predicted"),
+            lambda table: accuracy(table, "baseline"),
         ),
         "macro-F1": (
-            lambda table: macro_f1(table, "said"),
-            lambda table: macro_f1(table, "plain"),
+            lambda table: macro_f1(table, "predicted"),
+            lambda table: macro_f1(table, "baseline"),
         ),
     }
 
@@ -114,10 +124,10 @@ def _more_affect_metrics() -> dict[str, tuple[Metric, Metric]]:
 
     def r(axis: str) -> Metric:
         def metric(table: pd.DataFrame) -> float:
-            true, said = table[f"true_{axis}"].to_numpy(), table[axis].to_numpy()
-            if true.std() == 0 or said.std() == 0:
+            true, predicted = table[f"true_{axis}"].to_numpy(), table[axis].to_numpy()
+            if true.std() == 0 or predicted.std() == 0:
                 return float("nan")
-            return float(np.corrcoef(true, said)[0, 1])
+            return float(np.corrcoef(true, predicted)[0, 1])
 
         return metric
 

@@ -32,11 +32,11 @@ from ...judge.evaluate import (
 from ...judge.metrics import AFFECT, QUADRANT_COLUMNS
 from ...learn.run import REFIT, Run
 from ..systems.system import TASKS, target
-from .protocols import Said, plain
+from .protocols import SegmentPredictions, baseline_of
 from .records import (
     STREAMING,
-    judged,
-    predictions,
+    evaluation,
+    predictions_by_clip,
     provenance,
     refuse_shorter,
 )
@@ -84,8 +84,8 @@ def unseen_rows(
     """
     network = load_network(run, REFIT)
     heard = track(clips, description=f"hearing {clips[0].corpus}")
-    said = [clip_mean(run_clip(network, features[clip.key])) for clip in heard]
-    table = pd.DataFrame(said, columns=list(HOP_COLUMNS))
+    predicted = [clip_mean(run_clip(network, features[clip.key])) for clip in heard]
+    table = pd.DataFrame(predicted, columns=list(HOP_COLUMNS))
     table["fold"] = [split.fold_of[clip.key] for clip in clips]
     asked = {"split": split.hash, "labels_sha256": label_hash(clips), "unheard": True}
     return _records(run, clips, table, asked, _cost(run, network), folder, resamples)
@@ -117,17 +117,17 @@ def _records(
         path = folder / corpus / f"{STREAMING}.{task}.json"
         refuse_shorter(path, _epochs(run), None)
         fold, true = table["fold"].to_numpy()[known], np.array([labels[n] for n in known])
-        said = Said(
+        predictions = SegmentPredictions(
             clip=np.arange(len(known)),
-            made=np.zeros(len(known), np.bool_),
+            oversampled=np.zeros(len(known), np.bool_),
             fold=fold,
             true=true,
-            said=table[list(columns[task])].to_numpy(float)[known],
+            predicted=table[list(columns[task])].to_numpy(float)[known],
             baseline=_out_of_fold_baseline(true, fold),
             parameters=cost["parameters"],
-            seconds=0.0,
-            answer_s=0.0,
-            learnt=(),
+            fit_s=0.0,
+            predict_s=0.0,
+            train_sizes=(),
         )
         own = [clips[number] for number in known]
         record = {
@@ -141,10 +141,10 @@ def _records(
                 **asked,
             },
             "leaks": None,
-            **judged(said, own, task, "clips", resamples),
+            **evaluation(predictions, own, task, "clips", resamples),
             **cost,
             **provenance(),
-            "predictions": predictions(said, own, task),
+            "predictions": predictions_by_clip(predictions, own, task),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, record)
@@ -184,4 +184,4 @@ def _cost(run: Run, network: EmotionNetwork) -> dict[str, Any]:
 
 
 def _out_of_fold_baseline(true: NDArray[Any], fold: NDArray[Any]) -> NDArray[Any]:
-    return np.stack([plain(true[fold != own]) for own in fold])
+    return np.stack([baseline_of(true[fold != held_out]) for held_out in fold])
