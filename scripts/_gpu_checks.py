@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # a part imports what it needs itself: other parts run withou
 
     from realtime_mer.recognizer.reference import Recognizer
     from training.corpora import Clip
-    from training.features.cache import Store
+    from training.features.cache import FeatureStore
     from training.learn.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -393,7 +393,9 @@ def training(device: str, notes: Notes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
 
-        def run(name: str, config: TrainingConfig, where: str, sound: Store = features) -> None:
+        def run(
+            name: str, config: TrainingConfig, where: str, sound: FeatureStore = features
+        ) -> None:
             runs[name] = _trained(clips, sound, teacher, config, place / name, device=where)
             notes.found(runs=runs)
             if not runs[name]["finite"]:
@@ -420,7 +422,7 @@ class _Stopped(Exception):
     """A training was stopped."""
 
 
-def _stopping(store: Store, state: Path) -> Store:
+def _stopping(store: FeatureStore, state: Path) -> FeatureStore:
     """Return a store that stops whoever reads it once there is something to go on from."""
 
     class Stopping(type(store)):  # type: ignore[misc]
@@ -429,11 +431,11 @@ def _stopping(store: Store, state: Path) -> Store:
                 raise _Stopped
             return super().__getitem__(key)
 
-    stopping: Store = Stopping(store.rows, store.spans, store.audio_hashes)
+    stopping: FeatureStore = Stopping(store.rows, store.spans, store.audio_hashes)
     return stopping
 
 
-def _corpus(config: TrainingConfig) -> tuple[list[Clip], Store, Store]:
+def _corpus(config: TrainingConfig) -> tuple[list[Clip], FeatureStore, FeatureStore]:
     """Make clips of three corpora, their frames and a teacher's embeddings.
 
     Loud clips have high arousal, high tones high valence, as in the tests' corpora.
@@ -442,7 +444,7 @@ def _corpus(config: TrainingConfig) -> tuple[list[Clip], Store, Store]:
 
     from realtime_mer.features import LogMel
     from training.corpora import Clip
-    from training.features.cache import TEACHER_HOP_S, Store, log_mel
+    from training.features.cache import TEACHER_HOP_S, FeatureStore, log_mel
 
     random = np.random.default_rng(0)
     transform = LogMel(config.features).eval()
@@ -472,13 +474,13 @@ def _corpus(config: TrainingConfig) -> tuple[list[Clip], Store, Store]:
             )
         )
 
-    def store(rows: list[Any]) -> Store:
+    def store(rows: list[Any]) -> FeatureStore:
         ends = np.cumsum([len(each) for each in rows]).tolist()
         starts = [0, *ends[:-1]]
         spans = {
             clip.key: (0, start, end) for clip, start, end in zip(clips, starts, ends, strict=True)
         }
-        return Store((np.concatenate(rows).astype(np.float16),), spans, {})
+        return FeatureStore((np.concatenate(rows).astype(np.float16),), spans, {})
 
     return clips, store(frames), store(embeddings)
 
@@ -511,8 +513,8 @@ def _float32() -> Iterator[None]:
 
 def _trained(
     clips: list[Clip],
-    features: Store,
-    teacher: Store,
+    features: FeatureStore,
+    teacher: FeatureStore,
     config: TrainingConfig,
     folder: Path,
     *,

@@ -16,7 +16,7 @@ from .corpora.cards import RESEARCH_ONLY, entry
 from .corpora.grekow import GREKOW
 from .corpora.own import OWN
 from .files import read_json
-from .judge.evaluate import judged, load_network, load_stretch
+from .judge.evaluate import judged, load_network, load_rescaling
 from .judge.metrics import AFFECT
 from .learn.config import TrainingConfig
 from .learn.run import REFIT, Run
@@ -81,7 +81,7 @@ def checkpoint(run: Run) -> Checkpoint:
                 "meaning": "what the head's numbers before tanh are multiplied by, in these "
                 "weights; fitted on out-of-fold predictions, each fold judged under the factors "
                 "of the others",
-                **load_stretch(run, REFIT),
+                **load_rescaling(run, REFIT),
             },
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
             "corpora"

@@ -76,7 +76,7 @@ def judge_folds(run: "Run", place: Path, folds: list[int], resamples: int) -> di
     """
     from ..features import cache
     from ..files import write_json
-    from ..judge.calibration import calibrate, stretch
+    from ..judge.calibration import calibrate, rescale
     from ..judge.evaluate import evaluate as metrics_of
     from ..judge.evaluate import fingerprint, predict, save_predictions
     from ..learn.run import audio_hash
@@ -84,7 +84,7 @@ def judge_folds(run: "Run", place: Path, folds: list[int], resamples: int) -> di
     if folds[-1] >= run.split.folds:
         raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
     features = cache.feature_store(run.clips, run.config.features, place)
-    predictions = stretch(run, predict(run, features, folds))
+    predictions = rescale(run, predict(run, features, folds))
     save_predictions(predictions, run.folder / "predictions.npz")
     report: dict[str, Any] = {
         "run": fingerprint(run),

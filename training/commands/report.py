@@ -44,8 +44,11 @@ def report(
         list[str] | None,
         typer.Option(help="Render with this one, TimGM6mb say (else with every one)."),
     ] = None,
-    unheard_s: Annotated[
-        int, typer.Option(min=6, help="Seconds heard of each piece of a corpus never trained on.")
+    unseen_s: Annotated[
+        int,
+        typer.Option(
+            "--unheard-s", min=6, help="Seconds heard of each piece of a corpus never trained on."
+        ),
     ] = 60,
     teacher: Teacher = None,
     resamples: Resamples = 1000,
@@ -84,7 +87,7 @@ def report(
         cache=place,
         teacher=teacher_path(teacher, root),
         fonts=_fonts(sound_font),
-        unheard_s=unheard_s,
+        unseen_s=unseen_s,
         left_out=[open_run(folder, clips, None) for folder in left_out or ()],
         tried=[open_run(folder, clips, None) for folder in tried or ()],
         jobs=jobs,

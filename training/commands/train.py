@@ -65,19 +65,19 @@ def train(
             if opened.config.losses.teacher > 0:
                 arrays = teacher_arrays(teacher_path(teacher, root))
                 opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
-            material = gather(opened, root, place, arrays, jobs=jobs)
+            training_set = gather(opened, root, place, arrays, jobs=jobs)
             opened.record(device=world.device.type, processes=world.size)
         shared = opened.folder / SHARED if opened.config.shared_epochs else None
         for name in part or opened.parts:
             train_part(
-                material.run.training_clips(name),
-                material.features,
-                material.teacher,
+                training_set.run.training_clips(name),
+                training_set.features,
+                training_set.teacher,
                 opened.config,
                 opened.folder / name,
                 stream_key=opened.parts.index(name),
                 labelled=name != SHARED,
                 start=shared if name != SHARED else None,
-                changed=material.changed,
+                changed=training_set.changed,
                 world=world,
             )

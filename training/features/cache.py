@@ -44,7 +44,7 @@ _Compute = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Store:
+class FeatureStore:
     """Rows of numbers for every clip.
 
     Attributes:
@@ -68,7 +68,7 @@ class Store:
         return int(self.rows[0].shape[1])
 
 
-def merged(stores: Sequence[Store]) -> Store:
+def merged(stores: Sequence[FeatureStore]) -> FeatureStore:
     """Return one store with the rows of several."""
     rows: list[NDArray[np.float16]] = []
     spans: dict[str, tuple[int, int, int]] = {}
@@ -79,7 +79,7 @@ def merged(stores: Sequence[Store]) -> Store:
         }
         hashes |= store.audio_hashes
         rows += store.rows
-    return Store(tuple(rows), spans, hashes)
+    return FeatureStore(tuple(rows), spans, hashes)
 
 
 def cache_folder() -> Path:
@@ -95,7 +95,7 @@ def feature_store(
     longest_s: int | None = None,
     condition: tuple[str, Condition] | None = None,
     jobs: int = 1,
-) -> Store:
+) -> FeatureStore:
     """Return the log-mel frames of every clip, computing what is not cached.
 
     Args:
@@ -148,8 +148,8 @@ def log_mel(transform: LogMel, samples: NDArray[np.float32]) -> NDArray[np.float
     return frames
 
 
-def hand_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> Store:
-    """Return a row of hand-made features for every clip, see ``handcrafted.hand_features``.
+def handcrafted_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> FeatureStore:
+    """Return a row of hand-made features for every clip, see ``handcrafted.handcrafted_features``.
 
     Args:
         clips: whose sound.
@@ -163,7 +163,7 @@ def hand_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> Store:
         handcrafted.SETTINGS,
         handcrafted.SAMPLE_RATE,
         handcrafted.WIDTH,
-        handcrafted.hand_features,
+        handcrafted.handcrafted_features,
         jobs=jobs,
     )
 
@@ -175,7 +175,7 @@ def teacher_store(
     *,
     longest_s: int | None = None,
     jobs: int = 1,
-) -> Store:
+) -> FeatureStore:
     """Return the teacher's embedding of every whole window of every clip, one each 2 s.
 
     Row k of a clip is the window of 3 s that starts ``TEACHER_HOP_S`` * k s into it.
@@ -231,7 +231,7 @@ def _store(
     *,
     longest_s: int | None = None,
     jobs: int = 1,
-) -> Store:
+) -> FeatureStore:
     rows = []
     if longest_s is not None:
         settings = f"{settings}, first {longest_s} s"
@@ -252,7 +252,7 @@ def _store(
         table = json.loads(place.with_suffix(".json").read_text())
         spans |= {key: (part, start, stop) for key, (start, stop) in table.items()}
         hashes |= own
-    return Store(tuple(rows), spans, hashes)
+    return FeatureStore(tuple(rows), spans, hashes)
 
 
 def _digest(*words: str) -> str:

@@ -18,7 +18,7 @@ SETTINGS = f"librosa {version('librosa')}, {SAMPLE_RATE} Hz, {_N_FFT} / {_HOP}, 
 """What the numbers depend on besides the sound."""
 
 
-def hand_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def handcrafted_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return mean and standard deviation over a clip's frames of features made by hand.
 
     These are 20 MFCC, chroma, tonal centroids, spectral contrast, centroid, bandwidth and roll-off

@@ -25,7 +25,7 @@ from realtime_mer.errors import InputError
 
 from ..corpora import Clip
 from ..corpora.splits import joined_groups
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..learn.run import Run
 from .evaluate import HOP_COLUMNS, Predictions
 from .heads import Heads
@@ -49,7 +49,7 @@ _INNER_FOLDS = 3
 
 
 def clip_rows(
-    store: Store,
+    store: FeatureStore,
     clips: Sequence[Clip],
     *,
     heard: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray,
@@ -76,7 +76,7 @@ def clip_rows(
     return rows
 
 
-def predict_heads(run: Run, embeddings: Store, heads: Heads) -> dict[str, Predictions]:
+def predict_heads(run: Run, embeddings: FeatureStore, heads: Heads) -> dict[str, Predictions]:
     """Return what Essentia's heads say of a run's clips, one "hop" for each clip.
 
     Outputs are averaged over a clip's windows; what a head does not say is NaN. ``AFFECT_HEAD``

@@ -21,11 +21,11 @@ from .evaluate import (
     Predictions,
     learnt_hash,
     reference_clips,
-    stretch_file,
+    rescaling_file,
     whole_hops,
 )
 from .metrics import AFFECT, QUADRANT_COLUMNS, coverage
-from .rescale import fit_factors, stretched
+from .rescale import fit_factors, rescaled
 
 LEVELS = (0.5, 0.9)
 BINS = 8
@@ -48,8 +48,8 @@ class HeldErrors:
     z: Mapping[str, Sequence[_Floats]]
 
 
-def stretch(run: Run, predictions: Predictions) -> Predictions:
-    """Fit every part's stretch on what was predicted, keep it in the run folder, and apply it.
+def rescale(run: Run, predictions: Predictions) -> Predictions:
+    """Fit every part's factors on what was predicted, keep it in the run folder, and apply it.
 
     A fold's is fitted on the reference corpus' clips that other folds held out, the refit's on all
     of them; see ``training.judge.rescale``.
@@ -59,7 +59,7 @@ def stretch(run: Run, predictions: Predictions) -> Predictions:
         predictions: as ``predict`` returns them.
 
     Returns:
-        What the stretched networks, which ``load_network`` returns from here on, say of the clips.
+        What the rescaled networks, which ``load_network`` returns from here on, say of the clips.
     """
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
     parts: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
@@ -74,13 +74,13 @@ def stretch(run: Run, predictions: Predictions) -> Predictions:
         )
         for part, factor in zip((*folds, REFIT), (*held, refit), strict=True):
             parts[part][axis] = factor
-    write_json(stretch_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
     hops = {}
     for key, said in predictions.hops.items():
         hops[key] = said.copy()
         for axis, factor in parts[f"fold-{predictions.fold[key]}"].items():
             column = HOP_COLUMNS.index(axis)
-            hops[key][:, column] = stretched(said[:, column], factor)
+            hops[key][:, column] = rescaled(said[:, column], factor)
     return Predictions(hops, predictions.fold)
 
 

@@ -24,7 +24,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork
 
 from ..corpora import Clip, label_hash
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..files import read_json, replacing
 from ..learn.run import Run
 from .metrics import (
@@ -43,7 +43,7 @@ from .metrics import (
     row,
     sign_metrics,
 )
-from .rescale import UNSTRETCHED, Stretch, stretch_head
+from .rescale import UNCHANGED, Rescaling, rescale_head
 
 FIRST_WHOLE_HOP = math.ceil(EmotionNetwork.window_frames / EmotionNetwork.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""
@@ -67,10 +67,10 @@ class Predictions:
 
 
 def fingerprint(run: Run) -> str:
-    """Return a hash of what a run says: settings, folds, labels, weights, and their stretch."""
-    if not stretch_file(run).is_file():
+    """Return a hash of what a run says: settings, folds, labels, weights, and their rescaling."""
+    if not rescaling_file(run).is_file():
         return learnt_hash(run)
-    return hashlib.sha256(learnt_hash(run).encode() + stretch_file(run).read_bytes()).hexdigest()
+    return hashlib.sha256(learnt_hash(run).encode() + rescaling_file(run).read_bytes()).hexdigest()
 
 
 def learnt_hash(run: Run) -> str:
@@ -83,9 +83,9 @@ def learnt_hash(run: Run) -> str:
     return digest.hexdigest()
 
 
-def stretch_file(run: Run) -> Path:
-    """Return where ``calibration.stretch`` keeps its factors, with the hash of what was learnt."""
-    return run.folder / "stretch.json"
+def rescaling_file(run: Run) -> Path:
+    """Return where ``calibration.rescale`` keeps its factors, with the hash of what was learnt."""
+    return run.folder / "stretch.json"  # its first name, which run folders have
 
 
 def judged(run: Run) -> dict[str, Any]:
@@ -110,32 +110,32 @@ def judged(run: Run) -> dict[str, Any]:
 
 
 def load_network(run: Run, part: str) -> EmotionNetwork:
-    """Return a finished part's network in evaluation mode, stretched if the run is evaluated.
+    """Return a finished part's network in evaluation mode, rescaled if the run is evaluated.
 
     Raises:
-        InputError: the part is not finished, or the stretch is of other weights.
+        InputError: the part is not finished, or the rescaling is of other weights.
     """
     network = _trained_network(run, part)
-    stretch_head(network, load_stretch(run, part))
+    rescale_head(network, load_rescaling(run, part))
     return network
 
 
-def load_stretch(run: Run, part: str) -> Stretch:
-    """Return what evaluation found to stretch a part by, nothing where the run is not evaluated.
+def load_rescaling(run: Run, part: str) -> Rescaling:
+    """Return what evaluation found to rescale a part by, nothing where the run is not evaluated.
 
     Raises:
         InputError: the run was trained on since.
     """
-    path = stretch_file(run)
+    path = rescaling_file(run)
     if not path.is_file():
-        return UNSTRETCHED
+        return UNCHANGED
     kept = read_json(path)
     if kept["learnt"] != learnt_hash(run):
         raise InputError(
             f"{path} is of other weights than lie in {run.folder} now; run evaluate again"
         )
-    stretch: Stretch = kept["parts"][part]
-    return stretch
+    rescaling: Rescaling = kept["parts"][part]
+    return rescaling
 
 
 def _trained_network(run: Run, part: str) -> EmotionNetwork:
@@ -170,8 +170,8 @@ def run_clip(network: EmotionNetwork, frames: NDArray[np.floating[Any]]) -> NDAr
     return hops
 
 
-def predict(run: Run, features: Store, folds: Iterable[int]) -> Predictions:
-    """Return out-of-fold predictions of some folds, before any stretch."""
+def predict(run: Run, features: FeatureStore, folds: Iterable[int]) -> Predictions:
+    """Return out-of-fold predictions of some folds, before any rescaling."""
     hops: dict[str, NDArray[np.float32]] = {}
     fold_of: dict[str, int] = {}
     for fold in folds:

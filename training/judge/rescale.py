@@ -1,9 +1,9 @@
-"""Stretch valence and arousal until they reach as far as people's ratings do.
+"""Rescale valence and arousal until they reach as far as people's ratings do.
 
-A network that must answer for spoilt sound and for every few seconds learns to be careful, and the
-mean over a clip of careful answers lies nearer to neutral than listeners' rating of the clip. One
-factor for each axis, on what goes into the head's tanh, undoes that. It is fitted on songs that the
-network never heard and multiplied into the head's weights, so that running costs nothing more.
+A network that must answer for augmented sound and for every few seconds learns to be careful, and
+the mean over a clip of careful answers lies nearer to neutral than listeners' rating of the clip.
+One factor for each axis, on what goes into the head's tanh, undoes that. It is fitted on songs that
+the network never heard and multiplied into the head's weights, so that running costs nothing more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ from realtime_mer.model.network import EmotionNetwork
 
 from .metrics import AFFECT
 
-Stretch = Mapping[str, float]
+Rescaling = Mapping[str, float]
 """By axis: what the head's number is multiplied with before its tanh, > 0; 1 changes nothing."""
 
-UNSTRETCHED: Stretch = dict.fromkeys(AFFECT, 1.0)
+UNCHANGED: Rescaling = dict.fromkeys(AFFECT, 1.0)
 
 _FARTHEST = 0.999  # float32's tanh is 1 from 9 on, whose inverse is infinite
 _LOG_BOUNDS = (-1.0, 1.0)
@@ -29,7 +29,7 @@ _LOG_BOUNDS = (-1.0, 1.0)
 _Floats = NDArray[np.floating[Any]]
 
 
-def stretched(values: _Floats, factor: float) -> _Floats:
+def rescaled(values: _Floats, factor: float) -> _Floats:
     """Return what tanh would have given of numbers a factor as large; any shape."""
     if factor == 1.0:
         return values
@@ -38,12 +38,12 @@ def stretched(values: _Floats, factor: float) -> _Floats:
 
 
 def fit_factors(
-    answers: Sequence[_Floats], ratings: _Floats, folds: NDArray[np.integer[Any]], parts: int
+    predicted: Sequence[_Floats], ratings: _Floats, folds: NDArray[np.integer[Any]], parts: int
 ) -> tuple[list[float], float]:
     """Fit a factor for each fold on the clips of the others, and one on all.
 
     Args:
-        answers: what was said of each clip by the network that held it out, (H,) in -1 to 1.
+        predicted: for each clip by the network that held it out, (H,) in -1 to 1.
         ratings: of the clips, -1 to 1.
         folds: which fold held each clip out.
         parts: number of folds.
@@ -54,32 +54,34 @@ def fit_factors(
     """
     if len(np.unique(folds)) < 2:
         return [1.0] * parts, 1.0
-    held = [_fit(answers, ratings, np.flatnonzero(folds != fold)) for fold in range(parts)]
+    held = [_fit(predicted, ratings, np.flatnonzero(folds != fold)) for fold in range(parts)]
     squares = [
-        _square(answers[clip], ratings[clip], factor)
+        _square(predicted[clip], ratings[clip], factor)
         for clip, factor in enumerate(held[fold] for fold in folds)
     ]
-    plain = [_square(said, rated, 1.0) for said, rated in zip(answers, ratings, strict=True)]
-    if np.mean(squares) >= np.mean(plain):
+    unchanged = [
+        _square(hops, rating, 1.0) for hops, rating in zip(predicted, ratings, strict=True)
+    ]
+    if np.mean(squares) >= np.mean(unchanged):
         return [1.0] * parts, 1.0
-    return held, _fit(answers, ratings, np.arange(len(ratings)))
+    return held, _fit(predicted, ratings, np.arange(len(ratings)))
 
 
-def stretch_head(network: EmotionNetwork, stretch: Stretch) -> None:
-    """Multiply a stretch into the weights of a network's head."""
+def rescale_head(network: EmotionNetwork, rescaling: Rescaling) -> None:
+    """Multiply a rescaling into the weights of a network's head."""
     with torch.no_grad():
         for row, axis in enumerate(AFFECT):
-            network.affect_head.weight[row] *= stretch[axis]
-            network.affect_head.bias[row] *= stretch[axis]
+            network.affect_head.weight[row] *= rescaling[axis]
+            network.affect_head.bias[row] *= rescaling[axis]
 
 
-def _fit(answers: Sequence[_Floats], ratings: _Floats, clips: NDArray[np.integer[Any]]) -> float:
+def _fit(predicted: Sequence[_Floats], ratings: _Floats, clips: NDArray[np.integer[Any]]) -> float:
     def error(log_factor: float) -> float:
         factor = float(np.exp(log_factor))
-        return float(np.mean([_square(answers[clip], ratings[clip], factor) for clip in clips]))
+        return float(np.mean([_square(predicted[clip], ratings[clip], factor) for clip in clips]))
 
     return float(np.exp(minimize_scalar(error, bounds=_LOG_BOUNDS, method="bounded").x))
 
 
-def _square(said: _Floats, rated: float, factor: float) -> float:
-    return float((stretched(said, factor).mean() - rated) ** 2)
+def _square(hops: _Floats, rating: float, factor: float) -> float:
+    return float((rescaled(hops, factor).mean() - rating) ** 2)

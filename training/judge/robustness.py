@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from ..features.cache import Store, feature_store
+from ..features.cache import FeatureStore, feature_store
 from ..features.conditions import conditions
 from ..learn.augment import frames_of, power_of
 from ..learn.run import Run
@@ -64,7 +64,7 @@ def robustness(
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = interval(metric(table) / value, again / drawn)
             protocol = f"all clips, out of fold; {AS_LIVE}; {interval_note(resamples)}"
-            if condition in run.config.sequences.spoil.changes:
+            if condition in run.config.sequences.augment.changes:
                 protocol += f"; {condition}: trained on other clips that were changed just so"
             found = interval(metric(table), again)
             told = row(table, found, data=corpus, metric=name, protocol=protocol)
@@ -101,7 +101,7 @@ def _predictions(run: Run, folder: Path, jobs: int) -> Mapping[str, Predictions]
     return heard
 
 
-def _predict(run: Run, features: Store, name: str, change: _Change) -> Predictions:
+def _predict(run: Run, features: FeatureStore, name: str, change: _Change) -> Predictions:
     networks = [load_network(run, f"fold-{fold}") for fold in range(run.split.folds)]
     hops: dict[str, NDArray[np.float32]] = {}
     for clip in track(run.clips, description=f"hearing {name}"):

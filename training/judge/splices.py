@@ -20,7 +20,7 @@ from rich.progress import track
 from realtime_mer.model.network import EmotionNetwork
 
 from ..corpora import Clip
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..learn.run import Run
 from ..learn.sequences import hop_s as seconds_of_hop
 from .evaluate import (
@@ -82,7 +82,7 @@ def reaction_s(
 
 
 def splices(
-    run: Run, features: Store, alone: Predictions, *, seed: int = 0, resamples: int = 1000
+    run: Run, features: FeatureStore, alone: Predictions, *, seed: int = 0, resamples: int = 1000
 ) -> list[dict[str, Any]]:
     """Return reaction times, and every figure of clips entered with another clip's state.
 

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from ..corpora import Clip
 from ..corpora.splits import joined_groups
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..learn.run import REFIT, Run
 from ..learn.sequences import hop_s
 from .baselines import AFFECT_HEAD, clip_rows, fit
@@ -30,13 +30,13 @@ NETWORK = "the network, refit on every clip"
 EMBEDDING = "MusiCNN + ridge on {}"
 
 
-def unheard(
+def judge_unseen(
     run: Run,
     clips: Sequence[Clip],
     *,
-    features: Store,
-    own_embeddings: Store,
-    embeddings: Store,
+    features: FeatureStore,
+    own_embeddings: FeatureStore,
+    embeddings: FeatureStore,
     heads: Heads | None = None,
     longest_s: int,
     resamples: int = 1000,
@@ -164,7 +164,9 @@ def _learnt(run: Run, reference: str) -> dict[str, list[tuple[Clip, float, float
 
 
 def _ridge(
-    learnt: Sequence[tuple[Clip, float, float]], embeddings: Store, heard: NDArray[np.float64]
+    learnt: Sequence[tuple[Clip, float, float]],
+    embeddings: FeatureStore,
+    heard: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     clips = [clip for clip, _, _ in learnt]
     rows = clip_rows(embeddings, clips)

@@ -1,9 +1,9 @@
 """What lies between music and a microphone, done to log-mel frames: rooms, noise, telephones.
 
-Power spectra add, and a filter is a gain by band, so that every piece of every epoch can be spoilt
-anew at no cost, where sound would have to be filtered and analysed again. What is not linear in
-power (clipping, codecs) is done to sound by ``conditions``, once: a piece may come from the frames
-of that instead, see ``SpoilConfig.changes``.
+Power spectra add, and a filter is a gain by band, so that every piece of every epoch can be
+augmented anew at no cost, where sound would have to be filtered and analysed again. What is not
+linear in power (clipping, codecs) is done to sound by ``conditions``, once: a piece may come from
+the frames of that instead, see ``AugmentConfig.changes``.
 
 Noise may be another piece of music, well below the first, whose labels stay as they are. That is
 the mild mixup of this training: listeners rate what is in front, and nobody rated mixtures, least
@@ -41,8 +41,8 @@ def frames_of(power: NDArray[np.float64], log_gain: float) -> NDArray[np.float32
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class SpoilConfig:
-    """How often a piece is spoilt, and how much; each is drawn for every piece.
+class AugmentConfig:
+    """How often a piece is augmented, and how much; each is drawn for every piece.
 
     Attributes:
         gain_db: largest gain in either direction.
@@ -80,7 +80,7 @@ class SpoilConfig:
         return names
 
     @model_validator(mode="after")
-    def _both(self) -> "SpoilConfig":
+    def _both(self) -> "AugmentConfig":
         if (self.changed > 0) != bool(self.changes):
             raise ValueError(
                 f"changed is {self.changed} and changes are {list(self.changes)}; give both a "
@@ -107,15 +107,15 @@ class Bands:
         return cls(edges[1:-1], (edges[2:] - edges[:-2]) / 2)
 
 
-class Spoiler:
-    """Spoil pieces of music.
+class Augmenter:
+    """Change pieces of music as the way to a microphone might.
 
     Args:
         config: how often and how much.
         features: what the frames are made with.
     """
 
-    def __init__(self, config: SpoilConfig, features: FeatureConfig) -> None:
+    def __init__(self, config: AugmentConfig, features: FeatureConfig) -> None:
         self._config = config
         self._log_gain = features.log_gain
         self._frame_s = features.hop_length / features.sample_rate

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Collection
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
@@ -13,7 +13,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import NetworkConfig
 
-from .augment import SpoilConfig
+from .augment import AugmentConfig
 
 DEFAULT_SETTINGS = Path(__file__).parents[1] / "configs" / "default.toml"
 """The settings of the default checkpoint."""
@@ -31,7 +31,7 @@ class SequenceConfig:
         warm_up_weight: weight of the hops whose window still holds zeros from before the start.
         mask_bands: largest number of neighbouring bands silenced for a segment.
         shares: how often a corpus is drawn from, relative to the others; absent means never.
-        spoil: what is done to a piece before it is heard.
+        augment: what is done to a piece before it is heard.
     """
 
     streams: int = 16
@@ -41,7 +41,7 @@ class SequenceConfig:
     warm_up_weight: float = 0.25
     mask_bands: int = 8
     shares: dict[str, Annotated[float, Field(ge=0)]] = field(default_factory=dict)
-    spoil: SpoilConfig = field(default_factory=SpoilConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -125,7 +125,7 @@ def read_config(path: Path) -> TrainingConfig:
         InputError: the file is missing, no TOML, or holds an unknown or unfit setting.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = _renamed(tomllib.loads(path.read_text(encoding="utf-8")))
         config = TypeAdapter(TrainingConfig).validate_python(content)
     except OSError as error:
         raise InputError(f"the settings {path} cannot be read: {error.strerror}") from error
@@ -146,6 +146,16 @@ def read_config(path: Path) -> TrainingConfig:
                     f"{path}: {name} {value} asks for a teacher, but losses.teacher is 0"
                 )
     return config
+
+
+def _renamed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the table that run folders of before may hold under its new name."""
+    sequences = content.get("sequences")
+    if isinstance(sequences, dict) and "spoil" in sequences and "augment" not in sequences:
+        spoil = sequences["spoil"]
+        kept = {name: value for name, value in sequences.items() if name != "spoil"}
+        return content | {"sequences": kept | {"augment": spoil}}
+    return content
 
 
 def check_corpora(config: TrainingConfig, judged: Collection[str]) -> None:

@@ -23,7 +23,7 @@ from sklearn.svm import SVC, SVR
 
 from ..corpora import Clip
 from ..corpora.splits import joined_groups
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 
 AFFECT, QUADRANT, GEMS = slice(0, 2), slice(2, 6), slice(6, 15)
 """Where a row holds valence and arousal, quadrant probabilities and shares of listeners."""
@@ -49,7 +49,7 @@ class _Task:
 
 
 def pseudo_labels(
-    clips: Sequence[Clip], teacher: Store, *, reference: str
+    clips: Sequence[Clip], teacher: FeatureStore, *, reference: str
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return a row for every window of the teacher of every clip, NaN where nothing was learnt.
 

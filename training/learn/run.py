@@ -12,7 +12,7 @@
             log.jsonl      a line for each epoch
             weights.safetensors
             learner.safetensors  the network and what stands beside it in training only
-        stretch.json       what evaluation found to stretch valence and arousal by
+        stretch.json       what evaluation found to rescale valence and arousal by
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation
 """
@@ -123,12 +123,13 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     """
     own = folder / "config.toml"
     if own.is_file():
-        if config_path is not None and config_path.read_bytes() != own.read_bytes():
+        config = read_config(own)
+        # By what they say, not letter by letter: a comment or an older name changes nothing.
+        if config_path is not None and read_config(config_path) != config:
             raise InputError(
                 f"{config_path} differs from the settings {folder} was begun with; name a new "
                 "--run folder"
             )
-        config = read_config(own)
         clips = _wanted(clips, config)
         recorded = json.loads((folder / "provenance.json").read_text())["labels_sha256"]
         if recorded != label_hash(clips):
@@ -181,7 +182,7 @@ def audio_hash(hashes: Mapping[str, str]) -> str:
     """Return one hash over the bytes of many audio files.
 
     Args:
-        hashes: SHA-256 of each, by ``Clip.key``, as ``Store.audio_hashes``.
+        hashes: SHA-256 of each, by ``Clip.key``, as ``FeatureStore.audio_hashes``.
     """
     text = json.dumps(dict(hashes), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -15,8 +15,8 @@ from realtime_mer.features import FeatureConfig
 from realtime_mer.model.network import EmotionNetwork
 
 from ..corpora import Clip
-from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, Store
-from .augment import Spoiler
+from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore
+from .augment import Augmenter
 from .config import SequenceConfig
 
 HOP = EmotionNetwork.hop_frames
@@ -81,23 +81,23 @@ class Streams:
         features: their log-mel frames.
         config: settings.
         log_mel: what the frames were made with.
-        spoiler: what is done to a piece before it is heard.
+        augmenter: what is done to a piece before it is heard.
         generator: source of all randomness.
         teacher_rows: number of the teacher's rows of each clip, empty without a teacher.
-        changed: frames of the same clips under each of ``config.spoil.changes``.
+        changed: frames of the same clips under each of ``config.augment.changes``.
     """
 
     def __init__(
         self,
         clips: Sequence[Clip],
-        features: Store,
+        features: FeatureStore,
         config: SequenceConfig,
         *,
         log_mel: FeatureConfig,
-        spoiler: Spoiler,
+        augmenter: Augmenter,
         generator: np.random.Generator,
         teacher_rows: Mapping[str, int],
-        changed: Sequence[Store] = (),
+        changed: Sequence[FeatureStore] = (),
     ) -> None:
         self._clips = clips
         self._features = features
@@ -106,7 +106,7 @@ class Streams:
         self._frames_per_s = frames_per_s(log_mel)
         self._teacher_window = round(TEACHER_WINDOW_S * self._frames_per_s)
         self._teacher_hop = round(TEACHER_HOP_S * self._frames_per_s)
-        self._spoiler = spoiler
+        self._augmenter = augmenter
         self._random = generator
         self._teacher_rows = [teacher_rows.get(clip.key, 0) for clip in clips]
         corpora = sorted({clip.corpus for clip in clips} & set(config.shares))
@@ -211,12 +211,12 @@ class Streams:
         stream.heard = 0
         stream.run = HISTORY if cold else 0
         heard = self._features
-        if self._changed and self._random.random() < config.spoil.changed:
+        if self._changed and self._random.random() < config.augment.changed:
             heard = self._changed[int(self._random.integers(len(self._changed)))]
         own = heard[self._clips[stream.clip].key]
         behind = self._features[self._clips[int(self._random.integers(len(self._clips)))].key]
         stream.start = stream.at
-        stream.piece = self._spoiler(
+        stream.piece = self._augmenter(
             np.asarray(own[stream.at : stream.stop], np.float32),
             np.asarray(behind[: stream.stop - stream.at], np.float32),
             self._random,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..corpora import Clip
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from .losses import Labels
 from .pseudo import WIDTH, pseudo_labels
 
@@ -24,7 +24,7 @@ class Targets(nn.Module):
     def __init__(
         self,
         clips: Sequence[Clip],
-        teacher: Store | None,
+        teacher: FeatureStore | None,
         *,
         hop_s: float,
         lag_s: Mapping[str, float] | None = None,
@@ -48,7 +48,7 @@ class Targets(nn.Module):
         """Numbers in an embedding of the teacher."""
         return self._rows.shape[1]
 
-    def add_pseudo(self, clips: Sequence[Clip], teacher: Store, reference: str) -> None:
+    def add_pseudo(self, clips: Sequence[Clip], teacher: FeatureStore, reference: str) -> None:
         """Learn pseudo-labels from these clips alone."""
         rows = pseudo_labels(clips, teacher, reference=reference)
         empty = np.zeros((0, WIDTH), np.float32)

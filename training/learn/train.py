@@ -18,9 +18,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from realtime_mer.errors import InputError
 
 from ..corpora import Clip
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..files import replacing, write_json
-from .augment import Spoiler
+from .augment import Augmenter
 from .config import TrainingConfig
 from .learner import Learner
 from .losses import label_losses, pseudo_loss, teacher_loss
@@ -31,15 +31,15 @@ from .targets import Targets
 
 def train_part(
     clips: Sequence[Clip],
-    features: Store,
-    teacher: Store | None,
+    features: FeatureStore,
+    teacher: FeatureStore | None,
     config: TrainingConfig,
     folder: Path,
     *,
     stream_key: int,
     labelled: bool = True,
     start: Path | None = None,
-    changed: Sequence[Store] = (),
+    changed: Sequence[FeatureStore] = (),
     world: World = ALONE,
 ) -> None:
     """Train one network, going on where a killed run of it stopped.
@@ -72,7 +72,7 @@ def train_part(
     first_labelled = config.teacher_epochs if labelled else epochs
     targets = _targets(clips, teacher, config, pseudo=labelled).to(world.device)
     training = _Training(_learner(config, targets, start).to(world.device), config, epochs=epochs)
-    spoiler = Spoiler(config.sequences.spoil, config.features)
+    augmenter = Augmenter(config.sequences.augment, config.features)
     state = folder / "state.pt"
     first = training.resume(state, world) if state.is_file() else 0
     with _bar(folder.name, first, epochs, config, world) as advance:
@@ -86,7 +86,7 @@ def train_part(
                 features,
                 config.sequences,
                 log_mel=config.features,
-                spoiler=spoiler,
+                augmenter=augmenter,
                 generator=np.random.default_rng(entropy),
                 teacher_rows=targets.teacher_rows,
                 changed=changed,
@@ -191,7 +191,7 @@ class _Training:
 
 
 def _targets(
-    clips: Sequence[Clip], teacher: Store | None, config: TrainingConfig, *, pseudo: bool
+    clips: Sequence[Clip], teacher: FeatureStore | None, config: TrainingConfig, *, pseudo: bool
 ) -> Targets:
     targets = Targets(clips, teacher, hop_s=hop_s(config.features), lag_s=config.annotation_lag_s)
     if pseudo and config.losses.pseudo > 0 and teacher is not None:

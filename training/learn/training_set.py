@@ -17,7 +17,7 @@ from ..corpora.cards import extent, terms
 from ..corpora.free_music import SHORTEST_MUSIC_S
 from ..corpora.midi import rendered
 from ..features import cache
-from ..features.cache import Store
+from ..features.cache import FeatureStore
 from ..features.conditions import Condition, conditions
 from .run import Run, audio_hash
 
@@ -25,7 +25,7 @@ FREE_MUSIC = "free-music"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class TrainingSet:
     """Everything the parts of a run learn from.
 
     Attributes:
@@ -36,12 +36,12 @@ class Material:
     """
 
     run: Run
-    features: Store
-    changed: Sequence[Store]
-    teacher: Store | None
+    features: FeatureStore
+    changed: Sequence[FeatureStore]
+    teacher: FeatureStore | None
 
 
-def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int = 1) -> Material:
+def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int = 1) -> TrainingSet:
     """Return what a run's settings ask for, computing what is not cached, and record it.
 
     Args:
@@ -62,7 +62,7 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
     heard: list[tuple[Sequence[Clip], int | None]] = [(run.clips, None)]
     heard += [(clips, config.longest_s.get(name)) for name, clips in besides.items()]
 
-    def frames(condition: tuple[str, Condition] | None) -> Store:
+    def frames(condition: tuple[str, Condition] | None) -> FeatureStore:
         return cache.merged(
             [
                 cache.feature_store(
@@ -78,7 +78,7 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
         )
 
     features = frames(None)
-    changed = [frames((name, conditions()[name])) for name in config.sequences.spoil.changes]
+    changed = [frames((name, conditions()[name])) for name in config.sequences.augment.changes]
     teacher = None
     if arrays is not None:
         teacher = cache.merged(
@@ -94,7 +94,7 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
     ]
     _check_same(run, described)
     run.record(also=described)
-    return Material(
+    return TrainingSet(
         run=replace(run, also=also), features=features, changed=changed, teacher=teacher
     )
 
@@ -150,7 +150,7 @@ def _check_same(run: Run, described: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _described(
-    name: str, clips: Sequence[Clip], features: Store, longest_s: int | None, place: Path
+    name: str, clips: Sequence[Clip], features: FeatureStore, longest_s: int | None, place: Path
 ) -> dict[str, Any]:
     """Return what a card says of a corpus that was learnt from besides."""
     entry: dict[str, Any] = {

@@ -45,7 +45,7 @@ from ..judge.metrics import (
 from ..judge.not_music import false_emotions
 from ..judge.robustness import robustness
 from ..judge.splices import splices
-from ..judge.unseen_corpora import unheard
+from ..judge.unseen_corpora import judge_unseen
 from ..learn.run import Run
 from ..learn.sequences import hop_s
 from .targets import JUDGED
@@ -64,7 +64,7 @@ class Bench:
         cache: where what is computed once is kept.
         teacher: the teacher's arrays; Essentia's heads lie beside them.
         fonts: sound fonts to render with; None for every one that is installed.
-        unheard_s: seconds that are heard of each piece of a corpus never trained on.
+        unseen_s: seconds that are heard of each piece of a corpus never trained on.
         left_out: runs that left corpora out, to be judged by these.
         tried: runs of the same folds that were tried.
         jobs: processes that compute features side by side.
@@ -75,7 +75,7 @@ class Bench:
     cache: Path
     teacher: Path
     fonts: Sequence[Path] | None = None
-    unheard_s: int = 60
+    unseen_s: int = 60
     left_out: Sequence[Run] = ()
     tried: Sequence[Run] = ()
     jobs: int = 1
@@ -112,7 +112,7 @@ def measure(run: Run, out: Path, name: str, bench: Bench) -> Rows:
 def _baselines(run: Run, bench: Bench) -> Rows:
     heard = {
         "hand-made features": clip_rows(
-            cache.hand_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
+            cache.handcrafted_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
         ),
         "MusiCNN embedding": clip_rows(
             cache.teacher_store(run.clips, teacher_arrays(bench.teacher), bench.cache),
@@ -197,11 +197,11 @@ def _robustness(run: Run, bench: Bench) -> Rows:
     return robustness(run, clean, bench.cache, jobs=bench.jobs, resamples=bench.resamples)
 
 
-def _unheard(run: Run, bench: Bench) -> Rows:
+def _unseen(run: Run, bench: Bench) -> Rows:
     rows: Rows = []
     for judged in (run, *bench.left_out):
         for clips in _never_heard(judged, bench):
-            found = _judge_unheard(judged, clips, bench)
+            found = _judge_clips(judged, clips, bench)
             if judged is not run:
                 learnt = ", ".join(sorted({clip.corpus for clip in judged.clips}))
                 for row in found:
@@ -210,25 +210,25 @@ def _unheard(run: Run, bench: Bench) -> Rows:
     return rows
 
 
-def _judge_unheard(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
-    """Return the rows of ``unheard`` for clips or notes that a run never heard."""
+def _judge_clips(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
+    """Return the rows of ``judge_unseen`` for clips or notes that a run never heard."""
     arrays = teacher_arrays(bench.teacher)
     # Read first: a damaged file is told before what takes long.
     heads = load_heads(bench.heads) if bench.heads.is_file() else None
     sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
     features = run.config.features
-    return unheard(
+    return judge_unseen(
         run,
         sounds,
         features=cache.feature_store(
-            sounds, features, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+            sounds, features, bench.cache, longest_s=bench.unseen_s, jobs=bench.jobs
         ),
         own_embeddings=cache.teacher_store(
-            sounds, arrays, bench.cache, longest_s=bench.unheard_s, jobs=bench.jobs
+            sounds, arrays, bench.cache, longest_s=bench.unseen_s, jobs=bench.jobs
         ),
         embeddings=cache.teacher_store(run.clips, arrays, bench.cache, jobs=bench.jobs),
         heads=heads,
-        longest_s=bench.unheard_s,
+        longest_s=bench.unseen_s,
         resamples=bench.resamples,
     )
 
@@ -281,11 +281,11 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "ceilings": _ceilings,
     "curves": _curves,
     "splices": _splices,
-    "unheard": _unheard,
+    "unheard": _unseen,
     "robustness": _robustness,
     "endurance": _endurance,
     "not-music": _not_music,
     "cost": _cost,
     "tried": _tried,
 }
-"""By name, in the order of the report."""
+"""By name, in the order of the report; kept measurements lie under these names."""

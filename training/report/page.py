@@ -101,7 +101,7 @@ def write_report(
         _stable(clips, predictions.hops, resamples),
         _moving(found["curves"]),
         _spliced(found["splices"]),
-        _unheard(found["unheard"]),
+        _unseen(found["unheard"]),
         _robust(found["robustness"], out),
         _endured(found["endurance"]),
         _not_music(found["not-music"]),
@@ -493,7 +493,7 @@ def _spliced(rows: _Rows) -> str:
     return "\n\n".join(text)
 
 
-def _unheard(rows: _Rows) -> str:
+def _unseen(rows: _Rows) -> str:
     if not rows:
         return ""
     lines = [

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from training.corpora import Clip, read_clips
-from training.features.cache import Store, hand_store
-from training.features.handcrafted import WIDTH, hand_features
+from training.features.cache import FeatureStore, handcrafted_store
+from training.features.handcrafted import WIDTH, handcrafted_features
 from training.judge.baselines import MODELS, clip_rows, fit, predict_baseline
 from training.judge.evaluate import HOP_COLUMNS, evaluate
 from training.learn.run import Run
@@ -75,7 +75,7 @@ def test_a_baseline_never_sees_the_labels_of_the_clips_it_is_judged_by(run: Run)
 
 def test_a_row_is_the_mean_of_a_clips_windows(run: Run) -> None:
     clip = run.clips[0]
-    store = Store((np.array([[1, 2], [3, 2]], np.float16),), {clip.key: (0, 0, 2)}, {})
+    store = FeatureStore((np.array([[1, 2], [3, 2]], np.float16),), {clip.key: (0, 0, 2)}, {})
     np.testing.assert_array_equal(clip_rows(store, [clip])[clip.key], [2, 2])
 
 
@@ -84,14 +84,14 @@ def test_hand_made_features_are_the_same_from_one_process_and_from_two(
     corpora_root: Path, tmp_path: Path
 ) -> None:
     clips = [clip for clip in read_clips(corpora_root) if clip.corpus == "grekow"][:3]
-    one = hand_store(clips, tmp_path / "one")
-    two = hand_store(clips, tmp_path / "two", jobs=2)
+    one = handcrafted_store(clips, tmp_path / "one")
+    two = handcrafted_store(clips, tmp_path / "two", jobs=2)
     for clip in clips:
         assert one[clip.key].shape == (1, WIDTH)
         np.testing.assert_array_equal(one[clip.key], two[clip.key])
 
 
 def test_hand_made_features_are_numbers_even_of_silence() -> None:
-    row = hand_features(np.zeros(3 * RATE, np.float32))
+    row = handcrafted_features(np.zeros(3 * RATE, np.float32))
     assert row.shape == (1, WIDTH)
     assert np.isfinite(row.astype(np.float16)).all()

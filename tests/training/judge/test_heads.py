@@ -11,7 +11,7 @@ import pytest
 from realtime_mer.errors import InputError
 from tests.training.made_teacher import head_arrays
 from training.corpora import data_root
-from training.features.cache import Store
+from training.features.cache import FeatureStore
 from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS, predict_heads
 from training.judge.evaluate import HOP_COLUMNS
 from training.judge.heads import Heads, load_heads
@@ -29,11 +29,11 @@ def _kept(folder: Path, arrays: dict[str, np.ndarray]) -> Heads:
     return load_heads(folder / "heads.npz")
 
 
-def _windows(run: Run, *, each: int = 2) -> Store:
+def _windows(run: Run, *, each: int = 2) -> FeatureStore:
     """Some rows of noise for every clip, loud enough that no head says the same of all."""
     rows = 2 * np.random.default_rng(0).standard_normal((each * len(run.clips), 200))
     spans = {clip.key: (0, each * n, each * (n + 1)) for n, clip in enumerate(run.clips)}
-    return Store((rows.astype(np.float16),), spans, {})
+    return FeatureStore((rows.astype(np.float16),), spans, {})
 
 
 def test_valence_and_arousal_are_one_linear_layer_on_scaled_numbers(heads: Heads) -> None:

@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
-from training.judge.calibration import stretch
+from training.judge.calibration import rescale
 from training.judge.evaluate import (
     FIRST_WHOLE_HOP,
     Predictions,
     fingerprint,
-    load_stretch,
+    load_rescaling,
     run_clip,
 )
-from training.judge.rescale import fit_factors, stretch_head, stretched
+from training.judge.rescale import fit_factors, rescale_head, rescaled
 from training.learn.run import REFIT, Run
 
 
@@ -33,38 +33,38 @@ def _shrunk(run: Run, by: float) -> Predictions:
 
 
 @given(st.floats(-0.99, 0.99, allow_subnormal=False), st.floats(0.4, 2.5))
-def test_what_is_stretched_and_shrunk_again_is_as_it_was(value: float, factor: float) -> None:
-    there = stretched(np.array([value]), factor)
+def test_what_is_rescaled_and_scaled_back_is_as_it_was(value: float, factor: float) -> None:
+    there = rescaled(np.array([value]), factor)
     assert np.abs(there).max() <= 1.0
     assert np.sign(there) == np.sign([value])
     if np.abs(there).max() < 0.999:
-        np.testing.assert_allclose(stretched(there, 1 / factor), [value], atol=1e-9)
+        np.testing.assert_allclose(rescaled(there, 1 / factor), [value], atol=1e-9)
 
 
-def test_a_stretched_head_says_what_stretched_answers_say() -> None:
+def test_a_rescaled_head_says_what_rescaled_estimates_say() -> None:
     network = EmotionNetwork(NetworkConfig(channels=(4, 4, 8), column_channels=8, embedding=8))
     frames = np.random.default_rng(0).uniform(0, 4, (200, 64)).astype(np.float32)
     before = run_clip(network.eval(), frames)
-    stretch_head(network, {"valence": 1.0, "arousal": 1.4})
+    rescale_head(network, {"valence": 1.0, "arousal": 1.4})
     after = run_clip(network, frames)
-    np.testing.assert_allclose(after[:, 1], stretched(before[:, 1], 1.4), atol=1e-5)
+    np.testing.assert_allclose(after[:, 1], rescaled(before[:, 1], 1.4), atol=1e-5)
     untouched = [0, *range(2, 17)]
     np.testing.assert_array_equal(after[:, untouched], before[:, untouched])
 
 
-def test_careful_answers_are_stretched_to_the_ratings(run: Run) -> None:
+def test_careful_estimates_are_rescaled_to_the_ratings(run: Run) -> None:
     careful = _shrunk(run, 0.6)
-    bold = stretch(run, careful)
+    bold = rescale(run, careful)
     for clip in run.clips:
         if clip.corpus == "grekow":
             said = bold.hops[clip.key][FIRST_WHOLE_HOP:].mean(0)
             assert said[:2] == pytest.approx([clip.valence, clip.arousal], abs=0.1)
         else:
             np.testing.assert_array_equal(bold.hops[clip.key][:, 2:], careful.hops[clip.key][:, 2:])
-    assert load_stretch(run, REFIT)["arousal"] == pytest.approx(1 / 0.6, rel=0.1)
+    assert load_rescaling(run, REFIT)["arousal"] == pytest.approx(1 / 0.6, rel=0.1)
 
 
-def test_a_folds_stretch_does_not_know_the_ratings_it_is_judged_by() -> None:
+def test_a_folds_factor_does_not_know_the_ratings_it_is_judged_by() -> None:
     generator = np.random.default_rng(4)
     ratings = generator.uniform(-0.8, 0.8, 60)
     folds = np.arange(60) % 3
@@ -77,22 +77,22 @@ def test_a_folds_stretch_does_not_know_the_ratings_it_is_judged_by() -> None:
     assert other != refit
 
 
-def test_no_stretch_ships_that_does_not_help_songs_it_was_not_fitted_on(run: Run) -> None:
+def test_no_rescaling_ships_that_does_not_help_songs_it_was_not_fitted_on(run: Run) -> None:
     # What the folds want is opposite: each one's factor harms the other.
     careful, bold = _shrunk(run, 0.6), _shrunk(run, 1.6)
     hops = {key: (careful if careful.fold[key] else bold).hops[key] for key in careful.hops}
-    said = stretch(run, Predictions(hops, careful.fold))
-    assert load_stretch(run, REFIT) == {"valence": 1.0, "arousal": 1.0}
+    said = rescale(run, Predictions(hops, careful.fold))
+    assert load_rescaling(run, REFIT) == {"valence": 1.0, "arousal": 1.0}
     for key, own in said.hops.items():
         np.testing.assert_array_equal(own, hops[key])
 
 
-def test_a_stretch_is_of_the_weights_it_was_found_for(run: Run) -> None:
-    assert load_stretch(run, REFIT) == {"valence": 1.0, "arousal": 1.0}
-    unstretched = fingerprint(run)
-    stretch(run, _shrunk(run, 0.6))
-    assert fingerprint(run) != unstretched
+def test_a_rescaling_is_of_the_weights_it_was_found_for(run: Run) -> None:
+    assert load_rescaling(run, REFIT) == {"valence": 1.0, "arousal": 1.0}
+    before = fingerprint(run)
+    rescale(run, _shrunk(run, 0.6))
+    assert fingerprint(run) != before
     run.weights("fold-0").parent.mkdir(parents=True)
     run.weights("fold-0").write_bytes(b"other weights")
     with pytest.raises(InputError, match="run evaluate again"):
-        load_stretch(run, "fold-0")
+        load_rescaling(run, "fold-0")

@@ -8,10 +8,10 @@ from scipy.signal import fftconvolve
 
 from realtime_mer.features import FeatureConfig, LogMel
 from training.features.cache import log_mel
-from training.learn.augment import Bands, SpoilConfig, Spoiler
+from training.learn.augment import AugmentConfig, Augmenter, Bands
 
 FEATURES = FeatureConfig()
-CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
+CLEAN = AugmentConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
 
 
 def _sound(seconds: float = 4.0, seed: int = 0) -> np.ndarray:
@@ -44,21 +44,21 @@ def _frames(sound: np.ndarray) -> np.ndarray:
     return log_mel(LogMel(FEATURES).eval(), sound.astype(np.float32))
 
 
-def _spoil(config: SpoilConfig, frames: np.ndarray, seed: int = 0) -> np.ndarray:
-    return Spoiler(config, FEATURES)(frames, frames[::-1], np.random.default_rng(seed))
+def _augmented(config: AugmentConfig, frames: np.ndarray, seed: int = 0) -> np.ndarray:
+    return Augmenter(config, FEATURES)(frames, frames[::-1], np.random.default_rng(seed))
 
 
 def test_nothing_asked_for_is_nothing_done() -> None:
     frames = _frames(_sound())
-    np.testing.assert_allclose(_spoil(CLEAN, frames), frames, atol=1e-5)
+    np.testing.assert_allclose(_augmented(CLEAN, frames), frames, atol=1e-5)
 
 
 @pytest.mark.parametrize("gain_db", [-12.0, 5.0])
 def test_a_gain_is_the_features_of_the_louder_sound(gain_db: float) -> None:
     sound = _sound()
-    config = SpoilConfig(gain_db=-gain_db, tilt_db=0.0, peak_db=0.0)
-    spoilt = Spoiler(config, FEATURES)(_frames(sound), _frames(sound), _Least())
-    np.testing.assert_allclose(spoilt, _frames(sound * 10 ** (gain_db / 20)), atol=1e-3)
+    config = AugmentConfig(gain_db=-gain_db, tilt_db=0.0, peak_db=0.0)
+    augmented = Augmenter(config, FEATURES)(_frames(sound), _frames(sound), _Least())
+    np.testing.assert_allclose(augmented, _frames(sound * 10 ** (gain_db / 20)), atol=1e-3)
 
 
 def test_noise_leaves_the_spectrum_that_noise_in_the_sound_leaves() -> None:
@@ -67,23 +67,23 @@ def test_noise_leaves_the_spectrum_that_noise_in_the_sound_leaves() -> None:
     hiss *= sound.std() / hiss.std() * 10 ** (-10 / 20)
     wanted = _frames(sound + hiss).mean(0)
     frames = _frames(sound)
-    config = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, noise=1.0, snr_db=(10.0, 10.0))
-    spoilt = Spoiler(config, FEATURES)(frames, frames, _Least())
-    np.testing.assert_allclose(spoilt.mean(0), wanted, atol=0.15)
-    assert abs(spoilt.mean(0) - wanted).mean() < 0.1 * abs(frames.mean(0) - wanted).mean()
+    config = AugmentConfig(gain_db=0, tilt_db=0, peak_db=0, noise=1.0, snr_db=(10.0, 10.0))
+    augmented = Augmenter(config, FEATURES)(frames, frames, _Least())
+    np.testing.assert_allclose(augmented.mean(0), wanted, atol=0.15)
+    assert abs(augmented.mean(0) - wanted).mean() < 0.1 * abs(frames.mean(0) - wanted).mean()
 
 
 def test_a_narrow_band_leaves_little_outside_and_everything_inside() -> None:
     frames = _frames(_sound())
-    config = SpoilConfig(
+    config = AugmentConfig(
         gain_db=0, tilt_db=0, peak_db=0, band=1.0, low_hz=(300, 300), high_hz=(3400, 3400)
     )
-    spoilt = _spoil(config, frames)
+    augmented = _augmented(config, frames)
     centre = Bands.of(FEATURES).centre_hz
     inside = (centre > 310) & (centre < 3300)
-    np.testing.assert_allclose(spoilt[:, inside], frames[:, inside], atol=1e-5)
+    np.testing.assert_allclose(augmented[:, inside], frames[:, inside], atol=1e-5)
     outside = (centre < 150) | (centre > 6800)
-    assert np.all(spoilt[:, outside] < frames[:, outside])
+    assert np.all(augmented[:, outside] < frames[:, outside])
 
 
 def test_a_room_fills_the_pauses_as_a_decaying_echo_does() -> None:
@@ -94,11 +94,11 @@ def test_a_room_fills_the_pauses_as_a_decaying_echo_does() -> None:
     echo *= 0.4 / np.sqrt((echo**2).sum())
     echo[0] = 1.0
     real = _frames(fftconvolve(sound, echo)[: len(sound)])
-    config = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, room=1.0, reverberation_s=(0.6, 0.6))
-    spoilt = _spoil(config, _frames(sound))
+    config = AugmentConfig(gain_db=0, tilt_db=0, peak_db=0, room=1.0, reverberation_s=(0.6, 0.6))
+    augmented = _augmented(config, _frames(sound))
     after = len(real) // 2 + np.arange(3, 12)
     assert _frames(sound)[after].max() == 0.0
-    fall, fell = (np.log10(10 ** x[after].mean(1) - 1) for x in (spoilt, real))
+    fall, fell = (np.log10(10 ** x[after].mean(1) - 1) for x in (augmented, real))
     assert np.all(np.diff(fall) < 0)
     # Decay by frame, of the logarithm of power: as steep as the real one's within a third.
     assert (fall[-1] - fall[0]) == pytest.approx(fell[-1] - fell[0], rel=0.33)
@@ -120,27 +120,27 @@ def test_bands_are_those_of_the_features() -> None:
 def test_whatever_is_drawn_frames_stay_finite_and_not_negative(seed: int, level: float) -> None:
     random = np.random.default_rng(seed)
     frames = (level * random.random((60, FEATURES.n_mels))).astype(np.float32)
-    spoilt = Spoiler(SpoilConfig(room=0.5, noise=0.5, band=0.5), FEATURES)(
+    augmented = Augmenter(AugmentConfig(room=0.5, noise=0.5, band=0.5), FEATURES)(
         frames, np.zeros((5, FEATURES.n_mels), np.float32), random
     )
-    assert spoilt.shape == frames.shape
-    assert spoilt.dtype == np.float32
-    assert np.isfinite(spoilt).all()
-    assert (spoilt >= 0).all()
+    assert augmented.shape == frames.shape
+    assert augmented.dtype == np.float32
+    assert np.isfinite(augmented).all()
+    assert (augmented >= 0).all()
 
 
 def test_silence_stays_silence_under_any_gain_filter_room_and_noise() -> None:
     silence = np.zeros((30, FEATURES.n_mels), np.float32)
     for seed in range(5):
-        assert not _spoil(SpoilConfig(room=1.0, noise=1.0, band=1.0), silence, seed).any()
+        assert not _augmented(AugmentConfig(room=1.0, noise=1.0, band=1.0), silence, seed).any()
 
 
 def test_a_change_that_is_no_condition_is_refused_and_those_there_are_are_told() -> None:
     with pytest.raises(ValidationError, match=r"no condition 'mp3'; .*MP3, 24 kbit/s"):
-        SpoilConfig(changed=0.1, changes=("mp3",))
+        AugmentConfig(changed=0.1, changes=("mp3",))
 
 
 @pytest.mark.parametrize("settings", [{"changed": 0.1}, {"changes": ("MP3, 24 kbit/s",)}])
 def test_a_probability_without_changes_or_changes_without_one_are_refused(settings) -> None:
     with pytest.raises(ValidationError, match="both a probability and names"):
-        SpoilConfig(**settings)
+        AugmentConfig(**settings)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.corpora import Clip
-from training.features.cache import Store
+from training.features.cache import FeatureStore
 from training.learn.pseudo import AFFECT, QUADRANT, pseudo_labels
 
 WINDOWS = 4
@@ -39,19 +39,19 @@ def _rated(count: int = 40) -> tuple[list[Clip], dict[str, np.ndarray]]:
     return clips, windows
 
 
-def _store(windows: dict[str, np.ndarray]) -> Store:
+def _store(windows: dict[str, np.ndarray]) -> FeatureStore:
     spans = {key: (0, WINDOWS * n, WINDOWS * (n + 1)) for n, key in enumerate(windows)}
-    return Store((np.concatenate(list(windows.values())).astype(np.float16),), spans, {})
+    return FeatureStore((np.concatenate(list(windows.values())).astype(np.float16),), spans, {})
 
 
 @pytest.fixture(scope="module")
-def material() -> tuple[list[Clip], Store]:
+def material() -> tuple[list[Clip], FeatureStore]:
     clips, windows = _rated()
     return clips, _store(windows)
 
 
 def test_music_that_nobody_rated_gets_what_its_embedding_says(
-    material: tuple[list[Clip], Store],
+    material: tuple[list[Clip], FeatureStore],
 ) -> None:
     clips, teacher = material
     rows = pseudo_labels(clips, teacher, reference="grekow")
@@ -65,7 +65,9 @@ def test_music_that_nobody_rated_gets_what_its_embedding_says(
     assert np.isfinite(said).all()
 
 
-def test_a_rated_clip_never_hears_its_own_label_back(material: tuple[list[Clip], Store]) -> None:
+def test_a_rated_clip_never_hears_its_own_label_back(
+    material: tuple[list[Clip], FeatureStore],
+) -> None:
     clips, teacher = material
     odd = next(clip for clip in clips if clip.corpus == "grekow")
     other = replace(odd, valence=-odd.valence, arousal=-odd.arousal)
@@ -75,7 +77,9 @@ def test_a_rated_clip_never_hears_its_own_label_back(material: tuple[list[Clip],
     np.testing.assert_array_equal(before, after)
 
 
-def test_without_ratings_there_are_no_pseudo_labels(material: tuple[list[Clip], Store]) -> None:
+def test_without_ratings_there_are_no_pseudo_labels(
+    material: tuple[list[Clip], FeatureStore],
+) -> None:
     clips, teacher = material
     free = [clip for clip in clips if clip.corpus == "free-music"]
     rows = pseudo_labels(free, teacher, reference="grekow")

@@ -5,12 +5,12 @@ import pytest
 
 from realtime_mer.features import FeatureConfig
 from training.corpora import Clip
-from training.features.cache import Store
-from training.learn.augment import SpoilConfig, Spoiler
+from training.features.cache import FeatureStore
+from training.learn.augment import AugmentConfig, Augmenter
 from training.learn.config import SequenceConfig
 from training.learn.sequences import HISTORY, HOP, WINDOW, Streams, hop_s
 
-CLEAN = SpoilConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
+CLEAN = AugmentConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
 LOG_MEL = FeatureConfig(n_mels=4)
 CONFIG = {
     "streams": 4,
@@ -21,7 +21,7 @@ CONFIG = {
 }
 
 
-def _store(frames_of_clip: list[np.ndarray]) -> tuple[list[Clip], Store]:
+def _store(frames_of_clip: list[np.ndarray]) -> tuple[list[Clip], FeatureStore]:
     clips = [
         Clip(corpus="made", id=str(n), path=Path(), seconds=0.0, group=str(n))
         for n in range(len(frames_of_clip))
@@ -31,10 +31,10 @@ def _store(frames_of_clip: list[np.ndarray]) -> tuple[list[Clip], Store]:
         clip.key: (0, int(stop) - len(frames), int(stop))
         for clip, stop, frames in zip(clips, stops, frames_of_clip, strict=True)
     }
-    return clips, Store((np.concatenate(frames_of_clip).astype(np.float16),), spans, {})
+    return clips, FeatureStore((np.concatenate(frames_of_clip).astype(np.float16),), spans, {})
 
 
-def _named_clips(count: int = 6) -> tuple[list[Clip], Store]:
+def _named_clips(count: int = 6) -> tuple[list[Clip], FeatureStore]:
     """Clips whose first band says their number (from 1) and whose second their frame's."""
     frames = []
     for n in range(count):
@@ -47,20 +47,20 @@ def _named_clips(count: int = 6) -> tuple[list[Clip], Store]:
 
 def _streams(
     clips: list[Clip],
-    store: Store,
+    store: FeatureStore,
     *,
     rows: dict[str, int] | None = None,
-    spoil: SpoilConfig = CLEAN,
-    changed: list[Store] | None = None,
+    augment: AugmentConfig = CLEAN,
+    changed: list[FeatureStore] | None = None,
     log_mel: FeatureConfig = LOG_MEL,
     **settings,
 ):
     return Streams(
         clips,
         store,
-        SequenceConfig(**(CONFIG | {"spoil": spoil} | settings)),
+        SequenceConfig(**(CONFIG | {"augment": augment} | settings)),
         log_mel=log_mel,
-        spoiler=Spoiler(spoil, log_mel),
+        augmenter=Augmenter(augment, log_mel),
         generator=np.random.default_rng(5),
         teacher_rows=rows or {},
         changed=changed or [],
@@ -147,7 +147,9 @@ def test_every_clip_of_a_corpus_is_drawn_before_one_comes_again() -> None:
 
 def test_the_same_seed_draws_the_same_segments() -> None:
     clips, store = _named_clips()
-    one, other = (_streams(clips, store, spoil=SpoilConfig(noise=0.5)).segment() for _ in range(2))
+    one, other = (
+        _streams(clips, store, augment=AugmentConfig(noise=0.5)).segment() for _ in range(2)
+    )
     assert np.array_equal(one.frames, other.frames)
     assert np.array_equal(one.clip, other.clip)
 
@@ -158,10 +160,12 @@ def test_as_many_pieces_as_asked_for_come_from_changed_sound_at_the_same_places(
     for mark in (0.25, 0.5):
         rows = store.rows[0].copy()
         rows[:, 2] = mark
-        stores.append(Store((rows,), store.spans, {}))
-    spoil = SpoilConfig(gain_db=0, tilt_db=0, peak_db=0, changed=0.5, changes=("MP3, 24 kbit/s",))
+        stores.append(FeatureStore((rows,), store.spans, {}))
+    augment = AugmentConfig(
+        gain_db=0, tilt_db=0, peak_db=0, changed=0.5, changes=("MP3, 24 kbit/s",)
+    )
     streams = _streams(
-        clips, store, spoil=spoil, changed=stores, segment_s=600.0, cold_start=0.0, streams=1
+        clips, store, augment=augment, changed=stores, segment_s=600.0, cold_start=0.0, streams=1
     )
     frames = streams.segment().frames[0, HISTORY:]
     song, place, mark = (

@@ -12,7 +12,7 @@ import training.learn.train
 from realtime_mer.errors import InputError
 from realtime_mer.model.network import EmotionNetwork
 from training.corpora import Clip, Curve, read_clips
-from training.features.cache import Store, feature_store
+from training.features.cache import FeatureStore, feature_store
 from training.judge.evaluate import run_clip
 from training.learn.config import TrainingConfig, read_config
 from training.learn.learner import Learner
@@ -23,14 +23,14 @@ from training.learn.train import train_part
 @pytest.fixture
 def material(
     corpora_root: Path, cache_root: Path, tiny_config: Path
-) -> tuple[list[Clip], Store, TrainingConfig]:
+) -> tuple[list[Clip], FeatureStore, TrainingConfig]:
     config = read_config(tiny_config)
     clips = read_clips(corpora_root)
     return clips, feature_store(clips, config.features, cache_root), config
 
 
 def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
-    material: tuple[list[Clip], Store, TrainingConfig],
+    material: tuple[list[Clip], FeatureStore, TrainingConfig],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
 
 
 def test_another_part_hears_other_streams(
-    material: tuple[list[Clip], Store, TrainingConfig], tmp_path: Path
+    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
     clips, features, config = material
     for key in (0, 1):
@@ -78,7 +78,7 @@ def test_another_part_hears_other_streams(
 
 @pytest.mark.slow
 def test_every_loss_falls_when_a_small_set_is_learnt(
-    material: tuple[list[Clip], Store, TrainingConfig], tmp_path: Path
+    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
     clips, features, config = material
     config = replace(
@@ -93,7 +93,9 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
     generator = np.random.default_rng(0)
     rows = (generator.standard_normal((2 * len(clips), 8)).astype(np.float16),)
     spans = {clip.key: (0, 2 * n, 2 * n + 2) for n, clip in enumerate(clips)}
-    train_part(clips, features, Store(rows, spans, {}), config, tmp_path / "part", stream_key=0)
+    train_part(
+        clips, features, FeatureStore(rows, spans, {}), config, tmp_path / "part", stream_key=0
+    )
     log = [json.loads(line) for line in (tmp_path / "part" / "log.jsonl").read_text().splitlines()]
     assert log[1].keys() == {"epoch", "seconds", "teacher"}
     assert log[-1]["teacher"] < log[0]["teacher"]
@@ -101,7 +103,7 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
         assert log[-1][name] < log[2][name], name
 
 
-def _half_loud(count: int) -> tuple[list[Clip], Store]:
+def _half_loud(count: int) -> tuple[list[Clip], FeatureStore]:
     """Clips of 16 s of which one half is loud, rated as aroused there and as calm in the other."""
     generator = np.random.default_rng(0)
     clips, frames = [], []
@@ -126,7 +128,7 @@ def _half_loud(count: int) -> tuple[list[Clip], Store]:
             )
         )
     spans = {clip.key: (0, 800 * n, 800 * (n + 1)) for n, clip in enumerate(clips)}
-    return clips, Store((np.concatenate(frames).astype(np.float16),), spans, {})
+    return clips, FeatureStore((np.concatenate(frames).astype(np.float16),), spans, {})
 
 
 @pytest.mark.slow
@@ -170,7 +172,7 @@ def test_what_is_recorded_again_is_not_written_again(
 
 
 def test_a_step_in_which_nobody_rated_anything_teaches_nothing_and_stops_nothing(
-    material: tuple[list[Clip], Store, TrainingConfig], tmp_path: Path
+    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
     clips, features, config = material
     silent = [
@@ -286,3 +288,28 @@ def test_the_cache_is_computed_once_and_anew_for_other_sound(
         assert store[clip.key].shape == (302, 64)
     feature_store(clips[1:], config, tmp_path)
     assert len(os.listdir(tmp_path)) > len(files)
+
+
+def test_settings_are_the_same_by_what_they_say_under_their_older_name_too(
+    corpora_root: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    clips = read_clips(corpora_root)
+    older = tmp_path / "older.toml"
+    newer = tmp_path / "newer.toml"
+    other = tmp_path / "other.toml"
+    text = tiny_config.read_text()
+    older.write_text(text + "[sequences.spoil]\nroom = 0.2\n")
+    newer.write_text("# the same\n" + text + "[sequences.augment]\nroom = 0.2\n")
+    other.write_text(text + "[sequences.augment]\nroom = 0.3\n")
+    begun = open_run(tmp_path / "run", clips, older)
+    assert begun.config.sequences.augment.room == 0.2
+    assert open_run(tmp_path / "run", clips, newer).config == begun.config
+    with pytest.raises(InputError, match="differs from the settings"):
+        open_run(tmp_path / "run", clips, other)
+
+
+def test_settings_under_both_names_are_refused_by_the_older_one(tiny_config: Path) -> None:
+    tables = "[sequences.spoil]\nroom = 0.2\n[sequences.augment]\nroom = 0.2\n"
+    tiny_config.write_text(tiny_config.read_text() + tables)
+    with pytest.raises(InputError, match=r"sequences\.spoil"):
+        read_config(tiny_config)

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from realtime_mer.errors import InputError
 from tests.training.made_corpora import can_render, midi
 from training.corpora import label_hash, read_clips
-from training.features.cache import Store
-from training.learn.augment import SpoilConfig
+from training.features.cache import FeatureStore
+from training.learn.augment import AugmentConfig
 from training.learn.run import REFIT, SHARED, Run, open_run
 from training.learn.train import train_part
-from training.learn.training_set import FREE_MUSIC, Material, free_music, gather
+from training.learn.training_set import FREE_MUSIC, TrainingSet, free_music, gather
 
 RATE = 24_000
 
@@ -62,14 +62,14 @@ def test_without_free_music_the_command_that_fetches_it_is_told(tmp_path: Path) 
 def test_every_part_learns_from_what_is_besides_and_none_is_judged_by_it(
     run: Run, corpora_root: Path, cache: Path
 ) -> None:
-    material = gather(run, corpora_root, cache, None)
-    free = {clip.key for clip in material.run.also}
+    training_set = gather(run, corpora_root, cache, None)
+    free = {clip.key for clip in training_set.run.also}
     assert len(free) == 2
     for part in run.parts:
-        assert free <= {clip.key for clip in material.run.training_clips(part)}
+        assert free <= {clip.key for clip in training_set.run.training_clips(part)}
         assert free.isdisjoint(clip.key for clip in run.held_out_clips(part))
     # No longer than was asked for.
-    assert all(len(material.features[key]) == 500 for key in free)
+    assert all(len(training_set.features[key]) == 500 for key in free)
 
 
 @pytest.mark.slow
@@ -79,17 +79,17 @@ def test_changed_sound_gives_as_many_frames_of_the_same_clips_and_only_where_it_
     config = run.config.sequences
     names = ("MP3, 24 kbit/s", "clipped by 6 to 18 dB")
 
-    def gathered(spoil: SpoilConfig) -> Material:
-        settings = replace(run.config, sequences=replace(config, spoil=spoil))
+    def gathered(augment: AugmentConfig) -> TrainingSet:
+        settings = replace(run.config, sequences=replace(config, augment=augment))
         return gather(replace(run, config=settings), corpora_root, cache, None)
 
-    assert len(gathered(SpoilConfig()).changed) == 0
-    material = gathered(SpoilConfig(changed=0.2, changes=names))
-    assert len(material.changed) == 2
-    for store in material.changed:
-        for clip in [*run.clips, *material.run.also]:
-            assert store[clip.key].shape == material.features[clip.key].shape
-            assert (store[clip.key] != material.features[clip.key]).any()
+    assert len(gathered(AugmentConfig()).changed) == 0
+    training_set = gathered(AugmentConfig(changed=0.2, changes=names))
+    assert len(training_set.changed) == 2
+    for store in training_set.changed:
+        for clip in [*run.clips, *training_set.run.also]:
+            assert store[clip.key].shape == training_set.features[clip.key].shape
+            assert (store[clip.key] != training_set.features[clip.key]).any()
 
 
 @pytest.mark.slow
@@ -108,17 +108,17 @@ def test_notes_become_sound_no_longer_than_is_heard_and_their_labels_are_learnt_
         epochs=1,
         losses=replace(run.config.losses, teacher=0.0),
     )
-    material = gather(replace(run, config=settings), notes_root, cache, None)
-    also = material.run.also
+    training_set = gather(replace(run, config=settings), notes_root, cache, None)
+    also = training_set.run.also
     assert [clip.quadrant for clip in also] == [0, 1, 2, 3]
     assert {clip.seconds for clip in also} == {8.0}
-    assert {len(material.features[clip.key]) for clip in also} == {400}
+    assert {len(training_set.features[clip.key]) for clip in also} == {400}
     (described,) = run.described()
     assert described["hours"] == pytest.approx(4 * 8 / 3600, abs=0.005)
     assert "rendered with one of" in described["sound"]
     train_part(
-        material.run.training_clips("fold-0"),
-        material.features,
+        training_set.run.training_clips("fold-0"),
+        training_set.features,
         None,
         settings,
         run.folder / "fold-0",
@@ -154,7 +154,7 @@ def test_what_was_learnt_from_besides_is_told_by_the_hash_of_its_sound_and_of_it
     text = json.dumps(own, sort_keys=True)
     assert described["audio_sha256"] == hashlib.sha256(text.encode()).hexdigest()
     assert described["labels_sha256"] == label_hash(clips)
-    # Another version of the package with the same sound is the same material.
+    # Another version of the package with the same sound is the same training_set.
     _repacked(cache, version="1.1")
     gather(run, corpora_root, cache, None)
     (again,) = run.described()
@@ -192,14 +192,14 @@ def test_a_run_of_before_the_hashes_goes_on_and_is_described_as_it_is(
 
 
 def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache: Path) -> None:
-    material = gather(run, corpora_root, cache, None)
+    training_set = gather(run, corpora_root, cache, None)
     assert run.parts[0] == SHARED
-    assert {clip.corpus for clip in material.run.training_clips(SHARED)} == {FREE_MUSIC}
-    clips = material.run.training_clips(REFIT)
+    assert {clip.corpus for clip in training_set.run.training_clips(SHARED)} == {FREE_MUSIC}
+    clips = training_set.run.training_clips(REFIT)
     # A teacher of the test's own: two windows a clip, of two numbers.
     rows = np.random.default_rng(0).standard_normal((2 * len(clips), 2)).astype(np.float16)
     spans = {clip.key: (0, 2 * n, 2 * n + 2) for n, clip in enumerate(clips)}
-    teacher = Store((rows,), spans, {})
+    teacher = FeatureStore((rows,), spans, {})
     still = replace(run.config, learning_rate=1e-9, weight_decay=0.0)
     for name, config, start in (
         (SHARED, replace(run.config, learning_rate=0.05, steps_per_epoch=8), None),
@@ -207,8 +207,8 @@ def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache
         ("fold-0", still, None),
     ):
         train_part(
-            material.run.training_clips(name),
-            material.features,
+            training_set.run.training_clips(name),
+            training_set.features,
             teacher,
             config,
             run.folder / name,

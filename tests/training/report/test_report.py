@@ -15,7 +15,7 @@ from tests.training.made_teacher import head_arrays, teacher_arrays
 from training.__main__ import app
 from training.corpora import Clip, read_clips
 from training.export import checkpoint
-from training.features.cache import Store, feature_store
+from training.features.cache import FeatureStore, feature_store
 from training.features.conditions import conditions
 from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS
 from training.judge.compare import compare, leads
@@ -33,7 +33,7 @@ from training.judge.evaluate import (
 from training.judge.heads import Heads
 from training.judge.robustness import CLEAN, GAINS_DB, robustness
 from training.judge.splices import splices
-from training.judge.unseen_corpora import unheard
+from training.judge.unseen_corpora import judge_unseen
 from training.learn.run import Run, open_run
 from training.report.measure import Bench, measure, measured
 from training.report.page import write_report
@@ -275,23 +275,23 @@ def _pieces() -> list[Clip]:
     ]
 
 
-def _store(clips: list[Clip], rows: list[np.ndarray]) -> Store:
+def _store(clips: list[Clip], rows: list[np.ndarray]) -> FeatureStore:
     starts = np.cumsum([0, *map(len, rows)])
     spans = {clip.key: (0, int(starts[n]), int(starts[n + 1])) for n, clip in enumerate(clips)}
-    return Store((np.concatenate(rows).astype(np.float16),), spans, {})
+    return FeatureStore((np.concatenate(rows).astype(np.float16),), spans, {})
 
 
 def test_a_corpus_never_trained_on_is_judged_beside_an_embedding_that_knows(run: Run) -> None:
     pieces = _pieces()
     generator = np.random.default_rng(0)
 
-    def knowing(clips: list[Clip]) -> Store:
+    def knowing(clips: list[Clip]) -> FeatureStore:
         told = [
             np.repeat([[clip.valence or 0.0, clip.arousal or 0.0]], 2, axis=0) for clip in clips
         ]
         return _store(clips, told)
 
-    rows = unheard(
+    rows = judge_unseen(
         run,
         pieces,
         features=_store(pieces, [generator.random((400, 64)) for _ in pieces]),
@@ -328,7 +328,7 @@ def test_a_head_that_is_plugged_in_is_judged_beside_but_by_no_corpus_that_it_lea
 
     def judged(pieces: list[Clip], heads: Heads | None) -> dict[tuple[str, str], dict[str, Any]]:
         known = [np.array([[clip.valence, n % 3]]) for n, clip in enumerate(pieces)]
-        rows = unheard(
+        rows = judge_unseen(
             run,
             pieces,
             features=_store(pieces, [generator.random((400, 64)) for _ in pieces]),

@@ -137,7 +137,7 @@ RENDERED = (
     "judged, and no paper here used it."
 )
 
-UNHEARD = (
+UNSEEN = (
     "The streaming model learnt nothing of this corpus. Its row is of the default checkpoint's "
     "network, which learnt every clip of the others. The systems learnt the other groups of this "
     "one, and with them how far its ratings reach. R² and MAE count such a difference of scale as "

@@ -297,7 +297,7 @@ def remarks(records: Records) -> Iterator[str]:
         yield prose.UNLEARNT.format(names=", ".join(unlearnt))
         yield ""
     if any(record["asked"].get("unheard") for record in records):
-        yield prose.UNHEARD
+        yield prose.UNSEEN
         yield ""
     folds = {
         kind: {

@@ -35,7 +35,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...features.handcrafted import SAMPLE_RATE, hand_features
+from ...features.handcrafted import SAMPLE_RATE, handcrafted_features
 from .features import descriptors
 from .fitting import (
     FittedNetwork,
@@ -87,7 +87,7 @@ def thirds(samples: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
     return {
         "mfcc": np.stack([each["mfcc"] for each in made]),
         "mel": np.stack([each["log_mel"] for each in made]),
-        "standard": hand_features(samples)[0],
+        "standard": handcrafted_features(samples)[0],
     }
 
 

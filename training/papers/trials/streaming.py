@@ -19,7 +19,7 @@ from realtime_mer.recognizer.reference import Recognizer
 from ...corpora import Clip, label_hash
 from ...corpora.splits import Split
 from ...export import checkpoint
-from ...features.cache import Store
+from ...features.cache import FeatureStore
 from ...files import write_json
 from ...judge.evaluate import (
     HOP_COLUMNS,
@@ -64,7 +64,7 @@ def unseen_rows(
     run: Run,
     clips: Sequence[Clip],
     split: Split,
-    features: Store,
+    features: FeatureStore,
     folder: Path,
     *,
     resamples: int = 1000,
