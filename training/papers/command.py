@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -31,7 +30,7 @@ from .trials.corpora import (
 from .trials.lyrics import judge_lines
 from .trials.options import TrialOptions
 from .trials.protocols import Protocol
-from .trials.records import read_records
+from .trials.records import Record, read_records
 from .trials.rows import run_rows
 from .trials.scores import HEADLINES
 from .trials.streaming import streaming_rows, unseen_rows
@@ -111,7 +110,7 @@ def write_page(out: Path, *, root: Path, resamples: int) -> None:
         resamples: draws behind the interval of a ceiling.
     """
     rows = read_records(out / "records")
-    clips = clips_here(root) | clips_of_notes(root, {row["asked"]["corpus"] for row in rows})
+    clips = clips_here(root) | clips_of_notes(root, {row.asked.corpus for row in rows})
     page = write_table(rows, out, clips, ceilings(root, clips, resamples=resamples))
     Console().print(f"wrote {page}")
 
@@ -119,7 +118,7 @@ def write_page(out: Path, *, root: Path, resamples: int) -> None:
 def _never_learnt(run: Run, corpora: Sequence[str], records: Path, root: Path) -> list[str]:
     """Return the corpora of which a run learnt nothing: asked for, or here and with rows."""
     here = {found.corpus.name for found in find_corpora(root)}
-    rows = {record["asked"]["corpus"] for record in read_records(records)} & here
+    rows = {record.asked.corpus for record in read_records(records)} & here
     names = dict.fromkeys([*(ALIASES.get(name, name) for name in corpora), *sorted(rows)])
     return [name for name in names if name not in run.corpora]
 
@@ -198,12 +197,12 @@ def export_system(
     console.print(f"realtime-mer live --model {stem}.safetensors", soft_wrap=True, markup=False)
 
 
-def _line(record: dict[str, Any]) -> str:
-    asked = record["asked"]
+def _line(record: Record) -> str:
+    asked = record.asked
     numbers = ", ".join(
         f"{row['metric']} {row['value']} ({row['low']} to {row['high']}; plain {row['baseline']}; "
         f"n {row['n']} {row['unit']})"
-        for row in record["metrics"]
-        if row["metric"] in HEADLINES[asked["task"]]
+        for row in record.metrics
+        if row["metric"] in HEADLINES[asked.task]
     )
-    return f"{asked['system']}, {asked['corpus']}, {asked['protocol']}: {numbers}"
+    return f"{asked.system}, {asked.corpus}, {asked.protocol}: {numbers}"

@@ -30,7 +30,7 @@ from .systems.features import segment_store, segments_in
 from .systems.system import TASKS, Effort, System, Task, View, target
 from .trials.options import TrialOptions
 from .trials.protocols import labelled_segments, training_on_all
-from .trials.records import record_path
+from .trials.records import SystemRecord, read_record, record_path
 
 PREFERRED: Mapping[Task, str] = {"quadrants": "panda4q", "affect": "grekow", "gems": "emotify"}
 """The corpus whose labels are the task's own, which comes before others."""
@@ -178,36 +178,38 @@ def _recipe(system: System, effort: Effort) -> dict[str, Any]:
 
 def _record_of(
     system: System, clips: Sequence[Clip], task: Task, effort: Effort, records: Path
-) -> dict[str, Any] | None:
+) -> SystemRecord | None:
     """Return the record of this very recipe and data under the grouped protocol, if it is there."""
     path = record_path(records, system.name, clips[0].corpus, "grouped")
     if not path.is_file():
         return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    record = read_record(path)
     wanted = _recipe(system, effort) | {
         "view": {name: value for name, value in vars(system.view).items() if name != "compute"},
         "task": task,
         "labels_sha256": label_hash(clips),
     }
-    return record if wanted.items() <= record["asked"].items() else None
+    if isinstance(record, SystemRecord) and wanted.items() <= vars(record.asked).items():
+        return record
+    return None
 
 
-def _metrics(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def _metrics(record: SystemRecord | None) -> list[dict[str, Any]]:
     if record is None:
         return []
-    asked = record["asked"]
+    asked = record.asked
     return [
         {
-            "data": asked["corpus"],
-            "task": asked["task"],
+            "data": asked.corpus,
+            "task": asked.task,
             "protocol": "grouped: out of fold, songs and artists kept together",
             **row,
         }
-        for row in record["metrics"]
+        for row in record.metrics
     ]
 
 
-def _affect_sd(clips: Sequence[Clip], record: Mapping[str, Any] | None) -> tuple[float, float]:
+def _affect_sd(clips: Sequence[Clip], record: SystemRecord | None) -> tuple[float, float]:
     """Return the root mean square error of what was said out of fold of single segments.
 
     Without a record it is the spread of the ratings: no more certain than not to listen.
@@ -215,7 +217,7 @@ def _affect_sd(clips: Sequence[Clip], record: Mapping[str, Any] | None) -> tuple
     true = np.array([target(clip, "affect") for clip in clips], np.float64)
     if record is None:
         return _root_mean_square(true)
-    predictions = record["predictions"]
+    predictions = record.predictions
     return _root_mean_square(
         np.concatenate(
             [

@@ -186,13 +186,13 @@ def test_metrics_and_sd_come_from_the_record_of_the_same_recipe_and_from_no_othe
     assert record is not None
 
     card = _exported(system, clips, options)
-    assert [row["value"] for row in card.metrics] == [row["value"] for row in record["metrics"]]
+    assert [row["value"] for row in card.metrics] == [row["value"] for row in record.metrics]
     assert {row["protocol"].split(":")[0] for row in card.metrics} == {"grouped"}
     assert all({"n", "baseline", "low", "high"} <= row.keys() for row in card.metrics)
     errors = [
         np.array(said) - (clip.valence, clip.arousal)
         for clip in clips
-        for said in record["predictions"][clip.id]
+        for said in record.predictions[clip.id]
     ]
     assert card.heads["affect"].affect_sd == pytest.approx(np.sqrt(np.mean(np.square(errors), 0)))
     other = _exported(system, clips, replace(options, most_steps=1))

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
 from tests.training.made_corpora import can_render
+from tests.training.papers.made_records import streaming_record, system_record
 from training import __main__ as command_line
 from training.corpora import read_clips
 from training.corpora.midi import sound_fonts
 from training.papers.page.cells import CUT_SHORT, epochs_told
-from training.papers.page.gap import between, verdict
+from training.papers.page.leakage import between, verdict
 from training.papers.page.listing import corpora_with
 from training.papers.page.printed import (
     accuracy_by_f1,
@@ -36,7 +37,13 @@ from training.papers.trials.corpora import clips_here, default_split, read_corpu
 from training.papers.trials.costs import core_minutes, plan, sentence
 from training.papers.trials.options import TrialOptions
 from training.papers.trials.protocols import LEAKY, Protocol
-from training.papers.trials.records import read_records, refuse_shorter
+from training.papers.trials.records import (
+    SystemRecord,
+    read_record,
+    read_records,
+    refuse_shorter,
+    write_record,
+)
 from training.papers.trials.rows import run_rows
 from training.papers.trials.scores import confusion, metrics_of, per_class, score
 
@@ -52,7 +59,7 @@ CEILING = {
     **{"n": 12, "protocol": "made up"},
 }
 
-Run = Callable[..., list[dict[str, Any]]]
+Run = Callable[..., list[SystemRecord]]
 
 
 def two_steps(folder: Path, cache: Path) -> TrialOptions:
@@ -64,9 +71,7 @@ def two_steps(folder: Path, cache: Path) -> TrialOptions:
 def run(corpora_root: Path, cache_root: Path, tmp_path: Path) -> Run:
     """Run a system on a made corpus for two steps."""
 
-    def rows(
-        system: System, corpus: str, protocol: Protocol, **changes: Any
-    ) -> list[dict[str, Any]]:
+    def rows(system: System, corpus: str, protocol: Protocol, **changes: Any) -> list[SystemRecord]:
         options = replace(two_steps(tmp_path, cache_root), **changes)
         return list(run_rows([system], [corpus], [protocol], root=corpora_root, options=options))
 
@@ -88,40 +93,40 @@ def test_an_unknown_system_is_answered_with_those_there_are() -> None:
 @pytest.mark.parametrize("corpus", ["emotify", "4q"])
 def test_a_row_holds_what_is_needed_to_judge_and_repeat_it(run: Run, corpus: str) -> None:
     (record,) = run(SMALL, corpus, "grouped")
-    assert record["asked"]["protocol"] == "grouped"
-    assert record["asked"]["task"] == ("gems" if corpus == "emotify" else "quadrants")
-    assert record["n"]["clips"] == len(record["predictions"]) == 12
-    assert sum(map(sum, record["confusion"])) == record["n"]["segments"]
-    assert record["fits"] == 5
-    assert {"python", "torch", "librosa"} <= set(record["versions"])
-    units = {(row["unit"], row["metric"]) for row in record["metrics"]}
+    assert record.asked.protocol == "grouped"
+    assert record.asked.task == ("gems" if corpus == "emotify" else "quadrants")
+    assert record.n["clips"] == len(record.predictions) == 12
+    assert sum(map(sum, record.confusion)) == record.n["segments"]
+    assert record.fits == 5
+    assert {"python", "torch", "librosa"} <= set(record.versions)
+    units = {(row["unit"], row["metric"]) for row in record.metrics}
     assert units == {
         (unit, name) for unit in ("segments", "clips") for name in ("accuracy", "macro-F1")
     }
-    for row in record["metrics"]:
+    for row in record.metrics:
         assert row["low"] <= row["high"]
         assert row["baseline"] is not None
 
 
 def test_every_leaky_row_is_marked_and_says_what_leaks(run: Run) -> None:
     (record,) = run(SMALL, "grekow", "paper")
-    assert record["asked"]["protocol"] == LEAKY == "paper (LEAKY)"
-    assert "SMOTE" in record["leaks"]
-    assert {row["unit"] for row in record["metrics"]} <= {"segments", "real segments"}
+    assert record.asked.protocol == LEAKY == "paper (LEAKY)"
+    assert "SMOTE" in record.leaks
+    assert {row["unit"] for row in record.metrics} <= {"segments", "real segments"}
 
 
 def test_leaky_rows_tell_real_segments_from_those_that_over_sampling_made(run: Run) -> None:
     uneven = replace(SMALL, split=replace(SMALL.split, shares=(0.3, 0.2, 0.5)))
     (record,) = run(uneven, "emotify", "paper")
-    n = {row["unit"]: row["n"] for row in record["metrics"]}
-    assert record["n"]["made by over-sampling"] > 0
-    assert n["real segments"] + record["n"]["made by over-sampling"] == n["segments"]
+    n = {row["unit"]: row["n"] for row in record.metrics}
+    assert record.n["made by over-sampling"] > 0
+    assert n["real segments"] + record.n["made by over-sampling"] == n["segments"]
 
 
 def test_a_row_keeps_how_its_first_fit_learnt(run: Run) -> None:
     (record,) = run(SMALL, "grekow", "grouped", epochs=3, most_steps=None)
-    assert len(record["curve"]) == 3
-    for epoch in record["curve"]:
+    assert len(record.curve) == 3
+    for epoch in record.curve:
         assert set(epoch) == {"loss", "watched loss", "watched accuracy"}
         assert 0 <= epoch["watched accuracy"] <= 1
 
@@ -196,12 +201,12 @@ def test_other_labels_make_a_row_anew_whatever_it_had_learnt_before(
 ) -> None:
     (first,) = run(SMALL, "grekow", "grouped")
     (path,) = (tmp_path / "papers" / "records").glob("*/*.json")
-    other = first | {"asked": first["asked"] | {"labels_sha256": "of other labels"}, "n": "old"}
-    path.write_text(json.dumps(other), encoding="utf-8")
+    asked = replace(first.asked, labels_sha256="of other labels")
+    write_record(replace(first, asked=asked, n={"clips": 1}), path)
     (again,) = run(SMALL, "grekow", "grouped")
-    assert again["asked"] == first["asked"]
-    assert again["n"] == first["n"]
-    assert json.loads(path.read_text(encoding="utf-8")) == again
+    assert again.asked == first.asked
+    assert again.n == first.n
+    assert read_record(path) == again
 
 
 def test_steps_change_no_row_of_a_system_that_is_solved_at_once(run: Run) -> None:
@@ -212,7 +217,7 @@ def test_steps_change_no_row_of_a_system_that_is_solved_at_once(run: Run) -> Non
 def test_whether_a_division_is_stated_is_no_part_of_what_a_row_is_known_by(run: Run) -> None:
     (record,) = run(SMALL, "grekow", "paper")
     assert SMALL.split.stated
-    assert set(record["asked"]["split"]) == {"unit", "leaks", "folds", "shares"}
+    assert set(record.asked.split) == {"unit", "leaks", "folds", "shares"}
     assert run(replace(SMALL, split=replace(SMALL.split, stated=False)), "grekow", "paper") == [
         record
     ]
@@ -235,11 +240,11 @@ def test_a_killed_row_goes_on_with_the_fold_it_was_at(
     with pytest.raises(KeyboardInterrupt):
         run(system, "grekow", "grouped")
     (resumed,) = run(system, "grekow", "grouped")
-    assert len(asked) == resumed["fits"] + 1
+    assert len(asked) == resumed.fits + 1
     assert not list((cache_root / "papers").glob("unfinished-*"))
     (straight,) = run(replace(system, name="whole"), "grekow", "grouped")
     for name in ("metrics", "predictions", "learnt", "curve"):
-        assert resumed[name] == straight[name]
+        assert getattr(resumed, name) == getattr(straight, name)
 
 
 def test_a_corpus_without_the_labels_gives_no_row(run: Run) -> None:
@@ -330,11 +335,11 @@ def test_one_low_epoch_does_not_tell_that_a_network_was_still_learning() -> None
     assert "still" not in words
 
 
-def row_of(protocol: str, *, epochs: int, low: float, high: float) -> dict[str, Any]:
-    """What is asked of a record of the CNN-LSTM."""
-    asked = {"system": "yakovyna", "corpus": "emotify", "protocol": protocol}
+def row_of(protocol: str, *, epochs: int, low: float, high: float) -> SystemRecord:
+    """A record of the CNN-LSTM."""
+    asked = {"corpus": "emotify", "protocol": protocol, "epochs": epochs}
     accuracy = {"unit": "segments", "metric": "accuracy", "low": low, "high": high}
-    return {"asked": asked | {"epochs": epochs, "most_steps": None}, "metrics": [accuracy]}
+    return system_record("yakovyna", asked=asked, metrics=[accuracy])
 
 
 def test_nothing_is_concluded_from_protocols_that_took_other_epochs() -> None:
@@ -382,7 +387,7 @@ def test_a_finished_row_of_any_corpus_is_on_the_page(
     page = write_table([record], out, clips, {})
     absent = "- **emopia**: perceived quadrant, one annotator a clip."
     assert absent in page.read_text(encoding="utf-8")
-    notes = record | {"asked": record["asked"] | {"corpus": "emopia"}}
+    notes = replace(record, asked=replace(record.asked, corpus="emopia"))
     text = write_table([record, notes], out, clips, {}).read_text(encoding="utf-8")
     own = text[text.index("## emopia") : text.index("## Printed figures")]
     assert "| yakovyna | 1 (2 steps at most) of 30" in own
@@ -470,7 +475,7 @@ def test_live_cost_counts_each_second_as_often_as_windows_overlap(
 ) -> None:
     (record,) = run(replace(SMALL, name="yakovyna"), "grekow", "grouped")
     out = tmp_path / "papers"
-    record["cpu_ms_per_second"] = 2.0
+    record = replace(record, cpu_ms_per_second=2.0)
     text = write_table([record], out, clips_here(corpora_root), {}).read_text(encoding="utf-8")
     costs = text[text.index("### What they cost") :]
     (row,) = [line for line in costs.splitlines() if line.startswith("| yakovyna |")]
@@ -481,18 +486,13 @@ def test_live_cost_counts_each_second_as_often_as_windows_overlap(
 def test_a_network_whose_loss_hardly_fell_is_named() -> None:
     still = [{"loss": 1.386}, {"loss": 1.380}]
     fell = [{"loss": 1.386}, {"loss": 0.9}]
-    asked = {"system": "lstm", "protocol": "grouped", "epochs": 5, "most_steps": None}
-    words, _ = remarks([{"asked": asked | {"split": "a"}, "curve": still}])
+    words, _ = remarks([system_record("lstm", asked={"epochs": 5}, curve=still)])
     assert "lstm (grouped, 5 epochs)" in words
-    assert not list(remarks([{"asked": asked | {"split": "a"}, "curve": fell}]))
+    assert not list(remarks([system_record("lstm", asked={"epochs": 5}, curve=fell)]))
 
 
 def test_a_streaming_model_of_other_folds_is_told_of() -> None:
-    grouped = {"protocol": "grouped", "epochs": 5, "most_steps": None}
-    rows = [
-        {"asked": grouped | {"system": system, "split": split}}
-        for system, split in (("lstm", "a"), ("streaming", "b"))
-    ]
+    rows = [system_record("lstm", asked={"split": "a"}), streaming_record(asked={"split": "b"})]
     assert "other folds" in next(iter(remarks(rows)))
 
 
@@ -501,18 +501,9 @@ def test_what_is_kept_comes_first_then_cheap_rows_before_dear_ones(
 ) -> None:
     clips = clips_here(corpora_root)
     systems = [find_system(name) for name in ("parisi", "svm", "yakovyna", "lstm")]
-    kept = {
-        "asked": {
-            "system": "parisi",
-            "corpus": "grekow",
-            "protocol": "grouped",
-            "epochs": 20,
-            "most_steps": None,
-        },
-        "cpu_ms_per_second": 1.0,
-        "fit_cpu_seconds": 900.0,
-    }
-    dear = kept | {"asked": kept["asked"] | {"system": "lstm", "corpus": "emotify", "epochs": 30}}
+    kept = system_record("parisi", asked={"epochs": 20}, fit_cpu_seconds=900.0)
+    long = {"corpus": "emotify", "epochs": 30}
+    dear = system_record("lstm", asked=long, fit_cpu_seconds=900.0)
     rows = plan(
         systems,
         {"grekow": clips["grekow"]},
@@ -532,17 +523,9 @@ def test_what_is_kept_comes_first_then_cheap_rows_before_dear_ones(
 
 def test_twice_the_epochs_cost_twice_the_training(corpora_root: Path) -> None:
     clips = clips_here(corpora_root)
-    record = {
-        "asked": {
-            "system": "lstm",
-            "corpus": "grekow",
-            "protocol": "grouped",
-            "epochs": 15,
-            "most_steps": None,
-        },
-        "cpu_ms_per_second": 0.0,
-        "fit_cpu_seconds": 60.0,
-    }
+    record = system_record(
+        "lstm", asked={"epochs": 15}, cpu_ms_per_second=0.0, fit_cpu_seconds=60.0
+    )
     lstm = find_system("lstm")
     cost = {
         epochs: core_minutes(lstm, "grekow", "grouped", clips, [record], epochs=epochs)
@@ -686,6 +669,23 @@ def test_every_system_runs_for_a_few_steps_under_both_protocols(run: Run, system
     few = replace(system, split=replace(system.split, folds=min(2, system.split.folds)))
     for protocol in ("paper", "grouped"):
         (record,) = run(few, "grekow", protocol)
-        assert record["metrics"][0]["value"] is not None
-        assert record["parameters"] > 0 or system.name == "nearest"
-        assert record["cpu_ms_per_second"] > 0
+        assert record.metrics[0]["value"] is not None
+        assert record.parameters > 0 or system.name == "nearest"
+        assert record.cpu_ms_per_second > 0
+
+
+@pytest.mark.parametrize("folder", ["emotify", "grekow", "vgmidi"])
+def test_a_row_is_written_as_it_was_read(folder: str, tmp_path: Path) -> None:
+    kept = sorted((Path(__file__).parents[3] / "docs/papers/records" / folder).glob("*.json"))
+    assert len(kept) > 20
+    for path in kept:
+        write_record(read_record(path), tmp_path / path.name)
+        again = (tmp_path / path.name).read_text(encoding="utf-8")
+        assert json.loads(again) == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_what_is_no_row_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "svm.paper.json"
+    path.write_text('{"asked": {"system": "svm"}}')
+    with pytest.raises(InputError, match=r"svm\.paper\.json is no row of the papers' table"):
+        read_record(path)

@@ -7,30 +7,34 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from tests.training.papers.made_records import streaming_record, system_record
 from training.papers.page import plots
 from training.papers.trials.protocols import LEAKY
+from training.papers.trials.records import StreamingRecord, SystemRecord
 
 
-def record(system: str, protocol: str, *, classes: int = 4, made: int = 0) -> dict[str, Any]:
+def record(
+    system: str, protocol: str, *, classes: int = 4, made: int = 0
+) -> SystemRecord | StreamingRecord:
     unit = "clips" if system == "streaming" else "segments"
-    return {
-        "asked": {
-            "system": system,
-            "corpus": "grekow",
-            "protocol": protocol,
-            "epochs": 3,
-            "most_steps": None,
-        },
+    facts: dict[str, Any] = {
+        "asked": {"protocol": protocol, "epochs": 3},
         "classes": [f"Q{number}" for number in range(1, classes + 1)],
         "confusion": [[2] * classes for _ in range(classes)],
         "metrics": [
             {"unit": unit, "metric": "accuracy", "value": 0.5, "baseline": 0.25, "n": 88},
         ],
         "n": {"segments": 88, "made by over-sampling": made, "clips": 40},
-        "fits": 1 if protocol == LEAKY else 5,
-        "learnt": [200],
-        "curve": [{"watched accuracy": value} for value in (0.2, None, 0.4)],
     }
+    if system == "streaming":
+        return streaming_record(**facts)
+    return system_record(
+        system,
+        **facts,
+        fits=1 if protocol == LEAKY else 5,
+        learnt=[200],
+        curve=[{"watched accuracy": value} for value in (0.2, None, 0.4)],
+    )
 
 
 @pytest.fixture

@@ -34,19 +34,19 @@ def test_its_rows_say_of_held_out_clips_what_the_evaluation_says(
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     rows = {
-        (row["asked"]["corpus"], row["asked"]["task"]): row
+        (row.asked.corpus, row.asked.task): row
         for row in read_records(tmp_path / "papers" / "records")
     }
     assert {("emotify", "gems"), ("panda4q", "quadrants"), ("grekow", "affect")} <= set(rows)
     told = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))["metrics"]
     evaluated = {(row["data"], row["metric"]): row for row in told}
     for name in ("CCC valence", "CCC arousal", "R² valence"):
-        (own,) = [row for row in rows["grekow", "affect"]["metrics"] if row["metric"] == name]
+        (own,) = [row for row in rows["grekow", "affect"].metrics if row["metric"] == name]
         assert own["value"] == pytest.approx(evaluated["grekow", name]["value"], abs=1e-3)
         assert own["n"] == evaluated["grekow", name]["n"]
     for row in rows.values():
-        assert row["asked"]["split"] == run.split.hash
-        assert "unheard" not in row["asked"]
+        assert row.asked.split == run.split.hash
+        assert not row.asked.unheard
     page = (tmp_path / "papers.md").read_text(encoding="utf-8")
     assert "**streaming** valence" in page
     assert "learnt nothing of this corpus" not in page
@@ -60,18 +60,18 @@ def test_of_a_corpus_that_it_never_learnt_its_refit_is_asked(
     features = feature_store(clips, run.config.features, cache_root)
     split = draw_split(clips, folds=3, seed=0)
     rows = unseen_rows(run, clips, split, features, tmp_path, resamples=5)
-    assert {row["asked"]["task"] for row in rows} == {"quadrants", "affect"}
-    (affect,) = [row for row in rows if row["asked"]["task"] == "affect"]
-    assert affect["asked"]["unheard"] is True
-    assert affect["asked"]["split"] == split.hash
+    assert {row.asked.task for row in rows} == {"quadrants", "affect"}
+    (affect,) = [row for row in rows if row.asked.task == "affect"]
+    assert affect.asked.unheard is True
+    assert affect.asked.split == split.hash
     network, clip = load_network(run, REFIT), clips[0]
     said = dict(
         zip(HOP_COLUMNS, whole_hops(run_clip(network, features[clip.key])).mean(0), strict=True)
     )
-    (kept,) = affect["predictions"][clip.id]
+    (kept,) = affect.predictions[clip.id]
     np.testing.assert_allclose(kept, [said["valence"], said["arousal"]], atol=6e-4)
     # The plain answer is learnt from other folds, as that of the systems' rows is.
-    (mae,) = [row for row in affect["metrics"] if row["metric"] == "MAE valence"]
+    (mae,) = [row for row in affect.metrics if row["metric"] == "MAE valence"]
     valence = np.array([clip.valence for clip in clips], float)
     fold = np.array([split.fold_of[clip.key] for clip in clips])
     plain = np.array([valence[fold != own].mean() for own in fold])

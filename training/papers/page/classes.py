@@ -9,9 +9,9 @@ from ..systems.registry import SYSTEMS
 from ..systems.system import Task
 from ..trials.costs import Records
 from ..trials.protocols import LEAKY
-from ..trials.records import STREAMING
-from .cells import Record, counted, judged, metric, pairs, system_of
-from .gap import KINDS
+from ..trials.records import STREAMING, Record, SystemRecord
+from .cells import counted, metric, metric_text, pairs, system_of
+from .leakage import KINDS
 from .plots import plot_confusions
 from .printed import told
 
@@ -26,13 +26,14 @@ def classes(records: Records, out: Path) -> Iterator[str]:
         "segments it is asked about were made. Printed: by the paper, of its own copy of the "
         "corpus."
     )
-    classified = [record for record in records if "confusion" in record]
+    classified = [record for record in records if record.confusion is not None]
 
     def corpus_and_task(record: Record) -> tuple[str, Task]:
-        return record["asked"]["corpus"], record["asked"]["task"]
+        return record.asked.corpus, record.asked.task
 
     for (corpus, task), own in groupby(sorted(classified, key=corpus_and_task), corpus_and_task):
         rows = list(own)
+        both: list[tuple[str, SystemRecord | None, Record | None]]
         both = [(system.name, leaky, honest) for system, leaky, honest in pairs(rows)]
         both += [(STREAMING, None, row) for row in rows if system_of(row) == STREAMING]
         plot = out / f"{corpus}-{task}.png"
@@ -48,21 +49,21 @@ def classes(records: Records, out: Path) -> Iterator[str]:
 
 
 def _class_table(record: Record) -> Iterator[str]:
-    asked = record["asked"]
-    figures = next((each.figures for each in SYSTEMS if each.name == asked["system"]), ())
-    scores = record["per_class"]
+    asked = record.asked
+    figures = next((system.figures for system in SYSTEMS if system.name == asked.system), ())
+    scores, confusion = record.per_class or {}, record.confusion or ()
     kinds = ("precision", "recall", "F1")
     rows = []
-    for n, name in enumerate(record["classes"]):
+    for n, name in enumerate(record.classes or ()):
         printed = [
             f"{kind} {text}{f' ({note})' if note else ''}"
             for kind in kinds
-            for text, note in told(figures, asked["corpus"], f"{kind} {name}")
+            for text, note in told(figures, asked.corpus, f"{kind} {name}")
         ]
         rows.append(
             (
                 name,
-                f"{sum(record['confusion'][n])}",
+                f"{sum(confusion[n])}",
                 *(f"{scores[kind][n]:.2f}" for kind in kinds),
                 ", ".join(printed),
             )
@@ -70,11 +71,11 @@ def _class_table(record: Record) -> Iterator[str]:
     shown = any(row[-1] for row in rows)
     head = ("class", "n", *kinds, "printed")
     yield ""
-    yield f"### {asked['system']}, {asked['protocol']}"
+    yield f"### {asked.system}, {asked.protocol}"
     yield ""
-    unit = record["metrics"][0]["unit"]
+    unit = record.metrics[0]["unit"]
     numbers = "; ".join(
-        f"{name} {judged(metric(record, name, unit))}" for name in ("accuracy", "macro-F1")
+        f"{name} {metric_text(metric(record, name, unit))}" for name in ("accuracy", "macro-F1")
     )
     yield f"{numbers}{counted(record)}"
     yield ""

@@ -61,7 +61,7 @@ def cut_short(corpus: str, clips: Clips, every: Records) -> Iterator[str]:
         clips: of every corpus that is here.
         every: records, of all corpora: rows of others tell what missing ones would cost.
     """
-    records = [record for record in every if record["asked"]["corpus"] == corpus]
+    records = [record for record in every if record.asked.corpus == corpus]
     told, options, minutes = [], [], 0.0
     for system, *both in pairs(records):
         if not any(row is not None and is_cut_short(system, row) for row in both):

@@ -1,8 +1,7 @@
 """Plots of the papers' systems: confusions, one picture a corpus, and how one of them learnt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from ...files import replacing
 from ...markdown import number
 from ..trials.protocols import LEAKY
+from ..trials.records import Record, SystemRecord
 from .cells import counted, effort, metric
 
 _DPI = 200
@@ -23,7 +23,7 @@ _ABREAST = 2
 _PANEL = (2.15, 2.55)
 """Inches of a panel, title and all."""
 
-Pair = tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]
+Pair = tuple[str, Record | None, Record | None]
 """A system's name, its LEAKY and its grouped record."""
 
 
@@ -33,7 +33,9 @@ def plot_confusions(pairs: Sequence[Pair], path: Path, *, title: str) -> None:
     Colour and number are the share of a true class, in per cent. Where there are more than four
     classes they are numbered from 1.
     """
-    names = next(record["classes"] for pair in pairs for record in pair[1:] if record is not None)
+    names = next(
+        record.classes or () for _, *both in pairs for record in both if record is not None
+    )
     rows = -(-len(pairs) // _ABREAST)
     width, height = _PANEL
     canvas = Figure(
@@ -57,15 +59,15 @@ def plot_confusions(pairs: Sequence[Pair], path: Path, *, title: str) -> None:
     _save(canvas, path)
 
 
-def _confusion(axes: Axes, record: Mapping[str, Any]) -> None:
-    counts = np.array(record["confusion"], float)
+def _confusion(axes: Axes, record: Record) -> None:
+    counts = np.array(record.confusion, float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.set_axis_on()
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    for (true, said), share in np.ndenumerate(shares):
-        if counts[true, said]:
+    for (true, predicted), share in np.ndenumerate(shares):
+        if counts[true, predicted]:
             axes.text(
-                said,
+                predicted,
                 true,
                 f"{100 * share:.0f}",
                 ha="center",
@@ -73,23 +75,23 @@ def _confusion(axes: Axes, record: Mapping[str, Any]) -> None:
                 fontsize=_TYPE if len(counts) > 4 else _TYPE + 2,
                 color="white" if share > 0.5 else "black",
             )
-    names = record["classes"]
+    names = record.classes or ()
     ticks = names if len(names) <= 4 else [str(place) for place in range(1, len(names) + 1)]
     axes.set_xticks(range(len(ticks)), ticks, fontsize=_TYPE)
     axes.set_yticks(range(len(ticks)), ticks, fontsize=_TYPE)
     axes.tick_params(length=0, pad=1.5)
-    asked, unit = record["asked"], record["metrics"][0]["unit"]
+    asked, unit = record.asked, record.metrics[0]["unit"]
     row = metric(record, "accuracy", unit)
-    made = record["n"]["made by over-sampling"]
+    made = record.n["made by over-sampling"]
     axes.set_title(
-        f"{asked['system']}, {asked['protocol']}\n"
+        f"{asked.system}, {asked.protocol}\n"
         f"accuracy {number(row['value'])}, baseline {number(row['baseline'])}\n"
         f"{row['n']} {unit}" + (f", {made} of them made" if made else ""),
         fontsize=_TYPE,
     )
 
 
-def plot_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+def plot_curves(records: Sequence[SystemRecord], path: Path) -> None:
     """Draw the accuracy on the watched part after each epoch of records' first fits.
 
     A thin line is the baseline of the row, which is of the part that is tested.
@@ -97,11 +99,11 @@ def plot_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     canvas = Figure(figsize=(6.4, 4.4), dpi=_DPI, layout="constrained")
     axes = canvas.subplots()
     for place, record in enumerate(records):
-        asked = record["asked"]
-        curve = [epoch["watched accuracy"] for epoch in record["curve"]]
-        line = "-" if asked["protocol"] == LEAKY else "--"
+        asked = record.asked
+        curve = [epoch["watched accuracy"] for epoch in record.curve]
+        line = "-" if asked.protocol == LEAKY else "--"
         row = metric(record, "accuracy", "segments")
-        fit = "one fit" if record["fits"] == 1 else f"the first of {record['fits']} folds"
+        fit = "one fit" if record.fits == 1 else f"the first of {record.fits} folds"
         colour = f"C{place}"
         axes.plot(
             range(1, len(curve) + 1),
@@ -109,15 +111,15 @@ def plot_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
             line,
             color=colour,
             marker=".",
-            label=f"{asked['protocol']}, {effort(record)} epochs, {fit}, "
-            f"learnt from {record['learnt'][0]} segments",
+            label=f"{asked.protocol}, {effort(record)} epochs, {fit}, "
+            f"learnt from {record.learnt[0]} segments",
         )
         axes.axhline(
             row["baseline"],
             color=colour,
             linewidth=0.8,
             linestyle=line,
-            label=f"{asked['protocol']}, baseline of all that is tested: "
+            label=f"{asked.protocol}, baseline of all that is tested: "
             f"{number(row['baseline'])}, n {row['n']}{counted(record)}",
         )
     axes.set_xlabel("epoch")
@@ -126,8 +128,8 @@ def plot_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.grid(alpha=0.3)
     canvas.legend(fontsize=_TYPE, loc="outside lower center")
     if records:
-        asked = records[0]["asked"]
-        axes.set_title(f"{asked['corpus']}: {asked['system']} while it learns", fontsize=9)
+        asked = records[0].asked
+        axes.set_title(f"{asked.corpus}: {asked.system} while it learns", fontsize=9)
     _save(canvas, path)
 
 

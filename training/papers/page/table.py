@@ -17,15 +17,15 @@ from ..systems.registry import SYSTEMS
 from ..systems.system import TASKS, PaperSplit, System, Task
 from ..trials.costs import Clips, Records
 from ..trials.protocols import LEAKY
-from ..trials.records import STREAMING
+from ..trials.records import STREAMING, Record, StreamingRecord, SystemRecord
 from ..trials.scores import HEADLINES
 from . import prose
 from .cells import (
-    Record,
+    beside,
     cells,
-    each,
     effort,
     epochs_told,
+    learnt_nothing,
     pairs,
     protocol_of,
     spaced,
@@ -33,7 +33,7 @@ from .cells import (
     unequal,
 )
 from .classes import classes
-from .gap import KINDS, cnn_lstm, in_short, neighbour
+from .leakage import KINDS, cnn_lstm, in_short, neighbour
 from .missing import cut_short, missing
 from .printed import (
     impossible_accuracies,
@@ -126,16 +126,16 @@ def _page(
     yield from _leaks()
     yield "## Corpora that are not here"
     yield ""
-    if notes := [each for each in CORPORA if each.sound == "midi" and each.name not in corpora]:
-        told = "\n".join(f"- **{each.name}**: {each.kind}." for each in notes)
+    if notes := [found for found in CORPORA if found.sound == "midi" and found.name not in corpora]:
+        told = "\n".join(f"- **{found.name}**: {found.kind}." for found in notes)
         yield prose.NOTES.format(corpora=told)
     yield prose.ABSENT
 
 
 def _corpora(records: Records, clips: Clips) -> list[str]:
     """Return the corpora that are here or have rows, in the order of ``CORPORA``."""
-    known = [each.name for each in CORPORA]
-    named = dict.fromkeys([*clips, *(record["asked"]["corpus"] for record in records)])
+    known = [corpus.name for corpus in CORPORA]
+    named = dict.fromkeys([*clips, *(record.asked.corpus for record in records)])
     return sorted(named, key=lambda name: known.index(name) if name in known else len(known))
 
 
@@ -143,13 +143,13 @@ def _corpora(records: Records, clips: Clips) -> list[str]:
 
 
 def _corpus(corpus: str, clips: Clips, records: Records) -> Iterator[str]:
-    own = [record for record in records if record["asked"]["corpus"] == corpus]
+    own = [record for record in records if record.asked.corpus == corpus]
     yield f"## {corpus}"
     yield ""
     yield _what_is_here(corpus, clips)
     yield ""
     for task in TASKS:
-        rows = [record for record in own if record["asked"]["task"] == task]
+        rows = [record for record in own if record.asked.task == task]
         if rows:
             yield f"### {KINDS[task][0].upper()}{KINDS[task][1:]}"
             yield ""
@@ -213,7 +213,7 @@ def _results(
             for axis in axes:
                 yield (
                     f"**{STREAMING}**{axis}",
-                    str(record["asked"]["epochs"]),
+                    str(record.asked.epochs),
                     *("–" for _ in range(3)),
                     cells(record, _metrics((), corpus, task, axis), "clips"),
                 )
@@ -247,43 +247,43 @@ def _as_printed(system: System, corpus: str, metrics: Sequence[str], notes: dict
 
 def _one_each(record: Record | None) -> bool:
     """Return whether every clip is one segment."""
-    return record is not None and record["n"]["segments"] == record["n"]["clips"]
+    return record is not None and record.n["segments"] == record.n["clips"]
 
 
 def _costs(records: Records) -> Iterator[tuple[str, ...]]:
     for system, leaky, honest in pairs(records):
         there = [record for record in (leaky, honest) if record is not None]
-        heard = there[-1]["cpu_ms_per_second"]
+        heard = there[-1].cpu_ms_per_second
         overlap = system.view.hop_s / live_hop_s(system.view)
         yield (
             system.name,
-            each(spaced(record["parameters"]) for record in there),
+            beside(spaced(record.parameters) for record in there),
             _fit_seconds(leaky),
             _fit_seconds(honest),
             f"{heard:.1f}",
             f"{heard * overlap:.0f}" if system.not_live is None else "–",
             "yes" if system.not_live is None else f"no: {system.not_live}",
         )
-    streaming = [record for record in records if system_of(record) == STREAMING]
+    streaming = [record for record in records if isinstance(record, StreamingRecord)]
     if streaming:
         record = streaming[0]
-        wall, cost = record.get("fit_seconds"), record.get("cpu_ms_per_second")
+        cost = record.cpu_ms_per_second
         yield (
             f"**{STREAMING}**, the default of this repository",
-            spaced(record["parameters"]),
+            spaced(record.parameters),
             "–",
-            "–" if wall is None else f"{wall:.0f} wall s of all folds, on all corpora at once",
+            f"{record.fit_seconds:.0f} wall s of all folds, on all corpora at once",
             "as live",
             "–" if cost is None else f"{cost:.0f}",
             "yes",
         )
 
 
-def _fit_seconds(record: Record | None) -> str:
+def _fit_seconds(record: SystemRecord | None) -> str:
     if record is None:
         return "–"
-    seconds = record["fit_cpu_seconds"]
-    return f"{seconds:.{0 if seconds >= 10 else 1}f} ({record['fits']})"
+    seconds = record.fit_cpu_seconds
+    return f"{seconds:.{0 if seconds >= 10 else 1}f} ({record.fits})"
 
 
 def remarks(records: Records) -> Iterator[str]:
@@ -291,17 +291,17 @@ def remarks(records: Records) -> Iterator[str]:
     unlearnt = [
         f"{system_of(record)} ({protocol_of(record)}, {effort(record)} epochs)"
         for record in records
-        if _unlearnt(record)
+        if isinstance(record, SystemRecord) and _unlearnt(record)
     ]
     if unlearnt:
         yield prose.UNLEARNT.format(names=", ".join(unlearnt))
         yield ""
-    if any(record["asked"].get("unheard") for record in records):
+    if any(learnt_nothing(record) for record in records):
         yield prose.UNSEEN
         yield ""
     folds = {
         kind: {
-            record["asked"]["split"]
+            record.asked.split
             for record in records
             if protocol_of(record) == "grouped" and (system_of(record) == STREAMING) == kind
         }
@@ -312,9 +312,12 @@ def remarks(records: Records) -> Iterator[str]:
         yield ""
 
 
-def _unlearnt(record: Record) -> bool:
-    losses = [epoch["loss"] for epoch in record.get("curve") or ()]
-    return len(losses) > 1 and None not in losses and losses[-1] > _UNLEARNT * losses[0]
+def _unlearnt(record: SystemRecord) -> bool:
+    losses = [epoch["loss"] for epoch in record.curve]
+    first, last = (losses[0], losses[-1]) if len(losses) > 1 else (None, None)
+    if first is None or last is None or None in losses:
+        return False
+    return last > _UNLEARNT * first
 
 
 def _ceiling(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -368,8 +371,8 @@ def _counts(songs: Sequence[Clip]) -> str:
         nine=nine,
         own=spaced(sum(weights.numel() for weights in networks[1].parameters())),
         songs=len(shares),
-        ties=sum(each.count(max(each)) > 1 for each in shares),
-        rare=sum(each[wonder] == max(each) for each in shares),
+        ties=sum(ticks.count(max(ticks)) > 1 for ticks in shares),
+        rare=sum(ticks[wonder] == max(ticks) for ticks in shares),
     )
 
 

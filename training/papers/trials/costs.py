@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...corpora import Clip
 from ..systems.features import segments_in
 from ..systems.system import System
 from .options import TrialOptions
 from .protocols import LEAKY, Protocol, task_of
+from .records import Record, SystemRecord
 
 Clips = Mapping[str, Sequence[Clip]]
 """Clips of corpora by the corpus' name."""
 
-Records = Sequence[Mapping[str, Any]]
+Records = Sequence[Record]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,15 @@ def asked_as(protocol: Protocol) -> str:
     return LEAKY if protocol == "paper" else protocol
 
 
-def find(records: Records, system: str, corpus: str, protocol: str) -> Mapping[str, Any] | None:
+def find(records: Records, system: str, corpus: str, protocol: str) -> SystemRecord | None:
     """Return the record of a row, the protocol called as in records; None without one."""
-    asked = {"system": system, "corpus": corpus, "protocol": protocol}
     for record in records:
-        if asked.items() <= record["asked"].items():
+        asked = record.asked
+        if isinstance(record, SystemRecord) and (asked.system, asked.corpus, asked.protocol) == (
+            system,
+            corpus,
+            protocol,
+        ):
             return record
     return None
 
@@ -70,15 +74,16 @@ def core_minutes(
         name: sum(segments_in(clip.seconds, system.view) for clip in own)
         for name, own in clips.items()
     }
-    for record in sorted(records, key=lambda record: record["asked"]["corpus"] != corpus):
-        asked = record["asked"]
-        known = asked["system"] == system.name and asked["protocol"] == protocol
-        if not known or asked["most_steps"] is not None or not segments.get(asked["corpus"]):
+    rows = [record for record in records if isinstance(record, SystemRecord)]
+    for record in sorted(rows, key=lambda record: record.asked.corpus != corpus):
+        asked = record.asked
+        known = asked.system == system.name and asked.protocol == protocol
+        if not known or asked.most_steps is not None or not segments.get(asked.corpus):
             continue
-        share = segments[corpus] / segments[asked["corpus"]]
-        longer = (epochs or system.epochs) / asked["epochs"] if system.epochs else 1
-        heard = segments[corpus] * system.view.hop_s * record["cpu_ms_per_second"] / 1000
-        return float(heard + record["fit_cpu_seconds"] * share * longer) / 60
+        share = segments[corpus] / segments[asked.corpus]
+        longer = (epochs or system.epochs) / asked.epochs if system.epochs else 1
+        heard = segments[corpus] * system.view.hop_s * record.cpu_ms_per_second / 1000
+        return float(heard + record.fit_cpu_seconds * share * longer) / 60
     return None
 
 
@@ -109,10 +114,7 @@ def plan(
         for system in systems:
             if task_of(system, clips) is None:
                 continue
-            wanted = {
-                "epochs": options.epochs_of(system),
-                "most_steps": options.steps_of(system),
-            }
+            wanted = (options.epochs_of(system), options.steps_of(system))
             for protocol in protocols:
                 name = asked_as(protocol)
                 record = find(records, system.name, corpus, name)
@@ -124,7 +126,8 @@ def plan(
                         minutes=core_minutes(
                             system, corpus, name, known, records, epochs=options.epochs
                         ),
-                        kept=record is not None and wanted.items() <= record["asked"].items(),
+                        kept=record is not None
+                        and (record.asked.epochs, record.asked.most_steps) == wanted,
                     )
                 )
     # A system without epochs is solved at once.

@@ -1,8 +1,11 @@
-"""A row of the table as it is kept: everything needed to repeat and to judge it, as JSON."""
+"""A row of the table as it is kept: everything needed to repeat and to judge it, as JSON.
 
-import json
+Attributes are called as in the files, so that rows that took hours are read for ever.
+"""
+
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import numpy as np
 from realtime_mer.errors import InputError
 
 from ...corpora import Clip
+from ...files import read_json, write_json
 from ...learn.run import git_commit
 from ..systems.system import Task, labels_of
 from .protocols import Protocol, SegmentPredictions
@@ -23,16 +27,168 @@ STREAMING = "streaming"
 _PACKAGES = ("torch", "librosa", "scikit-learn", "imbalanced-learn", "numpy")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a row is known by: one that was asked for likewise is not run again.
+
+    Attributes:
+        system, corpus, task: which.
+        protocol: as ``LEAKY`` or "grouped".
+        epochs: of each fit.
+        split: hash of the folds; under the paper's protocol its division.
+        labels_sha256: of the corpus.
+    """
+
+    system: str
+    corpus: str
+    protocol: str
+    task: Task
+    epochs: int
+    split: str | Mapping[str, Any]
+    labels_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemAsked(Asked):
+    """What a row of a paper's system is known by.
+
+    Attributes:
+        view: what it hears, all that its arrays depend on.
+        settings, balance: as in ``System``.
+        most_steps: limit of each fit; None for none.
+        seed: of weights, order and random divisions.
+        audio_sha256: of the corpus.
+    """
+
+    view: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    balance: str | None
+    most_steps: int | None
+    seed: int
+    audio_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingAsked(Asked):
+    """What a row of the streaming model is known by.
+
+    Attributes:
+        run: name of the run.
+        unheard: whether it learnt nothing of the corpus.
+    """
+
+    run: str
+    unheard: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A row of any system.
+
+    Attributes:
+        asked: what it is known by.
+        leaks: what crosses the division; None where nothing does.
+        n: numbers of ``segments``, of those ``made by over-sampling``, and of ``clips``.
+        metrics: rows of ``scores.score``.
+        classes, confusion, per_class: of a classifier: names; counts, a true class a row;
+            precision, recall and F1.
+        parameters: how many numbers it learnt.
+        cpu_ms_per_second: processor time of a second of sound; None where it is not known.
+        git_commit, versions, platform: what it was run with.
+        predictions: see ``predictions_by_clip``.
+    """
+
+    asked: Asked
+    leaks: str | None
+    n: Mapping[str, int]
+    metrics: Sequence[Mapping[str, Any]]
+    classes: Sequence[str] | None = None
+    confusion: Sequence[Sequence[int]] | None = None
+    per_class: Mapping[str, Sequence[float]] | None = None
+    parameters: int
+    cpu_ms_per_second: float | None
+    git_commit: str
+    versions: Mapping[str, str]
+    platform: str
+    predictions: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemRecord(Record):
+    """A row of a paper's system.
+
+    Attributes:
+        resamples: draws behind an interval; None in rows of before it was kept.
+        fits: how many there were.
+        learnt: training segments of each, over-sampled ones among them.
+        fit_cpu_seconds: processor time of all fits.
+        curve: what the first fit measured after each epoch, None for what is no number.
+        threads: of a fit.
+    """
+
+    asked: SystemAsked
+    cpu_ms_per_second: float
+    resamples: int | None = None
+    fits: int
+    learnt: Sequence[int]
+    fit_cpu_seconds: float
+    curve: Sequence[Mapping[str, float | None]]
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingRecord(Record):
+    """A row of the streaming model.
+
+    Attributes:
+        fit_seconds: wall time of all folds, on all corpora at once.
+    """
+
+    asked: StreamingAsked
+    fit_seconds: float
+
+
+_LEFT_OUT = ("classes", "confusion", "per_class", "resamples")
+"""What stands in no file where it is None."""
+
+
+def read_record(path: Path) -> SystemRecord | StreamingRecord:
+    """Read a row that is kept.
+
+    Raises:
+        InputError: the file holds none.
+    """
+    content = read_json(path)
+    try:
+        if content["asked"]["system"] == STREAMING:
+            return StreamingRecord(**content | {"asked": StreamingAsked(**content["asked"])})
+        return SystemRecord(**content | {"asked": SystemAsked(**content["asked"])})
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no row of the papers' table ({error}); delete it and run the row anew"
+        ) from error
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a row whole or not at all."""
+    content = asdict(record)
+    for name in _LEFT_OUT:
+        if content.get(name, 0) is None:
+            del content[name]
+    if not content["asked"].get("unheard", True):
+        del content["asked"]["unheard"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content)
+
+
 def record_path(folder: Path, system: str, corpus: str, protocol: Protocol) -> Path:
     """Return where a row is kept."""
     return folder / corpus / f"{system}.{protocol}.json"
 
 
-def read_records(folder: Path) -> list[dict[str, Any]]:
+def read_records(folder: Path) -> list[SystemRecord | StreamingRecord]:
     """Return every row that is kept below a folder, in the order of their paths."""
-    return [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json"))
-    ]
+    return [read_record(path) for path in sorted(folder.glob("*/*.json"))]
 
 
 def refuse_shorter(path: Path, epochs: int, most_steps: int | None) -> None:
@@ -48,7 +204,7 @@ def refuse_shorter(path: Path, epochs: int, most_steps: int | None) -> None:
     """
     if not path.is_file():
         return
-    kept = json.loads(path.read_text(encoding="utf-8"))["asked"]
+    kept = read_json(path)["asked"]
     limit = kept.get("most_steps")
     fewer_steps = most_steps is not None and (limit is None or most_steps < limit)
     if epochs < kept["epochs"] or fewer_steps:

@@ -16,7 +16,6 @@ from realtime_mer.audio.files import load_audio
 
 from ...corpora import Clip, label_hash
 from ...corpora.splits import Split
-from ...files import write_json
 from ..systems.features import cut, segment_store
 from ..systems.system import PaperSplit, System, View
 from .corpora import clips_here, default_split, read_corpus
@@ -32,12 +31,16 @@ from .protocols import (
     task_of,
 )
 from .records import (
+    SystemAsked,
+    SystemRecord,
     evaluation,
     predictions_by_clip,
     provenance,
+    read_record,
     read_records,
     record_path,
     refuse_shorter,
+    write_record,
 )
 
 
@@ -49,7 +52,7 @@ def run_rows(
     root: Path,
     options: TrialOptions,
     announce: Callable[[str], None] = lambda _sentence: None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[SystemRecord]:
     """Run what is not kept yet and yield every record: kept rows first, then from cheap to dear.
 
     Args:
@@ -96,7 +99,7 @@ def run_row(
     protocol: Protocol,
     split: Split,
     options: TrialOptions,
-) -> dict[str, Any] | None:
+) -> SystemRecord | None:
     """Return the record of one system on one corpus under one protocol, running what is not kept.
 
     Each fit is kept in the cache as soon as it is judged, until the row is whole: a row that was
@@ -121,7 +124,7 @@ def run_row(
     corpus = clips[0].corpus
     segments = segment_store(clips, system.view, options.cache, jobs=options.jobs)
     effort = options.effort(system)
-    asked: dict[str, Any] = {
+    facts = {
         "system": system.name,
         "corpus": corpus,
         "protocol": LEAKY if protocol == "paper" else protocol,
@@ -137,18 +140,18 @@ def run_row(
         "split": _division(system.split) if protocol == "paper" else split.hash,
     }
     # As it will be read again, so that the two can be compared.
-    asked = json.loads(json.dumps(asked))
+    asked = SystemAsked(**json.loads(json.dumps(facts)))
     path = record_path(options.records, system.name, corpus, protocol)
     if path.is_file():
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if kept["asked"] == asked:
+        kept = read_record(path)
+        if isinstance(kept, SystemRecord) and kept.asked == asked:
             return kept
-    refuse_shorter(path, asked["epochs"], asked["most_steps"])
-    unfinished = options.cache / "papers" / f"unfinished-{_hash(asked)}"
+    refuse_shorter(path, asked.epochs, asked.most_steps)
+    unfinished = options.cache / "papers" / f"unfinished-{_hash(facts)}"
     data = labelled_segments(clips, segments, task)
     folds = split.folds if protocol == "grouped" else max(1, system.split.folds)
     with Progress(transient=True) as bar:
-        name = f"{system.name} on {corpus}, {asked['protocol']}"
+        name = f"{system.name} on {corpus}, {asked.protocol}"
         row = bar.add_task(name, total=folds * effort.epochs or None)
 
         def step(_epoch: int, measured: Mapping[str, float]) -> None:
@@ -161,9 +164,9 @@ def run_row(
             if protocol == "paper"
             else predict_grouped(system, data, split, shown, kept=unfinished)
         )
-    record = {
-        "asked": asked,
-        "leaks": system.split.leaks if protocol == "paper" else None,
+    record = SystemRecord(
+        asked=asked,
+        leaks=system.split.leaks if protocol == "paper" else None,
         **evaluation(
             predictions,
             data.clips,
@@ -171,19 +174,18 @@ def run_row(
             "segments" if protocol == "paper" else "both",
             options.resamples,
         ),
-        "parameters": predictions.parameters,
-        "resamples": options.resamples,
-        "fits": len(predictions.train_sizes),
-        "learnt": list(predictions.train_sizes),
-        "fit_cpu_seconds": round(predictions.fit_s, 1),
-        "curve": _rounded(predictions.curve),
-        "threads": effort.threads,
-        "cpu_ms_per_second": round(_ms_per_second(system.view, data.clips, predictions), 2),
+        parameters=predictions.parameters,
+        resamples=options.resamples,
+        fits=len(predictions.train_sizes),
+        learnt=list(predictions.train_sizes),
+        fit_cpu_seconds=round(predictions.fit_s, 1),
+        curve=_rounded(predictions.curve),
+        threads=effort.threads,
+        cpu_ms_per_second=round(_ms_per_second(system.view, data.clips, predictions), 2),
         **provenance(),
-        "predictions": predictions_by_clip(predictions, data.clips, task),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, record)
+        predictions=predictions_by_clip(predictions, data.clips, task),
+    )
+    write_record(record, path)
     shutil.rmtree(unfinished, ignore_errors=True)
     return record
 

@@ -20,7 +20,6 @@ from ...corpora import Clip, label_hash
 from ...corpora.splits import Split
 from ...export import checkpoint
 from ...features.cache import FeatureStore
-from ...files import write_json
 from ...judge.evaluate import (
     HOP_COLUMNS,
     clip_mean,
@@ -35,14 +34,17 @@ from ..systems.system import TASKS, target
 from .protocols import SegmentPredictions, baseline_of
 from .records import (
     STREAMING,
+    StreamingAsked,
+    StreamingRecord,
     evaluation,
     predictions_by_clip,
     provenance,
     refuse_shorter,
+    write_record,
 )
 
 
-def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[dict[str, Any]]:
+def streaming_rows(run: Run, folder: Path, *, resamples: int = 1000) -> list[StreamingRecord]:
     """Return records of a run's network on the clips its folds held out, in the papers' metrics.
 
     Raises:
@@ -68,7 +70,7 @@ def unseen_rows(
     folder: Path,
     *,
     resamples: int = 1000,
-) -> list[dict[str, Any]]:
+) -> list[StreamingRecord]:
     """Return records of a run's refit on a corpus that it learnt nothing of.
 
     Args:
@@ -99,7 +101,7 @@ def _records(
     cost: Mapping[str, Any],
     folder: Path,
     resamples: int,
-) -> list[dict[str, Any]]:
+) -> list[StreamingRecord]:
     """Return, and keep, a record of each task that clips of one corpus are labelled with.
 
     Args:
@@ -130,24 +132,23 @@ def _records(
             train_sizes=(),
         )
         own = [clips[number] for number in known]
-        record = {
-            "asked": {
-                "system": STREAMING,
-                "corpus": corpus,
-                "protocol": "grouped",
-                "task": task,
-                "run": run.config.name,
-                "epochs": _epochs(run),
+        record = StreamingRecord(
+            asked=StreamingAsked(
+                system=STREAMING,
+                corpus=corpus,
+                protocol="grouped",
+                task=task,
+                run=run.config.name,
+                epochs=_epochs(run),
                 **asked,
-            },
-            "leaks": None,
+            ),
+            leaks=None,
             **evaluation(predictions, own, task, "clips", resamples),
             **cost,
             **provenance(),
-            "predictions": predictions_by_clip(predictions, own, task),
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, record)
+            predictions=predictions_by_clip(predictions, own, task),
+        )
+        write_record(record, path)
         records.append(record)
     return records
 

@@ -9,15 +9,15 @@ from ..systems import nearest, yakovyna
 from ..systems.system import TASKS, System, Task
 from ..trials.costs import Records, find
 from ..trials.protocols import LEAKY
-from ..trials.records import STREAMING
+from ..trials.records import STREAMING, Record, SystemRecord
 from . import prose
 from .cells import (
     CUT_SHORT,
-    Record,
     effort,
     is_cut_short,
-    judged,
+    learnt_nothing,
     metric,
+    metric_text,
     pairs,
     per_cent,
     system_of,
@@ -55,9 +55,9 @@ def in_short(records: Records, corpora: Sequence[str]) -> Iterator[str]:
             own = [
                 record
                 for record in records
-                if (record["asked"]["corpus"], record["asked"]["task"]) == (corpus, task)
+                if (record.asked.corpus, record.asked.task) == (corpus, task)
             ]
-            systems = [each for each in pairs(own) if each[0] not in nearest.SYSTEMS]
+            systems = [pair for pair in pairs(own) if pair[0] not in nearest.SYSTEMS]
             streaming = [record for record in own if system_of(record) == STREAMING]
             for name in ("accuracy",) if task != "affect" else ("R² valence", "R² arousal"):
                 if systems:
@@ -76,7 +76,7 @@ def in_short(records: Records, corpora: Sequence[str]) -> Iterator[str]:
 
 
 def _compared(
-    systems: Sequence[tuple[System, Record | None, Record | None]],
+    systems: Sequence[tuple[System, SystemRecord | None, SystemRecord | None]],
     streaming: Records,
     name: str,
 ) -> tuple[str, str, str, str]:
@@ -102,29 +102,29 @@ def _compared(
 
 def _of_streaming(record: Record, name: str) -> str:
     told = _figure(record, name, "clips")
-    return f"{told}; learnt nothing of this corpus" if record["asked"].get("unheard") else told
+    return f"{told}; learnt nothing of this corpus" if learnt_nothing(record) else told
 
 
 def _best(
-    rows: Sequence[tuple[System, Record | None]], name: str, unit: str
-) -> tuple[System, Record] | None:
+    rows: Sequence[tuple[System, SystemRecord | None]], name: str, unit: str
+) -> tuple[System, SystemRecord] | None:
     """Return the system and the record with the highest figure."""
     known = [
         (system, row)
         for system, row in rows
         if row is not None and metric(row, name, unit)["value"] is not None
     ]
-    return max(known, key=lambda each: metric(each[1], name, unit)["value"], default=None)
+    return max(known, key=lambda pair: metric(pair[1], name, unit)["value"], default=None)
 
 
-def _told(system: System, record: Record, name: str, unit: str) -> str:
+def _told(system: System, record: SystemRecord, name: str, unit: str) -> str:
     mark = f" {CUT_SHORT}" if is_cut_short(system, record) else ""
     return f"{system.name}{mark} {_figure(record, name, unit)}"
 
 
 def _figure(record: Record, name: str, unit: str) -> str:
     """Return a metric, and beside R² the correlation, which no scale changes."""
-    text = judged(metric(record, name, unit))
+    text = metric_text(metric(record, name, unit))
     if name.startswith("R² "):
         text += f"; r {with_interval(metric(record, name.replace('R²', 'r'), unit))}"
     return text
@@ -132,12 +132,12 @@ def _figure(record: Record, name: str, unit: str) -> str:
 
 def neighbour(records: Records) -> Iterator[str]:
     """Yield the demonstration by one nearest neighbour, where both its rows are there."""
-    leaky, honest = (find(records, "nearest", "emotify", each) for _, each in PROTOCOLS)
+    leaky, honest = (find(records, "nearest", "emotify", protocol) for _, protocol in PROTOCOLS)
     if leaky is None or honest is None:
         return
-    before, after = (metric(each, "accuracy", "segments") for each in (leaky, honest))
+    before, after = (metric(row, "accuracy", "segments") for row in (leaky, honest))
     real = ""
-    if leaky["n"]["made by over-sampling"]:
+    if leaky.n["made by over-sampling"]:
         alone = metric(leaky, "accuracy", "real segments")
         real = prose.REAL.format(
             leaky_name=LEAKY,
@@ -159,36 +159,38 @@ def neighbour(records: Records) -> Iterator[str]:
 
 def cnn_lstm(records: Records, songs: int, out: Path) -> Iterator[str]:
     """Yield whether the CNN-LSTM reaches what its paper prints, and draw how it learnt."""
-    leaky, honest = (find(records, "yakovyna", "emotify", each) for _, each in PROTOCOLS)
+    leaky, honest = (find(records, "yakovyna", "emotify", protocol) for _, protocol in PROTOCOLS)
     if leaky is None or honest is None:
         return
     plot = out / "emotify-yakovyna-learning.png"
-    plot_curves([each for each in (leaky, honest) if each["curve"]], plot)
-    before, after = (metric(each, "accuracy", "segments") for each in (leaky, honest))
+    plot_curves([row for row in (leaky, honest) if row.curve], plot)
+    before, after = (metric(row, "accuracy", "segments") for row in (leaky, honest))
     printed = yakovyna.SYSTEMS[0].figures[0].value
     yield prose.CNN_LSTM.format(
         printed=per_cent(printed),
         epochs=effort(leaky),
-        leaky=judged(before),
-        verdict=verdict(before, printed, leaky["curve"], songs),
+        leaky=metric_text(before),
+        verdict=verdict(before, printed, leaky.curve, songs),
         honest_epochs=effort(honest),
-        honest=judged(after),
+        honest=metric_text(after),
         between=between(leaky, honest),
         plot=f"{out.name}/{plot.name}",
     )
-    longer, honest = (find(records, "yakovyna-6s", "emotify", each) for _, each in PROTOCOLS)
+    longer, honest = (
+        find(records, "yakovyna-6s", "emotify", protocol) for _, protocol in PROTOCOLS
+    )
     if longer is not None and honest is not None:
         yield prose.CNN_LSTM_LONGER.format(
             printed=per_cent(yakovyna.SYSTEMS[1].figures[0].value),
             epochs=effort(longer),
-            leaky=judged(metric(longer, "accuracy", "segments")),
+            leaky=metric_text(metric(longer, "accuracy", "segments")),
             honest_epochs=effort(honest),
-            honest=judged(metric(honest, "accuracy", "segments")),
+            honest=metric_text(metric(honest, "accuracy", "segments")),
             between=between(longer, honest),
         )
 
 
-def between(leaky: Record, honest: Record) -> str:
+def between(leaky: SystemRecord, honest: SystemRecord) -> str:
     """Return what stands between the two protocols' numbers of the CNN-LSTM.
 
     Nothing is concluded from numbers that took another effort, or that are not apart.
@@ -200,7 +202,7 @@ def between(leaky: Record, honest: Record) -> str:
             f"The two are {reason}; `python -m training papers --system {name} --corpus emotify` "
             "runs what is cut short."
         )
-    before, after = (metric(each, "accuracy", "segments") for each in (leaky, honest))
+    before, after = (metric(row, "accuracy", "segments") for row in (leaky, honest))
     apart = None not in (before["low"], after["high"]) and before["low"] > after["high"]
     return prose.KNOWS_SONGS if apart else prose.NOT_APART
 
