@@ -16,7 +16,7 @@ from .corpora.cards import RESEARCH_ONLY, entry
 from .corpora.grekow import GREKOW
 from .corpora.own import OWN
 from .files import read_json
-from .judge.evaluate import judged, load_network, load_rescaling
+from .judge.evaluate import load_network, load_rescaling, read_evaluation
 from .judge.metrics import AFFECT
 from .learn.config import TrainingConfig
 from .learn.run import REFIT, Run
@@ -53,7 +53,7 @@ def checkpoint(run: Run) -> Checkpoint:
         InputError: the refit is not trained, or the folds are not all evaluated as they are.
     """
     network = load_network(run, REFIT)
-    report = judged(run)
+    report = read_evaluation(run)
     joins = read_json(run.folder / REFIT / "joins.json")
     card = Card(
         name=run.config.name,

@@ -1,4 +1,5 @@
 """What each command of ``python -m training`` does, one module a command.
 
-They parse, wire the rooms together and print; no room imports them.
+They parse, wire the rooms together and print; no other room imports them. What is heavy they
+import when they are called, so that ``--help`` and refusals come at once.
 """

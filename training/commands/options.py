@@ -1,7 +1,4 @@
-"""What several commands share: options, what is refused at once, JSON for programs.
-
-Each command imports what is heavy within itself, so that ``--help`` and refusals come at once.
-"""
+"""What several commands share: options, what is refused at once, JSON for programs."""
 
 import json
 from collections.abc import Iterator, Mapping

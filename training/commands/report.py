@@ -129,10 +129,10 @@ def _fonts(names: list[str] | None) -> list[Path] | None:
 
 
 def _evaluated(run: "Run") -> bool:
-    from ..judge.evaluate import judged
+    from ..judge.evaluate import read_evaluation
 
     try:
-        judged(run)
+        read_evaluation(run)
     except InputError:
         return False
     return (run.folder / "predictions.npz").is_file()

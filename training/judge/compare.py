@@ -79,7 +79,7 @@ def differing(run: Run, other: Run) -> str:
     """Return a run's settings that are not those of another, by name: ``epochs 44 (34)``."""
     own, theirs = (_settings(each.config) for each in (run, other))
     named = [
-        f"{name} {_said(own.get(name))} ({_said(theirs.get(name))})"
+        f"{name} {_text(own.get(name))} ({_text(theirs.get(name))})"
         for name in own | theirs
         if name != "name" and own.get(name) != theirs.get(name)
     ]
@@ -97,7 +97,7 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
     return dict(flat(TypeAdapter(TrainingConfig).dump_python(config, mode="json")))
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(str, value)) + "]"
     return "–" if value is None else str(value)

@@ -88,7 +88,7 @@ def rescaling_file(run: Run) -> Path:
     return run.folder / "stretch.json"  # its first name, which run folders have
 
 
-def judged(run: Run) -> dict[str, Any]:
+def read_evaluation(run: Run) -> dict[str, Any]:
     """Return the content of ``report.json``: what ``evaluate`` said of all folds of these weights.
 
     Raises:

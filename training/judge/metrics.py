@@ -111,20 +111,20 @@ def mean_of(column: Any) -> Metric:
     return lambda table: float(table[column].mean())
 
 
-def correlation(said: str, true: str) -> Metric:
+def correlation(predicted: str, true: str) -> Metric:
     """Return Pearson's r of two columns, no number where one of them is constant."""
 
     def metric(table: pd.DataFrame) -> float:
-        return pearson(table[said].to_numpy(float), table[true].to_numpy(float))
+        return pearson(table[predicted].to_numpy(float), table[true].to_numpy(float))
 
     return metric
 
 
-def pearson(said: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]]) -> float:
+def pearson(predicted: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]]) -> float:
     """Return Pearson's r, no number where a side is constant."""
-    if said.std() == 0 or true.std() == 0:
+    if predicted.std() == 0 or true.std() == 0:
         return math.nan
-    return float(np.corrcoef(said, true)[0, 1])
+    return float(np.corrcoef(predicted, true)[0, 1])
 
 
 def zero(_table: pd.DataFrame) -> float:
@@ -221,10 +221,10 @@ def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
             lambda table: float(score(table[f"true_{axis}"], table[f"mean_{axis}"])),
         )
 
-    def ccc(true: Any, said: Any) -> float:
+    def ccc(true: Any, predicted: Any) -> float:
         # Lin's (1989), with moments over n. Neither scikit-learn nor SciPy has it.
-        shared = np.cov(true, said, bias=True)
-        gap = (np.mean(true) - np.mean(said)) ** 2
+        shared = np.cov(true, predicted, bias=True)
+        gap = (np.mean(true) - np.mean(predicted)) ** 2
         return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))
 
     scores = {

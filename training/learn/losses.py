@@ -243,28 +243,28 @@ def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
     return functional.mse_loss(embedding, target) + 0.5 * (1 - cosine)
 
 
-def pseudo_loss(output: NetworkOutput, there: Tensor, said: Tensor) -> Tensor:
+def pseudo_loss(output: NetworkOutput, there: Tensor, pseudo: Tensor) -> Tensor:
     """Return how far the heads are from pseudo-labels, of the order of one a head.
 
     Args:
         output: the network's, (B, H) and (B, H, n).
         there: (B, H) bool, the hops that have pseudo-labels.
-        said: (n, 15) as ``pseudo_labels`` gives them, for the n hops that are there.
+        pseudo: (n, 15) as ``pseudo_labels`` gives them, for the n hops that are there.
     """
-    if not len(said):
+    if not len(pseudo):
         return output.valence.sum() * 0.0
-    affect = said[:, AFFECT]
+    affect = pseudo[:, AFFECT]
     mean = torch.stack((output.valence, output.arousal), -1)[there]
     known = ~torch.isnan(affect[:, 0])
     # A tenth is about the square of what a panel's rating leaves unsaid.
     losses = (mean[known] - affect[known]).square().mean() / 0.1 if known.any() else mean.sum() * 0
-    shares = said[:, QUADRANT]
+    shares = pseudo[:, QUADRANT]
     known = ~torch.isnan(shares[:, 0])
     if known.any():
         losses = losses + functional.cross_entropy(
             output.quadrant_logits[there][known], shares[known]
         )
-    shares = said[:, GEMS].clamp(0.0, 1.0)
+    shares = pseudo[:, GEMS].clamp(0.0, 1.0)
     known = ~torch.isnan(shares[:, 0])
     if known.any():
         losses = (

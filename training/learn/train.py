@@ -332,6 +332,6 @@ def _losses(
         if targets.has_pseudo:
             row = heard["nearest"]
             there = (row >= 0) & (clip >= 0)
-            said = targets.pseudo(clip[there], row[there])
-            losses["pseudo"] = config.losses.pseudo * pseudo_loss(output, there, said)
+            pseudo = targets.pseudo(clip[there], row[there])
+            losses["pseudo"] = config.losses.pseudo * pseudo_loss(output, there, pseudo)
     return losses, (hidden.detach(), cell.detach())

@@ -21,8 +21,8 @@ from ..judge.evaluate import (
     HOP_COLUMNS,
     Predictions,
     clip_table,
-    judged,
     load_predictions,
+    read_evaluation,
     whole_hops,
 )
 from ..judge.metrics import (
@@ -68,18 +68,18 @@ def write_report(
     Raises:
         InputError: the run is not evaluated on all its folds, as it is.
     """
-    evaluation = judged(run)
+    evaluation = read_evaluation(run)
     out.mkdir(parents=True, exist_ok=True)
     predictions = load_predictions(run)
     clips = clip_table(run, predictions)
     parts = {name: measured(run, out, name) for name in PARTS}
     found: dict[str, _Rows] = {name: rows or [] for name, rows in parts.items()}
-    own = [{"model": NETWORK, **row} for row in evaluation["metrics"]]
+    network_rows = [{"model": NETWORK, **row} for row in evaluation["metrics"]]
     factors = evaluation["calibration"]
     covered = _covered(run, predictions, resamples)
     # Beside what learns on the folds stands what is plugged in as it is.
     found["baselines"] = baselines = [*found["baselines"], *found["heads"]]
-    targets = {**found, EVALUATION: own, COVERAGE: covered}
+    targets = {**found, EVALUATION: network_rows, COVERAGE: covered}
     provenance = run.provenance()
     text = [
         f"# Evaluation of the run `{run.config.name}`",
@@ -89,13 +89,13 @@ def write_report(
         "line says otherwise. Intervals are 95 % percentile intervals of bootstrap draws of whole "
         f"groups, {resamples} of them unless a protocol below a table says another number.",
         _targets(targets),
-        _tried(own, found["tried"]),
-        _judged(own, baselines),
+        _tried(network_rows, found["tried"]),
+        _judged(network_rows, baselines),
         _leads(baselines),
-        _ceilings(own, found["ceilings"]),
+        _ceilings(network_rows, found["ceilings"]),
         _confusion(clips, out),
         _scatter(clips, run.config.losses.reference, factors, predictions.hops, out),
-        _gems(own, baselines, found["ceilings"], out),
+        _gems(network_rows, baselines, found["ceilings"], out),
         _calibrated(run, predictions, factors, covered, out, resamples),
         _warming_up(clips, predictions.hops, run.config.losses.reference, resamples),
         _stable(clips, predictions.hops, resamples),
@@ -124,14 +124,14 @@ def _targets(found: Mapping[str, _Rows]) -> str:
     )
 
 
-def _tried(own: _Rows, tried: _Rows) -> str:
+def _tried(network_rows: _Rows, tried: _Rows) -> str:
     if not tried:
         return ""
     names = dict.fromkeys(row["model"] for row in tried)
     settings = {row["model"]: row["settings"] for row in tried}
     others = {(row["data"], row["metric"], row["model"]): row for row in tried}
     lines = []
-    for row in own:
+    for row in network_rows:
         if (row["data"], row["metric"]) in JUDGED:
             cells = []
             for name in names:
@@ -149,12 +149,12 @@ def _tried(own: _Rows, tried: _Rows) -> str:
     )
 
 
-def _judged(own: _Rows, baselines: _Rows) -> str:
-    rows = [*own, *baselines]
+def _judged(network_rows: _Rows, baselines: _Rows) -> str:
+    rows = [*network_rows, *baselines]
     models = list(dict.fromkeys(row["model"] for row in rows))
     found = {(row["data"], row["metric"], row["model"]): row for row in rows}
     lines = []
-    for row in own:
+    for row in network_rows:
         cells = [
             with_interval(found[key])
             if (key := (row["data"], row["metric"], model)) in found
@@ -197,10 +197,10 @@ def _marked(row: Mapping[str, Any], prefix: str) -> str:
     return f"**{text}**" if low is not None and (low > 0 or high < 0) else text
 
 
-def _ceilings(own: _Rows, ceilings: _Rows) -> str:
+def _ceilings(network_rows: _Rows, ceilings: _Rows) -> str:
     if not ceilings:
         return ""
-    network = {(row["data"], row["metric"]): row for row in own}
+    network = {(row["data"], row["metric"]): row for row in network_rows}
     lines = [
         [
             row["data"],
@@ -257,14 +257,14 @@ def _scatter(
     )
 
 
-def _gems(own: _Rows, baselines: _Rows, ceilings: _Rows, out: Path) -> str:
-    asked = [row for row in own if row["metric"] == f"r {GEMS[0]}"]
+def _gems(network_rows: _Rows, baselines: _Rows, ceilings: _Rows, out: Path) -> str:
+    asked = [row for row in network_rows if row["metric"] == f"r {GEMS[0]}"]
     if not asked:
         return ""
     data, n = asked[0]["data"], asked[0]["n"]
     found: dict[str, dict[str, Interval]] = {}
     listeners = [{"model": "listeners' ceiling", **row} for row in ceilings]
-    for row in [*own, *baselines, *listeners]:
+    for row in [*network_rows, *baselines, *listeners]:
         item = row["metric"].removeprefix("r ")
         if row["data"] == data and item in GEMS and row["value"] is not None:
             values = Interval(row["value"], row["low"], row["high"])

@@ -1,4 +1,5 @@
-"""The systems of the papers, each in a module named for its paper or author.
+"""The systems of the papers, each in a module named for its author, and what these share.
 
-A system sees arrays only: never files, folds or the other side of a split.
+``features`` reads the sound; what learns sees arrays only, never folds or the other side of a
+split.
 """
