@@ -139,12 +139,13 @@ def judge_lyrics(lyrics: Path, vectors: Path, options: TrialOptions) -> None:
     )
     table = Table("branch", "accuracy, songs kept together", "commonest", "n", "parameters")
     for branch in judged:
+        accuracy = branch.accuracy
         table.add_row(
-            branch["branch"],
-            f"{branch['value']:.3f} ({branch['low']:.3f} to {branch['high']:.3f})",
-            f"{branch['baseline']:.3f}",
-            f"{branch['lines']} lines of {branch['songs']} songs",
-            f"{branch['parameters']}",
+            branch.branch,
+            f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})",
+            f"{branch.baseline:.3f}",
+            f"{branch.lines} lines of {branch.songs} songs",
+            f"{branch.parameters}",
         )
     Console().print(table)
 

@@ -49,8 +49,8 @@ def test_words_that_recur_in_other_songs_are_learnt(
     (words,) = lyrics.judge_lines(
         read_lines(table), WordVectors.read(vectors), Effort(epochs=60), resamples=10
     )
-    assert words["value"] > 0.8 > words["baseline"]
-    assert (words["lines"], words["songs"]) == (20, 10)
+    assert words.accuracy.value > 0.8 > words.baseline
+    assert (words.lines, words.songs) == (20, 10)
 
 
 def test_no_song_is_learnt_from_where_it_is_asked(

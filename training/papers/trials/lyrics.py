@@ -4,9 +4,8 @@ No corpus here has words, so this needs a table (``parisi.read_lines``) and a fi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from realtime_mer.errors import InputError
 
 from ...corpora import Clip
 from ...corpora.splits import draw_split
-from ...judge.metrics import bootstrap
+from ...judge.metrics import Interval, bootstrap
 from ..systems import parisi
 from ..systems.fitting import FittedNetwork
 from ..systems.system import Effort, Training
@@ -30,20 +29,36 @@ BRANCHES: Mapping[str, Callable[..., FittedNetwork]] = {
 _FOLDS = 5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How well a branch names the emotion of lines of songs held out.
+
+    Attributes:
+        branch: of ``BRANCHES``.
+        accuracy: with its 95 % interval over songs.
+        baseline: accuracy of the commonest emotion of what was learnt from.
+        lines, songs: how many there were.
+        parameters: how many numbers it learnt.
+    """
+
+    branch: str
+    accuracy: Interval
+    baseline: float
+    lines: int
+    songs: int
+    parameters: int
+
+
 def judge_lines(
     lines: Sequence[parisi.Line],
     vectors: parisi.WordVectors,
     effort: Effort,
     *,
     resamples: int = 1000,
-) -> list[dict[str, Any]]:
+) -> list[Judgement]:
     """Return the accuracy of the sound, of the words and of both on lines of songs held out.
 
     Five folds, or one a song where songs are fewer.
-
-    Returns:
-        By branch: accuracy with its 95 % interval over songs, that of the commonest emotion of
-        what was learnt from, numbers of lines and songs, weights.
 
     Raises:
         InputError: fewer than three songs.
@@ -84,15 +99,15 @@ def judge_lines(
         predictions = predict_grouped(system, data, split, effort)
         table = segment_table(predictions, clips, data.task)
         table["right"] = table["true"] == table["predicted"]
-        value = bootstrap(table, lambda rows: float(rows["right"].mean()), resamples=resamples)
+        accuracy = bootstrap(table, lambda rows: float(rows["right"].mean()), resamples=resamples)
         judged.append(
-            {
-                "branch": branch,
-                **value._asdict(),
-                "baseline": float((table["true"] == table["baseline"]).mean()),
-                "lines": len(lines),
-                "songs": len(songs),
-                "parameters": predictions.parameters,
-            }
+            Judgement(
+                branch=branch,
+                accuracy=accuracy,
+                baseline=float((table["true"] == table["baseline"]).mean()),
+                lines=len(lines),
+                songs=len(songs),
+                parameters=predictions.parameters,
+            )
         )
     return judged
