@@ -22,6 +22,15 @@ def _call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     return stopped.value.code
 
 
+@pytest.mark.parametrize("name", ["training", "realtime_mer.training"])
+def test_it_is_called_by_the_name_of_the_checkout_and_by_that_of_a_wheel(name: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", name, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"python -m {name}" in told
+    assert "evaluate" in told
+
+
 def test_a_split_is_drawn_once_and_checked_from_then_on(corpora_root: Path, tmp_path: Path) -> None:
     command = ["splits", str(tmp_path / "split.json"), "--data", str(corpora_root), "--json"]
     first = json.loads(CliRunner().invoke(app, [*command, "--folds", "3"]).stdout)
