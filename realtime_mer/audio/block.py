@@ -3,7 +3,8 @@
 A block says what was lost before it, so that time stays true however the sound was captured.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -22,6 +23,7 @@ class Block:
         xruns: input overflows that happened just before this block.
         reconnecting: the device is gone and being reopened; such blocks hold no frame.
         paused: somebody asked for a pause; such blocks hold no frame.
+        faults: in words what was found wrong with the source since the last block, and how often.
         fresh: what was heard before has nothing to do with this block and those after it.
     """
 
@@ -33,6 +35,7 @@ class Block:
     reconnecting: bool = False
     paused: bool = False
     fresh: bool = False
+    faults: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -5,6 +5,7 @@ constant ratio: it filters in the time domain, so its delay is short and constan
 48 kHz), where the usual mode's block transforms make it 4 to 38 ms. docs/audio.md has the numbers.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -57,6 +58,7 @@ class Intake:
         self._given = 0  # samples handed out since the beginning, the missing ones included
         self.replaced = 0
         self.clipped = 0
+        self._of_the_source: Counter[str] = Counter()
 
     @property
     def delay_s(self) -> float:
@@ -64,10 +66,11 @@ class Intake:
         return float(self._now() - Fraction(self._given, self._target))
 
     def faults(self) -> dict[str, int]:
-        """Return in words what was replaced and clipped so far, and how often."""
+        """Return in words what was wrong with the sound so far, and how often."""
         return {
             "values that were not finite and became 0": self.replaced,
             "values far over full scale that were clipped": self.clipped,
+            **self._of_the_source,
         }
 
     def push(self, block: Block) -> list[Piece]:
@@ -78,6 +81,7 @@ class Intake:
                 change from block to block.
         """
         pieces = []
+        self._of_the_source.update(block.faults)
         frames, channels = block.samples.shape
         breaks = block.missing > 0 or block.reconnecting or block.fresh
         if breaks or (frames and (block.rate, channels) != (self._rate, self._channels)):

@@ -34,9 +34,14 @@ class Pacer:
         due = self._start + self._frames / self._rate
         return None if self._closed.wait(max(0.0, due - now)) else due
 
-    def restart(self) -> None:
-        """Begin anew: the clock starts with the next ``wait``."""
-        self._start, self._frames = None, 0
+    def restart(self, *, rate: int | None = None) -> None:
+        """Begin anew: the clock starts with the next ``wait``, or goes on at another rate."""
+        if rate is None:
+            self._start = None
+        elif self._start is not None:
+            self._start += self._frames / self._rate
+        self._rate = rate or self._rate
+        self._frames = 0
 
     def close(self) -> None:
         """End a ``wait`` in progress at once, and all later ones. May be called twice."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from realtime_mer.audio.devices import Kind, select, survey
+from realtime_mer.audio.limits import unfit
 from realtime_mer.errors import AudioFileError, DeviceError, InputError
 from realtime_mer.wording import nearest
 
@@ -109,7 +110,7 @@ def check_raw(raw: RawFormat) -> None:
     """Refuse a format that sound cannot have.
 
     Raises:
-        InputError: the format is unknown, or the rate or the channels are below 1.
+        InputError: the format is unknown, or rate or channels are beyond ``audio/limits.py``.
     """
     if raw.sample_format not in get_args(SampleFormat):
         raise InputError(
@@ -117,6 +118,8 @@ def check_raw(raw: RawFormat) -> None:
         )
     if raw.rate < 1 or raw.channels < 1:
         raise InputError(f"{raw.rate} Hz and {raw.channels} channels: both must be at least 1")
+    if trouble := unfit(rate=raw.rate, channels=raw.channels):
+        raise InputError(f"--rate and --channels say {trouble}.")
 
 
 def check_file(path: str | PathLike[str]) -> None:
@@ -133,7 +136,7 @@ def check_file(path: str | PathLike[str]) -> None:
             raise AudioFileError(f"{shown} does not exist: {advice}")
         if file.is_dir():
             raise AudioFileError(f"{shown} is a folder: name the audio files in it")
-        if file.stat().st_size == 0:
+        if file.is_file() and file.stat().st_size == 0:
             raise AudioFileError(f"{shown} is empty (0 bytes): copy or record it again")
         if not os.access(file, os.R_OK):
             raise AudioFileError(f"{shown} cannot be opened: Permission denied")

@@ -1,21 +1,24 @@
-"""Raw samples on standard input."""
+"""Sound on standard input: raw samples, or a sound file as it comes."""
 
-import io
-import queue
-import threading
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block
+from realtime_mer.audio.decoding.bytes import ByteStream
+from realtime_mer.audio.decoding.formats import open_stream, recognise
+from realtime_mer.audio.decoding.sndfile import Decoder
+from realtime_mer.audio.pipe import Pipe
 from realtime_mer.audio.spec import RawFormat, SampleFormat, check_raw
 
-_READ_BYTES = 1 << 16
+_DECODED_S = 0.25  # of a block, which is read as soon as so much has come
 
 
 class StdinSource:
     """A ``Source`` of raw interleaved samples from a byte stream, such as standard input.
+
+    Where a sound file comes instead, it is decoded, whatever the format was said to be.
 
     What is available is handed out at once, in whole frames. It has no clock: it waits for a slow
     reader, and the writer then waits too.
@@ -38,17 +41,14 @@ class StdinSource:
     ) -> None:
         check_raw(RawFormat(rate=rate, channels=channels, sample_format=sample_format))
         self.warning: str | None = None
-        self._stream = stream
         self._rate = rate
         self._channels = channels
         self._format = sample_format
         self._rest = b""
-        self._closed = threading.Event()
-        # A read of a pipe cannot be interrupted everywhere, so a thread does it. It reads ahead by
-        # one chunk at most, so that the writer feels how fast the sound is used.
-        self._permits = threading.Semaphore(1)
-        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._reader: threading.Thread | None = None
+        self._pipe = Pipe(stream)
+        self._bytes = ByteStream(lambda _: self._pipe.read())
+        self._decoder: Decoder | None = None
+        self._begun = False
 
     @property
     def name(self) -> str:
@@ -61,29 +61,30 @@ class StdinSource:
         return False
 
     def read(self) -> Block | None:
-        """Return what has come since, at least a frame; None at the end or once closed."""
-        if self._reader is None:
-            self._reader = threading.Thread(target=self._pump, daemon=True)
-            self._reader.start()
+        """Return what has come since, at least a frame; None at the end or once closed.
+
+        Raises:
+            AudioFileError: what comes is a sound file that cannot be decoded as it comes.
+        """
+        if not self._begun:
+            self._begin()
+        if self._decoder is not None:
+            return self._decoded(self._decoder)
         width = self._channels * _width(self._format)
-        while not self._closed.is_set():
-            chunk = self._chunks.get()
-            if not chunk or self._closed.is_set():
-                break
-            self._permits.release()
+        while not self._pipe.closed and (chunk := self._bytes.take_some()):
             data = self._rest + chunk
             whole = len(data) // width * width
             self._rest = data[whole:]
             if whole:
                 samples = _decode(data[:whole], self._format).reshape(-1, self._channels)
                 return Block(samples=samples, rate=self._rate)
-        if self._rest and not self._closed.is_set():
+        if self._rest and not self._pipe.closed:
             self.warning = (
                 f"standard input ended in the middle of a frame: the last {len(self._rest)} of "
                 f"{width} bytes were left out; see that {self._format} and {self._channels} "
                 "channel(s) are what the sender sends"
             )
-        self._closed.set()
+        self._pipe.close()
         return None
 
     def resume(self) -> None:
@@ -91,29 +92,29 @@ class StdinSource:
 
     def close(self) -> None:
         """Stop; a ``read`` in progress returns None at once, whether or not the sender stops."""
-        self._closed.set()
-        self._permits.release()
-        self._chunks.put(b"")
+        self._pipe.close()
+        if self._decoder is not None:
+            self._decoder.close()
 
-    def _pump(self) -> None:
-        chunk = b"-"
-        while chunk:
-            self._permits.acquire()
-            if self._closed.is_set():
-                return
-            try:
-                chunk = _read_available(self._stream)
-            except (OSError, ValueError):  # the sender broke off, or the stream was closed
-                chunk = b""
-            self._chunks.put(chunk)
+    def _begin(self) -> None:
+        """Look whether a sound file comes, and not samples."""
+        self._begun = True
+        kind = recognise(self._bytes)
+        if kind is None or self._pipe.closed:
+            return
+        self._decoder = open_stream(self._bytes, kind, self.name, stop=self._pipe.close)
+        self.warning = (
+            f"{self.name} was a {kind} file and was decoded as one, whatever --rate, --channels "
+            "and --format say"
+        )
 
-
-def _read_available(stream: IO[bytes]) -> bytes:
-    """Wait for bytes and return those that are there; none at the end."""
-    if isinstance(stream, io.BufferedReader):
-        # Not its own read1: a thread that holds its lock at exit makes Python abort.
-        stream = stream.raw
-    return stream.read(_READ_BYTES) or b""
+    def _decoded(self, decoder: Decoder) -> Block | None:
+        samples = decoder.read(round(decoder.rate * _DECODED_S))
+        faults = decoder.take_faults()
+        if self._pipe.closed or not (len(samples) or faults):
+            self.close()
+            return None
+        return Block(samples=samples, rate=decoder.rate, faults=faults)
 
 
 def _width(sample_format: SampleFormat) -> int:

@@ -1,0 +1,182 @@
+"""Bytes that are read forwards, as libsndfile wants them: peeked at, cut out, corrected."""
+
+import io
+from collections.abc import Callable
+from typing import IO
+
+_CHUNK = 1 << 16
+_HISTORY = 1 << 17  # libsndfile and its decoders step back by a few kilobytes at most
+
+
+class ByteStream:
+    """Bytes of a file or pipe, looked at before they are taken.
+
+    Args:
+        read: returns the next bytes, as many as are there, up to the number it is given; none at
+            the end.
+
+    Attributes:
+        position: bytes taken so far.
+    """
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._buffer = b""
+        self._start = 0  # of what has not been taken, in the buffer
+        self._ended = False
+        self.position = 0
+
+    def peek(self, size: int) -> bytes:
+        """Return the next ``size`` bytes without taking them; fewer at the end only."""
+        while not self._ended and len(self._buffer) - self._start < size:
+            more = self._read(_CHUNK)
+            self._ended = not more
+            self._buffer = self._buffer[self._start :] + more
+            self._start = 0
+        return self._buffer[self._start : self._start + size]
+
+    def take(self, size: int) -> bytes:
+        """Return the next ``size`` bytes; fewer at the end only."""
+        data = self.peek(size)
+        self._start += len(data)
+        self.position += len(data)
+        return data
+
+    def take_some(self, most: int | None = None) -> bytes:
+        """Return what is there, at least a byte, at most so many; none at the end."""
+        self.peek(1)
+        there = len(self._buffer) - self._start
+        return self.take(there if most is None else min(there, most))
+
+    def skip(self, size: int) -> None:
+        """Leave out the next ``size`` bytes, or as many as there are."""
+        while size > 0 and (data := self.take(min(size, _CHUNK))):
+            size -= len(data)
+
+    def skip_until(self, mark: bytes) -> int:
+        """Leave out what comes before ``mark``, or all where it does not come.
+
+        Returns:
+            How many bytes were left out.
+        """
+        before = self.position
+        while data := self.peek(max(len(mark), len(self._buffer) - self._start)):
+            at = data.find(mark)
+            if at >= 0:
+                self.take(at)
+                break
+            if len(data) < len(mark):
+                self.take(len(data))
+                break
+            self.take(len(data) - len(mark) + 1)
+        return self.position - before
+
+
+class Forwards(io.RawIOBase):
+    """A stream as a file for libsndfile, without an end that could be sought.
+
+    It can step back by a few kilobytes. Its size reads as ``SIZE``, far beyond any real end, so
+    that no decoder takes an announced or estimated length for the end of the data; near that size
+    it holds zeros, where decoders look for tags.
+
+    Args:
+        more: returns the next bytes; none at the end.
+    """
+
+    SIZE = 1 << 40
+
+    def __init__(self, more: Callable[[], bytes]) -> None:
+        self._more = more
+        self._data = b""
+        self._start = 0  # position of the first byte that is still known
+        self._position = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True, within what is still known."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position from which the next read goes on."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.SIZE}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer; less at the end, nothing at a place that is not known any more."""
+        size = len(buffer)
+        if self._position > self.SIZE // 2:
+            buffer[:] = bytes(size)
+            return size
+        while self._start + len(self._data) < self._position + size and (more := self._more()):
+            self._data += more
+        at = self._position - self._start
+        found = self._data[at : at + size] if at >= 0 else b""
+        buffer[: len(found)] = found
+        self._position += len(found)
+        if len(self._data) > 2 * _HISTORY:
+            gone = max(0, min(len(self._data) - _HISTORY, self._position - self._start))
+            self._data, self._start = self._data[gone:], self._start + gone
+        return len(found)
+
+
+class Window(io.RawIOBase):
+    """A part of a file as a file of its own, with some of its bytes corrected.
+
+    Args:
+        file: binary, seekable; nothing else may read from it meanwhile.
+        start, end: positions of the part.
+        corrected: other bytes by their position in the part.
+    """
+
+    def __init__(
+        self, file: IO[bytes], *, start: int, end: int, corrected: dict[int, bytes] | None = None
+    ) -> None:
+        self._file = file
+        self._first = start
+        self._size = end - start
+        self._corrected = corrected or {}
+        self._position = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position from which the next read goes on."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer; less at the end of the part."""
+        size = max(0, min(len(buffer), self._size - self._position))
+        self._file.seek(self._first + self._position)
+        data = bytearray(self._file.read(size))
+        for at, right in self._corrected.items():
+            for index, value in enumerate(right, at - self._position):
+                if 0 <= index < len(data):
+                    data[index] = value
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close the whole file."""
+        self._file.close()
+        super().close()
