@@ -41,6 +41,9 @@ class FeatureConfig:
     log_gain: float = 10_000.0
 
     def __post_init__(self) -> None:
+        for name, most in (("sample_rate", 768_000), ("n_fft", 1 << 16), ("n_mels", 1024)):
+            if not 0 < (value := getattr(self, name)) <= most:
+                raise InputError(f"{name} {value} must lie between 1 and {most}.")
         if not 0 < self.hop_length <= self.n_fft:
             raise InputError(
                 f"hop_length {self.hop_length} must lie between 1 and n_fft {self.n_fft}."

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import struct
 import sys
 from pathlib import Path
 
@@ -245,6 +246,34 @@ def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_the_others(folder
     assert len(lines) == len(bad)
     for name, line in zip(bad, lines, strict=True):
         assert line.startswith(f"realtime-mer: {name} ")
+
+
+def test_a_file_that_claims_nonsense_costs_neither_the_next_nor_the_memory(folder, analyze) -> None:
+    for name, rate, channels in (("slow.wav", 1, 2), ("fast.wav", 2**31 - 1, 1024)):
+        form = struct.pack("<HHIIHH", 1, channels, rate, 0, 2 * channels, 16)
+        body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 20_480)
+        size = struct.pack("<I", len(body) + 20_480)
+        (folder / name).write_bytes(b"RIFF" + size + body + bytes(20_480))
+    write_sound(folder / "good.wav", noise(0.2))
+    result = analyze("slow.wav", "fast.wav", "good.wav", "--summary")
+    assert result.code == 1
+    assert [record["path"] for record in result.records()] == ["good.wav"]
+    slow, fast = result.err.splitlines()
+    assert "slow.wav claims 1 Hz" in slow
+    assert "fast.wav claims 2147483647 Hz" in fast
+
+
+def test_what_a_file_announces_wrongly_is_told_and_changes_nothing(folder, analyze) -> None:
+    whole = write_sound(folder / "whole.wav", noise(1.0))
+    data = bytearray(whole.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    (folder / "crashed.wav").write_bytes(data)
+    first, second = analyze("whole.wav", "--summary"), analyze("crashed.wav", "--summary")
+    assert (first.code, second.code, first.err) == (0, 0, "")
+    assert "crashed.wav: 24000 frames more than the file announces" in second.err
+    (one,), (other,) = first.records(), second.records()
+    assert {**one, "path": None} == {**other, "path": None}
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])

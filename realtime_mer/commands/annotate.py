@@ -61,8 +61,8 @@ def annotate(
     found = run(
         AnnotateOptions(folder=folder, out=out, model=model, compute=compute.value, jobs=jobs)
     )
-    for broken in found.broken:
-        print(f"realtime-mer: {broken.reason}", file=sys.stderr)
+    for line in (*found.remarks, *(broken.reason for broken in found.broken)):
+        print(f"realtime-mer: {line}", file=sys.stderr)
     print(
         f"{out}: {found.total} tracks; {found.done} new, {found.kept} unchanged, "
         f"{found.gone} gone, {len(found.broken)} broken"

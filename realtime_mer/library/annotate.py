@@ -45,6 +45,7 @@ class Annotation:
         done, kept: tracks worked out now, and those that had not changed since an earlier time.
         gone: tracks forgotten, because their files are no longer in the folder.
         broken: what gave no track.
+        remarks: what was wrong with the sound of tracks worked out now, one line each.
         total: tracks now in the table, those of other folders included.
     """
 
@@ -52,6 +53,7 @@ class Annotation:
     kept: int
     gone: int
     broken: Sequence[Broken]
+    remarks: Sequence[str]
     total: int
 
 
@@ -72,6 +74,7 @@ def annotate(options: AnnotateOptions) -> Annotation:
     if not files and not broken:
         raise InputError(f"{options.folder} holds no audio file: name the folder your music is in")
     done = 0
+    remarks: list[str] = []
     with TrackStore(store_of(options.out)) as store:
         before = store.done(model_sha256)
         new = [file for file in files if file not in before]
@@ -88,8 +91,9 @@ def annotate(options: AnnotateOptions) -> Annotation:
                     broken.append(result)
                     store.drop([file.path])  # what it was before it broke
                 else:
-                    store.put(file, result, model_sha256=model_sha256)
+                    store.put(file, result.track, model_sha256=model_sha256)
                     done += 1
+                    remarks += (f"{file.path}: {n} {what}." for what, n in result.faults.items())
                 progress.update(bar, advance=1, description=Path(file.path).name)
         total = len(store.paths())
         if total and store.path != options.out:
@@ -99,6 +103,7 @@ def annotate(options: AnnotateOptions) -> Annotation:
         kept=len(files) - len(new),
         gone=len(gone),
         broken=sorted(broken, key=lambda one: one.path),
+        remarks=sorted(remarks),
         total=total,
     )
 

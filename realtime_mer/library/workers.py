@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -18,7 +18,16 @@ from realtime_mer.library.walk import AudioFile, Broken
 if TYPE_CHECKING:  # brings torch, which only the other processes have a use for
     from realtime_mer.recognizer.contract import StreamingRecognizer
 
-Found = tuple[AudioFile, Track | Broken]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """A track, and in words what was wrong with its sound, and how often."""
+
+    track: Track
+    faults: Mapping[str, int]
+
+
+Found = tuple[AudioFile, Heard | Broken]
 
 
 @dataclass(slots=True)
@@ -158,13 +167,15 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             connection.send(annotate_file(connection.recv(), recognizer=recognizer))
 
 
-def annotate_file(path: str, *, recognizer: "StreamingRecognizer") -> Track | Broken:
+def annotate_file(path: str, *, recognizer: "StreamingRecognizer") -> Heard | Broken:
     """Return what ``analyze`` finds of a file, as a track; a file that breaks off is broken."""
     from realtime_mer.analysis import FileAnalysis
 
     try:
         analysis = FileAnalysis(path, recognizer=recognizer)
         estimates = list(analysis.estimates())
-        return track_of(analysis.summary(), estimates, model=recognizer.card.name)
+        track = track_of(analysis.summary(), estimates, model=recognizer.card.name)
+        faults = {what: count for what, count in analysis.faults().items() if count}
+        return Heard(track=track, faults=faults)
     except RealtimeMerError as error:
         return Broken(path=path, reason=str(error))

@@ -14,6 +14,8 @@ CNN_LSTM = "cnn-lstm"
 
 _Read = TypeVar("_Read", bound=BaseModel)
 
+_MOST_CARD = 1 << 24  # bytes; those that ship have thousands
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -114,6 +116,10 @@ def load_card(stem: Path, kind: type[_Read]) -> _Read:
     """
     path = card_path(stem)
     try:
+        if (size := path.stat().st_size) > _MOST_CARD:
+            raise CheckpointError(
+                f"{path} has {size} bytes, and a card has at most {_MOST_CARD}. Fetch it again."
+            )
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error

@@ -99,11 +99,13 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
     _check_card(card, card_path(stem))
     weights = weights_path(stem)
     try:
-        network = EmotionNetwork(card.network)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise CheckpointError(f"{card_path(stem)}: field network: {error}.") from error
+        # Without storage: what the card asks for is allocated only once the weights bear it out.
+        with torch.device("meta"):
+            expected = EmotionNetwork(card.network).state_dict()
+    except (ValueError, RuntimeError, ZeroDivisionError, OverflowError, TypeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise CheckpointError(f"{card_path(stem)}: field network: {reason}.") from error
     tensors = load_tensors(stem)
-    expected = network.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors:
             raise CheckpointError(
@@ -120,6 +122,7 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
                 f"{weights}: tensor {name!r} has shape {tuple(tensors[name].shape)}, its card's "
                 f"settings give {tuple(expected[name].shape)}. Use the card made with the weights."
             )
+    network = EmotionNetwork(card.network)
     network.load_state_dict(tensors)
     return Checkpoint(network=network.eval(), card=card)
 

@@ -148,6 +148,19 @@ def test_broken_files_are_listed_and_not_fatal(folder, annotate) -> None:
         assert reason in line
 
 
+def test_what_a_file_announces_wrongly_is_told_and_its_track_kept(folder, annotate) -> None:
+    path = folder / "music" / "a.wav"
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    path.write_bytes(data)
+    result = annotate()
+    assert "3 tracks; 3 new" in result.out
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"realtime-mer: {path}: ")
+    assert "frames more than the file announces" in line
+
+
 def test_a_track_that_breaks_leaves_the_table(folder, annotate) -> None:
     annotate()
     cut(folder / "music" / "a.wav")

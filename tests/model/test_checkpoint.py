@@ -229,3 +229,32 @@ def test_a_network_is_not_saved_under_the_card_of_another(tmp_path: Path) -> Non
 def test_every_checkpoint_that_ships_fits_its_card() -> None:
     for stem in shipped_checkpoints():
         assert load_checkpoint(stem.name).card.window_samples == 72_000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("network.embedding", 300_000),
+        ("network.column_channels", 10**12),
+        ("network.channels", [10**6, 10**6, 10**6]),
+        ("network.channels", [10**30, 8, 8]),
+        ("network.embedding", -5),
+        ("features.n_fft", 10**9),
+        ("features.sample_rate", 10**9),
+    ],
+)
+def test_a_card_cannot_ask_for_more_memory_than_its_weights_bear_out(
+    model: Path, field: str, value: Any
+) -> None:
+    """The first of these would allocate hundreds of gigabytes."""
+    change_card(model, field, value)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_of_many_megabytes_is_not_read(model: Path) -> None:
+    with model.with_suffix(".json").open("ab") as card:
+        card.truncate(1 << 30)  # sparse
+    with pytest.raises(CheckpointError, match="1073741824 bytes"):
+        load_checkpoint(model)
