@@ -6,6 +6,7 @@ constant ratio: it filters in the time domain, so its delay is short and constan
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,10 +15,13 @@ import soxr
 from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block
+from realtime_mer.audio.downmix import Downmix
 
 MAX_LEVEL = 8.0
 """Largest magnitude let through, in units of full scale (+18 dBFS); music in float files may well
 exceed 1.0, but what exceeds this is a defect and would ring in the resampler."""
+
+CANCELLING = "tenths of a second in which the channels cancelled out, so that one alone was heard"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,15 +47,22 @@ class Intake:
     ``seconds`` is the sum of (frames + missing) / rate over all blocks, however long it runs and
     however often the rate changes or sound is lost. Not safe for use from two threads at a time.
 
+    Args:
+        target_rate: sample rate of what comes out in Hz.
+        only: channels to use, counted from 0; None for those that carry signal (``Downmix``).
+
     Attributes:
         replaced: values that were NaN or infinite and became 0.
         clipped: values beyond ``MAX_LEVEL`` that were clipped to it.
     """
 
-    def __init__(self, *, target_rate: int) -> None:
+    def __init__(self, *, target_rate: int, only: Sequence[int] | None = None) -> None:
         self._target = target_rate
         self._rate = target_rate
-        self._channels = 0
+        self._only = only
+        self._downmix: Downmix | None = None
+        self._kind = (0, 0)  # rate and channels that it mixes
+        self._cancelled = 0  # in those before it
         self._resampler: soxr.ResampleStream | None = None
         self._start = Fraction(0)  # seconds at which the current unbroken run of frames started
         self._frames = 0  # of this run, at its own rate
@@ -70,6 +81,7 @@ class Intake:
         return {
             "values that were not finite and became 0": self.replaced,
             "values far over full scale that were clipped": self.clipped,
+            CANCELLING: self._cancelled + (self._downmix.cancelled if self._downmix else 0),
             **self._of_the_source,
         }
 
@@ -84,9 +96,10 @@ class Intake:
         self._of_the_source.update(block.faults)
         frames, channels = block.samples.shape
         breaks = block.missing > 0 or block.reconnecting or block.fresh
-        if breaks or (frames and (block.rate, channels) != (self._rate, self._channels)):
+        if breaks or (frames and (block.rate, channels) != self._kind):
             pieces += self.flush()
         if block.fresh:
+            self._forget_channels()
             pieces.append(Piece(samples=_nothing(), fresh=True))
         if block.missing:
             self._start += Fraction(block.missing, block.rate)
@@ -94,8 +107,8 @@ class Intake:
             self._given += pieces[-1].missing
         if frames:
             if self._frames == 0:
-                self._begin(block.rate, channels)
-            mono = self._clean(block.samples).mean(axis=1, dtype=np.float32)
+                self._begin(block.rate)
+            mono = self._mixed(block)
             self._frames += frames
             if self._resampler is not None:
                 mono = self._resampler.resample_chunk(mono)
@@ -115,12 +128,26 @@ class Intake:
         due = self._due()
         return self._give(np.pad(rest, (0, max(0, due - len(rest)))))
 
-    def _begin(self, rate: int, channels: int) -> None:
-        self._rate, self._channels = rate, channels
+    def _begin(self, rate: int) -> None:
+        self._rate = rate
         if rate != self._target:
             self._resampler = soxr.ResampleStream(
                 rate, self._target, 1, dtype="float32", quality="HQ", vr=True
             )
+
+    def _mixed(self, block: Block) -> NDArray[np.float32]:
+        """Return a block as one channel; what was learnt of its channels outlasts lost sound."""
+        kind = block.rate, block.samples.shape[1]
+        if self._downmix is None or kind != self._kind:
+            self._forget_channels()
+            self._kind = kind
+            self._downmix = Downmix(rate=kind[0], channels=kind[1], only=self._only)
+        return self._downmix.mix(self._clean(block.samples))
+
+    def _forget_channels(self) -> None:
+        if self._downmix is not None:
+            self._cancelled += self._downmix.cancelled
+        self._downmix = None
 
     def _clean(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bound the values before the resampler, whose state a single NaN would poison."""
