@@ -38,6 +38,7 @@ class FileAnalysis:
         path: any file that ``load_audio`` reads.
         recognizer: shared or not.
         shaper: smoothing and delay; none if None.
+        channels: which to hear, counted from 0; None for those that carry signal.
     """
 
     def __init__(
@@ -46,11 +47,15 @@ class FileAnalysis:
         *,
         recognizer: StreamingRecognizer,
         shaper: Shaper | None = None,
+        channels: tuple[int, ...] | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self._summarizer = Summarizer(recognizer.card.calibration)
+        source = FileSource(path, paced=False)
+        if channels is not None:
+            source.pick(channels)
         self._engine = Engine(
-            source=FileSource(path, paced=False),
+            source=source,
             stream=EmotionStream(recognizer),
             shaper=shaper,
         )

@@ -263,6 +263,17 @@ def test_a_file_that_claims_nonsense_costs_neither_the_next_nor_the_memory(folde
     assert "fast.wav claims 2147483647 Hz" in fast
 
 
+def test_a_picked_channel_is_the_one_that_is_heard(folder, analyze) -> None:
+    left, right = noise(1.0), 0.5 * noise(1.0)[::-1]
+    write_sound(folder / "right.wav", right)
+    write_sound(folder / "both.wav", np.concatenate([left, right], axis=1))
+    (alone,) = analyze("right.wav", "--summary").records()
+    (picked,) = analyze("both.wav", "--channels", "2", "--summary").records()
+    assert {**picked, "path": None} == {**alone, "path": None}
+    assert "no channel 3" in analyze("both.wav", "--channels", "3").err
+    assert analyze("both.wav", "--channels", "none").code != 0
+
+
 def test_what_a_file_announces_wrongly_is_told_and_changes_nothing(folder, analyze) -> None:
     whole = write_sound(folder / "whole.wav", noise(1.0))
     data = bytearray(whole.read_bytes())

@@ -5,12 +5,9 @@ result is the same whatever the block sizes, live and offline. docs/audio.md sta
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from realtime_mer.errors import InputError
 
 CELL_S = 0.01
 """Seconds of a cell: what was learnt of one takes effect in the next, faded in over its length."""
@@ -41,29 +38,21 @@ class Downmix:
     Args:
         rate: sample rate in Hz.
         channels: in a frame.
-        only: which of them to use, counted from 0; None for those that carry signal.
 
     Attributes:
         levels_dbfs: of each channel over the last 0.1 s, >= -120, ``(channels,)``.
         cancelled: decisions, each for 0.1 s, that one channel stands for all since they cancel.
-
-    Raises:
-        InputError: there is no such channel.
     """
 
-    def __init__(self, *, rate: int, channels: int, only: Sequence[int] | None = None) -> None:
-        if only is not None and not (only and all(0 <= one < channels for one in only)):
-            asked = ", ".join(str(one + 1) for one in only)
-            raise InputError(f"There is no channel {asked}: the source has {channels}, from 1 on.")
+    def __init__(self, *, rate: int, channels: int) -> None:
         self._channels = channels
-        self._picked = None if only is None else np.isin(np.arange(channels), list(only))
         self._size = max(1, round(rate * CELL_S))
         self._filled = 0
         # Below, C channels of K cells with B frames each lie as (C, K, B).
         self._raw = np.zeros((channels, 1, self._size), dtype=np.float32)
         self._clean = np.zeros((channels, 1, self._size), dtype=np.float32)
         self._at = np.arange(self._size) / self._size
-        every = np.ones(channels, dtype=bool) if self._picked is None else self._picked
+        every = np.ones(channels, dtype=bool)
         # Each pair holds what applies at the beginning of this cell, and at its end.
         self._offsets = (np.zeros(channels), np.zeros(channels))
         self._weights = (_equal(every), _equal(every))
@@ -188,14 +177,10 @@ class Downmix:
         """Say which channels count, and whether one must stand for all."""
         self.levels_dbfs = 10 * np.log10(np.maximum(powers, 1e-12))
         self._loudest = np.maximum(self._loudest, powers)
-        counting = self._counting
-        if self._picked is None:
-            least = max(
-                10 ** (CARRIES_DBFS / 10), self._loudest.max() / 10 ** (UNDER_LOUDEST_DB / 10)
-            )
-            counting = self._loudest > least
-            if not counting.any():
-                counting = np.ones(self._channels, dtype=bool)
+        least = max(10 ** (CARRIES_DBFS / 10), self._loudest.max() / 10 ** (UNDER_LOUDEST_DB / 10))
+        counting = self._loudest > least
+        if not counting.any():
+            counting = np.ones(self._channels, dtype=bool)
         if (counting != self._counting).any():
             self._counting, self._sure, self._alone = counting, 0, None
         elif (powers[counting] > 10 ** (CARRIES_DBFS / 10)).any():

@@ -16,6 +16,7 @@ from realtime_mer.audio.decoding.sndfile import Decoder
 from realtime_mer.audio.intake import Intake
 from realtime_mer.audio.limits import MOST_CHANNELS
 from realtime_mer.audio.pacing import Pacer
+from realtime_mer.audio.picking import Picked, lacking, pick
 from realtime_mer.audio.pipe import Pipe
 from realtime_mer.audio.spec import check_file
 from realtime_mer.errors import AudioFileError
@@ -73,7 +74,7 @@ class FileSource:
 
     Raises:
         AudioFileError: the file is missing, empty or not audio; from ``read``, where it breaks
-            off, after everything that could be decoded was handed out.
+            off, after everything that could be decoded was handed out, or lacks a picked channel.
     """
 
     def __init__(self, path: str | PathLike[str], *, paced: bool) -> None:
@@ -84,6 +85,7 @@ class FileSource:
         self._most = _MOST_VALUES // MOST_CHANNELS  # until the channels are known
         self._pacer = Pacer(rate=self.rate) if paced else None
         self._empty = True
+        self._picked: Picked | None = None
 
     @property
     def name(self) -> str:
@@ -99,6 +101,10 @@ class FileSource:
     def rate(self) -> int:
         """Sample rate in Hz of what was read last; the links of a chain may differ."""
         return self._decoder.rate
+
+    def pick(self, channels: Picked) -> None:
+        """Hear these channels only, counted from 0."""
+        self._picked = channels
 
     def read(self) -> Block | None:
         """Return the next block; None at the end or once closed."""
@@ -119,6 +125,9 @@ class FileSource:
             return None
         self._empty = False
         self._most = _MOST_VALUES // samples.shape[1]
+        if problem := lacking(self._picked, channels=samples.shape[1], name=self._path):
+            raise AudioFileError(problem)
+        samples = pick(samples, self._picked)
         if self._pacer is None:
             return Block(samples=samples, rate=self.rate, faults=faults)
         if self.rate != rate:

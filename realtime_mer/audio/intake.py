@@ -6,7 +6,6 @@ constant ratio: it filters in the time domain, so its delay is short and constan
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -49,17 +48,15 @@ class Intake:
 
     Args:
         target_rate: sample rate of what comes out in Hz.
-        only: channels to use, counted from 0; None for those that carry signal (``Downmix``).
 
     Attributes:
         replaced: values that were NaN or infinite and became 0.
         clipped: values beyond ``MAX_LEVEL`` that were clipped to it.
     """
 
-    def __init__(self, *, target_rate: int, only: Sequence[int] | None = None) -> None:
+    def __init__(self, *, target_rate: int) -> None:
         self._target = target_rate
         self._rate = target_rate
-        self._only = only
         self._downmix: Downmix | None = None
         self._kind = (0, 0)  # rate and channels that it mixes
         self._cancelled = 0  # in those before it
@@ -141,7 +138,7 @@ class Intake:
         if self._downmix is None or kind != self._kind:
             self._forget_channels()
             self._kind = kind
-            self._downmix = Downmix(rate=kind[0], channels=kind[1], only=self._only)
+            self._downmix = Downmix(rate=kind[0], channels=kind[1])
         return self._downmix.mix(self._clean(block.samples))
 
     def _forget_channels(self) -> None:

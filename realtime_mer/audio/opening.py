@@ -1,16 +1,17 @@
 """Opening what a person asked to listen to, by name."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.devices import list_devices
 from realtime_mer.audio.files import FileSource
+from realtime_mer.audio.picking import Picked, RememberedChannels, shown
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.audio.spec import DEVICE_WORDS, RawFormat, check_source, no_device
 from realtime_mer.audio.stdin import StdinSource
-from realtime_mer.errors import AudioError
+from realtime_mer.errors import AudioError, DeviceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ def open_source(
     device: str | None = None,
     paced: bool = True,
     raw: RawFormat | None = None,
+    channels: Picked | None = None,
+    remembered: RememberedChannels | None = None,
 ) -> Opened:
     """Open what was asked for, or the best there is.
 
@@ -45,24 +48,51 @@ def open_source(
         device: index, name or part of a name of a device; None for the default one.
         paced: play files and the demo piece by the clock.
         raw: what comes on standard input; None for the usual.
+        channels: which to hear, counted from 0; None for those that carry signal, or, of a device,
+            those that were picked the last time.
+        remembered: what was picked of devices; None for the user's own.
 
     Raises:
         InputError: one of these does not go with the other, or cannot be used.
         AudioError: it cannot be opened.
     """
-    check_source(spec, device=device, paced=paced, raw=raw)
+    check_source(spec, device=device, paced=paced, raw=raw, channels=channels)
     match spec:
         case None:
-            return _best(device)
+            opened = _best(device)
         case "mic" | "system":
-            return _open_device(spec, device)
+            opened = _open_device(spec, device)
         case "demo":
-            return Opened(source=DemoSource(paced=paced), spec=spec, why="the built-in piece")
+            opened = Opened(source=DemoSource(paced=paced), spec=spec, why="the built-in piece")
         case "-":
-            return _open_stdin(raw or RawFormat())
+            opened = _open_stdin(raw or RawFormat())
         case path:
             why = f"file, speed {'realtime' if paced else 'max'}"
-            return Opened(source=FileSource(path, paced=paced), spec=path, why=why)
+            opened = Opened(source=FileSource(path, paced=paced), spec=path, why=why)
+    return _picked(opened, channels, remembered or RememberedChannels())
+
+
+def _picked(opened: Opened, channels: Picked | None, remembered: RememberedChannels) -> Opened:
+    """Pick channels of what was opened, and remember them with a device."""
+    source = opened.source
+    if isinstance(source, DeviceSource):
+        known = remembered.get(source.name) if channels is None else channels
+        if known is None:
+            return opened
+        try:
+            source.pick(known)
+        except DeviceError:
+            if channels is not None:
+                source.close()
+                raise
+            return opened  # the device is not what it was
+        if channels is not None:
+            remembered.put(source.name, channels)
+        return replace(opened, why=f"{opened.why}, {shown(known)}")
+    if channels is None or not isinstance(source, FileSource | StdinSource):
+        return opened
+    source.pick(channels)
+    return replace(opened, why=f"{opened.why}, {shown(channels)}")
 
 
 def _open_device(spec: str, device: str | None) -> Opened:

@@ -12,6 +12,7 @@ import numpy as np
 from realtime_mer.audio import capture
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.devices import Device, Kind, capture_process, find_device
+from realtime_mer.audio.picking import Picked, lacking, pick
 from realtime_mer.errors import DeviceError
 
 _RECONNECTING_EVERY_S = 0.25
@@ -48,6 +49,7 @@ class DeviceSource:
             self._helper.close()
             raise
         self._heard_until = time.monotonic()
+        self._picked: Picked | None = None
         # While reconnecting: gets the first block from the reopened device, or None once closed.
         self._reopened: queue.SimpleQueue[Block | None] | None = None
 
@@ -65,6 +67,16 @@ class DeviceSource:
     def real_time(self) -> bool:
         """True: a sound card waits for nobody."""
         return True
+
+    def pick(self, channels: Picked) -> None:
+        """Hear these channels only, counted from 0; a device that comes back has to have them.
+
+        Raises:
+            DeviceError: it lacks one of them.
+        """
+        if problem := lacking(channels, channels=self._device.channels, name=self.name):
+            raise DeviceError(f"{problem}; see `realtime-mer devices`")
+        self._picked = channels
 
     def read(self) -> Block | None:
         """Return the next block; one without frames while reconnecting; None once closed."""
@@ -87,7 +99,7 @@ class DeviceSource:
         if block is None or self._closed.is_set():
             return None
         self._heard_until = cast(float, block.arrived_at)
-        return block
+        return replace(block, samples=pick(block.samples, self._picked))
 
     def close(self) -> None:
         """Stop capturing; a ``read`` in progress returns None at once."""
@@ -109,7 +121,10 @@ class DeviceSource:
             except DeviceError:
                 block = None
             else:
-                block = self._helper.read()
+                there = (
+                    lacking(self._picked, channels=self._device.channels, name=self.name) is None
+                )
+                block = self._helper.read() if there else None
             if block is not None:
                 reopened.put(block)
                 return
@@ -118,7 +133,7 @@ class DeviceSource:
 
     def _nothing(self) -> Block:
         return Block(
-            samples=np.zeros((0, self._device.channels), dtype=np.float32),
+            samples=pick(np.zeros((0, self._device.channels), dtype=np.float32), self._picked),
             rate=self._device.rate,
             arrived_at=time.monotonic(),
             reconnecting=True,

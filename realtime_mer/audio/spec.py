@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from realtime_mer.audio.devices import Kind, select, survey
 from realtime_mer.audio.limits import unfit
+from realtime_mer.audio.picking import Picked
 from realtime_mer.errors import AudioFileError, DeviceError, InputError
 from realtime_mer.wording import nearest
 
@@ -53,7 +54,12 @@ class RawFormat:
 
 
 def check_source(
-    spec: str | None, *, device: str | None, paced: bool, raw: RawFormat | None
+    spec: str | None,
+    *,
+    device: str | None,
+    paced: bool,
+    raw: RawFormat | None,
+    channels: Picked | None = None,
 ) -> None:
     """Refuse what cannot be listened to; arguments as for ``open_source``.
 
@@ -65,9 +71,11 @@ def check_source(
         raise InputError(f"--device {device} goes with mic and system, not with {spec}.")
     if raw is not None and spec != "-":
         raise InputError(
-            "--rate, --channels and --format are those of raw sound on standard input: leave them "
+            "--rate and --format are those of raw sound on standard input: leave them "
             f"out, or listen to - instead of {spec or 'a device'}."
         )
+    if channels is not None and spec == "demo":
+        raise InputError("--channels picks of devices, files and pipes: leave it out for the demo.")
     if not paced and spec in {None, *DEVICE_WORDS}:
         raise InputError("--speed max needs a FILE, demo or -: a device plays at its own speed.")
     if spec == "-":

@@ -9,8 +9,10 @@ from realtime_mer.audio.block import Block
 from realtime_mer.audio.decoding.bytes import ByteStream
 from realtime_mer.audio.decoding.formats import open_stream, recognise
 from realtime_mer.audio.decoding.sndfile import Decoder
+from realtime_mer.audio.picking import Picked, lacking, pick
 from realtime_mer.audio.pipe import Pipe
 from realtime_mer.audio.spec import RawFormat, SampleFormat, check_raw
+from realtime_mer.errors import AudioFileError
 
 _DECODED_S = 0.25  # of a block, which is read as soon as so much has come
 
@@ -49,6 +51,7 @@ class StdinSource:
         self._bytes = ByteStream(lambda _: self._pipe.read())
         self._decoder: Decoder | None = None
         self._begun = False
+        self._picked: Picked | None = None
 
     @property
     def name(self) -> str:
@@ -60,11 +63,16 @@ class StdinSource:
         """False: it can wait."""
         return False
 
+    def pick(self, channels: Picked) -> None:
+        """Hear these channels only, counted from 0."""
+        self._picked = channels
+
     def read(self) -> Block | None:
         """Return what has come since, at least a frame; None at the end or once closed.
 
         Raises:
-            AudioFileError: what comes is a sound file that cannot be decoded as it comes.
+            AudioFileError: what comes is a sound file that cannot be decoded as it comes, or lacks
+                a picked channel.
         """
         if not self._begun:
             self._begin()
@@ -77,7 +85,7 @@ class StdinSource:
             self._rest = data[whole:]
             if whole:
                 samples = _decode(data[:whole], self._format).reshape(-1, self._channels)
-                return Block(samples=samples, rate=self._rate)
+                return Block(samples=self._heard(samples), rate=self._rate)
         if self._rest and not self._pipe.closed:
             self.warning = (
                 f"standard input ended in the middle of a frame: the last {len(self._rest)} of "
@@ -104,8 +112,8 @@ class StdinSource:
             return
         self._decoder = open_stream(self._bytes, kind, self.name, stop=self._pipe.close)
         self.warning = (
-            f"{self.name} was a {kind} file and was decoded as one, whatever --rate, --channels "
-            "and --format say"
+            f"{self.name} was a {kind} file and was decoded as one, whatever --rate and "
+            "--format say"
         )
 
     def _decoded(self, decoder: Decoder) -> Block | None:
@@ -114,7 +122,14 @@ class StdinSource:
         if self._pipe.closed or not (len(samples) or faults):
             self.close()
             return None
-        return Block(samples=samples, rate=decoder.rate, faults=faults)
+        return Block(samples=self._heard(samples), rate=decoder.rate, faults=faults)
+
+    def _heard(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not len(samples):
+            return samples
+        if problem := lacking(self._picked, channels=samples.shape[1], name=self.name):
+            raise AudioFileError(problem)
+        return pick(samples, self._picked)
 
 
 def _width(sample_format: SampleFormat) -> int:

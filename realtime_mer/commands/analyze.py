@@ -37,6 +37,9 @@ def analyze(
     compute: ComputeOption = Compute.AUTO,
     smoothing: Smoothing = 0.0,
     delay: Delay = 0.0,
+    channels: Annotated[
+        str | None, typer.Option(metavar="N[,N]", help="Channels to hear, as in 3 or 3,4.")
+    ] = None,
 ) -> None:
     """Work out the mood of whole files, as fast as this machine can.
 
@@ -52,6 +55,8 @@ def analyze(
 
     `realtime-mer analyze song.mp3 | jq .valence`
     """
+    from realtime_mer.audio.picking import parse_channels
+
     failed = run_batch(
         BatchOptions(
             files=tuple(files),
@@ -62,6 +67,7 @@ def analyze(
             compute=compute.value,
             smoothing_s=smoothing,
             delay_s=delay,
+            channels=None if channels is None else parse_channels(channels),
         )
     )
     if failed:
@@ -79,6 +85,7 @@ class BatchOptions:
         out: where to write; None for standard output.
         model, compute: checkpoint and device.
         smoothing_s, delay_s: see ``Shaper``.
+        channels: which to hear, counted from 0; None for those that carry signal.
     """
 
     files: tuple[str, ...]
@@ -89,6 +96,7 @@ class BatchOptions:
     compute: str = "auto"
     smoothing_s: float = 0.0
     delay_s: float = 0.0
+    channels: tuple[int, ...] | None = None
 
 
 def run_batch(options: BatchOptions) -> list[str]:
@@ -137,7 +145,12 @@ def run_batch(options: BatchOptions) -> list[str]:
         bar = progress.add_task("", total=len(options.files))
         for path in options.files:
             try:
-                analysis = FileAnalysis(path, recognizer=recognizer, shaper=Shaper(**shape))
+                analysis = FileAnalysis(
+                    path,
+                    recognizer=recognizer,
+                    shaper=Shaper(**shape),
+                    channels=options.channels,
+                )
             except AudioFileError as error:
                 _complain(console, failed, path, error)
                 continue

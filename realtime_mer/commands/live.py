@@ -89,7 +89,12 @@ def live(
         typer.Option(help="Sample rate of raw sound on standard input; 48000 without it."),
     ] = None,
     channels: Annotated[
-        int | None, typer.Option(help="Channels of raw sound on standard input; 1 without it.")
+        str | None,
+        typer.Option(
+            metavar="N[,N]",
+            help="Channels to hear, as in 3 or 3,4, remembered with a device; of raw sound on "
+            "standard input how many there are, or which of how many, as in 3,4/18.",
+        ),
     ] = None,
     sample_format: Annotated[
         SampleFormat | None,
@@ -134,6 +139,7 @@ def live(
 
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
+    from realtime_mer.audio.picking import parse_channels, parse_raw_channels
     from realtime_mer.audio.spec import RawFormat, check_source, find_asked, refuse_overwriting
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.service.listening import check_free, check_token
@@ -154,15 +160,20 @@ def live(
     fast = speed is Speed.MAX
     if osc is not None and fast:
         raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
+    count, picked = None, None
+    if channels is not None and source == "-":
+        count, picked = parse_raw_channels(channels)
+    elif channels is not None:
+        picked = parse_channels(channels)
     raw = None
-    if (rate, channels, sample_format) != (None, None, None):
+    if (rate, count, sample_format) != (None, None, None):
         usual = RawFormat()
         raw = RawFormat(
             rate=usual.rate if rate is None else rate,
-            channels=usual.channels if channels is None else channels,
+            channels=usual.channels if count is None else count,
             sample_format=usual.sample_format if sample_format is None else sample_format.value,
         )
-    check_source(source, device=device, paced=not fast, raw=raw)
+    check_source(source, device=device, paced=not fast, raw=raw, channels=picked)
     Shaper(smoothing_s=smoothing, delay_s=delay)
     check_checkpoint(model)
     if jsonl not in (None, "-"):
@@ -213,6 +224,7 @@ def live(
             smoothing_s=smoothing,
             delay_s=delay,
             raw=raw,
+            channels=picked,
             record=record,
             record_sound=record_audio,
             key=None if passphrase is None else Key.new(passphrase),

@@ -51,6 +51,8 @@ class LiveOptions:
         jsonl: path for a line per estimate, ``-`` for standard output.
         smoothing_s, delay_s: see ``Shaper``.
         raw: what raw sound on standard input is; None for the usual.
+        channels: which to hear, counted from 0; None for those that carry signal, or, of a device,
+            those of the last time.
         record: name of the session to record; None for none.
         record_sound: whether to record its sound too.
         key: encrypts what is recorded; None does not.
@@ -72,6 +74,7 @@ class LiveOptions:
     smoothing_s: float = 0.0
     delay_s: float = 0.0
     raw: RawFormat | None = None
+    channels: tuple[int, ...] | None = None
     record: str | None = None
     record_sound: bool = False
     key: Key | None = None
@@ -91,7 +94,13 @@ def run_live(options: LiveOptions) -> None:
     console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
     fast = options.speed == "max"  # over before anybody could follow
     with ExitStack() as stack:
-        opened = open_source(options.source, device=options.device, paced=not fast, raw=options.raw)
+        opened = open_source(
+            options.source,
+            device=options.device,
+            paced=not fast,
+            raw=options.raw,
+            channels=options.channels,
+        )
         source = SwitchableSource(opened.source)
         stack.callback(source.close)
         write = stack.enter_context(json_lines(options.jsonl)) if options.jsonl else None

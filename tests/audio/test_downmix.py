@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.downmix import Downmix
 from realtime_mer.audio.intake import CANCELLING, Intake
-from realtime_mer.errors import InputError
 
 RATE = 8_000
 
@@ -19,8 +18,8 @@ def noise(seconds: float, channels: int = 1, *, level: float = 0.1, seed: int = 
     return (level * generator.standard_normal((frames, channels))).astype(np.float32)
 
 
-def mixed(samples: np.ndarray, only: tuple[int, ...] | None = None) -> np.ndarray:
-    return Downmix(rate=RATE, channels=samples.shape[1], only=only).mix(samples)
+def mixed(samples: np.ndarray) -> np.ndarray:
+    return Downmix(rate=RATE, channels=samples.shape[1]).mix(samples)
 
 
 def decibels(samples: np.ndarray) -> float:
@@ -93,23 +92,6 @@ def test_a_channel_counts_from_the_moment_it_carries_signal_and_without_a_click(
     assert np.abs(np.diff(result)).max() < 1.2 * np.abs(np.diff(tone)).max()
 
 
-def test_whoever_picks_channels_hears_those_and_no_others() -> None:
-    wide = noise(2, 4)
-    only = mixed(wide, only=(2,))
-    assert decibels(only - wide[:, 2]) < -50  # of -20; any other channel would be as loud
-    two = mixed(wide, only=(1, 3))
-    assert decibels(two - wide[:, [1, 3]].mean(axis=1)) < -50
-    silent = np.zeros((RATE, 4), dtype=np.float32)
-    silent[:, 0] = noise(1)[:, 0]
-    assert not mixed(silent, only=(3,)).any()
-
-
-@pytest.mark.parametrize("only", [(), (2,), (-1, 0)])
-def test_a_channel_that_is_not_there_cannot_be_picked(only: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="the source has 2"):
-        Downmix(rate=RATE, channels=2, only=only)
-
-
 # -- antiphase -------------------------------------------------------------------------------------
 
 
@@ -167,11 +149,8 @@ def test_cancelling_is_counted_among_the_faults() -> None:
     ),
     kind=st.sampled_from(("antiphase", "wide", "late", "offset", "cut")),
     channels=st.integers(2, 11),
-    only=st.sampled_from((None, (0,), (0, 1))),
 )
-def test_no_block_size_shows(
-    sizes: list[int], kind: str, channels: int, only: tuple[int, ...] | None
-) -> None:
+def test_no_block_size_shows(sizes: list[int], kind: str, channels: int) -> None:
     samples = noise(1.3, channels)
     match kind:
         case "antiphase":
@@ -184,8 +163,8 @@ def test_no_block_size_shows(
             samples += np.linspace(-0.2, 0.3, channels, dtype=np.float32)
         case "cut":
             samples[RATE // 3 : RATE // 2] = 0
-    whole = mixed(samples, only)
-    downmix, parts, start, turn = Downmix(rate=RATE, channels=channels, only=only), [], 0, 0
+    whole = mixed(samples)
+    downmix, parts, start, turn = Downmix(rate=RATE, channels=channels), [], 0, 0
     while start < len(samples):
         stop = start + sizes[turn % len(sizes)]
         parts.append(downmix.mix(samples[start:stop]))

@@ -279,7 +279,7 @@ def test_an_analysis_onto_a_full_disk_is_one_line(folder, analyze) -> None:
         (("song.wav", "--device", "scarlett"), "--device scarlett"),
         (("demo", "--device", "1"), "--device 1"),
         (("song.wav", "--rate", 44100), "--rate"),
-        (("mic", "--channels", 2), "--channels"),
+        (("demo", "--channels", 2), "--channels"),
         (("--format", "f32le"), "--format"),
         (("song.wav", "--osc-rate", 5), "--osc-rate"),
         (("song.wav", *MAX, "--osc", "9000"), "--osc"),
