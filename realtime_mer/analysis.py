@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
-from realtime_mer.estimate import Estimate, Summary
+from realtime_mer.estimate import Estimate, Status, Summary
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
+
+TOO_QUIET = "hops that were too quiet to judge"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class FileAnalysis:
     ) -> None:
         self.path = os.fspath(path)
         self._summarizer = Summarizer(recognizer.card.calibration)
+        self._too_quiet = 0
         source = FileSource(path, paced=False)
         if channels is not None:
             source.pick(channels)
@@ -67,8 +70,8 @@ class FileAnalysis:
         return round(stream.position / stream.recognizer.sample_rate, 6)
 
     def faults(self) -> dict[str, int]:
-        """Return what had to be replaced or clipped in the sound taken so far."""
-        return self._engine.intake.faults()
+        """Return in words what was wrong with the sound taken so far, and how often."""
+        return {**self._engine.intake.faults(), TOO_QUIET: self._too_quiet}
 
     def estimates(self) -> Iterator[Estimate]:
         """Yield the file's estimates; may be iterated once.
@@ -79,6 +82,7 @@ class FileAnalysis:
         for event in self._engine.events():
             if isinstance(event, Estimate):
                 self._summarizer.add([event])
+                self._too_quiet += event.status is Status.TOO_QUIET
                 yield event
 
     def summary(self) -> Summary:

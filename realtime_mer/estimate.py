@@ -24,6 +24,8 @@ class Status(StrEnum):
     """The window holds sound and the estimate is of it."""
     SILENCE = "silence"
     """The input is silent: the last estimate is held and its uncertainty grows."""
+    TOO_QUIET = "too_quiet"
+    """There is sound, but too quiet to judge: the last estimate is held as in silence."""
     NO_SIGNAL = "no_signal"
     """Exact digital zeros: a denied permission or a paused player rather than a quiet room."""
     GAP = "gap"

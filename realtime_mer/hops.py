@@ -4,6 +4,7 @@ Pure: what a hop is depends on its samples, on those before it and on what of th
 """
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,10 @@ class StreamPolicy:
     Attributes:
         silence_below_dbfs: hops quieter than this are silent; far below a quiet classical passage.
         sound_above_dbfs: after silence, a hop must be louder than this to count as sound again.
+        too_quiet_below_dbfs: sound whose window is quieter than this is too quiet to judge: the
+            level at which the estimate of half of the clips that were turned down has moved by .1
+            (docs/results/gain.json).
+        loud_enough_above_dbfs: after that, a window must be louder than this to be judged again.
         silence_after_s: silence that lasts this long is reported.
         no_signal_after_s: exact digital zeros that last this long are reported as such.
         confidence_decay_s: time constant with which a held estimate fades into not knowing.
@@ -33,6 +38,8 @@ class StreamPolicy:
 
     silence_below_dbfs: float = -66.0
     sound_above_dbfs: float = -60.0
+    too_quiet_below_dbfs: float = -44.0
+    loud_enough_above_dbfs: float = -41.0
     silence_after_s: float = 1.5
     no_signal_after_s: float = 1.0
     confidence_decay_s: float = 10.0
@@ -45,6 +52,11 @@ class StreamPolicy:
                 f"sound_above_dbfs {self.sound_above_dbfs} must not lie under silence_below_dbfs "
                 f"{self.silence_below_dbfs}."
             )
+        if self.loud_enough_above_dbfs < self.too_quiet_below_dbfs:
+            raise InputError(
+                f"loud_enough_above_dbfs {self.loud_enough_above_dbfs} must not lie under "
+                f"too_quiet_below_dbfs {self.too_quiet_below_dbfs}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +67,9 @@ class Hop:
         level_dbfs: root mean square in dB relative to full scale, >= -120.
         peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
         status: what the sound of its window is.
-        quiet: whether its level lies below the threshold that holds now.
-        held: whether the network's word on it counts for nothing: it is silent, zeros or lost.
+        quiet: whether its own level is that of silence or too quiet to judge.
+        held: whether the network's word on it counts for nothing: it is silent, too quiet, zeros
+            or lost.
     """
 
     level_dbfs: float
@@ -69,18 +82,22 @@ class Hop:
 class HopClassifier:
     """Say of each hop of a stream what it is.
 
-    Four things are counted, each on its own:
+    Five things are counted, each on its own:
 
     - **Sound or silence.** A stream begins *silent*. A hop above ``sound_above_dbfs`` makes it
       *sounding*; only after ``silence_after_s`` of hops below ``silence_below_dbfs`` it is
       *silent* again. In between hops may be *quiet* while the stream still sounds.
+    - **Loud enough or too quiet.** The level over the hops of a window that were not lost decides:
+      below ``too_quiet_below_dbfs`` the stream is *too quiet*, above ``loud_enough_above_dbfs``
+      it is *loud enough* again.
     - **Zeros.** Exact digital zeros for ``no_signal_after_s``, whether or not it is silent.
     - **A gap.** Lost samples go on being one gap until a hop comes whole. A gap does not touch the
-      two counts above, since nothing is known of what was lost.
+      counts above, since nothing is known of what was lost.
     - **The window.** It fills from the start, from a restart and from the end of a gap longer than
       a hop; until it is full of whole hops the stream is *warming up*.
 
-    ``Status`` names the first of these that holds: gap, warming up, no signal, silence, music.
+    ``Status`` names the first of these that holds: gap, warming up, no signal, silence,
+    too quiet, music.
 
     Args:
         policy: thresholds and times.
@@ -99,6 +116,8 @@ class HopClassifier:
         self._whole_hops = 0  # since the window last began to fill
         self._zero_hops = 0  # exact zeros until now
         self._gap_samples = 0  # of the gap that is going on
+        self._powers: deque[float] = deque(maxlen=window_hops)  # of the window's hops
+        self._too_quiet = False
         self._silent: bool
         self._quiet_hops: int  # until now
         self._begin_silent()
@@ -110,6 +129,7 @@ class HopClassifier:
     def restart(self) -> None:
         """Begin as at the start of a stream; what was lost or zero goes on being so."""
         self._whole_hops = 0
+        self._powers.clear()
         self._begin_silent()
 
     def ends_a_pause(self, samples: NDArray[np.float32], lost: int) -> bool:
@@ -150,15 +170,17 @@ class HopClassifier:
             self._gap_samples = 0
             self._quiet_hops = self._quiet_hops + 1 if quiet else 0
             self._zero_hops = 0 if samples.any() else self._zero_hops + 1
+            self._powers.append(10 ** (level / 10))
             self._silent = self._quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
+        self._judge_loudness()
         zeros = self._zero_hops * self._hop_s >= policy.no_signal_after_s - 1e-9
         self._whole_hops += 1
         return Hop(
             level_dbfs=level,
             peak_dbfs=_peak(samples),
             status=self._status(gap=lost > 0, zeros=zeros),
-            quiet=quiet,
-            held=self._silent or zeros or lost > 0,
+            quiet=quiet or level < policy.too_quiet_below_dbfs,
+            held=self._silent or self._too_quiet or zeros or lost > 0,
         )
 
     def _status(self, *, gap: bool, zeros: bool) -> Status:
@@ -168,7 +190,18 @@ class HopClassifier:
             return Status.WARMING_UP
         if zeros:
             return Status.NO_SIGNAL
-        return Status.SILENCE if self._silent else Status.MUSIC
+        if self._silent:
+            return Status.SILENCE
+        return Status.TOO_QUIET if self._too_quiet else Status.MUSIC
+
+    def _judge_loudness(self) -> None:
+        if self._powers:
+            level = 10 * math.log10(sum(self._powers) / len(self._powers))
+            policy = self._policy
+            limit = (
+                policy.loud_enough_above_dbfs if self._too_quiet else policy.too_quiet_below_dbfs
+            )
+            self._too_quiet = level < limit
 
     def _begin_silent(self) -> None:
         # Until something is heard nothing is known.

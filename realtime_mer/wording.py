@@ -12,6 +12,7 @@ STATUS_WORDS = {
     Status.WARMING_UP: "warming up",
     Status.MUSIC: "music",
     Status.SILENCE: "silence",
+    Status.TOO_QUIET: "too quiet",
     Status.NO_SIGNAL: "no signal",
     Status.GAP: "gap",
     Status.RECONNECTING: "reconnecting",
@@ -23,6 +24,7 @@ STATUS_NOTES = {
     Status.WARMING_UP: "less than 3 s of sound so far",
     Status.MUSIC: "",
     Status.SILENCE: "the last estimate is held",
+    Status.TOO_QUIET: "turn it up: the last estimate is held",
     Status.NO_SIGNAL: "only zeros arrive: a denied permission or a paused player",
     Status.GAP: "samples were lost",
     Status.RECONNECTING: "the sound device is gone; the last estimate is held",
@@ -35,6 +37,9 @@ STATUS_SENTENCES = {
     Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
     Status.MUSIC: "Estimates are of the sound now playing.",
     Status.SILENCE: "The input is silent; the last estimate is held.",
+    Status.TOO_QUIET: (
+        "The sound is too quiet to judge; the last estimate is held. Turn the input up."
+    ),
     Status.NO_SIGNAL: (
         "Only digital zeros arrive. A paused player sends them; so does macOS when the terminal "
         "may not use the microphone (System Settings, Privacy & Security, Microphone)."

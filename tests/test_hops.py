@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
 from realtime_mer.hops import SILENCE_FLOOR_DBFS, HopClassifier, StreamPolicy
 
@@ -45,10 +46,39 @@ def test_a_stream_warms_up_until_its_window_is_full_of_whole_hops(hops: HopClass
 
 def test_silence_begins_late_and_ends_above_another_threshold(hops: HopClassifier) -> None:
     statuses(hops, *[tone(-20)] * WINDOW)
-    music, silence = Status.MUSIC, Status.SILENCE
+    music, silence, too_quiet = Status.MUSIC, Status.SILENCE, Status.TOO_QUIET
     assert statuses(hops, *[tone(-70)] * 4) == [music, music, silence, silence]
     assert statuses(hops, tone(-63)) == [silence]
-    assert statuses(hops, tone(-58), tone(-63)) == [music, music]
+    assert statuses(hops, tone(-58), tone(-63)) == [too_quiet, too_quiet]
+
+
+def test_the_level_of_the_window_says_whether_sound_is_too_quiet_to_judge(
+    hops: HopClassifier,
+) -> None:
+    music, too_quiet = Status.MUSIC, Status.TOO_QUIET
+    statuses(hops, *[tone(-30)] * WINDOW)
+    # A pause of less than the window is part of the music.
+    assert statuses(hops, tone(-60), tone(-60), tone(-30)) == [music] * 3
+    # The window holds -30, -43, -43; then -45 three times.
+    assert statuses(hops, tone(-43), tone(-43), tone(-43)) == [music] * 3
+    assert statuses(hops, *[tone(-45)] * 4)[-2:] == [too_quiet] * 2
+    # Louder than the first threshold is not loud enough: it takes the second.
+    assert statuses(hops, *[tone(-42)] * 4) == [too_quiet] * 4
+    assert statuses(hops, *[tone(-40)] * 4)[-1] == music
+
+
+def test_what_is_too_quiet_counts_for_nothing_from_the_start(hops: HopClassifier) -> None:
+    found = [hops.classify(tone(-50), 0) for _ in range(4)]
+    assert [hop.status for hop in found[2:]] == [Status.TOO_QUIET] * 2
+    assert all(hop.quiet and hop.held for hop in found)
+    hops.restart()
+    assert not hops.classify(tone(-20), 0).held
+
+
+def test_lost_hops_say_nothing_of_loudness(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-30)] * WINDOW)
+    statuses(hops, *[ZEROS] * WINDOW, lost=HOP)
+    assert not hops.classify(tone(-43), 0).held
 
 
 def test_a_quiet_hop_counts_for_nothing_only_once_the_stream_is_silent(
@@ -118,3 +148,8 @@ def test_a_window_that_fills_anew_goes_on_sounding(hops: HopClassifier) -> None:
     hops.fill_window()
     hop = hops.classify(tone(-63), 0)
     assert (hop.status, hop.held) == (Status.WARMING_UP, False)
+
+
+def test_thresholds_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(InputError, match="loud_enough_above_dbfs"):
+        StreamPolicy(loud_enough_above_dbfs=-50.0)

@@ -152,8 +152,21 @@ def test_the_gate_has_hysteresis(stream):
     stream.push(sound(3, dbfs=-80))
     between = stream.push(sound(1, dbfs=-63))
     assert set(statuses(between)) == {Status.SILENCE}
-    assert stream.push(sound(1, dbfs=-50))[-1].status is Status.MUSIC
+    assert stream.push(sound(1, dbfs=-50))[-1].status is Status.TOO_QUIET
     assert Status.SILENCE not in statuses(stream.push(sound(5, dbfs=-63)))
+
+
+def test_music_that_is_turned_down_is_held_and_marked(stream):
+    last = stream.push(sound(5))[-1]
+    down = stream.push(sound(8, dbfs=-55))
+    too_quiet = [e for e in down if e.status is Status.TOO_QUIET]
+    assert len(too_quiet) > 45
+    assert {(e.valence, e.arousal) for e in too_quiet} == {(last.valence, last.arousal)}
+    # Its confidence decays, as in silence.
+    assert too_quiet[-1].quadrants["Q1"] - 0.25 == pytest.approx(
+        (last.quadrants["Q1"] - 0.25) * np.exp(-len(too_quiet) / 100), abs=1e-6
+    )
+    assert stream.push(sound(5))[-1].status is Status.MUSIC
 
 
 def test_sound_after_a_long_silence_starts_with_a_fresh_memory(stream):

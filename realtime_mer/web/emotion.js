@@ -44,6 +44,7 @@ export const STATUS = {
   warming_up: { word: "warming up", note: "less than 3 s of sound so far" },
   music: { word: "music", note: "" },
   silence: { word: "silence", note: "the last estimate is held" },
+  too_quiet: { word: "too quiet", note: "turn it up: the last estimate is held" },
   no_signal: {
     word: "no signal",
     note: "only zeros arrive: a denied permission or a paused player",

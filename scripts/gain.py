@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Measures how the estimate of music moves when the very same music is turned down.
+
+Each clip's first 30 s are estimated at their own level and 3, 6, … 66 dB quieter. What is written
+to `docs/results/gain.json`: by gain, and by the level that the clip then has, how far the mean
+valence and arousal after the warm-up lie from those at the clip's own level. Where half of the
+clips have moved by .1, music is too quiet to judge (`StreamPolicy.too_quiet_below_dbfs`).
+
+    .venv/bin/python scripts/gain.py $REALTIME_MER_DATA/*/audio/*1.opus
+"""
+
+import argparse
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from realtime_mer import load_audio
+from realtime_mer.hops import StreamPolicy
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
+
+SECONDS = 30.0
+STEP_DB = 3
+GAINS_DB = range(0, -67, -STEP_DB)
+
+Moved = tuple[float, float]  # valence and arousal, from their values at the clip's own level
+
+
+def main() -> None:
+    """Measure the clips that were named and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("docs/results/gain.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    recognizer = load_recognizer(device="cpu")
+    by_gain: dict[int, list[Moved]] = defaultdict(list)
+    by_level: dict[int, list[Moved]] = defaultdict(list)
+    for path in arguments.clips:
+        samples = load_audio(path, sample_rate=recognizer.sample_rate, longest_s=SECONDS)
+        own = 10 * math.log10(max(float(np.mean(np.square(samples, dtype=np.float64))), 1e-12))
+        for gain, moved in zip(GAINS_DB, curve(recognizer, samples), strict=True):
+            by_gain[gain].append(moved)
+            by_level[STEP_DB * round((own + gain) / STEP_DB)].append(moved)
+        print(path.name, f"{own:.1f} dBFS", flush=True)
+    policy = StreamPolicy()
+    result = {
+        "data": f"{len(arguments.clips)} clips, their first {SECONDS:g} s",
+        "model": recognizer.card.name,
+        "protocol": "each clip against itself at its own level, means of its hops after 3 s",
+        "too_quiet_below_dbfs": policy.too_quiet_below_dbfs,
+        "by_gain_db": {gain: row(moved) for gain, moved in by_gain.items()},
+        "by_level_dbfs": {level: row(by_level[level]) for level in sorted(by_level, reverse=True)},
+    }
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def curve(recognizer: StreamingRecognizer, samples: NDArray[np.float32]) -> list[Moved]:
+    """Return how far a clip's valence and arousal move at each of ``GAINS_DB``."""
+    means = []
+    for gain in GAINS_DB:
+        quieter = torch.from_numpy(samples * np.float32(10 ** (gain / 20))).unsqueeze(0)
+        estimates, _ = recognizer.step(quieter, recognizer.initial_state(1))
+        warm = recognizer.window_samples // recognizer.hop_samples
+        means.append(
+            (float(estimates.valence[0, warm:].mean()), float(estimates.arousal[0, warm:].mean()))
+        )
+    valence, arousal = means[0]
+    return [(one - valence, other - arousal) for one, other in means]
+
+
+def row(moved: list[Moved]) -> dict[str, float]:
+    """Return the means of how far clips moved, and how many moved by more than .1."""
+    values = np.abs(np.array(moved))
+    return {
+        "clips": len(moved),
+        "valence_moved": round(float(values[:, 0].mean()), 4),
+        "arousal_moved": round(float(values[:, 1].mean()), 4),
+        "arousal_change": round(float(np.array(moved)[:, 1].mean()), 4),
+        "share_over_.1": round(float((values.max(axis=1) > 0.1).mean()), 3),
+    }
+
+
+if __name__ == "__main__":
+    main()
