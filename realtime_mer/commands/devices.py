@@ -2,12 +2,21 @@
 
 import json
 import sys
+from typing import Annotated
+
+import typer
 
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
 
 
-def devices(as_json: AsJson = False) -> None:
+def devices(
+    as_json: AsJson = False,
+    levels: Annotated[
+        bool,
+        typer.Option("--levels", help="Listen to each for a second: how loud is each channel?"),
+    ] = False,
+) -> None:
     """See what you can listen to: microphones, and what this machine plays.
 
     `realtime-mer live mic --device NAME` then listens to one; a part of its name will do.
@@ -20,7 +29,11 @@ def devices(as_json: AsJson = False) -> None:
     from rich.table import Table
 
     listing = survey()
-    if as_json:
+    if levels:
+        from realtime_mer.commands.levels import show_levels
+
+        show_levels(listing.devices, as_json=as_json)
+    elif as_json:
         print(json.dumps([device.to_dict() for device in listing.devices], indent=2))
     else:
         table = Table("index", "kind", "name", "rate", "channels", "default", box=None)

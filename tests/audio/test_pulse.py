@@ -10,7 +10,10 @@ import psutil
 import pytest
 
 from realtime_mer.audio.block import Block
-from realtime_mer.audio.devices import find_device, list_devices, survey
+from realtime_mer.audio.devices import Device, find_device, list_devices, survey
+from realtime_mer.audio.levels import channel_levels
+from realtime_mer.audio.opening import open_source
+from realtime_mer.audio.picking import RememberedChannels
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.errors import DeviceError
 
@@ -98,6 +101,46 @@ def test_what_is_said_into_the_microphone_is_heard(pulse):
     until(source, is_loud)
     assert frequency_of_the_next(RATE // 2, source) == pytest.approx(600.0, abs=10)
     source.close()
+
+
+def test_each_channel_of_a_device_shows_its_level_and_one_can_be_picked(pulse, tmp_path):
+    if shutil.which("pactl") is None:
+        pytest.skip("pactl is not installed")
+    wide = ["module-null-sink", "sink_name=wide", "channels=4", f"rate={RATE}"]
+    described = "sink_properties=device.description=Interface"
+    subprocess.run(["pactl", "load-module", *wide, described], check=True)
+    device = find_device("Interface", kind="loopback")
+    assert device.channels == 4
+    frames = np.zeros((30 * RATE, 4), dtype=np.float32)
+    frames[:, 2] = tone(30.0, 1000.0)
+    (tmp_path / "raw").write_bytes(frames.tobytes())
+    player = subprocess.Popen(
+        ["pacat", "--raw", "--device=wide", "--format=float32le", f"--rate={RATE}",
+         "--channels=4", str(tmp_path / "raw")],
+    )  # fmt: skip
+    try:
+        first, second, third, fourth = levels_once_loud(device)
+        assert third == pytest.approx(-9.0, abs=0.5)  # half of full scale, as a sine
+        assert max(first, second, fourth) < -100
+        opened = open_source(
+            "system",
+            device="Interface",
+            channels=(2,),
+            remembered=RememberedChannels(tmp_path / "channels.json"),
+        )
+        block = until(opened.source, is_loud)
+        assert block.samples.shape[1] == 1
+        opened.source.close()
+    finally:
+        player.kill()
+        player.wait()
+
+
+def levels_once_loud(device: Device) -> list[float]:
+    """Look at the levels until something plays; the test's time limit ends that in vain."""
+    while max(levels := channel_levels(device)) < -20:
+        pass
+    return levels
 
 
 @pytest.mark.slow
