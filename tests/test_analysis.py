@@ -258,7 +258,7 @@ def test_a_file_that_claims_nonsense_costs_neither_the_next_nor_the_memory(folde
     result = analyze("slow.wav", "fast.wav", "good.wav", "--summary")
     assert result.code == 1
     assert [record["path"] for record in result.records()] == ["good.wav"]
-    slow, fast = result.err.splitlines()
+    _, slow, fast = result.err.splitlines()
     assert "slow.wav claims 1 Hz" in slow
     assert "fast.wav claims 2147483647 Hz" in fast
 
@@ -281,7 +281,8 @@ def test_what_a_file_announces_wrongly_is_told_and_changes_nothing(folder, analy
     data[at : at + 4] = bytes(4)
     (folder / "crashed.wav").write_bytes(data)
     first, second = analyze("whole.wav", "--summary"), analyze("crashed.wav", "--summary")
-    assert (first.code, second.code, first.err) == (0, 0, "")
+    assert (first.code, second.code) == (0, 0)
+    assert "frames" not in first.err
     assert "crashed.wav: 24000 frames more than the file announces" in second.err
     (one,), (other,) = first.records(), second.records()
     assert {**one, "path": None} == {**other, "path": None}
