@@ -1,11 +1,12 @@
 """A service and its subscribers in a test's own hands."""
 
+import asyncio
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
@@ -20,11 +21,35 @@ from realtime_mer.wire.protocol import PROTOCOL, Hello, StatusMessage
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
 SMALL_RECEIVE_BUFFER = 4096
 
+_T = TypeVar("_T")
+
 
 @contextmanager
 def running(**options: Any) -> Iterator[Service]:
     with Service(**{"hello": HELLO, "port": 0, **options}) as service:
         yield service
+
+
+def in_loop(service: Service, function: Callable[[], _T]) -> _T:
+    """What a function returns in the service's own thread."""
+
+    async def call() -> _T:
+        return function()
+
+    assert service._loop is not None
+    return asyncio.run_coroutine_threadsafe(call(), service._loop).result(60)
+
+
+def let_time_pass(service: Service, seconds: float) -> None:
+    """Set the service's clock ahead; afterwards has happened whatever was due until then."""
+
+    def set_ahead() -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        loop.time = lambda: before() + seconds  # type: ignore[method-assign]
+
+    in_loop(service, set_ahead)
+    in_loop(service, lambda: None)
 
 
 class Client:

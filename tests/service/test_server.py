@@ -14,9 +14,19 @@ from websockets.typing import Origin, Subprotocol
 from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
-from realtime_mer.wire.protocol import PROTOCOL, LevelMessage, Marker
+from realtime_mer.wire.protocol import PROTOCOL, CloseCode, LevelMessage, Marker
 from tests.samples import sample_estimate
-from tests.subscribers import HELLO, SMALL_RECEIVE_BUFFER, Client, get, running, seqs, status
+from tests.subscribers import (
+    HELLO,
+    SMALL_RECEIVE_BUFFER,
+    Client,
+    get,
+    in_loop,
+    let_time_pass,
+    running,
+    seqs,
+    status,
+)
 
 # Conversation
 
@@ -183,18 +193,56 @@ def test_a_reader_that_lets_ordered_messages_pile_up_is_closed_with_too_slow() -
         assert stalled.close_code() == 4430
 
 
-def test_a_reader_that_takes_nothing_for_too_long_is_cut_off() -> None:
-    limits = Limits(stall_timeout_s=0.05, close_timeout_s=0.05)
+def stalled(service: Service) -> int:
+    """How many clients the service has stopped to write to."""
+    return in_loop(service, lambda: sum(client.paused for client in service._clients))
+
+
+def sent_away(service: Service) -> list[CloseCode]:
+    """Why clients are being closed at this moment."""
+    codes = in_loop(service, lambda: [client.parting_code for client in service._clients])
+    return [code for code in codes if code is not None]
+
+
+def test_a_reader_that_takes_nothing_for_too_long_is_closed_and_one_that_came_back_is_not() -> None:
     with (
-        running(limits=limits) as service,
-        Client(service, "estimates"),
+        running(limits=Limits(stall_timeout_s=600, close_timeout_s=600)) as service,
+        Client(service, "estimates") as back,
+        Client(service, "estimates") as away,
         Client(service, "estimates") as prompt,
     ):
         seq = 0
-        while service.clients == 2:
+        while stalled(service) < 2:
             service.publish(sample_estimate(seq=seq))
             assert prompt.receive()["seq"] == seq
             seq += 1
+        back.settle()
+        assert stalled(service) == 1
+        let_time_pass(service, 590)
+        assert sent_away(service) == []
+        let_time_pass(service, 10)
+        assert sent_away(service) == [CloseCode.TOO_SLOW]
+        service.publish(sample_estimate(seq=seq))
+        assert back.receive()["seq"] == prompt.receive()["seq"] == seq
+        assert away.close_code() == CloseCode.TOO_SLOW
+
+
+def test_each_stall_has_its_own_time() -> None:
+    with (
+        running(limits=Limits(stall_timeout_s=600)) as service,
+        Client(service, "estimates") as hesitant,
+        Client(service, "estimates") as prompt,
+    ):
+        seq = 0
+        for _ in range(3):
+            while stalled(service) == 0:
+                service.publish(sample_estimate(seq=seq))
+                prompt.receive()
+                seq += 1
+            let_time_pass(service, 400)
+            for client in (hesitant, prompt):
+                client.settle()
+        assert sent_away(service) == []
 
 
 def test_pings_of_a_client_that_never_reads_cannot_fill_the_memory() -> None:

@@ -1,13 +1,12 @@
 """Clients that mean harm, or are broken: they get nothing, and nobody else notices."""
 
-import asyncio
 import json
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -17,9 +16,7 @@ from websockets.typing import Origin
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from tests.samples import sample_estimate
-from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, running, seqs, status
-
-_T = TypeVar("_T")
+from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, in_loop, running, seqs, status
 
 ACCEPTED_AT_ONCE = 100  # asyncio's backlog
 
@@ -84,16 +81,6 @@ class Witness:
         assert received["status"]["detail"] == str(self._count)
         assert received["estimate"]["seq"] == self._count
         self._count += 1
-
-
-def in_loop(service: Service, function: Callable[[], _T]) -> _T:
-    """What a function returns in the service's own thread."""
-
-    async def call() -> _T:
-        return function()
-
-    assert service._loop is not None
-    return asyncio.run_coroutine_threadsafe(call(), service._loop).result(20)
 
 
 def bytes_waiting(service: Service) -> list[int]:
@@ -185,6 +172,15 @@ def test_a_flood_of_frames_that_are_no_messages_is_cut_off(endless: bytes) -> No
             sock.sendall(frame(0x1, b"{", final=False))
             with pytest.raises((ConnectionResetError, BrokenPipeError)):
                 sock.sendall(1_000_000 * endless)
+        witness.is_served()
+
+
+def test_answers_that_nobody_takes_are_bounded_however_many_frames_are_allowed() -> None:
+    ping = frame(0x9, b"x" * 125)
+    limits = Limits(frame_burst=10**9, stall_timeout_s=600)
+    with running(limits=limits) as service, Witness(service) as witness:
+        with raw(service) as sock, pytest.raises((ConnectionResetError, BrokenPipeError)):
+            sock.sendall(ping * 100_000)  # 13 MB, to be answered with as many
         witness.is_served()
 
 
