@@ -14,11 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from realtime_mer.sessions.store import FOLDER_VARIABLE
+from tests.patience import PATIENCE_S
 
 RATE = 48_000
+
+# How long an example takes the machine decides, not the code; and a file that every example writes
+# anew may lie in one folder. All else is as Hypothesis has it, which keeps its database beside the
+# code, and where CI runs keeps none and draws the same examples every time.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
@@ -86,7 +98,7 @@ class PulseServer:
             env={**os.environ, **self.env()},
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             if self._daemon.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("pulseaudio did not start")

@@ -17,6 +17,7 @@ from realtime_mer.estimate import Status
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import PROTOCOL, Hello, StatusMessage
+from tests.patience import PATIENCE_S
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
 SMALL_RECEIVE_BUFFER = 4096
@@ -37,7 +38,7 @@ def in_loop(service: Service, function: Callable[[], _T]) -> _T:
         return function()
 
     assert service._loop is not None
-    return asyncio.run_coroutine_threadsafe(call(), service._loop).result(60)
+    return asyncio.run_coroutine_threadsafe(call(), service._loop).result(PATIENCE_S)
 
 
 def let_time_pass(service: Service, seconds: float) -> None:
@@ -97,7 +98,7 @@ class Client:
             self.send(type="ping")
 
     def receive(self) -> dict[str, Any]:
-        message = json.loads(self.socket.recv(timeout=20))
+        message = json.loads(self.socket.recv(timeout=PATIENCE_S))
         assert isinstance(message, dict)
         return message
 
@@ -130,7 +131,7 @@ def seqs(messages: list[dict[str, Any]]) -> list[int]:
 
 
 def get(service: Service, path: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE_S)
     connection.request(method, path, headers=headers)
     response = connection.getresponse()
     body = response.read().decode()

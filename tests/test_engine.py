@@ -1,5 +1,6 @@
 import threading
 import time
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import LevelMessage, StatusMessage
 from tests.networks import random_recognizer
+from tests.patience import PATIENCE_S
 
 RATE = 24_000
 
@@ -88,11 +90,11 @@ def test_a_real_clock_that_runs_ahead_is_followed_by_skipping_to_the_newest_wind
     def hold_inference(event) -> None:
         if isinstance(event, Estimate) and not ready.is_set():
             ready.set()
-            assert gate.wait(30)
+            assert gate.wait(PATIENCE_S)
 
     items = [
         block(noise(0.1)),
-        lambda: ready.wait(30),  # inference is now held up, and the clock runs on
+        lambda: ready.wait(PATIENCE_S),  # inference is now held up, and the clock runs on
         block(noise(8, seed=1)),
         gate.set,
         block(noise(0.1, seed=2)),
@@ -129,7 +131,7 @@ def test_a_long_loss_is_a_gap_not_a_backlog(recognizer):
 
     items = [
         block(noise(4)),
-        lambda: heard.wait(30),
+        lambda: heard.wait(PATIENCE_S),
         block(noise(4, seed=1), missing=60 * RATE),
     ]
     _, estimates, _ = run(recognizer, items, real_time=True, max_backlog_s=4, publish=listen)
@@ -147,7 +149,7 @@ def test_reconnecting_is_told_and_the_session_goes_on(recognizer):
     items = [
         block(noise(1)),
         block(noise(0), reconnecting=True),
-        lambda: told.wait(30),
+        lambda: told.wait(PATIENCE_S),
         block(noise(1, seed=1), missing=RATE),
     ]
     _, estimates, events = run(recognizer, items, real_time=True, publish=listen)
@@ -198,6 +200,31 @@ def test_latency_and_wall_time_come_from_the_arrival_of_the_last_sample(recogniz
     assert estimate.wall_time is not None
 
 
+def test_hops_that_are_made_together_each_have_the_latency_of_their_own_last_sample(recognizer):
+    gate, ready = threading.Event(), threading.Event()
+
+    def hold_inference(event) -> None:
+        if isinstance(event, Estimate) and not ready.is_set():
+            ready.set()
+            assert gate.wait(PATIENCE_S)
+
+    began = time.monotonic() - 100
+    items = [
+        block(noise(0.1), arrived_at=began),
+        lambda: ready.wait(PATIENCE_S),  # inference is now held up
+        block(noise(0.1, seed=1), arrived_at=began + 20),
+        block(noise(0.2, seed=2), arrived_at=began + 50),
+        gate.set,
+    ]
+    _, estimates, _ = run(recognizer, items, real_time=True, publish=hold_inference)
+    _, second, third, fourth = estimates
+    assert second.latency_ms - third.latency_ms == pytest.approx(30_000, abs=0.01)
+    assert third.latency_ms == fourth.latency_ms
+    arrived = [datetime.fromisoformat(estimate.wall_time) for estimate in estimates]
+    between = [(later - arrived[1]).total_seconds() for later in arrived[2:]]
+    assert between == pytest.approx([30, 30], abs=0.002)
+
+
 def test_what_nobody_fetches_is_bounded_and_counted(recognizer):
     made = threading.Event()
 
@@ -214,7 +241,7 @@ def test_what_nobody_fetches_is_bounded_and_counted(recognizer):
     engine._events.maxsize = 50  # seven minutes of it would make a slow test
     events = engine.events()
     next(events)
-    assert made.wait(30)
+    assert made.wait(PATIENCE_S)
     rest = list(events)
     assert len(rest) <= 51
     assert engine.lost_events + len(rest) + 1 >= 200
@@ -267,7 +294,7 @@ def test_a_pause_is_told_and_what_came_before_it_is_estimated(recognizer):
     items = [
         block(noise(1)),
         block(noise(0), paused=True),
-        lambda: told.wait(30),
+        lambda: told.wait(PATIENCE_S),
         block(noise(1, seed=1), missing=2 * RATE),
     ]
     _, estimates, events = run(recognizer, items, real_time=True, publish=listen)
@@ -301,11 +328,11 @@ def test_a_fresh_start_in_what_is_skipped_is_not_forgotten(recognizer):
     def hold_inference(event) -> None:
         if isinstance(event, Estimate) and not ready.is_set():
             ready.set()
-            assert gate.wait(30)
+            assert gate.wait(PATIENCE_S)
 
     items = [
         block(noise(0.1)),
-        lambda: ready.wait(30),  # inference is now held up, and the clock runs on
+        lambda: ready.wait(PATIENCE_S),  # inference is now held up, and the clock runs on
         block(noise(1), fresh=True),
         block(noise(3.5, seed=1)),
         gate.set,

@@ -17,6 +17,7 @@ import pytest
 from realtime_mer.outlets.osc import OscSender, Target
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Marker
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO
 from tests.web.browser import browser, missing
@@ -88,7 +89,7 @@ def test_the_lights_example_sends_art_net(service: Service) -> None:
     service.publish(sample_estimate(seq=6))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
         node.bind(("127.0.0.1", 0))
-        node.settimeout(30)
+        node.settimeout(PATIENCE_S)
         port = node.getsockname()[1]
         with example("lights.py", service.url, "--artnet", "127.0.0.1", "--port", port):
             packet = node.recv(1024)

@@ -42,7 +42,7 @@ def statuses(estimates) -> list[Status]:
     return [estimate.status for estimate in estimates]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     cuts=st.lists(st.integers(0, 12 * SECOND), max_size=12),
     parts=st.lists(
@@ -257,7 +257,7 @@ def test_thresholds_that_contradict_are_refused():
         StreamPolicy(silence_below_dbfs=-40, sound_above_dbfs=-50)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     cuts=st.lists(st.integers(0, 6 * SECOND), max_size=8),
     resets=st.lists(st.integers(0, 6 * SECOND - 1), max_size=3),

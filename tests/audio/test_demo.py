@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from realtime_mer.audio import demo, synth
 from realtime_mer.audio.demo import SECTIONS, DemoSource, compose
 from realtime_mer.emotion import QUADRANTS
+from tests.patience import PATIENCE_S
 
 RATE = 24_000
 
@@ -263,6 +264,6 @@ def test_closing_ends_a_read_that_waits_and_all_later_ones(composed):
     reader.start()
     source.close()
     source.close()
-    assert ended.wait(10)  # the piece itself would take 64 s
+    assert ended.wait(PATIENCE_S)  # the piece itself would take 64 s
     reader.join()
     assert source.read() is None

@@ -13,6 +13,7 @@ import soundfile
 from realtime_mer import load_audio
 from realtime_mer.audio.files import FileSource
 from realtime_mer.errors import AudioFileError
+from tests.patience import PATIENCE_S
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -169,7 +170,7 @@ def test_close_ends_a_paced_read_at_once(tmp_path):
     listener.start()
     source.close()
     source.close()
-    listener.join(timeout=30)
+    listener.join(timeout=PATIENCE_S)
     assert not listener.is_alive()
     assert answers[-1] is None
     assert source.read() is None

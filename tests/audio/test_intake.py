@@ -55,7 +55,7 @@ blocks = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(blocks)
 def test_samples_and_missing_ones_add_up_to_the_rounded_duration(sequence):
     intake, pieces, seconds = Intake(target_rate=TARGET), [], Fraction(0)
@@ -71,7 +71,7 @@ def test_samples_and_missing_ones_add_up_to_the_rounded_duration(sequence):
     assert total(pieces) == round(seconds * TARGET)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     rate=st.sampled_from(RATES),
     frames=st.integers(0, 20_000),

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from realtime_mer.audio.pacing import Pacer
+from tests.patience import PATIENCE_S
 
 
 def test_due_times_are_counted_in_frames_from_the_first_wait():
@@ -30,6 +31,6 @@ def test_close_ends_a_wait_in_progress_and_all_later_ones():
     waiter = threading.Thread(target=lambda: answers.append(pacer.wait(3600)))
     waiter.start()
     pacer.close()
-    waiter.join(10)
+    waiter.join(PATIENCE_S)
     assert answers == [None]
     assert pacer.wait(1) is None

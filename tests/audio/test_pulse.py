@@ -16,6 +16,7 @@ from realtime_mer.audio.opening import open_source
 from realtime_mer.audio.picking import RememberedChannels
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.errors import DeviceError
+from tests.patience import PATIENCE_S
 
 RATE = 48_000
 
@@ -191,7 +192,7 @@ def test_the_capture_process_ends_with_the_program_that_started_it(pulse):
     (helper,) = psutil.Process(program.pid).children()
     program.kill()  # without any chance to clean up
     program.communicate()
-    psutil.wait_procs([helper], timeout=30)
+    psutil.wait_procs([helper], timeout=PATIENCE_S)
     assert not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE
 
 

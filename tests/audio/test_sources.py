@@ -11,6 +11,7 @@ import pytest
 from realtime_mer.audio import sources
 from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.errors import DeviceError
+from tests.patience import PATIENCE_S
 
 RATE = 48_000
 
@@ -124,7 +125,7 @@ def test_close_ends_a_read_that_waits_for_sound(helpers):
     listener.start()
     source.close()
     source.close()
-    listener.join(timeout=30)
+    listener.join(timeout=PATIENCE_S)
     assert answers == [None]
 
 
@@ -139,5 +140,5 @@ def test_close_ends_reconnecting(helpers, steps):
     assert len(reopening) == 1
     source.close()
     assert source.read() is None
-    reopening[0].join(timeout=30)
+    reopening[0].join(timeout=PATIENCE_S)
     assert not reopening[0].is_alive()

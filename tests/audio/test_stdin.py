@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from realtime_mer.audio.stdin import StdinSource
 from realtime_mer.errors import InputError
+from tests.patience import PATIENCE_S
 
 
 def source_of(stream, *, channels: int = 1, sample_format: str = "s16le") -> StdinSource:
@@ -97,7 +98,7 @@ def test_close_ends_a_read_that_waits_for_a_silent_sender():
         listener.start()
         source.close()
         source.close()
-        listener.join(timeout=30)
+        listener.join(timeout=PATIENCE_S)
         assert answers == [None]
         assert source.read() is None
         os.close(sender)

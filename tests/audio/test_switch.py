@@ -8,6 +8,7 @@ import pytest
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.errors import InputError
+from tests.patience import PATIENCE_S
 
 RATE = 1000
 
@@ -94,7 +95,7 @@ def test_resume_ends_the_wait_of_a_reader_in_another_thread() -> None:
     reader = threading.Thread(target=read)
     reader.start()
     switch.resume()
-    reader.join(30)
+    reader.join(PATIENCE_S)
     assert heard == [1]
 
 
@@ -145,7 +146,7 @@ def test_a_reader_that_waits_in_the_old_source_gets_the_new_one() -> None:
 
         def read(self) -> Block | None:
             waiting.set()
-            assert self._closed.wait(30)
+            assert self._closed.wait(PATIENCE_S)
             return None
 
         def close(self) -> None:
@@ -155,9 +156,9 @@ def test_a_reader_that_waits_in_the_old_source_gets_the_new_one() -> None:
     heard: list[Block | None] = []
     reader = threading.Thread(target=lambda: heard.append(switch.read()))
     reader.start()
-    assert waiting.wait(30)
+    assert waiting.wait(PATIENCE_S)
     switch.change(Device("new"))
-    reader.join(30)
+    reader.join(PATIENCE_S)
     assert number(heard[0]) == 1
 
 

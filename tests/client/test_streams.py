@@ -30,6 +30,7 @@ from realtime_mer.wire.protocol import (
     StatusMessage,
     encode,
 )
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
@@ -255,7 +256,7 @@ def test_what_ctrl_c_leaves_half_done_is_cancelled(caplog: pytest.LogCaptureFixt
     kept: list[asyncio.Task[None]] = []
     begun: Future[None] = Future()
     loop.run(leave_behind())
-    begun.result(20)
+    begun.result(PATIENCE_S)
     loop.stop()
     assert cancelled.is_set()
     assert kept[0].cancelled()

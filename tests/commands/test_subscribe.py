@@ -9,6 +9,7 @@ import pytest
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Marker
 from tests.command_line import Result, command, start
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO, Client
 
@@ -20,7 +21,9 @@ def service() -> Iterator[Service]:
 
 
 def run(*args: object) -> Result:
-    done = subprocess.run(command(*args), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command(*args), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     return Result(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
@@ -64,7 +67,7 @@ def test_markers_stand_among_the_json_lines_only_where_they_are_asked_for(servic
         lines[both].append(both.stdout.readline())
         service.publish(sample_estimate(seq=1))
         for process in (plain, both):
-            lines[process] += process.communicate(timeout=30)[0].splitlines()
+            lines[process] += process.communicate(timeout=PATIENCE_S)[0].splitlines()
         assert [json.loads(line)["seq"] for line in lines[plain]] == [0, 1]
         first, marker, second = map(json.loads, lines[both])
         assert (first["seq"], second["seq"]) == (0, 1)
@@ -90,5 +93,5 @@ def test_people_see_markers_and_what_was_missed(service: Service) -> None:
         with Service(hello=HELLO, port=service.port) as successor:
             successor.publish(sample_estimate(seq=5))
             assert any("started anew" in line for line in printed)
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 SIZE = (1600, 1000)
-SECONDS = 120.0  # far more than anything takes
 _PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool", "xprop": "x11-utils"}
 _QT = "from PySide6.QtGui import QGuiApplication; QGuiApplication([])"
 
@@ -24,9 +25,9 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], what: str) -> T:
     """Look again and again until there is something to see, and return it."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not (seen := look()):
-        assert time.monotonic() < deadline, f"waited {SECONDS:.0f} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s in vain for {what}"
         threading.Event().wait(0.02)
     return seen
 
@@ -92,11 +93,11 @@ class Screen:
         return "#" in self._ask("xprop", "-root", "_NET_SUPPORTING_WM_CHECK")
 
     def _do(self, *command: str) -> None:
-        subprocess.run(command, env=self.env, check=True, capture_output=True, timeout=SECONDS)
+        subprocess.run(command, env=self.env, check=True, capture_output=True, timeout=PATIENCE_S)
 
     def _ask(self, *command: str) -> str:
         return subprocess.run(
-            command, env=self.env, check=False, capture_output=True, text=True, timeout=SECONDS
+            command, env=self.env, check=False, capture_output=True, text=True, timeout=PATIENCE_S
         ).stdout.strip()
 
 

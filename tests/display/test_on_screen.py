@@ -20,8 +20,9 @@ from realtime_mer.estimate import Status
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Marker, RecordingState, ServerMessage, StatusMessage
 from tests.command_line import command, noise, write_model, write_sound
-from tests.display.screen import SECONDS, SIZE, Screen, until, virtual_screen
+from tests.display.screen import SIZE, Screen, until, virtual_screen
 from tests.display.test_process import playing
+from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.slow,
@@ -142,7 +143,7 @@ def test_the_window_opens_obeys_the_keyboard_and_closes(screen: Screen) -> None:
         until(lambda: screen.geometry(window)[2:] == (1280, 800), "the window as it was")
 
         screen.press("ctrl+q")
-        assert process.wait(SECONDS) == 0
+        assert process.wait(PATIENCE_S) == 0
         until(lambda: service.clients == 1, "the end of the connection")
     assert (screen.home / "said").read_text() == ""
 
@@ -159,14 +160,14 @@ def test_the_window_comes_back_as_it_was_left(screen: Screen) -> None:
             until(lambda: "ABOVE" in screen.states(screen.window()), "a window on top")
             left = screen.geometry(screen.window())
             screen.press("ctrl+w")
-            assert process.wait(SECONDS) == 0
+            assert process.wait(PATIENCE_S) == 0
         with running(screen, "display", service.url) as process:
             window = screen.window()
             until(lambda: screen.geometry(window) == left, "the window where it was")
             assert "ABOVE" in screen.states(window)
             assert shows(look(screen), THERAPY)
             screen.press("ctrl+q")
-            assert process.wait(SECONDS) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_session_is_run_from_its_window(screen: Screen, tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_session_is_run_from_its_window(screen: Screen, tmp_path: Path) -> Non
         assert process.poll() is None  # the session goes on in the terminal
         until(lambda: "The window is closed" in said.read_text(), "word of it there")
         process.send_signal(signal.SIGINT)
-        assert process.wait(SECONDS) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert not any(child.is_running() for child in started)
 
     (folder,) = (screen.home / "sessions").iterdir()

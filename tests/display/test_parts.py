@@ -31,6 +31,7 @@ from realtime_mer.wire.protocol import (
     StatusMessage,
 )
 from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, signed
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
@@ -212,7 +213,7 @@ def test_the_reader_says_that_the_service_is_away_and_goes_on_when_it_returns() 
 
     reader = Reader(Messages, latest=Recorder(Snapshot()), waits=(0.0,))
     reader.start()
-    assert done.wait(30)
+    assert done.wait(PATIENCE_S)
     links = [snapshot.link for snapshot in seen]
     release.set()
     reader.stop()

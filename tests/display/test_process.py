@@ -22,10 +22,10 @@ from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.window.main import Window
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
-SECONDS = 60  # far more than anything here takes
 
 
 @contextmanager
@@ -62,12 +62,12 @@ def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> 
             waits=(0.05,),
         )
         reader.start()
-        qtbot.waitUntil(lambda: window.face.mood.text() == "calm", timeout=SECONDS * 1000)
+        qtbot.waitUntil(lambda: window.face.mood.text() == "calm", timeout=PATIENCE_S * 1000)
         assert window.face.status.text() == "music"
         assert "model default" in window.face.origin.toolTip()
-    qtbot.waitUntil(lambda: window.face.status.text() == "reconnecting", timeout=SECONDS * 1000)
+    qtbot.waitUntil(lambda: window.face.status.text() == "reconnecting", timeout=PATIENCE_S * 1000)
     with playing(port=port, mood="sad"):
-        qtbot.waitUntil(lambda: window.face.mood.text() == "sad", timeout=SECONDS * 1000)
+        qtbot.waitUntil(lambda: window.face.mood.text() == "sad", timeout=PATIENCE_S * 1000)
         assert window.face.status.text() == "music"
         reader.stop()
 
@@ -79,9 +79,9 @@ def test_a_signal_ends_the_window_with_code_0(qtbot: QtBot, number: signal.Signa
     with playing(token="secret") as service:
         process = display.spawn(f"ws://127.0.0.1:{service.port}", token="secret")
         try:
-            qtbot.waitUntil(lambda: service.clients > 0, timeout=SECONDS * 1000)
+            qtbot.waitUntil(lambda: service.clients > 0, timeout=PATIENCE_S * 1000)
             process.send_signal(number)
-            assert process.wait(SECONDS) == 0
+            assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()
             process.wait()
@@ -103,7 +103,7 @@ def test_a_screenshot_of_a_running_service_is_written(
             env={**os.environ, "QT_SCALE_FACTOR": str(factor)},
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert (result.returncode, result.stderr) == (0, "")
@@ -144,7 +144,7 @@ def fails(*arguments: str, **environ: str) -> str:
         [sys.executable, "-m", "realtime_mer.display", *arguments],
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, **environ},
     )

@@ -50,6 +50,7 @@ from realtime_mer.wire.control import (
 )
 from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState
 from realtime_mer.wording import STATUS_WORDS
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 URL = "ws://127.0.0.1:8765"
@@ -189,7 +190,7 @@ def test_a_trail_is_shown_once_all_of_it_is_drawn(qtbot: QtBot) -> None:
     plane = Plane(DJ)
     qtbot.addWidget(plane)
     plane.resize(600, 600)
-    with qtbot.waitExposed(plane):
+    with qtbot.waitExposed(plane, timeout=1000 * PATIENCE_S):
         plane.show()
     times = np.arange(0.0, 30.0, 0.4)
     past = np.stack([times, np.sin(times), np.cos(times), times, times], axis=1)
@@ -463,12 +464,13 @@ def test_no_text_is_cut_off(
     level = LevelMessage(t=1.0, level_dbfs=-120, peak_dbfs=-120, mel=(99,) * 64)
     service.latest.put(replace(service.latest.get()[1], levels=(level,), detail="Words. " * 20))
     window.resize(*size)
-    with qtbot.waitExposed(window):
+    with qtbot.waitExposed(window, timeout=1000 * PATIENCE_S):
         window.show()
     service.settles()
     assert window.face.waterfall.isVisible()
     assert len(window.face.note.text()) > 100
-    qtbot.waitUntil(lambda: window.face.width() == size[0])  # no scroll bar
+    # No scroll bar.
+    qtbot.waitUntil(lambda: window.face.width() == size[0], timeout=1000 * PATIENCE_S)
     for part in window.face.findChildren(Reading):
         if part.text() and part not in (window.face.origin, window.face.note):
             font = QFontMetricsF(part.font())

@@ -19,8 +19,9 @@ from realtime_mer.library.tables import read_table
 from realtime_mer.library.walk import AudioFile, Broken
 from realtime_mer.library.workers import annotated
 from tests.command_line import Result, call, noise, remarks, start, write_model, write_sound
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -270,12 +271,12 @@ def test_after_a_kill_the_same_command_goes_on_from_there(stuck, folder, annotat
     )
     decoders = worker.children()
     stuck.send_signal(signal.SIGKILL)
-    assert stuck.wait(timeout=60) == -signal.SIGKILL
+    assert stuck.wait(timeout=PATIENCE_S) == -signal.SIGKILL
     kept = rows()
     assert kept >= 2  # the third was on its way when the fourth began
     for decoder in decoders:
         decoder.kill()
-    assert psutil.wait_procs([worker], timeout=60)[1] == []  # nobody asks it any more
+    assert psutil.wait_procs([worker], timeout=PATIENCE_S)[1] == []  # nobody asks it any more
     (folder / "music" / "z.ape").unlink()
     assert f"3 tracks; {3 - kept} new, {kept} unchanged, 0 gone, 0 broken" in annotate().out
 
@@ -286,7 +287,7 @@ def test_ctrl_c_ends_all_processes_at_once_and_without_a_word(stuck) -> None:
     assert children
     for process in (psutil.Process(stuck.pid), *children):  # as a terminal does
         process.send_signal(signal.SIGINT)
-    assert (stuck.wait(timeout=60), stuck.stdout.read()) == (130, "")
+    assert (stuck.wait(timeout=PATIENCE_S), stuck.stdout.read()) == (130, "")
     assert remarks(stuck.stderr.read()) == []
-    assert psutil.wait_procs(children, timeout=60)[1] == []
+    assert psutil.wait_procs(children, timeout=PATIENCE_S)[1] == []
     assert rows() >= 2

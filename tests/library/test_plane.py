@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.library.plane import continuing, distances, leading
@@ -18,8 +18,6 @@ from tests.library.made import made_track
 coordinates = st.integers(-10, 10).map(lambda tenths: tenths / 10)
 points = st.builds(Point, valence=coordinates, arousal=coordinates)
 counts = st.integers(1, 12)
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -89,7 +87,6 @@ def test_a_track_that_begins_here_comes_before_one_that_only_ends_here() -> None
     assert names(found) == ["/goes on", "/ends"]
 
 
-@unhurried
 @given(tracks=libraries(), here=points, count=counts)
 def test_what_continues_is_the_nearest_each_once_the_best_first(tracks, here, count) -> None:
     found = continuing(tracks, here=here, count=count)
@@ -102,7 +99,6 @@ def test_what_continues_is_the_nearest_each_once_the_best_first(tracks, here, co
         assert far[-1] <= distances(rest, here).min()
 
 
-@unhurried
 @given(tracks=libraries(), here=points, count=counts)
 def test_fewer_are_the_first_of_more(tracks, here, count) -> None:
     more = continuing(tracks, here=here, count=count + 3)
@@ -112,7 +108,6 @@ def test_fewer_are_the_first_of_more(tracks, here, count) -> None:
 # -- leading elsewhere -----------------------------------------------------------------------------
 
 
-@unhurried
 @given(tracks=libraries(), here=points, there=points, count=counts)
 def test_a_path_comes_strictly_nearer_with_every_track(tracks, here, there, count) -> None:
     found = leading(tracks, here=here, there=there, count=count)
@@ -124,7 +119,6 @@ def test_a_path_comes_strictly_nearer_with_every_track(tracks, here, there, coun
     assert bool(found) == any(gap(track, there) < start for track in tracks)
 
 
-@unhurried
 @given(tracks=libraries(min_size=2), here=points, count=counts)
 def test_a_path_to_a_track_ends_with_it(tracks, here, count) -> None:
     *rest, target = tracks
@@ -137,7 +131,6 @@ def test_a_path_to_a_track_ends_with_it(tracks, here, count) -> None:
     assert all(distance < start for distance in gaps[:-1])
 
 
-@unhurried
 @given(tracks=libraries(), here=points, there=points, count=counts, seed=st.integers(0, 99))
 def test_the_order_of_the_table_does_not_matter(tracks, here, there, count, seed) -> None:
     shuffled = random.Random(seed).sample(tracks, len(tracks))
@@ -154,7 +147,6 @@ def test_the_order_of_the_table_does_not_matter(tracks, here, there, count, seed
         assert one == other
 
 
-@unhurried
 @given(tracks=libraries(), here=points, there=points, count=st.integers(1, 3))
 def test_no_other_path_fits_its_places_better(tracks, here, there, count) -> None:
     tracks = tracks[:9]

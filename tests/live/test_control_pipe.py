@@ -9,8 +9,7 @@ from contextlib import contextmanager
 
 from realtime_mer.live.control_pipe import ControlPipe
 from realtime_mer.wire.control import Command, Failed, Pause, Reset, Resume
-
-SECONDS = 30
+from tests.patience import PATIENCE_S
 
 
 class Commands:
@@ -27,7 +26,7 @@ class Commands:
 
     def wait_for(self, count: int) -> list[Command]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.seen) >= count, SECONDS)
+            assert self._changed.wait_for(lambda: len(self.seen) >= count, PATIENCE_S)
             return self.seen
 
 
@@ -136,11 +135,11 @@ import sys; sys.stdin.read()
 
     def slow(command: Command) -> None:
         begun.set()
-        assert go_on.wait(SECONDS)
+        assert go_on.wait(PATIENCE_S)
         commands(command)
 
     with window(script, slow):
-        assert begun.wait(SECONDS)
+        assert begun.wait(PATIENCE_S)
         assert commands.seen == []
         go_on.set()
         assert commands.wait_for(3) == [Reset(), Pause(), Resume()]
@@ -155,4 +154,4 @@ def test_a_window_that_was_closed_is_no_error() -> None:
 def test_a_session_learns_that_its_window_was_closed() -> None:
     ended = threading.Event()
     with window("", Commands(), at_end=ended.set):
-        assert ended.wait(SECONDS)
+        assert ended.wait(PATIENCE_S)

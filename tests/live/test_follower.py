@@ -16,6 +16,7 @@ from realtime_mer.live.terminal import TerminalView
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.sessions.store import Session, create_folder
 from realtime_mer.wire.protocol import Marker
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.sessions.sessions import NOW, manifest
 from tests.subscribers import HELLO, Client
@@ -52,7 +53,7 @@ class Written(io.StringIO):
         return super().write(text)
 
     def until(self, part: str) -> None:
-        while part not in self.lines.get(timeout=20):
+        while part not in self.lines.get(timeout=PATIENCE_S):
             pass
 
 

@@ -13,6 +13,7 @@ from realtime_mer.live.replay import Player, parse_clock
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Bye, LevelMessage, Marker, StatusMessage, encode
 from tests.command_line import call
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
 from tests.subscribers import Client, status
@@ -130,7 +131,7 @@ def test_a_subscriber_receives_the_recorded_numbers_to_the_bit(
         start(service)
         followers.append(threading.Thread(target=follow, args=(service.url,)))
         followers[-1].start()
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE_S)
         with Client(service, "markers"):
             pass  # settled: what was sent before was answered
 
@@ -138,7 +139,7 @@ def test_a_subscriber_receives_the_recorded_numbers_to_the_bit(
     options = ("--speed", 10, "--port", 0, "--no-window")
     assert call(capsys, "sessions", "replay", session.name, *options).code == 0
     for follower in followers:
-        follower.join(10)
+        follower.join(PATIENCE_S)
     got = [encode(message) for message in received if isinstance(message, Estimate)]
     assert got == [encode(one) for one in evening() if isinstance(one, Estimate)]
     assert MARKER in received

@@ -23,6 +23,7 @@ from realtime_mer.live.terminal import TerminalView
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Bye, Hello, StatusMessage
 from tests.command_line import RATE, Result, call, noise, remarks, start, write_model, write_sound
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 MAX = ("--speed", "max")
@@ -397,7 +398,7 @@ def test_a_subscriber_follows_a_session_until_it_is_stopped(folder, model, stop:
                 received.append(message)
                 if sum(isinstance(m, Estimate) for m in received) == 8:
                     process.send_signal(stop)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, remarks(err)) == (0, [])
 
     hello = received[0]
@@ -432,7 +433,7 @@ def test_ctrl_c_ends_a_session_whose_pipe_is_idle(model) -> None:
         process.send_signal(signal.SIGINT)
         assert "no estimate" in process.stdout.read()  # while the pipe is still open
         assert remarks(process.stderr.read()) == []
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.slow
@@ -447,7 +448,7 @@ def test_a_reader_that_goes_away_ends_a_session_without_a_traceback(
         assert process.stdout.readline()
         process.stdout.close()
         err = process.stderr.read()
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=PATIENCE_S) == 1
     assert "Traceback" not in err
     assert "Exception" not in err
 
@@ -460,7 +461,7 @@ def test_a_reader_that_goes_away_ends_an_analysis_without_a_word(folder, model) 
         assert json.loads(process.stdout.readline())["seq"] == 0
         process.stdout.close()
         assert remarks(process.stderr.read()) == []
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=PATIENCE_S) == 1
 
 
 @pytest.mark.slow
@@ -473,7 +474,7 @@ def test_a_real_pipe_is_read_and_nothing_but_json_is_printed(folder, model) -> N
         lines = [json.loads(line) for line in process.stdout]
         err = process.stderr.read()
         writer.join()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     assert [line["seq"] for line in lines] == list(range(20))
     assert "ended in the middle of a frame: the last 2 of 4 bytes" in err
     assert "Traceback" not in err
@@ -531,7 +532,7 @@ def test_ctrl_c_ends_a_subscription_without_a_word(service) -> None:
         assert json.loads(process.stdout.readline())["mood"] == "calm"
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert (process.wait(timeout=60), remarks(process.stderr.read())) == (0, [])
+        assert (process.wait(timeout=PATIENCE_S), remarks(process.stderr.read())) == (0, [])
     assert rest == "" or rest.endswith("}\n")
 
 

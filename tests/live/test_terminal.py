@@ -11,6 +11,7 @@ from realtime_mer.emotion import GEMS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.live.terminal import Tally, TerminalView
 from realtime_mer.wording import STATUS_WORDS
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 
@@ -182,7 +183,7 @@ def test_showing_an_estimate_on_a_terminal_writes_nothing_itself() -> None:
         writers.clear()
         drawn.clear()
         view.show(sample_estimate())
-        assert drawn.wait(30)
+        assert drawn.wait(PATIENCE_S)
         assert threading.get_ident() not in writers
 
 

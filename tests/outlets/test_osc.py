@@ -13,6 +13,7 @@ from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.estimate import Status
 from realtime_mer.outlets.osc import OscSender, Target, messages
 from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 
@@ -23,7 +24,7 @@ class Receiver:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
-        self._socket.settimeout(20)
+        self._socket.settimeout(PATIENCE_S)
         self.target = Target(host=host, port=self._socket.getsockname()[1])
 
     def receive(self) -> OscMessage:

@@ -65,7 +65,7 @@ def test_the_window_is_three_seconds_and_the_hop_a_tenth(recognizer):
     assert recognizer.window_samples == WINDOW
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seconds=st.floats(0.05, 6.0),
     sizes=st.lists(st.sampled_from([0, 1, 7, 480, 2399, 2400, 2401, 9600, 120_000]), max_size=40),
@@ -125,7 +125,7 @@ def test_a_window_is_all_a_hop_takes():
     assert checkpoint.network(frames)[0].valence.shape == (1, 1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(at=st.integers(0, HOP * 30 - 1))
 def test_nothing_looks_at_the_future(recognizer, at):
     samples = noise(HOP * 30)

@@ -13,6 +13,7 @@ from realtime_mer.service import pages
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from realtime_mer.web import PATHS, Asset
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, get, running, status
 
@@ -22,7 +23,7 @@ class Answer:
 
     def __init__(self, service: Service, path: str, *, method: str = "GET", **headers: str) -> None:
         with closing(
-            http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+            http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE_S)
         ) as connection:
             connection.request(method, path, headers=headers)
             response = connection.getresponse()
@@ -203,7 +204,7 @@ def test_one_that_takes_its_page_too_slowly_is_cut_off(monkeypatch: pytest.Monke
     with running(limits=Limits(open_timeout_s=1)) as service, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
         slow.connect(("127.0.0.1", service.port))
-        slow.settimeout(20)
+        slow.settimeout(PATIENCE_S)
         slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = len(slow.recv(1))
         # Nothing more is read until the service has given up.

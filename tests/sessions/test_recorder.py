@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -15,15 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.estimate import Status
+from realtime_mer.sessions.sealing import Key, sealed_path
 from realtime_mer.sessions.store import EVENTS, MANIFEST, Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, encode
 from tests.command_line import call, noise, write_model, write_sound
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
-from tests.sessions.sessions import begin, estimates, recorded
+from tests.sessions.sessions import PASSPHRASE, begin, estimates, recorded
 from tests.subscribers import status
 
 UNIT = st.floats(-1, 1)
@@ -55,6 +58,43 @@ class StuckDisk(io.FileIO):
         self._writing.set()
         self._released.wait()
         return super().write(data)
+
+
+class Forced:
+    """The length of every file, and the names in every folder, when last forced to the disk."""
+
+    def __init__(self) -> None:
+        self.lengths: dict[int, int] = {}
+        self.names: dict[int, set[str]] = {}
+        self._changed = threading.Condition()
+        self._fsync = os.fsync
+
+    def fsync(self, handle: int) -> None:
+        self._fsync(handle)
+        found = os.fstat(handle)
+        with self._changed:
+            self.lengths[found.st_ino] = found.st_size
+            if stat.S_ISDIR(found.st_mode):
+                self.names[found.st_ino] = set(os.listdir(handle))
+            self._changed.notify_all()
+
+    def until(self, path: Path, length: int) -> None:
+        """Wait until so many bytes of a file have been forced to the disk."""
+        number = path.stat().st_ino
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.lengths.get(number, 0) >= length, PATIENCE_S)
+
+    def whole(self, path: Path) -> bool:
+        found = path.stat()
+        return self.lengths.get(found.st_ino) == found.st_size
+
+
+@pytest.fixture
+def forced(monkeypatch: pytest.MonkeyPatch) -> Forced:
+    """What is forced to the disk, which goes on as always."""
+    noted = Forced()
+    monkeypatch.setattr(os, "fsync", noted.fsync)
+    return noted
 
 
 @pytest.fixture
@@ -93,9 +133,7 @@ def test_every_message_is_kept_in_order() -> None:
     assert session.manifest.seconds == 0.2
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(UNIT, UNIT, st.floats(0.0001, 2)), min_size=1, max_size=20))
 def test_numbers_are_kept_to_the_bit(numbers: list[tuple[float, float, float]]) -> None:
     messages = [
@@ -119,7 +157,7 @@ def test_what_a_slow_disk_cannot_take_is_counted_and_holds_nobody_up() -> None:
     recorder = begin(capacity=4, open_file=lambda path: StuckDisk(path, released, writing))
     first, *others = estimates(15)
     recorder.record(first)
-    assert writing.wait(10)  # the first is in the thread's hands, and the queue is empty
+    assert writing.wait(PATIENCE_S)  # the first is in the thread's hands, and the queue is empty
     for estimate in others:
         recorder.record(estimate)
     assert recorder.lost == 10
@@ -137,6 +175,25 @@ def test_a_source_that_can_wait_loses_nothing() -> None:
     recorder.close()
     assert recorder.lost == 0
     assert list(Session(recorder.folder).estimates()) == estimates(500)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be opened there")
+@pytest.mark.parametrize("sealed", [False, True])
+def test_what_is_recorded_is_forced_to_the_disk_while_it_goes_on_and_at_the_end(
+    forced: Forced, sealed: bool
+) -> None:
+    recorder = begin(wait=True, key=Key.new(PASSPHRASE, n=2**10) if sealed else None)
+    path = sealed_path(recorder.folder / EVENTS) if sealed else recorder.folder / EVENTS
+    assert forced.whole(recorder.folder / MANIFEST)
+    for seq in range(3):
+        before = path.stat().st_size
+        recorder.record(sample_estimate(seq=seq))
+        forced.until(path, before + 100)  # nothing else comes
+    recorder.record(sample_estimate(seq=3))
+    recorder.close()
+    assert forced.whole(path)
+    assert forced.whole(recorder.folder / MANIFEST)
+    assert MANIFEST in forced.names[recorder.folder.stat().st_ino]
 
 
 @pytest.mark.parametrize("room", [0, 1, 1000, 5000])

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.audio.ring import RingBuffer
@@ -64,7 +64,7 @@ def read(path: Path, *, key: Key = KEY, purpose: str = "x") -> tuple[list[bytes]
 # -- files ---------------------------------------------------------------------------------------
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=3000), max_size=8))
 def test_what_was_written_is_read_part_by_part(tmp_path: Path, parts: list[bytes]) -> None:
     path = tmp_path / "x"
@@ -88,7 +88,7 @@ def test_two_files_of_the_same_text_and_key_have_nothing_in_common(tmp_path: Pat
     assert first[36:] != second[36:]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_file_cut_off_anywhere_gives_its_first_parts_and_lacks_its_end(
     tmp_path: Path, data: st.DataObject
@@ -104,7 +104,7 @@ def test_a_file_cut_off_anywhere_gives_its_first_parts_and_lacks_its_end(
     assert (damaged, ended) == (0, False)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_bit_changed_anywhere_is_found_and_nothing_false_is_ever_read(
     tmp_path: Path, data: st.DataObject

@@ -13,6 +13,7 @@ import soundfile
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.sessions.sound import SoundRecorder
 from tests.command_line import RATE, call, noise
+from tests.patience import PATIENCE_S
 from tests.sessions.sessions import recorded
 from tests.sessions.test_recorder import small_disk  # noqa: F401  a fixture
 
@@ -107,7 +108,7 @@ def test_the_file_can_be_read_while_it_is_written(tmp_path: Path) -> None:
         recorder = SoundRecorder(path, ring, rate=RATE)
         sound = noise(1)[:, 0]
         ring.write(sound)
-        assert noted.wait(10)
+        assert noted.wait(PATIENCE_S)
         kept, _ = soundfile.read(path, dtype="float32")
         recorder.close()
     assert RATE - 4096 <= len(kept) <= RATE

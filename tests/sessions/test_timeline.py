@@ -56,7 +56,7 @@ def amplitude(samples: NDArray[np.float32]) -> float:
     return math.sqrt(max(float(np.mean(np.square(samples, dtype=float))), 1e-12))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(before=STEPS, within=STEPS, real_time=st.booleans())
 @example(  # a hop that holds but a few quiet samples
     before=[("gap", 1)] * 4 + [("sound", 1854, -3)],

@@ -20,6 +20,7 @@ from realtime_mer.emotion import GEMS, nearest_mood
 from realtime_mer.estimate import Estimate
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello, LevelMessage
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
@@ -145,7 +146,7 @@ def browser() -> Iterator[Browser]:
             driver.quit()
 
 
-def until(condition: Callable[[], _T], *, what: str, seconds: float = 20) -> _T:
+def until(condition: Callable[[], _T], *, what: str, seconds: float = PATIENCE_S) -> _T:
     """Return the first true result of a condition."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):

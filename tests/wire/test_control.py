@@ -1,7 +1,7 @@
 """What a session and its window say to each other, as lines."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.wire.control import (
@@ -71,7 +71,6 @@ def test_every_command_comes_back_from_the_line_it_is_written_as(command) -> Non
     assert parse_command(command.to_json()) == command
 
 
-@settings(deadline=None)
 @given(REPORTS)
 def test_every_report_comes_back_from_the_one_line_it_is_written_as(report) -> None:
     line = report.to_json()
@@ -107,14 +106,12 @@ def test_a_line_that_is_no_command_reads_as_nothing(line: str | bytes) -> None:
     assert parse_command(line) is None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_no_line_at_all_makes_the_reader_fail(line: str | bytes) -> None:
     assert parse_command(line) is None
     assert parse_report(line) is None
 
 
-@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_any_text_becomes_a_line_that_is_accepted(text: str) -> None:
     report = Failed(do="source", message=one_line(text))

@@ -21,6 +21,7 @@ from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Bye, Hello
 from realtime_mer.wire.tls import client_context, server_context
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
@@ -127,7 +128,7 @@ def ended(sock: socket.socket) -> bool:
 def test_one_that_does_not_finish_the_tls_handshake_is_cut_off(files: Files, first: bytes) -> None:
     with (
         service_of(files, open_timeout_s=0.1) as service,
-        socket.create_connection(("127.0.0.1", service.port), timeout=20) as slow,
+        socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as slow,
     ):
         slow.sendall(first)
         while not ended(slow):  # before the end TLS may send an alert
@@ -142,7 +143,8 @@ def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
             assert next(messages) == sample_estimate(seq=3)
             address = ("127.0.0.1", service.port)
             knocking = [
-                stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(3)
+                stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
+                for _ in range(3)
             ]
             assert ended(knocking[-1])
             service.publish(sample_estimate(seq=4))
@@ -152,7 +154,7 @@ def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
 def test_stopping_waits_for_no_tls_handshake(files: Files) -> None:
     with (
         service_of(files, open_timeout_s=600) as service,
-        socket.create_connection(("127.0.0.1", service.port), timeout=20) as knocking,
+        socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as knocking,
         subscribe(service.url, ca=str(files.ca), reconnect=False, events=True) as messages,
     ):
         assert isinstance(next(messages), Hello)  # so the other was let in before

@@ -3,7 +3,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
@@ -26,7 +26,6 @@ def _clips(groups: list[int]) -> list[Clip]:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=40, max_size=80), st.integers(0, 9))
 def test_no_group_is_ever_on_both_sides_of_a_fold(groups: list[int], seed: int) -> None:
     clips = _clips([*groups, *range(100, 105)])

@@ -115,7 +115,7 @@ def test_bands_are_those_of_the_features() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.0, 5.0))
 def test_whatever_is_drawn_frames_stay_finite_and_not_negative(seed: int, level: float) -> None:
     random = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from realtime_mer.errors import InputError
+from tests.patience import PATIENCE_S
 from training.corpora import read_clips
 from training.features.cache import feature_store
 from training.learn.config import read_config
@@ -40,13 +41,12 @@ def _together(
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE_S,
         check=False,
     )
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_two_processes_learn_one_network_and_go_on_after_a_kill_to_the_same_weights(
     corpora_root: Path, cache_root: Path, tiny_config: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.features import FeatureConfig
@@ -98,7 +98,6 @@ def _losses(
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=20), st.integers(0, 99))
 def test_concordance_is_lins_coefficient(truth: list[float], seed: int) -> None:
     target = np.array(truth)

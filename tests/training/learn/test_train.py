@@ -2,11 +2,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 import training.learn.train
 from realtime_mer.errors import InputError
@@ -17,6 +19,7 @@ from training.judge.evaluate import run_clip
 from training.learn.config import TrainingConfig, read_config
 from training.learn.learner import Learner
 from training.learn.run import open_run
+from training.learn.sequences import Segment, Streams
 from training.learn.train import train_part
 
 
@@ -74,6 +77,47 @@ def test_another_part_hears_other_streams(
         train_part(clips, features, None, config, tmp_path / str(key), stream_key=key)
     one, other = (load_file(tmp_path / str(key) / "weights.safetensors") for key in (0, 1))
     assert not torch.equal(one["network.conv1.weight"], other["network.conv1.weight"])
+
+
+def test_a_stream_that_begins_anew_remembers_nothing_and_the_others_go_on_where_they_were(
+    material: tuple[list[Clip], Store, TrainingConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clips, features, config = material
+    config = replace(
+        config,
+        epochs=1,
+        steps_per_epoch=12,
+        sequences=replace(config.sequences, streams=4, cold_start=0.4),
+    )
+    fresh: list[Tensor] = []
+    given: list[tuple[Tensor, Tensor]] = []
+    left: list[tuple[Tensor, Tensor]] = []
+    segment, forward = Streams.segment, EmotionNetwork.forward
+
+    def drawn(streams: Streams) -> Segment:
+        made = segment(streams)
+        fresh.append(torch.from_numpy(made.fresh))
+        return made
+
+    def heard(network: EmotionNetwork, frames: Tensor, state: Any) -> Any:
+        output, after = forward(network, frames, state)
+        if state is not None:
+            assert not any(memory.requires_grad for memory in state)
+            given.append(state)
+        left.append(after)
+        return output, after
+
+    monkeypatch.setattr(Streams, "segment", drawn)
+    monkeypatch.setattr(EmotionNetwork, "forward", heard)
+    train_part(clips, features, None, config, tmp_path / "part", stream_key=0)
+    assert {bool(row) for rows in fresh[1:] for row in rows} == {True, False}
+    assert len(given) == 11
+    for anew, before, after in zip(fresh[1:], left, given, strict=False):
+        for ended, begun in zip(before, after, strict=True):
+            assert ended.abs().amax() > 0
+            assert torch.equal(begun[0], ended[0] * ~anew[:, None])
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_a_card_says_what_the_checkpoint_is_and_is_not(stem: Path) -> None:
     assert all(corpus["licence"] for corpus in card["corpora"])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(cuts=st.lists(st.integers(1, 150_000), max_size=4))
 def test_whatever_pieces_arrive_the_estimates_are_those_of_the_whole(
     recognizer: WindowRecognizer, cuts: list[int]
@@ -116,7 +116,7 @@ def test_an_estimate_never_looks_at_what_comes_after(recognizer: WindowRecognize
 
 
 @pytest.mark.parametrize("view", FILLED, ids=lambda view: view.name)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seconds=st.floats(0.1, 45.0))
 def test_what_is_learnt_from_is_sound_from_end_to_end_whatever_a_clip_s_length(
     view: View, seconds: float

@@ -370,7 +370,7 @@ def to_levels(x: torch.Tensor) -> float:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_iterative_reconstruction_drives_features_towards_minus_one_zero_and_one(
     seed: int,
 ) -> None:
@@ -391,7 +391,7 @@ def test_iterative_reconstruction_drives_features_towards_minus_one_zero_and_one
 
 
 @given(st.integers(0, 1000), st.floats(0.2, 2.0))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_iterative_reconstruction_settles_whatever_it_has_learnt(seed: int, size: float) -> None:
     torch.manual_seed(seed)
     layer = orjesek.IterativeReconstruction(8, repetitions=1).double()
