@@ -129,7 +129,7 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
         results["cuda"] = {**_hops(cuda), "offline_x_realtime": _offline(cuda)}
     results["about"] = {
         "model": recognizer.card.name,
-        "torch_threads": 1,
+        "torch_threads": torch.get_num_threads(),
         "cpu_count": os.cpu_count(),
         "calls": _ROUNDS * _CALLS,
         "live_seconds": seconds,

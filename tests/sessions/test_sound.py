@@ -11,11 +11,12 @@ import pytest
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.sessions.sealing import Key, sealed_path
 from realtime_mer.sessions.sound import SoundRecorder
 from tests.command_line import RATE, call, noise
 from tests.patience import PATIENCE_S
-from tests.sessions.sessions import recorded
-from tests.sessions.test_recorder import small_disk  # noqa: F401  a fixture
+from tests.sessions.sessions import PASSPHRASE, recorded
+from tests.sessions.test_recorder import Forced, forced, small_disk  # noqa: F401  fixtures
 
 
 def test_sample_n_of_the_file_is_sample_n_of_the_stream(tmp_path: Path) -> None:
@@ -113,6 +114,23 @@ def test_the_file_can_be_read_while_it_is_written(tmp_path: Path) -> None:
         recorder.close()
     assert RATE - 4096 <= len(kept) <= RATE
     np.testing.assert_allclose(kept, sound[: len(kept)], atol=1 / 2**15)
+
+
+def test_encrypted_sound_is_forced_to_the_disk_while_it_goes_on_and_at_the_end(
+    tmp_path: Path,
+    forced: Forced,  # noqa: F811
+) -> None:
+    ring = RingBuffer(30 * RATE)
+    recorder = SoundRecorder(
+        tmp_path / "audio.flac", ring, rate=RATE, key=Key.new(PASSPHRASE, n=2**10)
+    )
+    path = sealed_path(tmp_path / "audio.flac")
+    for _ in range(2):
+        before = path.stat().st_size
+        ring.write(noise(1)[:, 0])
+        forced.until(path, before + RATE // 2)  # noise takes a byte a sample and more
+    recorder.close()
+    assert forced.whole(path)
 
 
 def test_a_full_disk_ends_the_sound_alone_and_says_so(small_disk: Path) -> None:  # noqa: F811
