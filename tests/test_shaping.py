@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.emotion import nearest_mood
+from realtime_mer.emotion import GEMS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.shaping import Shaper
 from tests.samples import sample_estimate
@@ -18,6 +18,10 @@ def run(shaper, values):
     return out
 
 
+def run_one(shaper, seq):
+    return shaper.shape(sample_estimate(seq=seq, t=round(0.1 * (seq + 1), 6)))
+
+
 def test_without_settings_estimates_pass_as_they_are():
     estimate = sample_estimate()
     assert Shaper().shape(estimate) == [estimate]
@@ -27,6 +31,37 @@ def test_smoothing_reaches_63_percent_after_its_time_constant():
     values = run(Shaper(smoothing_s=1.0), [0.0] + [0.5] * 10)
     assert values[-1].valence == pytest.approx(0.5 * (1 - math.exp(-1)))
     assert {e.smoothing_s for e in values} == {1.0}
+
+
+def test_whatever_is_a_number_of_the_music_is_smoothed_alike():
+    first = sample_estimate(seq=0)
+    changed = {
+        "valence": -0.75,
+        "arousal": 0.5,
+        "valence_sd": 0.4,
+        "arousal_sd": 0.1,
+        "quadrants": {"Q1": 0.4, "Q2": 0.1, "Q3": 0.2, "Q4": 0.3},
+        "gems": dict.fromkeys(GEMS, 0.5),
+    }
+    second = sample_estimate(seq=5, **changed)
+    shaper = Shaper(smoothing_s=0.5)
+    shaper.shape(first)
+    (smooth,) = shaper.shape(second)
+
+    def between(old, new):
+        return pytest.approx(new + math.exp(-1) * (old - new))
+
+    for name, new in changed.items():
+        old, found = getattr(first, name), getattr(smooth, name)
+        if isinstance(new, dict):
+            assert found.keys() == new.keys()
+            for key in new:
+                assert found[key] == between(old[key], new[key]), (name, key)
+        else:
+            assert found == between(old, new), name
+    assert smooth.mood == nearest_mood(smooth.valence, smooth.arousal)
+    kept = {"seq", "t", "status", "level_dbfs", "latency_ms", "state_age_s", "wall_time"}
+    assert all(getattr(smooth, name) == getattr(second, name) for name in kept)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=50), st.floats(0.01, 60))
@@ -43,12 +78,32 @@ def test_delay_holds_back_and_loses_nothing(values, seconds):
     assert [e.seq for e in early + shaper.flush()] == list(range(len(values)))
 
 
+def test_a_delayed_estimate_comes_when_the_stream_is_just_so_much_further_and_says_so():
+    shaper = Shaper(delay_s=0.3)
+    # 0.1 s a hop: the fourth is 0.3 s after the first, though not to the last bit.
+    assert [len(run_one(shaper, seq)) for seq in range(3)] == [0, 0, 0]
+    (due,) = run_one(shaper, 3)
+    assert (due.seq, due.delay_s) == (0, 0.3)
+    assert {e.delay_s for e in shaper.flush()} == {0.3}
+    assert shaper.flush() == []
+
+
 def test_the_mood_word_follows_the_smoothed_point():
     last = run(Shaper(smoothing_s=60.0), [-0.6, 0.6])[-1]
     assert last.mood == nearest_mood(last.valence, last.arousal) != nearest_mood(0.6, last.arousal)
 
 
-@pytest.mark.parametrize("settings", [{"smoothing_s": -1}, {"delay_s": 61}])
-def test_times_out_of_range_are_refused(settings):
-    with pytest.raises(InputError, match="between 0 and 60"):
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"smoothing_s": -1}, "--smoothing -1 must lie between 0 and 60 seconds"),
+        ({"delay_s": 61}, "--delay 61 must lie between 0 and 60 seconds"),
+    ],
+)
+def test_times_out_of_range_are_refused(settings, told):
+    with pytest.raises(InputError, match=f"^{told}"):
         Shaper(**settings)
+
+
+def test_the_longest_times_are_taken():
+    Shaper(smoothing_s=60, delay_s=60)
