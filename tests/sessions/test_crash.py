@@ -13,7 +13,7 @@ import pytest
 from realtime_mer.sessions.sound import SoundRecorder
 from tests.sessions.crash import LONGEST, RATE, record_and_kill
 
-TIMES = 20
+TIMES = 8
 AT_ONCE = 4
 
 
