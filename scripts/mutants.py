@@ -51,13 +51,14 @@ ROOMS = {
 _OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 5: "survived", 33: "survived"}
 _TIMEOUTS = {-24, 24, 36, 152, 255}
 
+_PYTEST = ["-m", "not slow", "-p", "no:cacheprovider", "-o", "timeout=0"]
 _SETTINGS = """
 [tool.mutmut]
 source_paths = ["realtime_mer"]
 only_mutate = ["realtime_mer/{module}"]
 also_copy = ["docs", "examples", "models", "scripts", "training"]
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-m", "not slow", "-p", "no:cacheprovider", "-o", "timeout=0"]
+pytest_add_cli_args = {options}
 use_git_change_detection = false
 """
 
@@ -78,7 +79,7 @@ class Mutant:
 
 
 def mutants_of(room: str, *, processes: int) -> list[Mutant]:
-    """Make and try all mutants of a room.
+    """Make and try all mutants of a room; those that survive are tried once more, on their own.
 
     Raises:
         SystemExit: mutmut is missing, or the tests fail without any change.
@@ -88,7 +89,13 @@ def mutants_of(room: str, *, processes: int) -> list[Mutant]:
         folder = Path(name)
         _copy_tree(folder)
         with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(_SETTINGS.format(module=module, tests=json.dumps(tests.split())))
+            file.write(
+                _SETTINGS.format(
+                    module=module,
+                    tests=json.dumps(tests.split()),
+                    options=json.dumps(_PYTEST),
+                )
+            )
         command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", "run"]
         done = subprocess.run(
             [*command, "--max-children", str(processes)],
@@ -101,7 +108,7 @@ def mutants_of(room: str, *, processes: int) -> list[Mutant]:
         )
         if done.returncode != 0:
             raise SystemExit(f"{done.stdout[-3000:]}\n{room}: mutmut failed, see above.")
-        return list(_read(folder, Path("realtime_mer") / module))
+        return list(_read(folder, Path("realtime_mer") / module, tests.split()))
 
 
 def _copy_tree(folder: Path) -> None:
@@ -118,9 +125,10 @@ def _copy_tree(folder: Path) -> None:
             shutil.copy2(ROOT / path, folder / path)
 
 
-def _read(folder: Path, module: Path) -> Iterator[Mutant]:
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
+def _read(folder: Path, module: Path, tests: list[str]) -> Iterator[Mutant]:
+    from mutmut.mutation.diff_apply import apply_mutant, get_diff_for_mutant
 
+    original = (folder / module).read_bytes()
     before = Path.cwd()
     os.chdir(folder)  # where mutmut looks for everything
     try:
@@ -131,9 +139,19 @@ def _read(folder: Path, module: Path) -> Iterator[Mutant]:
             if outcome != "killed":
                 difference = get_diff_for_mutant(name, path=str(module))
                 change = tuple(_changed(difference.splitlines()))
+            if outcome == "survived":
+                # In a process of its own, for mutmut cannot exchange what runs at import.
+                apply_mutant(name)
+                outcome = "survived" if _passes(tests) else "killed"
+                module.write_bytes(original)
             yield Mutant(function=_function(name), change=change, outcome=outcome)
     finally:
         os.chdir(before)
+
+
+def _passes(tests: list[str]) -> bool:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", *_PYTEST, *tests]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _changed(lines: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from realtime_mer.wire.control import (
     MAX_LINE,
     AskDevices,
     ChangeSource,
+    Command,
     DeviceEntry,
     Devices,
     Failed,
@@ -17,6 +18,7 @@ from realtime_mer.wire.control import (
     Resume,
     SessionState,
     StopRecording,
+    command_name,
     one_line,
     parse_command,
     parse_report,
@@ -116,3 +118,18 @@ def test_no_line_at_all_makes_the_reader_fail(line: str | bytes) -> None:
 def test_any_text_becomes_a_line_that_is_accepted(text: str) -> None:
     report = Failed(do="source", message=one_line(text))
     assert parse_report(report.to_json()) == report
+
+
+@pytest.mark.parametrize(("line", "command"), LINES.items())
+def test_a_command_has_the_name_that_its_line_begins_with(line: str, command: Command) -> None:
+    assert line.startswith(f'{{"do":"{command_name(command)}"')
+
+
+def test_whatever_breaks_a_line_becomes_a_space_and_what_is_no_text_a_question_mark() -> None:
+    assert one_line("a\nb\tc\x7fd\x9fe") == "a b c d e"
+    assert one_line("a\ud800b") == "a?b"
+
+
+def test_a_line_may_be_as_long_as_the_limit() -> None:
+    line = '{"do":"pause"}'
+    assert parse_command(line.ljust(MAX_LINE)) == Pause()

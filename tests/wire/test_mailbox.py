@@ -147,3 +147,36 @@ def test_a_message_budget_allows_a_burst_and_then_the_rate() -> None:
     assert [budget.spend(0.0) for _ in range(4)] == [True, True, True, False]
     assert [budget.spend(0.5), budget.spend(0.5)] == [True, False]
     assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_mailbox_that_is_told_nothing_keeps_32_control_messages_and_no_stream() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    assert mailbox.offer("estimates", 0, t=0.0) == 0
+    assert mailbox.hopeless is False
+    for number in range(32):
+        mailbox.put(number)
+    assert not mailbox.hopeless
+    mailbox.put(32)
+    assert mailbox.hopeless
+    assert len(mailbox) == 32
+
+
+def test_what_is_not_kept_pushes_nothing_out() -> None:
+    mailbox: Mailbox[int] = Mailbox(control_limit=1)
+    mailbox.select(["estimates"], max_rate=1)
+    assert mailbox.offer("level", 1, t=0.0) == 0
+    assert mailbox.offer("estimates", 1, t=0.0) == 0
+    assert mailbox.offer("estimates", 2, t=0.5) == 0  # thinned out
+    assert mailbox.offer("estimates", 3, t=1.0) == 1
+    mailbox.put(4)
+    mailbox.put(5)
+    assert mailbox.hopeless
+    assert mailbox.offer("estimates", 6, t=2.0) == 0
+
+
+def test_the_same_time_again_is_not_due_again_and_an_earlier_one_begins_anew() -> None:
+    mailbox: Mailbox[int] = Mailbox(slot_size=10)
+    mailbox.select(["estimates"], max_rate=1)
+    for number, t in enumerate([5.0, 5.0, 0.1, 0.1, 1.1]):
+        mailbox.offer("estimates", number, t=t)
+    assert [mailbox.take() for _ in range(4)] == [0, 2, 4, None]

@@ -184,6 +184,38 @@ def test_a_malformed_client_message_is_refused_with_a_code(text: str | bytes, co
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"{}", "binary message: send JSON as text"),
+        ("[]", 'send one JSON object with a text "type"'),
+        ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
+        ("x" * (MAX_CLIENT_MESSAGE + 1), "message of 4097 characters: at most 4096"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_what_to_send(text: str | bytes, told: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_client_message(text)
+    assert str(caught.value) == told
+
+
+def test_a_message_may_be_as_long_as_the_limit() -> None:
+    message = json.dumps({"type": "ping", "pad": ""})
+    padded = message.replace('""', f'"{"x" * (MAX_CLIENT_MESSAGE - len(message))}"')
+    assert len(padded) == MAX_CLIENT_MESSAGE
+    assert parse_client_message(padded) == Ping()
+
+
+def test_what_is_sent_is_compact_and_in_the_letters_of_its_language() -> None:
+    text = encode(Marker(label="début – 終", id="7"))
+    assert text == '{"type":"marker","label":"début – 終","id":"7"}'
+
+
+def test_a_number_that_json_cannot_hold_is_told_with_its_message() -> None:
+    with pytest.raises(ProtocolError, match=r"NaN or infinite.*LevelMessage"):
+        encode(LevelMessage(t=math.nan, level_dbfs=-20.0, peak_dbfs=-6.0))
+
+
 def test_the_refusal_names_the_field_but_does_not_repeat_its_value() -> None:
     with pytest.raises(ProtocolError, match=r"^subscribe\.max_rate: ") as caught:
         parse_client_message('{"type": "subscribe", "streams": [], "max_rate": -77}')

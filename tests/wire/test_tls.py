@@ -78,8 +78,10 @@ def test_files_that_make_no_certificate_are_refused(files: Files, tmp_path: Path
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("hello")
     for cert, key in [(nonsense, files.key), (files.cert, nonsense), (files.cert, None)]:
-        with pytest.raises(InputError, match=r"no certificate with its unencrypted key"):
+        with pytest.raises(InputError, match=r"no certificate with its unencrypted key") as caught:
             server_context(str(cert), None if key is None else str(key))
+        assert f"--cert {cert} and --key {key or cert} are" in str(caught.value)
+        assert "(None)" not in str(caught.value)
     with pytest.raises(InputError, match="no certificate in PEM form"):
         client_context(str(nonsense))
 

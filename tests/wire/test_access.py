@@ -1,0 +1,120 @@
+"""Who may reach the service, in the words of its rules."""
+
+import pytest
+
+from realtime_mer.wire.access import (
+    authority,
+    bearer_token,
+    host_of,
+    is_loopback,
+    is_own_name,
+    is_trusted_origin,
+    port_of,
+)
+
+
+@pytest.mark.parametrize("host", ["localhost", "app.localhost", "127.0.0.1", "127.9.9.9", "::1"])
+def test_what_is_this_machine_alone(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["notlocalhost", "localhost.lan", "192.168.0.7", "::", "", "::2"])
+def test_what_others_can_reach(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("values", "prefix", "host"),
+    [
+        (["Example.ORG:8765"], "//", "example.org"),
+        (["[::1]:8765"], "//", "::1"),
+        (["http://Example.org:1"], "", "example.org"),
+        (["example.org"], "", None),  # no URL: an origin names its scheme
+        ([], "//", None),
+        (["a", "a"], "//", None),
+        (["["], "//", None),
+        (["ex ample"], "//", None),
+        (["under_score"], "//", None),
+        (["//two.example"], "", "two.example"),
+    ],
+)
+def test_the_host_of_a_header(values: list[str], prefix: str, host: str | None) -> None:
+    assert host_of(values, prefix=prefix) == host
+
+
+def test_a_header_is_a_url_unless_it_is_told_otherwise() -> None:
+    assert host_of(["//example.org"]) == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "written"),
+    [
+        ("example.org", None, "example.org"),
+        ("example.org", 80, "example.org:80"),
+        ("::1", None, "[::1]"),
+        ("::1", 8765, "[::1]:8765"),
+    ],
+)
+def test_a_host_and_a_port_as_they_stand_in_a_url(
+    host: str, port: int | None, written: str
+) -> None:
+    assert authority(host, port) == written
+
+
+@pytest.mark.parametrize(
+    ("header", "port"),
+    [("example.org:8765", 8765), ("[::1]:80", 80), ("example.org", None), ("x:y", None)],
+)
+def test_the_port_of_a_header(header: str, port: int | None) -> None:
+    assert port_of(header) == port
+
+
+@pytest.mark.parametrize(
+    ("host", "listening_on", "own"),
+    [
+        ("192.168.0.7", "0.0.0.0", True),
+        ("192.168.0.7", "127.0.0.1", True),  # an address cannot be rebound
+        ("localhost", "studio", True),
+        ("studio", "Studio", True),
+        ("music-box", "0.0.0.0", True),
+        ("music-box.lan", "0.0.0.0", True),
+        ("music-box.home.arpa", "0.0.0.0", True),
+        ("lan.music-box", "0.0.0.0", False),
+        ("music-box.lan", "127.0.0.1", False),
+        ("music-box", "localhost", False),
+        ("evil.example", "0.0.0.0", False),
+    ],
+)
+def test_which_names_are_the_services_own(host: str, listening_on: str, own: bool) -> None:
+    for machine in ("Music-Box.fritz.box", "music-box"):
+        assert is_own_name(host, listening_on=listening_on, machine=machine) is own
+
+
+@pytest.mark.parametrize(
+    ("origins", "trusted"),
+    [
+        ([], True),  # no page: a program
+        (["http://studio:8765"], True),
+        (["https://STUDIO"], True),
+        (["http://localhost:3000"], True),
+        (["http://evil.example"], False),
+        (["null"], False),
+        (["http://studio", "http://studio"], False),
+    ],
+)
+def test_which_pages_are_trusted(origins: list[str], trusted: bool) -> None:
+    assert is_trusted_origin(origins, "studio") is trusted
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer s3cret", "s3cret"),
+        ("bearer   two words ", "two words"),
+        ("Basic s3cret", None),
+        ("s3cret", None),
+        ("Bearer", ""),
+    ],
+)
+def test_the_token_of_a_header(header: str, token: str | None) -> None:
+    assert bearer_token(header) == token
