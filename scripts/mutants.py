@@ -126,11 +126,13 @@ def _copy_tree(folder: Path) -> None:
 
 
 def _read(folder: Path, module: Path, tests: list[str]) -> Iterator[Mutant]:
+    from mutmut.configuration import reset_config
     from mutmut.mutation.diff_apply import apply_mutant, get_diff_for_mutant
 
     original = (folder / module).read_bytes()
     before = Path.cwd()
     os.chdir(folder)  # where mutmut looks for everything
+    reset_config()  # it remembers the room before
     try:
         meta = json.loads(Path("mutants", f"{module}.meta").read_text(encoding="utf-8"))
         for name, code in meta["exit_code_by_key"].items():

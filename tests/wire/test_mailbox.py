@@ -180,3 +180,14 @@ def test_the_same_time_again_is_not_due_again_and_an_earlier_one_begins_anew() -
     for number, t in enumerate([5.0, 5.0, 0.1, 0.1, 1.1]):
         mailbox.offer("estimates", number, t=t)
     assert [mailbox.take() for _ in range(4)] == [0, 2, 4, None]
+
+
+def test_what_comes_a_microsecond_early_is_due_and_after_a_pause_there_is_nothing_to_catch_up() -> (
+    None
+):
+    mailbox: Mailbox[float] = Mailbox(slot_size=10)
+    mailbox.select(["estimates"], max_rate=1)
+    times = [0.0, 0.999999, 1.5, 3.0, 3.5, 4.0]
+    for t in times:
+        mailbox.offer("estimates", t, t=t)
+    assert [mailbox.take() for _ in range(5)] == [0.0, 0.999999, 3.0, 4.0, None]
