@@ -4,8 +4,8 @@
     python scripts/mutants.py ring tls   # these alone
     python scripts/mutants.py --page     # only write the page anew
 
-It needs ``pip install -e .[test,mutate]`` and runs on Linux and macOS. mutmut makes the mutants, in
-a copy of the working tree, and runs only the tests of the room. What survives is printed with its
+It needs the ``test`` extra and ``pip install 'mutmut>=3.8,<4'``, and runs on Linux and macOS.
+mutmut makes the mutants, in a copy of the working tree, and runs only the tests of the room. What survives is printed with its
 change: write the missing test, or, where no test could tell it from the original, say why in
 ``scripts/equivalent_mutants.toml``. Counts go to ``docs/results/mutants.json`` and, as a table, to
 ``docs/results/mutants.md``.
@@ -22,6 +22,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ PAGE = COUNTS.with_suffix(".md")
 EQUIVALENT = ROOT / "scripts" / "equivalent_mutants.toml"
 
 ROOMS = {
+    "hops": ("hops.py", "tests/test_hops.py tests/test_stream.py"),
     "stream": ("stream.py", "tests/test_stream.py"),
     "shaping": ("shaping.py", "tests/test_shaping.py"),
     "ring": ("audio/ring.py", "tests/audio/test_ring.py"),
@@ -40,10 +42,9 @@ ROOMS = {
     "protocol": ("wire/protocol.py", "tests/wire/test_protocol.py"),
     "schema": ("wire/schema.py", "tests/wire/test_protocol.py"),
     "tls": ("wire/tls.py", "tests/wire/test_tls.py"),
-    "recognizer": (
-        "recognizer/reference.py",
-        "tests/recognizer tests/model/test_checkpoint.py",
-    ),
+    "contract": ("recognizer/contract.py", "tests/recognizer tests/model/test_checkpoint.py"),
+    "loading": ("recognizer/loading.py", "tests/recognizer tests/model/test_checkpoint.py"),
+    "reference": ("recognizer/reference.py", "tests/recognizer tests/model/test_checkpoint.py"),
 }
 """By name: a module of the package, and the tests that hold it."""
 
@@ -249,6 +250,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.room) - set(ROOMS):
         parser.error(f"no room {', '.join(sorted(unknown))}; rooms are {', '.join(ROOMS)}")
+    if not options.page and find_spec("mutmut") is None:
+        parser.error("mutmut is missing: pip install 'mutmut>=3.8,<4'")
     rows = json.loads(COUNTS.read_text(encoding="utf-8")) if COUNTS.exists() else {}
     for room in [] if options.page else options.room or ROOMS:
         print(f"{room} …", flush=True)

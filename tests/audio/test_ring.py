@@ -86,7 +86,7 @@ def test_a_gap_of_one_sample_is_one_and_of_none_is_none():
     ring.write_gap(0, arrived_at=1.0)
     assert (ring.gaps(0, 100), ring.arrived_at(3)) == ([], None)
     ring.write_gap(1)
-    assert ring.gaps(0, 100) == [Gap(start=3, length=1)]
+    assert ring.gaps(0, 100) == [LostSamples(start=3, length=1)]
 
 
 @given(
@@ -175,7 +175,7 @@ def test_what_is_noted_of_gaps_and_fresh_starts_is_bounded():
     for _ in range(1000):
         ring.write_gap(1)
         ring.write_reset()
-    assert ring.gaps(0, 1000) == [Gap(start=at, length=1) for at in range(744, 1000)]
+    assert ring.gaps(0, 1000) == [LostSamples(start=at, length=1) for at in range(744, 1000)]
     assert ring.resets(0, 2000) == list(range(745, 1001))
 
 

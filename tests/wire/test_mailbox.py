@@ -149,7 +149,7 @@ def test_a_message_budget_allows_a_burst_and_then_the_rate() -> None:
     assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_mailbox_that_is_told_nothing_keeps_32_control_messages_and_no_stream() -> None:
+def test_a_mailbox_that_is_told_nothing_keeps_32_ordered_messages_and_no_stream() -> None:
     mailbox: Mailbox[int] = Mailbox()
     assert mailbox.offer("estimates", 0, t=0.0) == 0
     assert mailbox.hopeless is False
@@ -162,7 +162,7 @@ def test_a_mailbox_that_is_told_nothing_keeps_32_control_messages_and_no_stream(
 
 
 def test_what_is_not_kept_pushes_nothing_out() -> None:
-    mailbox: Mailbox[int] = Mailbox(control_limit=1)
+    mailbox: Mailbox[int] = Mailbox(ordered_limit=1)
     mailbox.select(["estimates"], max_rate=1)
     assert mailbox.offer("level", 1, t=0.0) == 0
     assert mailbox.offer("estimates", 1, t=0.0) == 0
