@@ -5,10 +5,10 @@
     python scripts/mutants.py --page     # only write the page anew
 
 It needs the ``test`` extra and ``pip install 'mutmut>=3.8,<4'``, and runs on Linux and macOS.
-mutmut makes the mutants, in a copy of the working tree, and runs only the tests of the room. What survives is printed with its
-change: write the missing test, or, where no test could tell it from the original, say why in
-``scripts/equivalent_mutants.toml``. Counts go to ``docs/results/mutants.json`` and, as a table, to
-``docs/results/mutants.md``.
+mutmut makes the mutants, in a copy of the working tree, and runs only the tests of the room. What
+survives is printed with its change: write the missing test, or, where no test could tell it from
+the original, say why in ``scripts/equivalent_mutants.toml``. Counts go to
+``docs/results/mutants.json`` and, as a table, to ``docs/results/mutants.md``.
 """
 
 import argparse
