@@ -154,7 +154,7 @@ def _read(folder: Path, module: Path, tests: list[str]) -> Iterator[Mutant]:
 
 def _passes(tests: list[str]) -> bool:
     command = [sys.executable, "-m", "pytest", "-x", "-q", *_PYTEST, *tests]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _changed(lines: Iterable[str]) -> Iterator[str]:
