@@ -14,6 +14,7 @@ from tests.training.threads import threads_there
 from training.__main__ import app
 from training.features.cache import side_by_side
 from training.judge.cost import cost
+from training.learn.run import Run
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +27,10 @@ def two_threads() -> Iterator[None]:
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "report"])
 def test_a_command_computes_with_the_threads_that_it_was_given(
-    command: str, tmp_path: Path
+    command: str, run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "run").mkdir()
-    where = ["--run", str(tmp_path / "run"), "--data", str(tmp_path / "nowhere")]
+    (tmp_path / "empty").mkdir()  # where it ends, before it has computed anything
+    where = ["--run", str(run.folder), "--data", str(tmp_path / "empty")]
     where += ["--out", str(tmp_path / "out")] if command == "report" else []
     assert CliRunner().invoke(app, [command, *where, "--threads", "3"]).exit_code == 1
     assert torch.get_num_threads() == 3

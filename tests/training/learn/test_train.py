@@ -80,7 +80,7 @@ def test_another_part_hears_other_streams(
 
 
 def test_a_stream_that_begins_anew_remembers_nothing_and_the_others_go_on_where_they_were(
-    material: tuple[list[Clip], Store, TrainingConfig],
+    material: tuple[list[Clip], FeatureStore, TrainingConfig],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -195,12 +195,12 @@ def test_grouped_what_a_fit_says_is_the_same_to_the_bit_whatever_the_held_out_so
     said = [system.fit(each).predict(data.part.arrays) for each in (first, second)]
     np.testing.assert_array_equal(*said)
 
-    few = np.isin(first.learn.groups, sorted(set(first.learn.groups))[:6])
+    few = np.isin(first.train.groups, sorted(set(first.train.groups))[:6])
     arrays = {
         name: np.where(few.reshape(-1, *[1] * (values.ndim - 1)), values[::-1] + 1, values)
-        for name, values in first.learn.arrays.items()
+        for name, values in first.train.arrays.items()
     }
-    leaking = replace(first, learn=replace(first.learn, arrays=arrays))
+    leaking = replace(first, train=replace(first.train, arrays=arrays))
     assert not np.array_equal(system.fit(leaking).predict(data.part.arrays), said[0])
 
 
