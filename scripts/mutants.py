@@ -1,14 +1,14 @@
 """Break the pure rooms in every small way, and count what the tests do not notice.
 
-    python scripts/mutants.py            # every room; well under an hour on two cores
-    python scripts/mutants.py ring tls   # these alone
-    python scripts/mutants.py --page     # only write the page anew
+    python3 scripts/run.py --with mutate doctor    # sets up what it needs
+    .venv/bin/python scripts/mutants.py            # every room
+    .venv/bin/python scripts/mutants.py ring tls   # these alone
+    .venv/bin/python scripts/mutants.py --page     # only write the page anew
 
-It needs the ``test`` extra and ``pip install 'mutmut>=3.8,<4'``, and runs on Linux and macOS.
-mutmut makes the mutants, in a copy of the working tree, and runs only the tests of the room. What
-survives is printed with its change: write the missing test, or, where no test could tell it from
-the original, say why in ``scripts/equivalent_mutants.toml``. Counts go to
-``docs/results/mutants.json`` and, as a table, to ``docs/results/mutants.md``.
+mutmut, which runs on Linux and macOS, makes the mutants, in a copy of the working tree, and runs
+only the tests of the room. What survives is printed with its change: write the missing test, or,
+where no test could tell it from the original, say why in ``scripts/equivalent_mutants.toml``.
+Counts go to ``docs/results/mutants.json`` and, as a table, to ``docs/results/mutants.md``.
 """
 
 import argparse
@@ -251,7 +251,7 @@ def main() -> None:
     if unknown := set(options.room) - set(ROOMS):
         parser.error(f"no room {', '.join(sorted(unknown))}; rooms are {', '.join(ROOMS)}")
     if not options.page and find_spec("mutmut") is None:
-        parser.error("mutmut is missing: pip install 'mutmut>=3.8,<4'")
+        parser.error("mutmut is missing: type python3 scripts/run.py --with mutate doctor")
     rows = json.loads(COUNTS.read_text(encoding="utf-8")) if COUNTS.exists() else {}
     for room in [] if options.page else options.room or ROOMS:
         print(f"{room} …", flush=True)

@@ -224,9 +224,10 @@ def test_parts_are_taken_out_of_a_lock_with_markers_and_hashes_as_they_are(elsew
 def test_a_part_that_brings_others_along_is_as_large_as_all_of_them():
     read = _setup.fitting_lock()
     everything = sum(size.download for size in read.sizes.values())
-    assert _lock.size(read, {*_lock.EVERY_START, "test"}).download == everything
+    assert _lock.size(read, {*_lock.EVERY_START, "mutate"}).download == everything
     less = _lock.size(read, {*_lock.EVERY_START, "display"}).download
-    assert less == everything - read.sizes["train"].download - read.sizes["test"].download
+    brought = sum(read.sizes[part].download for part in ("train", "test", "mutate"))
+    assert less == everything - brought
 
 
 def test_requirements_that_changed_make_the_lock_unfit_and_nothing_is_installed(
@@ -500,7 +501,7 @@ def test_an_extra_can_be_asked_for():
 @pytest.mark.parametrize("given", [["--with"], ["--with", "trian", "doctor"]])
 def test_an_extra_that_is_none_is_refused_with_those_there_are(given, capsys):
     assert run.main(given) == 1
-    assert "name one of display, test, train" in capsys.readouterr().err
+    assert "name one of display, mutate, test, train" in capsys.readouterr().err
 
 
 def test_help_says_what_would_be_installed_and_installs_nothing(elsewhere, monkeypatch, capsys):
