@@ -18,7 +18,7 @@ import realtime_mer
 from realtime_mer import Recognizer, load_audio
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Status, columns
-from tests.command_line import RATE, Result, call, noise, start, write_model, write_sound
+from tests.command_line import RATE, Result, call, noise, remarks, start, write_model, write_sound
 from tests.patience import PATIENCE_S
 
 HOP = RATE // 10
@@ -368,7 +368,7 @@ def test_ctrl_c_ends_it_without_a_word_and_keeps_what_was_found(folder, model) -
         lines = [process.stdout.readline()]
         process.send_signal(signal.SIGINT)
         lines += process.stdout.readlines()
-        assert (process.wait(timeout=PATIENCE_S), process.stderr.read()) == (130, "")
+        assert (process.wait(timeout=PATIENCE_S), remarks(process.stderr.read())) == (130, [])
     if not lines[-1].endswith("\n"):
         lines.pop()  # torn in a write that waited for room in the pipe
     assert [json.loads(line)["seq"] for line in lines] == list(range(len(lines)))
