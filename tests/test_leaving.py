@@ -8,10 +8,12 @@ import pytest
 
 from realtime_mer import cli
 from realtime_mer.leaving import end_with
+from tests.patience import PATIENCE_S
 
 PROGRAM = """
 import atexit, os, sys, threading
 from realtime_mer.leaving import end_with
+from tests.patience import PATIENCE_S
 
 class Module:
     def __del__(self, write=os.write):
@@ -38,7 +40,7 @@ end_with(run)
 
 def ended(end: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-c", PROGRAM.format(end=end)]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60)
+    return subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize(

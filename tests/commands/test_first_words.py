@@ -9,6 +9,7 @@ import pytest
 
 from realtime_mer import cli
 from tests.command_line import noise, write_sound
+from tests.patience import PATIENCE_S
 
 HEAVY = "torch torchaudio pyarrow cryptography PySide6 pyqtgraph numpy soundfile websockets asyncio"
 
@@ -69,7 +70,7 @@ def test_it_says_what_it_is_about_to_do_before_anything_that_takes_long(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [f"{COMMANDS[typed]} ...", []]

@@ -14,6 +14,7 @@ import pytest
 
 from realtime_mer.commands.libraries import library_problem
 from tests.command_line import Result, command, noise, write_sound
+from tests.patience import PATIENCE_S
 
 SHARED = "libnothere.so.2: cannot open shared object file: No such file or directory"
 
@@ -39,7 +40,7 @@ def run(folder: Path, *args: object, broken: Mapping[str, str]) -> Result:
         env={**os.environ, "PYTHONPATH": str(libraries)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     return Result(code=done.returncode, out=done.stdout, err=done.stderr)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import noise, write_sound
+from tests.patience import PATIENCE_S
 
 HEAVY = "torch torchaudio pyarrow cryptography PySide6 pyqtgraph numpy soundfile soxr"
 
@@ -112,7 +113,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
             env={**os.environ, "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=PATIENCE_S,
         )
     assert done.returncode == 0, done.stderr
     return dict(zip(REFUSED, json.loads(done.stdout), strict=True))

@@ -171,7 +171,7 @@ def test_the_reader_stops_without_waiting_for_a_service_that_says_nothing(
 
     reader = Reader(Messages, latest=Latest(Snapshot()))
     reader.start()
-    assert listening.wait(30)
+    assert listening.wait(PATIENCE_S)
     monkeypatch.setattr(threading.Thread, "join", waited)
     reader.stop()
     monkeypatch.undo()
