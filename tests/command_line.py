@@ -15,10 +15,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from realtime_mer import cli
+from realtime_mer.audio.downmix import Downmix
 from realtime_mer.model.checkpoint import save_checkpoint
 from tests.networks import random_checkpoint
 
 RATE = 24_000
+
+TWICE_ROUNDED = 2**-14
+"""How far a sample may move where the file that is played and the one that is kept have 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,11 @@ def noise(seconds: float, *, rate: int = RATE, channels: int = 1) -> NDArray[np.
     """Return noise that is loud enough to count as sound, ``(frames, channels)``."""
     rng = np.random.default_rng(0)
     return (0.1 * rng.standard_normal((round(seconds * rate), channels))).astype(np.float32)
+
+
+def heard(samples: NDArray[np.float32], *, rate: int = RATE) -> NDArray[np.float32]:
+    """Return what a session hears of samples: one channel without its offset, ``(frames,)``."""
+    return Downmix(rate=rate, channels=samples.shape[1]).mix(samples)
 
 
 def write_sound(

@@ -19,7 +19,16 @@ from realtime_mer.live.terminal import TerminalView
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.sessions.store import AUDIO, EVENTS, MANIFEST, Session, list_sessions
 from realtime_mer.wire.protocol import Marker, StatusMessage
-from tests.command_line import RATE, call, noise, start, write_model, write_sound
+from tests.command_line import (
+    RATE,
+    TWICE_ROUNDED,
+    call,
+    heard,
+    noise,
+    start,
+    write_model,
+    write_sound,
+)
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, manifest, recorded
 from tests.subscribers import HELLO, Client, status
@@ -100,7 +109,7 @@ def test_sound_that_was_asked_for_is_kept_and_everybody_is_told(model, song, cap
     assert session.manifest.audio == AUDIO
     sound, rate = soundfile.read(session.folder / AUDIO, dtype="float32")
     assert rate == 24_000
-    assert sound == pytest.approx(noise(4)[:, 0], abs=2**-15)
+    assert sound == pytest.approx(heard(noise(4)), abs=TWICE_ROUNDED)
 
 
 @pytest.mark.slow
@@ -112,7 +121,7 @@ def test_sound_that_comes_faster_than_it_plays_is_kept_whole(model, tmp_path: Pa
     assert result.code == 0
     assert "too slow" not in result.out
     kept, _ = soundfile.read(only_session().folder / AUDIO, dtype="float32")
-    assert kept == pytest.approx(sound[:, 0], abs=2**-15)
+    assert kept == pytest.approx(heard(sound), abs=TWICE_ROUNDED)
 
 
 def test_no_more_sound_is_kept_than_was_listened_to(model, tmp_path: Path, capsys) -> None:
@@ -136,7 +145,7 @@ def test_sound_from_a_pipe_is_kept_whole(model, capsys) -> None:
         piping.communicate()
     assert piping.returncode == 0
     kept, _ = soundfile.read(only_session().folder / AUDIO, dtype="float32")
-    assert kept == pytest.approx(sound[:, 0], abs=2**-15)
+    assert kept == pytest.approx(heard(sound), abs=TWICE_ROUNDED)
 
 
 def test_tokens_are_nobodys_business(model, song, capsys) -> None:

@@ -19,7 +19,7 @@ from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Marker, RecordingState, ServerMessage, StatusMessage
-from tests.command_line import command, noise, write_model, write_sound
+from tests.command_line import command, noise, remarks, write_model, write_sound
 from tests.display.screen import SIZE, Screen, until, virtual_screen
 from tests.display.test_process import playing
 from tests.patience import PATIENCE_S
@@ -145,7 +145,7 @@ def test_the_window_opens_obeys_the_keyboard_and_closes(screen: Screen) -> None:
         screen.press("ctrl+q")
         assert process.wait(PATIENCE_S) == 0
         until(lambda: service.clients == 1, "the end of the connection")
-    assert (screen.home / "said").read_text() == ""
+    assert remarks((screen.home / "said").read_text()) == []
 
 
 def test_the_window_comes_back_as_it_was_left(screen: Screen) -> None:

@@ -157,7 +157,7 @@ def test_what_a_file_announces_wrongly_is_told_and_its_track_kept(folder, annota
     path.write_bytes(data)
     result = annotate()
     assert "3 tracks; 3 new" in result.out
-    (line,) = result.err.splitlines()
+    (line,) = remarks(result.err)
     assert line.startswith(f"realtime-mer: {path}: ")
     assert "frames more than the file announces" in line
 
@@ -236,7 +236,7 @@ def test_a_file_that_crashes_its_decoder_is_broken_and_the_rest_goes_on(
     assert list(found) == files
     assert isinstance(found[files[1]], Broken)
     assert "b.ape crashed what reads it (exit status -11)" in found[files[1]].reason
-    assert [found[files[i]].path for i in (0, 2)] == [files[0].path, files[2].path]
+    assert [found[files[i]].track.path for i in (0, 2)] == [files[0].path, files[2].path]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from realtime_mer.sessions.store import (
     open_session,
 )
 from realtime_mer.wire.protocol import Marker
-from tests.command_line import RATE, call, noise, write_model, write_sound
+from tests.command_line import RATE, TWICE_ROUNDED, call, heard, noise, write_model, write_sound
 from tests.sessions.sessions import PASSPHRASE, begin, estimates
 from tests.sessions.test_recorder import FullDisk, small_disk  # noqa: F401  a fixture
 
@@ -297,7 +297,7 @@ def test_live_records_encrypted_and_every_command_opens_it(tmp_path: Path, capsy
     flac = tmp_path / "out.flac"
     call(capsys, "sessions", "export", name, *opening, "--format", "flac", "--out", flac)
     sound, _ = soundfile.read(flac, dtype="float32")
-    assert sound == pytest.approx(noise(2)[:, 0], abs=2**-15)
+    assert sound == pytest.approx(heard(noise(2)), abs=TWICE_ROUNDED)
     replayed = call(capsys, "sessions", "replay", name, *opening, "--speed", "max", "--jsonl")
     assert len(replayed.records()) == 20
     page = tmp_path / "report.html"
