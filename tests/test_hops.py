@@ -39,6 +39,19 @@ def test_level_and_peak_are_in_decibels_and_have_a_floor(hops: HopClassifier) ->
     assert (silent.level_dbfs, silent.peak_dbfs) == (SILENCE_FLOOR_DBFS, SILENCE_FLOOR_DBFS)
 
 
+@pytest.mark.parametrize(("dbfs", "reads"), [(-119.5, -119.5), (-120.5, SILENCE_FLOOR_DBFS)])
+def test_the_floor_lies_at_what_digital_silence_reads(
+    hops: HopClassifier, dbfs: float, reads: float
+) -> None:
+    hop = hops.classify(tone(dbfs), 0)
+    assert (hop.level_dbfs, hop.peak_dbfs) == (reads, reads)
+
+
+def test_the_level_of_any_finite_sound_is_finite(hops: HopClassifier) -> None:
+    # The square of such a sample is more than float32 holds.
+    assert hops.classify(np.full(HOP, 1e30, dtype=np.float32), 0).level_dbfs == 600.0
+
+
 def test_a_stream_warms_up_until_its_window_is_full_of_whole_hops(hops: HopClassifier) -> None:
     warming, music = Status.WARMING_UP, Status.MUSIC
     assert statuses(hops, *[tone(-20)] * 4) == [warming, warming, music, music]
@@ -49,7 +62,7 @@ def test_silence_begins_late_and_ends_above_another_threshold(hops: HopClassifie
     music, silence, too_quiet = Status.MUSIC, Status.SILENCE, Status.TOO_QUIET
     assert statuses(hops, *[tone(-70)] * 4) == [music, music, silence, silence]
     assert statuses(hops, tone(-63)) == [silence]
-    assert statuses(hops, tone(-58), tone(-63)) == [too_quiet, too_quiet]
+    assert statuses(hops, tone(-58), *[tone(-63)] * 5) == [too_quiet] * 6
 
 
 def test_the_level_of_the_window_says_whether_sound_is_too_quiet_to_judge(
@@ -65,6 +78,18 @@ def test_the_level_of_the_window_says_whether_sound_is_too_quiet_to_judge(
     # Louder than the first threshold is not loud enough: it takes the second.
     assert statuses(hops, *[tone(-42)] * 4) == [too_quiet] * 4
     assert statuses(hops, *[tone(-40)] * 4)[-1] == music
+
+
+def test_at_the_threshold_itself_sound_is_loud_enough(hops: HopClassifier) -> None:
+    found = [hops.classify(tone(POLICY.too_quiet_below_dbfs), 0) for _ in range(WINDOW)]
+    assert found[-1].status is Status.MUSIC
+    assert not any(hop.quiet or hop.held for hop in found)
+
+
+def test_at_the_threshold_itself_silence_goes_on(hops: HopClassifier) -> None:
+    statuses(hops, *[tone(-70)] * 5)
+    assert not hops.ends_a_pause(tone(POLICY.sound_above_dbfs), 0)
+    assert statuses(hops, tone(POLICY.sound_above_dbfs)) == [Status.SILENCE]
 
 
 def test_what_is_too_quiet_counts_for_nothing_from_the_start(hops: HopClassifier) -> None:
@@ -87,6 +112,28 @@ def test_a_quiet_hop_counts_for_nothing_only_once_the_stream_is_silent(
     hops.classify(tone(-20), 0)
     found = [hops.classify(tone(-70), 0) for _ in range(3)]
     assert [(hop.quiet, hop.held) for hop in found] == [(True, False), (True, False), (True, True)]
+
+
+def made(**policy: float) -> HopClassifier:
+    return HopClassifier(StreamPolicy(**policy), rate=RATE, hop_samples=HOP, window_hops=WINDOW)
+
+
+def test_until_something_is_heard_a_stream_is_silent_however_late_silence_is_reported() -> None:
+    warming, silence = Status.WARMING_UP, Status.SILENCE
+    assert statuses(made(silence_after_s=1.0), *[tone(-63)] * 4) == [
+        *[warming] * 2,
+        *[silence] * 2,
+    ]
+
+
+def test_zeros_are_counted_from_the_first_hop_on() -> None:
+    found = statuses(made(no_signal_after_s=0.5), *[ZEROS] * 5)
+    assert found[2:] == [Status.SILENCE, Status.SILENCE, Status.NO_SIGNAL]
+
+
+def test_a_gap_of_one_hop_is_part_of_the_first_window_too(hops: HopClassifier) -> None:
+    statuses(hops, ZEROS, lost=HOP)
+    assert statuses(hops, tone(-20), tone(-20)) == [Status.WARMING_UP, Status.MUSIC]
 
 
 def test_zeros_are_told_from_a_quiet_room(hops: HopClassifier) -> None:
@@ -112,7 +159,8 @@ def test_of_a_hop_with_lost_samples_nothing_counts_though_the_stream_sounds(
 ) -> None:
     hops.classify(tone(-20), 0)
     assert not hops.classify(tone(-20), 0).held
-    assert hops.classify(tone(-20), 1).held
+    hop = hops.classify(tone(-20), 1)
+    assert (hop.status, hop.held) == (Status.GAP, True)
     assert not hops.classify(tone(-20), 0).held
 
 
@@ -126,13 +174,21 @@ def test_sound_that_returns_after_a_long_silence_ends_it(hops: HopClassifier) ->
 
 
 def test_sound_that_returns_after_a_long_gap_ends_it() -> None:
-    policy = StreamPolicy(reset_after_gap_s=0.3)
-    hops = HopClassifier(policy, rate=RATE, hop_samples=HOP, window_hops=WINDOW)
+    hops = made(reset_after_gap_s=0.3)
     hops.classify(tone(-20), 0)
     statuses(hops, ZEROS, ZEROS, lost=HOP)
     assert not hops.ends_a_pause(tone(-20), 0)
     statuses(hops, ZEROS, lost=HOP)
     assert not hops.ends_a_pause(ZEROS, HOP)
+    assert hops.ends_a_pause(tone(-20), 0)
+
+
+def test_a_policy_of_no_time_at_all_ends_a_pause_at_every_gap_longer_than_a_hop() -> None:
+    hops = made(reset_after_gap_s=0.0)
+    hops.classify(tone(-20), 0)
+    statuses(hops, ZEROS, lost=HOP)
+    assert not hops.ends_a_pause(tone(-20), 0)
+    statuses(hops, ZEROS, lost=1)
     assert hops.ends_a_pause(tone(-20), 0)
 
 
@@ -148,8 +204,35 @@ def test_a_window_that_fills_anew_goes_on_sounding(hops: HopClassifier) -> None:
     hops.fill_window()
     hop = hops.classify(tone(-63), 0)
     assert (hop.status, hop.held) == (Status.WARMING_UP, False)
+    assert statuses(hops, tone(-20), tone(-20)) == [Status.WARMING_UP, Status.MUSIC]
 
 
-def test_thresholds_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(InputError, match="loud_enough_above_dbfs"):
-        StreamPolicy(loud_enough_above_dbfs=-50.0)
+@pytest.mark.parametrize(
+    ("thresholds", "told"),
+    [
+        (
+            {"sound_above_dbfs": -70.0},
+            "sound_above_dbfs -70.0 must not lie under silence_below_dbfs -66.0.",
+        ),
+        (
+            {"loud_enough_above_dbfs": -50.0},
+            "loud_enough_above_dbfs -50.0 must not lie under too_quiet_below_dbfs -44.0.",
+        ),
+    ],
+)
+def test_thresholds_that_contradict_each_other_are_refused(
+    thresholds: dict[str, float], told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        StreamPolicy(**thresholds)
+    assert str(caught.value) == told
+
+
+def test_sound_may_end_and_begin_at_one_and_the_same_level() -> None:
+    policy = StreamPolicy(
+        silence_below_dbfs=-60.0,
+        sound_above_dbfs=-60.0,
+        too_quiet_below_dbfs=-44.0,
+        loud_enough_above_dbfs=-44.0,
+    )
+    assert policy.sound_above_dbfs == policy.silence_below_dbfs

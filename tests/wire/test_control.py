@@ -130,6 +130,11 @@ def test_whatever_breaks_a_line_becomes_a_space_and_what_is_no_text_a_question_m
     assert one_line("a\ud800b") == "a?b"
 
 
+def test_a_line_for_people_is_cut_where_the_other_side_would_refuse_it() -> None:
+    assert one_line("x" * 5000) == "x" * 4096
+    assert parse_report(Failed(do="source", message="x" * 4097).to_json()) is None
+
+
 def test_a_line_may_be_as_long_as_the_limit() -> None:
     line = '{"do":"pause"}'
     assert parse_command(line.ljust(MAX_LINE)) == Pause()

@@ -232,6 +232,15 @@ def test_a_malformed_estimate_is_refused_by_the_client(changes: dict[str, Any]) 
     assert caught.value.code == "bad_message"
 
 
+@pytest.mark.parametrize("name", ["hello", "estimate", "status", "level", "marker"])
+def test_a_number_too_large_to_hold_is_refused_by_its_field(name: str) -> None:
+    field = "hop" if name == "hello" else "t"
+    content = {**json.loads(encode(SERVER_MESSAGES[name])), field: "too large"}
+    text = json.dumps(content).replace('"too large"', "1e999")
+    with pytest.raises(ProtocolError, match=rf"^{name}\.{field}: Input should be a finite number"):
+        parse_server_message(text)
+
+
 @given(st.text() | st.binary())
 def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
     text: str | bytes,

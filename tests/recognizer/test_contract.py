@@ -1,0 +1,126 @@
+"""What every recogniser takes and gives: samples, estimates and states, whoever computes them."""
+
+import numpy as np
+import pytest
+import torch
+
+from realtime_mer.errors import InputError
+from realtime_mer.model.network import NetworkState
+from realtime_mer.recognizer.contract import Estimates, RecognizerState, check_samples
+
+
+@pytest.fixture
+def state() -> RecognizerState:
+    """A state of two streams, each tensor of it another."""
+    numbers = [torch.full((2, 1), float(at)) for at in range(len(NetworkState._fields))]
+    return RecognizerState(
+        samples=torch.zeros(2, 5),
+        network=NetworkState(*numbers),
+        hops=torch.tensor([3, 4]),
+    )
+
+
+def test_estimates_are_as_many_as_their_hops() -> None:
+    def some(*shape: int) -> torch.Tensor:
+        return torch.zeros(2, 7, *shape)
+
+    estimates = Estimates(
+        valence=some(),
+        arousal=some(),
+        valence_sd=some(),
+        arousal_sd=some(),
+        quadrants=some(4),
+        gems=some(9),
+        mel=some(64),
+    )
+    assert len(estimates) == 7
+
+
+def test_a_state_is_saved_under_the_names_of_its_parts(state: RecognizerState) -> None:
+    saved = state.to_dict()
+    assert set(saved) == {"samples", "hops", *(f"network.{f}" for f in NetworkState._fields)}
+    assert saved["samples"] is state.samples
+    assert saved["hops"] is state.hops
+    for name in NetworkState._fields:
+        assert saved[f"network.{name}"] is getattr(state.network, name)
+
+
+def test_what_is_saved_lies_in_one_piece(state: RecognizerState) -> None:
+    turned = RecognizerState(
+        samples=torch.zeros(5, 2).T, network=state.network, hops=torch.arange(4)[::2]
+    )
+    assert all(tensor.is_contiguous() for tensor in turned.to_dict().values())
+
+
+@pytest.mark.parametrize("name", ["samples", "hops", f"network.{NetworkState._fields[0]}"])
+def test_a_saved_state_that_is_not_whole_is_refused_by_what_is_missing(
+    state: RecognizerState, name: str
+) -> None:
+    saved = state.to_dict()
+    del saved[name]
+    with pytest.raises(InputError, match=rf"^The saved state lacks the tensor '{name}'\.$"):
+        RecognizerState.from_dict(saved)
+
+
+def test_a_state_is_taken_to_a_device_as_a_whole(state: RecognizerState) -> None:
+    moved = state.to("meta")
+    assert {tensor.device.type for tensor in moved.to_dict().values()} == {"meta"}
+    assert {name: tensor.shape for name, tensor in moved.to_dict().items()} == {
+        name: tensor.shape for name, tensor in state.to_dict().items()
+    }
+    assert {tensor.device.type for tensor in state.to_dict().values()} == {"cpu"}
+
+
+def test_a_state_that_is_there_already_keeps_its_tensors(state: RecognizerState) -> None:
+    there = state.to(torch.device("cpu")).to_dict()
+    assert all(there[name] is tensor for name, tensor in state.to_dict().items())
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize("n", [0, 1, 2400])
+def test_rows_of_float32_are_samples(batch: int | None, n: int) -> None:
+    check_samples(torch.zeros(2, n), batch=batch)
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch", "told"),
+    [
+        (
+            np.zeros((1, 5), dtype=np.float32),
+            None,
+            "Samples are a ndarray; give a tensor (B, n): torch.from_numpy(samples).unsqueeze(0) "
+            "for one stream.",
+        ),
+        (
+            torch.zeros(5),
+            None,
+            "Samples have shape (5,); give (B, n): one row a stream.",
+        ),
+        (
+            torch.zeros(1, 1, 5),
+            1,
+            "Samples have shape (1, 1, 5); give (1, n): one row a stream.",
+        ),
+        (
+            torch.zeros(0, 5),
+            None,
+            "Samples have shape (0, 5); give (B, n): one row a stream.",
+        ),
+        (
+            torch.zeros(2, 5),
+            3,
+            "Samples have shape (2, 5); give (3, n): one row a stream.",
+        ),
+        (
+            torch.zeros(2, 5, dtype=torch.float64),
+            2,
+            "Samples are torch.float64; convert them to float32 first.",
+        ),
+    ],
+)
+def test_what_is_no_rows_of_float32_is_refused_with_what_to_give(
+    samples: object, batch: int | None, told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        check_samples(samples, batch=batch)  # type: ignore[arg-type]
+    assert str(caught.value) == told
