@@ -245,6 +245,13 @@ def page(rows: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _rows() -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    if COUNTS.exists():
+        rows = json.loads(COUNTS.read_text(encoding="utf-8"))
+    return rows
+
+
 def main() -> None:
     """Try the rooms that were asked for and write down what survived."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -256,17 +263,16 @@ def main() -> None:
         parser.error(f"no room {', '.join(sorted(unknown))}; rooms are {', '.join(ROOMS)}")
     if not options.page and find_spec("mutmut") is None:
         parser.error("mutmut is missing: type python3 scripts/run.py --with mutate doctor")
-    rows = json.loads(COUNTS.read_text(encoding="utf-8")) if COUNTS.exists() else {}
     for room in [] if options.page else options.room or ROOMS:
         print(f"{room} …", flush=True)
-        rows[room] = counted(room, mutants_of(room, processes=options.processes))
-        row = rows[room]
+        row = counted(room, mutants_of(room, processes=options.processes))
         for survivor in row["survivors"]:
             print(survivor["function"], *survivor["change"], sep="\n  ")
         print(f"{room}: {row['survived']} of {row['mutants']} survived", flush=True)
+        rows = _rows() | {room: row}  # read anew, for another run may have written its rooms
         ordered = {name: rows[name] for name in ROOMS if name in rows}
         COUNTS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    PAGE.write_text(page(rows[name] for name in ROOMS if name in rows), encoding="utf-8")
+    PAGE.write_text(page(_rows().values()), encoding="utf-8")
 
 
 if __name__ == "__main__":

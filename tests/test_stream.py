@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.audio.ring import LostSamples
-from realtime_mer.emotion import QUADRANTS
+from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
 from realtime_mer.hops import StreamPolicy
-from realtime_mer.stream import EmotionStream
-from tests.networks import random_recognizer
+from realtime_mer.recognizer.reference import Recognizer
+from realtime_mer.stream import MEL_STEPS, EmotionStream
+from tests.networks import random_checkpoint, random_recognizer
 
 HOP = 2400
 SECOND = 24_000
@@ -79,10 +80,35 @@ def test_music_gives_the_recognisers_own_numbers(recognizer, stream):
     samples = sound(5)
     estimates = stream.push(samples)
     offline = recognizer.run(torch.from_numpy(samples).unsqueeze(0))
-    assert [e.valence for e in estimates] == pytest.approx(offline.valence[0].tolist(), abs=1e-4)
-    assert list(estimates[-1].gems.values()) == pytest.approx(
-        offline.gems[0, -1].tolist(), abs=1e-4
-    )
+    for name in ("valence", "arousal", "valence_sd", "arousal_sd"):
+        assert [getattr(e, name) for e in estimates] == pytest.approx(
+            getattr(offline, name)[0].tolist(), abs=1e-4
+        )
+    for name, order in (("quadrants", QUADRANTS), ("gems", GEMS)):
+        assert getattr(estimates[-1], name) == pytest.approx(
+            dict(zip(order, getattr(offline, name)[0, -1].tolist(), strict=True)), abs=1e-4
+        )
+    assert [e.mood for e in estimates] == [nearest_mood(e.valence, e.arousal) for e in estimates]
+
+
+def test_a_stream_has_heard_nothing_before_its_first_hop(stream):
+    stream.push(sound(0.05))
+    assert stream.newest is None
+    assert stream.mel is None
+
+
+def test_the_column_is_that_of_the_newest_hop_in_whole_steps(recognizer, stream):
+    import torch
+
+    samples = sound(0.5)
+    stream.push(samples)
+    heard = recognizer.run(torch.from_numpy(samples).unsqueeze(0)).mel[0, -1]
+    assert stream.mel == pytest.approx((heard * MEL_STEPS).tolist(), abs=0.51)
+    assert all(isinstance(step, int) for step in stream.mel)
+    stream.push(zeros(0.2))  # the first of these frames still overlaps the sound
+    assert stream.mel == (0,) * len(heard)
+    stream.push(sound(0.2, dbfs=120))
+    assert max(stream.mel) == 255
 
 
 def test_time_is_counted_in_samples_to_the_end_of_each_window(stream):
@@ -101,7 +127,9 @@ def test_before_any_sound_nothing_is_known(stream):
     prior = stream.recognizer.card.calibration
     assert (first.valence, first.arousal, first.mood) == (0.0, 0.0, "neutral")
     assert first.valence_sd == pytest.approx(prior.prior_valence_sd)
+    assert first.arousal_sd == pytest.approx(prior.prior_arousal_sd)
     assert set(first.quadrants.values()) == {0.25}
+    assert first.gems == dict(zip(GEMS, prior.prior_gems, strict=True))
     assert first.status is Status.WARMING_UP
     assert first.level_dbfs == -120.0
 
@@ -120,6 +148,32 @@ def test_what_is_held_fades_from_the_first_hop_on_by_the_stated_time(recognizer)
         assert estimate.quadrants["Q1"] == pytest.approx(
             last.quadrants["Q1"] + faded * (0.25 - last.quadrants["Q1"])
         )
+
+
+def test_certainty_fades_towards_the_spread_of_the_ratings_each_with_its_own():
+    checkpoint = random_checkpoint()
+    spread = {"prior_valence_sd": 5.0, "prior_arousal_sd": 7.0}
+    calibration = checkpoint.card.calibration.model_copy(update=spread)
+    card = checkpoint.card.model_copy(update={"calibration": calibration})
+    stream = EmotionStream(Recognizer(replace(checkpoint, card=card)))
+    last = stream.push(sound(1))[-1]
+    (lost,) = stream.push(zeros(0.1), gaps=[LostSamples(start=SECOND, length=HOP)])
+    faded = 1 - math.exp(-0.1 / 10)
+    for name, prior in (("valence_sd", 5.0), ("arousal_sd", 7.0)):
+        before = getattr(last, name) ** 2
+        assert getattr(lost, name) ** 2 == pytest.approx(before + faded * (prior**2 - before))
+
+
+def test_what_passes_unseen_lets_certainty_fade_too(stream):
+    last = stream.push(sound(1))[-1]
+    stream.push(zeros(0.1), gaps=[LostSamples(start=SECOND, length=HOP)])
+    stream.skip(4, lost=True)
+    stream.skip(3)
+    position = stream.position
+    (lost,) = stream.push(zeros(0.1), gaps=[LostSamples(start=position, length=HOP)])
+    assert lost.quadrants["Q1"] - 0.25 == pytest.approx(
+        (last.quadrants["Q1"] - 0.25) * math.exp(-0.9 / 10)
+    )
 
 
 def test_silence_holds_the_last_estimate_and_its_confidence_decays(stream):
@@ -227,12 +281,39 @@ def test_skipped_hops_are_counted_and_time_stays_true(stream):
     assert after.status is Status.WARMING_UP
     stream.skip(5, lost=True)
     assert stream.push(sound(0.1))[0].skipped == 7
+    stream.skip(2)
+    assert stream.push(sound(0.1))[0].skipped == 9
+
+
+def test_the_memory_outlives_hops_that_pass_unseen(recognizer, stream):
+    import torch
+
+    heard, after = (torch.from_numpy(sound(n, seed=seed))[None] for n, seed in ((4, 0), (0.1, 1)))
+    stream.push(heard[0].numpy())
+    stream.skip(7)
+    (next_,) = stream.push(after[0].numpy())
+    assert next_.state_age_s == pytest.approx(4.8)
+    _, state = recognizer.step(heard, recognizer.initial_state())
+    expected, _ = recognizer.step(after, recognizer.reset(state, [0], keep_memory=True))
+    fresh = recognizer.run(after)
+    assert next_.valence == pytest.approx(expected.valence.item(), abs=2e-6)
+    assert abs(expected.valence.item() - fresh.valence.item()) > 1e-4
+
+
+def test_the_memory_is_let_go_where_as_much_passed_unseen_as_the_policy_says(recognizer):
+    stream = EmotionStream(recognizer, policy=StreamPolicy(reset_after_gap_s=0.5))
+    stream.push(sound(1))
+    stream.skip(4)
+    assert stream.push(sound(0.1))[0].state_age_s == pytest.approx(1.5)
+    stream.skip(5)
+    assert stream.push(sound(0.1))[0].state_age_s == pytest.approx(0.1)
 
 
 def test_only_whole_hops_can_be_skipped(stream):
     stream.push(sound(0.05))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         stream.skip(1)
+    assert str(caught.value) == ("Only whole hops can be skipped; push the rest of this one first.")
 
 
 def test_reset_forgets_the_sound_and_keeps_the_time(stream):

@@ -45,6 +45,14 @@ def test_a_state_is_saved_under_the_names_of_its_parts(state: RecognizerState) -
         assert saved[f"network.{name}"] is getattr(state.network, name)
 
 
+def test_a_saved_state_is_the_state_again(state: RecognizerState) -> None:
+    again = RecognizerState.from_dict(state.to_dict())
+    assert again.samples is state.samples
+    assert again.hops is state.hops
+    assert isinstance(again.network, NetworkState)
+    assert again.to_dict() == state.to_dict()
+
+
 def test_what_is_saved_lies_in_one_piece(state: RecognizerState) -> None:
     turned = RecognizerState(
         samples=torch.zeros(5, 2).T, network=state.network, hops=torch.arange(4)[::2]

@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -9,7 +10,10 @@ from safetensors.torch import load, save
 
 from realtime_mer.errors import InputError
 from realtime_mer.features import LogMel
+from realtime_mer.model.checkpoint import load_checkpoint
 from realtime_mer.recognizer.contract import Estimates, RecognizerState
+from realtime_mer.recognizer.device import pick_device
+from realtime_mer.recognizer.reference import Recognizer, _compile
 from tests.networks import random_checkpoint, random_recognizer
 
 HOP = 2400
@@ -197,7 +201,35 @@ def test_keeping_the_memory_forgets_only_the_window(recognizer):
     kept = recognizer.reset(state, [0], keep_memory=True)
     fresh = recognizer.initial_state(1)
     assert torch.equal(kept.network.hidden, state.network.hidden)
+    assert torch.equal(kept.network.cell, state.network.cell)
     assert torch.equal(kept.network.columns, fresh.network.columns)
+    assert kept.hops.tolist() == [20]
+
+
+def test_streams_that_are_not_there_cannot_be_reset(recognizer):
+    state = recognizer.initial_state(2)
+    with pytest.raises(InputError) as caught:
+        recognizer.reset(state, [2, 0, -1])
+    assert str(caught.value) == "Streams [2, -1] are not in a batch of 2."
+
+
+def test_a_recogniser_is_loaded_by_name_to_a_device():
+    checkpoint = load_checkpoint("default")
+    here, there = Recognizer.load(), Recognizer.load("default", "cpu")
+    assert here.card == there.card == checkpoint.card
+    assert (here.device, there.device) == (pick_device("auto"), torch.device("cpu"))
+    with pytest.raises(InputError, match="abacus"):
+        Recognizer.load("default", "abacus")
+
+
+def test_only_what_is_expected_of_a_trace_goes_unsaid():
+    class Warns(torch.nn.Module):
+        def forward(self, samples):
+            warnings.warn("something else", UserWarning, stacklevel=1)
+            return (samples + 1,)
+
+    with pytest.warns(UserWarning, match="something else"):
+        _compile(Warns(), torch.zeros(1))
 
 
 def test_numbers_lie_in_their_ranges(recognizer):

@@ -303,9 +303,10 @@ def validator(side: Side) -> Draft202012Validator:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_the_published_schemas_are_those_of_the_messages(side: Side, tmp_path: Path) -> None:
-    schema.write(tmp_path)
+    folder = tmp_path / "docs" / "schemas"
+    schema.write(folder)
     published = Path(__file__).parents[2] / "docs" / "schemas" / f"{side}.schema.json"
-    assert published.read_text(encoding="utf-8") == (tmp_path / published.name).read_text("utf-8")
+    assert published.read_text(encoding="utf-8") == (folder / published.name).read_text("utf-8")
     Draft202012Validator.check_schema(json.loads(published.read_text(encoding="utf-8")))
 
 
