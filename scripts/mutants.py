@@ -20,7 +20,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,9 +51,8 @@ ROOMS = {
 }
 """By name: a module of the package, and the tests that hold it."""
 
-# mutmut's exit codes of the tests of a mutant.
-_UNCALLED = {5, 33}  # no test so much as calls it
-_OUTCOMES = {0: "survived", 1: "killed", 3: "killed", **dict.fromkeys(_UNCALLED, "survived")}
+# mutmut's exit codes of the tests of a mutant; none where no test so much as calls it.
+_OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 5: "survived", 33: "survived"}
 _TIMEOUTS = {-24, 24, 36, 152, 255}
 
 _PYTEST = ["-m", "not slow", "-p", "no:cacheprovider", "-o", "timeout=0"]
@@ -84,7 +83,7 @@ class Mutant:
 
 
 def mutants_of(room: str, *, processes: int) -> list[Mutant]:
-    """Make and try all mutants of a room; those that no test calls are tried on their own.
+    """Make and try all mutants of a room; those that survive are tried once more, on their own.
 
     Raises:
         SystemExit: mutmut is missing, or the tests fail without any change.
@@ -113,7 +112,8 @@ def mutants_of(room: str, *, processes: int) -> list[Mutant]:
         )
         if done.returncode != 0:
             raise SystemExit(f"{done.stdout[-3000:]}\n{room}: mutmut failed, see above.")
-        return list(_read(folder, Path("realtime_mer") / module, tests.split()))
+        known = reasons().get(room, {}).keys()
+        return list(_read(folder, Path("realtime_mer") / module, tests.split(), known))
 
 
 def _copy_tree(folder: Path) -> None:
@@ -130,7 +130,9 @@ def _copy_tree(folder: Path) -> None:
             shutil.copy2(ROOT / path, folder / path)
 
 
-def _read(folder: Path, module: Path, tests: list[str]) -> Iterator[Mutant]:
+def _read(
+    folder: Path, module: Path, tests: list[str], known: Container[tuple[str, tuple[str, ...]]]
+) -> Iterator[Mutant]:
     from mutmut.configuration import reset_config
     from mutmut.mutation.diff_apply import apply_mutant, get_diff_for_mutant
 
@@ -146,8 +148,9 @@ def _read(folder: Path, module: Path, tests: list[str]) -> Iterator[Mutant]:
             if outcome != "killed":
                 difference = get_diff_for_mutant(name, path=str(module))
                 change = tuple(_changed(difference.splitlines()))
-            if code in _UNCALLED:
-                # In a process of its own, for mutmut cannot exchange what runs at import.
+            if outcome == "survived" and (_function(name), change) not in known:
+                # In a process of its own and by all tests of the room, for mutmut neither
+                # exchanges what runs at import nor sees who uses what a fixture or a trace made.
                 apply_mutant(name)
                 outcome = "survived" if _passes(tests) else "killed"
                 module.write_bytes(original)

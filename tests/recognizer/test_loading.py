@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_mer.errors import CheckpointError
+from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.recognizer.loading import KINDS, load_recognizer
 from realtime_mer.recognizer.reference import Recognizer
 from tests.command_line import write_model
@@ -53,6 +53,8 @@ def test_a_checkpoint_of_the_reference_kind_needs_nobody_else(tmp_path: Path) ->
     assert isinstance(recognizer, Recognizer)
     assert recognizer.card.network == SMALL
     assert recognizer.device.type == "cpu"
+    with pytest.raises(InputError, match="abacus"):
+        load_recognizer(write_model(tmp_path), "abacus")
 
 
 def test_the_package_that_brings_a_kind_is_given_the_files_and_the_device(

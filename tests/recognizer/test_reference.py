@@ -14,7 +14,7 @@ from realtime_mer.model.checkpoint import load_checkpoint
 from realtime_mer.recognizer.contract import Estimates, RecognizerState
 from realtime_mer.recognizer.device import pick_device
 from realtime_mer.recognizer.reference import Recognizer, _compile
-from tests.networks import random_checkpoint, random_recognizer
+from tests.networks import SMALL, random_checkpoint, random_recognizer
 
 HOP = 2400
 WINDOW = 72_000
@@ -95,6 +95,40 @@ def test_windowed_equals_offline(recognizer):
         estimates, lstm_state = recognizer.windowed(padded[:, end : end + WINDOW], lstm_state)
         parts.append(estimates)
     assert_equal(joined(parts), recognizer.run(samples))
+
+
+def test_a_recogniser_has_all_three_ways_from_the_first_call_on():
+    made = random_recognizer()
+    samples = noise(HOP * 32, batch=2)
+    offline = made.run(samples)
+    padded = torch.nn.functional.pad(samples, (WINDOW, 0))
+    first, memory = made.windowed(padded[:, HOP : HOP + WINDOW], None)
+    assert [part.shape for part in memory] == [(1, 2, SMALL.embedding)] * 2
+    second, _ = made.windowed(padded[:, HOP * 2 : HOP * 2 + WINDOW], memory)
+    estimates, _ = stepped(made, samples, [HOP, HOP * 2])
+    assert_equal(estimates, offline)
+    assert_equal(joined([first, second, estimates_from(estimates, 2)]), offline)
+
+
+def estimates_from(estimates: Estimates, hop: int) -> Estimates:
+    return Estimates(**{f.name: getattr(estimates, f.name)[:, hop:] for f in fields(Estimates)})
+
+
+def test_a_window_of_another_length_is_refused(recognizer):
+    with pytest.raises(InputError) as caught:
+        recognizer.windowed(torch.zeros(1, WINDOW - 1), None)
+    assert str(caught.value) == "A window has 72000 samples; 71999 were given."
+
+
+def test_a_single_hop_runs_none_of_the_networks_own_code():
+    # See docs/decisions/0003-one-compiled-call-a-hop.md.
+    made, calls = random_recognizer(), []
+    made._path.network.conv1.register_forward_hook(lambda *_: calls.append(1))
+    _, state = made.step(noise(HOP), made.initial_state())
+    made.windowed(noise(WINDOW), None)
+    assert not calls
+    made.step(noise(HOP * 3), state)
+    assert calls
 
 
 @pytest.mark.slow

@@ -301,11 +301,16 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recognizer]:
 
     Its compiled hop is the module itself, for a graph of such tensors cannot be traced.
     """
+
+    def compiled(module: nn.Module, *example: Any) -> nn.Module:
+        module(*example)
+        return module
+
     checkpoint = random_checkpoint()
     features = LogMel(checkpoint.card.features)
     monkeypatch.setattr(reference, "LogMel", lambda _config: features)
     monkeypatch.setattr(reference, "deepcopy", lambda network: network)
-    monkeypatch.setattr(reference, "_compile", lambda module, *_: module)
+    monkeypatch.setattr(reference, "_compile", compiled)
     monkeypatch.setattr(nn.Module, "to", _moved)
     monkeypatch.setattr(torch.backends.cudnn, "enabled", False)  # it asks for a real device
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -315,14 +320,17 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recognizer]:
 def test_no_operation_mixes_devices(fake_cuda: Recognizer) -> None:
     state = fake_cuda.initial_state(3)
     memory = None
+    found = [fake_cuda.run(torch.zeros(3, HOP * 9)), fake_cuda.run(torch.zeros(3, 7))]
     for n in (0, 7, HOP, HOP * 3 + 5):
         estimates, state = fake_cuda.step(torch.zeros(3, n), state)
+        found.append(estimates)
     state = fake_cuda.reset(state, [1], keep_memory=True)
     state = fake_cuda.reset(state, [0, 2])
     for _ in range(2):
-        windowed, memory = fake_cuda.windowed(torch.zeros(3, WINDOW), memory)
+        estimates, memory = fake_cuda.windowed(torch.zeros(3, WINDOW), memory)
+        found.append(estimates)
     placed = [*state.to_dict().values(), *memory]
-    for some in (estimates, windowed, fake_cuda.run(torch.zeros(3, HOP * 9))):
+    for some in found:
         placed += [getattr(some, field.name) for field in fields(Estimates)]
     assert {tensor.device.type for tensor in placed} == {"cuda"}
 
