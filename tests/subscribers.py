@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
@@ -137,3 +138,13 @@ def get(service: Service, path: str, *, method: str = "GET", **headers: str) -> 
     body = response.read().decode()
     connection.close()
     return response.status, body
+
+
+def numbers(text: str) -> dict[str, float]:
+    """What ``/metrics`` counts, by name."""
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if "le" not in sample.labels
+    }

@@ -14,6 +14,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
+from realtime_mer.service.lobby import Lobby
+from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox, MessageBudget
 from realtime_mer.wire.protocol import CloseCode, ErrorMessage, ServerMessage, Subscribe, encode
 
@@ -23,8 +25,10 @@ class Limits:
     """What one service allows.
 
     Attributes:
-        connections: most clients at a time, subscribed or not.
-        handshakes: most connections beyond those, still in the TLS or opening handshake.
+        connections: most clients at a time that showed the token, or where there is none.
+        waiting: most connections beyond those: in the TLS or opening handshake, fetching a page,
+            or without the token so far. For one too many the oldest is cut off.
+        waiting_per_address: the same for one address, a network of 64 bits for IPv6.
         open_timeout_s: seconds a client has for the TLS handshake, and again for the opening
             handshake or to take a page.
         opening_bytes: most it may send in the opening handshake.
@@ -44,7 +48,8 @@ class Limits:
     """
 
     connections: int = 256
-    handshakes: int = 64
+    waiting: int = 256
+    waiting_per_address: int = 64
     open_timeout_s: float = 5.0
     opening_bytes: int = 16384
     subscribe_timeout_s: float = 10.0
@@ -66,9 +71,10 @@ class Connection(ServerConnection):
     Its life, by what may happen next:
 
     - *Opening* [``state`` is CONNECTING]: the handshake; too many bytes of it cut it off, as does
-      the time limit of the server. It counts among ``others`` from its first byte on.
-    - *Greeted*: ``hello`` was sent. Until it is ``authorized``, where that is asked for, anything
-      but a token makes it part; until it has ``subscribed`` a deadline runs.
+      the time limit of the server. It waits in the ``lobby`` from its first byte on.
+    - *Greeted*: ``hello`` was sent. Until it is ``authorized``, where that is asked for, it stays
+      in the lobby, which may cut it off for a newer one, and anything but a token makes it part;
+      until it has ``subscribed`` a deadline runs.
     - *Subscribed*: it gets what it asked for, and may subscribe anew.
     - *Parting* [``parting``]: the closing handshake was begun, nothing more is written, and whoever
       does not answer in time is cut off. No way leads back.
@@ -81,10 +87,11 @@ class Connection(ServerConnection):
     Args:
         args, kwargs: of ``ServerConnection``.
         limits: what it may do.
-        others: the open connections of the service, which it counts itself among.
+        others: all open connections of the service, which it counts itself among.
+        lobby: those of them that were not let in yet.
 
     Attributes:
-        authorized: whether it showed the token, if there is one.
+        authorized: whether it showed the token, if there is one; set by ``let_in``.
         subscribed: whether it asked for anything yet.
         streams: what it asked for.
         parting: closes it; None as long as it may stay.
@@ -92,7 +99,12 @@ class Connection(ServerConnection):
     """
 
     def __init__(
-        self, *args: Any, limits: Limits, others: "set[Connection | TlsHandshake]", **kwargs: Any
+        self,
+        *args: Any,
+        limits: Limits,
+        others: "set[Connection | TlsHandshake]",
+        lobby: "Lobby[Connection | TlsHandshake]",
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.authorized = False
@@ -105,7 +117,13 @@ class Connection(ServerConnection):
         self._opening_bytes = 0
         self.limits = limits
         self.others = others
+        self.lobby = lobby
         self._stall: asyncio.TimerHandle | None = None  # runs while it is stalled
+
+    def let_in(self) -> None:
+        """Give it a place of those who may stay."""
+        self.authorized = True
+        self.lobby.leave(self)
 
     def subscribe(self, message: Subscribe) -> None:
         """Send these streams from now on."""
@@ -167,7 +185,7 @@ class Connection(ServerConnection):
         _come_in(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.others.discard(self)
+        _go(self)
         self._end_stall()
         super().connection_lost(exc)
 
@@ -217,7 +235,8 @@ class TlsHandshake(asyncio.Protocol):
     """
 
     def __init__(self, connection: Connection, context: ssl.SSLContext) -> None:
-        self.limits, self.others = connection.limits, connection.others
+        self.limits = connection.limits
+        self.others, self.lobby = connection.others, connection.lobby
         self.transport: asyncio.Transport
         self.protocol = connection.protocol  # websockets looks for it in whatever it is handed
         self._connection = connection
@@ -236,7 +255,7 @@ class TlsHandshake(asyncio.Protocol):
         self._early += data  # came with the end of the handshake
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.others.discard(self)
+        _go(self)
 
     async def _shake_hands(self) -> None:
         try:
@@ -252,7 +271,7 @@ class TlsHandshake(asyncio.Protocol):
             return
         if secured is None or secured.is_closing():
             return
-        self.others.discard(self)
+        _go(self)
         secured.set_protocol(self._connection)
         self._connection.connection_made(secured)
         if self._early:
@@ -260,10 +279,22 @@ class TlsHandshake(asyncio.Protocol):
 
 
 def _come_in(connection: Connection | TlsHandshake) -> None:
-    """Count a connection, and turn it away where there are too many."""
+    """Count a connection, and cut off who has to go for it."""
     connection.others.add(connection)
-    if len(connection.others) > connection.limits.connections + connection.limits.handshakes:
-        connection.transport.abort()
+    evicted = connection.lobby.enter(connection, address_of(connection))
+    if evicted is not None:
+        evicted.transport.abort()
+
+
+def _go(connection: Connection | TlsHandshake) -> None:
+    connection.others.discard(connection)
+    connection.lobby.leave(connection)
+
+
+def address_of(connection: Connection | TlsHandshake) -> str:
+    """Return where a connection comes from, as what one sender is counted by."""
+    peer = connection.transport.get_extra_info("peername")
+    return access.sender(peer[0]) if peer else ""  # it has gone again
 
 
 def text_frame(message: ServerMessage) -> bytes:

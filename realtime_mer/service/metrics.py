@@ -21,15 +21,19 @@ class Traffic:
 
     Attributes:
         clients: connected now.
+        waiting: connections without the token, in a handshake or fetching a page now.
         connections_total: clients that came so far.
         refused_total: clients that were closed for what they did or did not do, so far.
+        evicted_total: connections cut off for a newer one before they showed the token, so far.
         dropped_total: messages that gave way to newer ones, so far.
         markers_total: markers that clients set, so far.
     """
 
     clients: int
+    waiting: int
     connections_total: int
     refused_total: int
+    evicted_total: int
     dropped_total: int
     markers_total: int
 
@@ -75,12 +79,16 @@ class Metrics(Collector):
             ("skipped", "Hops left out because inference fell behind", self._skipped),
             ("connections", "Clients that connected", traffic.connections_total),
             ("refused", "Clients that were closed for what they did", traffic.refused_total),
+            ("evicted", "Connections cut off for newer ones", traffic.evicted_total),
             ("dropped", "Messages that gave way to newer ones", traffic.dropped_total),
             ("markers", "Markers that clients set", traffic.markers_total),
         ):
             yield CounterMetricFamily(f"realtime_mer_{name}", what, value=value)
         yield GaugeMetricFamily(
             "realtime_mer_clients", "Clients connected now", value=traffic.clients
+        )
+        yield GaugeMetricFamily(
+            "realtime_mer_waiting", "Connections not let in yet", value=traffic.waiting
         )
         yield GaugeMetricFamily(
             "realtime_mer_stream_seconds", "Seconds of sound so far", value=self._t

@@ -32,6 +32,7 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.service.connection import Connection, Limits, TlsHandshake, text_frame
 from realtime_mer.service.gate import Admission, Gate
 from realtime_mer.service.listening import cannot_listen, check_port, check_token, usual_address
+from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
@@ -115,6 +116,9 @@ class Service:
 
         # The loop thread alone writes these.
         self._connections: set[Connection | TlsHandshake] = set()
+        self._lobby: Lobby[Connection | TlsHandshake] = Lobby(
+            places=self._limits.waiting, places_per_address=self._limits.waiting_per_address
+        )
         self._clients: set[Connection] = set()
         self._latest: dict[str, tuple[bytes, float]] = {}
         self._t: float | None = None
@@ -303,14 +307,18 @@ class Service:
     def _traffic(self) -> Traffic:
         return Traffic(
             clients=len(self._clients),
+            waiting=len(self._lobby),
             connections_total=self._connections_total,
+            evicted_total=self._lobby.evicted,
             refused_total=self._refused_total,
             dropped_total=self.dropped,
             markers_total=self._markers_total,
         )
 
     def _make_connection(self, *args: Any, **kwargs: Any) -> Connection | TlsHandshake:
-        connection = Connection(*args, limits=self._limits, others=self._connections, **kwargs)
+        connection = Connection(
+            *args, limits=self._limits, others=self._connections, lobby=self._lobby, **kwargs
+        )
         return connection if self._ssl is None else TlsHandshake(connection, self._ssl)
 
     def _distribute(self) -> None:
@@ -354,11 +362,17 @@ class Service:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
         outcome = self._gate.judge(request.method, request.path, request.headers)
         if isinstance(outcome, Admission):
-            if len(self._clients) < self._limits.connections:
-                cast(Connection, connection).authorized = outcome.authorized
+            if not self._full:
+                if outcome.authorized:
+                    cast(Connection, connection).let_in()
                 return None
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
         return _response(outcome.without_body() if request.method == "HEAD" else outcome)
+
+    @property
+    def _full(self) -> bool:
+        """Whether all places are taken of those who may stay."""
+        return len(self._connections) - len(self._lobby) >= self._limits.connections
 
     async def _attend(self, connection: ServerConnection) -> None:
         client = cast(Connection, connection)
@@ -390,7 +404,7 @@ class Service:
         finally:
             self._clients.discard(client)
             if client.parting is not None:
-                self._refused_total += client.parting_code is not CloseCode.GOING_AWAY
+                self._refused_total += (client.parting_code or 0) >= CloseCode.UNAUTHORIZED
                 await asyncio.wait([client.parting])
 
     def _receive(self, client: Connection, text: str | bytes) -> None:
@@ -400,7 +414,9 @@ class Service:
             client.refuse(error.code, str(error))
             return
         if isinstance(message, Authorize) and not client.authorized:
-            client.authorized = self._gate.accepts(message.token)
+            self._try_token(client, message.token)
+        if client.parting is not None:
+            return
         if message is not None and not client.authorized:
             client.refuse("unauthorized", "a token is needed first: give --token")
             client.part(CloseCode.UNAUTHORIZED, "wrong token or none")
@@ -418,6 +434,14 @@ class Service:
             self._tell(marker)
         elif isinstance(message, Ping):
             client.deliver(text_frame(Pong(id=message.id)))
+
+    def _try_token(self, client: Connection, token: str) -> None:
+        if not self._gate.accepts(token):
+            return
+        if self._full:  # since its handshake
+            client.part(CloseCode.TRY_AGAIN_LATER, "too many clients")
+        else:
+            client.let_in()
 
 
 def _response(page: Page) -> Response:

@@ -25,6 +25,22 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+def sender(address: str) -> str:
+    """Return what an IP address is counted under: itself, or its network where one has many.
+
+    A single house or rented machine has 2⁶⁴ addresses of IPv6.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
 def host_of(values: Sequence[str], *, prefix: str = "") -> str | None:
     """Return the host of the one ``Host`` or ``Origin`` header in lower case, without the port.
 

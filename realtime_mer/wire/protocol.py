@@ -45,6 +45,8 @@ class CloseCode(IntEnum):
     """The service stops, after a ``bye``."""
     TOO_BIG = 1009
     """A message far over the limit."""
+    TRY_AGAIN_LATER = 1013
+    """All places were taken in the moment the token was shown."""
     UNAUTHORIZED = 4401
     """No token or a wrong one; connecting again with it is pointless."""
     NOT_SUBSCRIBED = 4408

@@ -1,5 +1,7 @@
 """The numbers of a service in Prometheus' format."""
 
+from dataclasses import fields
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from realtime_mer.estimate import Status
@@ -8,7 +10,13 @@ from realtime_mer.wire.protocol import StatusMessage
 from tests.samples import sample_estimate
 
 TRAFFIC = Traffic(
-    clients=3, connections_total=7, refused_total=2, dropped_total=11, markers_total=5
+    clients=3,
+    waiting=4,
+    connections_total=7,
+    refused_total=2,
+    evicted_total=6,
+    dropped_total=11,
+    markers_total=5,
 )
 
 
@@ -23,9 +31,7 @@ def read(metrics: Metrics) -> dict[str, float]:
 
 
 def test_before_anything_happened_everything_is_there_and_zero() -> None:
-    traffic = Traffic(
-        clients=0, connections_total=0, refused_total=0, dropped_total=0, markers_total=0
-    )
+    traffic = Traffic(**dict.fromkeys((field.name for field in fields(Traffic)), 0))
     values = read(Metrics(lambda: traffic))
     values.pop("realtime_mer_latency_seconds_created", None)
     assert set(values.values()) == {0}

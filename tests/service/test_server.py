@@ -362,14 +362,16 @@ def test_clients_beyond_the_limit_are_refused_and_one_that_leaves_makes_room() -
             assert newcomer.hello["type"] == "hello"
 
 
-def test_connections_that_only_knock_are_bounded_too() -> None:
-    with running(limits=Limits(connections=1, handshakes=2, open_timeout_s=600)) as service:
+def test_connections_that_only_knock_are_bounded_too_and_the_oldest_goes() -> None:
+    with running(limits=Limits(connections=1, waiting=2, open_timeout_s=600)) as service:
         knocking = [
             socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S)
             for _ in range(4)
         ]
-        with suppress(ConnectionResetError):
-            assert knocking[-1].recv(100) == b""
+        for oldest in knocking[:2]:
+            with suppress(ConnectionResetError):
+                assert oldest.recv(100) == b""
+        assert service.open_connections <= 2
         for sock in knocking:
             sock.close()
 

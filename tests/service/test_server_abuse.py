@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,13 +16,16 @@ from websockets.typing import Origin
 
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
+from realtime_mer.wire.protocol import CloseCode
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import (
     SMALL_RECEIVE_BUFFER,
     Client,
+    get,
     in_loop,
     let_time_pass,
+    numbers,
     running,
     seqs,
     status,
@@ -219,9 +223,65 @@ def test_floods_of_messages_of_many_clients_cost_only_their_own_connections() ->
         witness.is_served()
 
 
+TOKEN = {"Authorization": "Bearer s3cret"}
+
+
+def test_hundreds_that_show_no_token_keep_nobody_out_who_has_it() -> None:
+    limits = Limits(waiting=32, waiting_per_address=16, connections=4, subscribe_timeout_s=600)
+    with (
+        running(token="s3cret", limits=limits) as service,
+        Client(service, "status", additional_headers=TOKEN) as good,
+        ExitStack() as stack,
+    ):
+        for number in range(20):
+            for _ in range(20):
+                stack.enter_context(raw(service))
+            with Client(service, "status", additional_headers=TOKEN) as at_once:
+                service.publish(status(str(number)))
+                assert at_once.until("status")[-1]["detail"] == str(number)
+            with Client(service) as later:
+                later.send(type="authorize", token="s3cret")
+                later.send(type="subscribe", streams=["status"])
+                assert later.receive()["detail"] == str(number)
+            assert good.receive()["detail"] == str(number)
+        # Those without the token, and the two that left a moment ago.
+        assert service.open_connections <= limits.waiting_per_address + 1 + 2
+        values = numbers(get(service, "/metrics", **TOKEN)[1])
+        assert values["realtime_mer_evicted_total"] >= 400 - limits.waiting_per_address
+        assert values["realtime_mer_waiting"] <= limits.waiting_per_address
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is this machine's on Linux only")
+def test_an_address_that_fills_its_places_drives_away_only_its_own() -> None:
+    limits = Limits(waiting=100, waiting_per_address=4, open_timeout_s=600)
+    with running(token="s3cret", limits=limits) as service, ExitStack() as stack:
+        stranger = stack.enter_context(
+            socket.create_connection(
+                ("127.0.0.1", service.port), PATIENCE_S, source_address=("127.0.0.2", 0)
+            )
+        )
+        crowd = [stack.enter_context(raw(service)) for _ in range(20)]
+        for pushed_out in crowd[:16]:
+            assert b'"type":"hello"' in read_to_end(pushed_out)
+        stranger.sendall(HANDSHAKE)
+        assert stranger.recv(12) == b"HTTP/1.1 101"
+        assert service.clients == 5
+
+
+def test_who_shows_the_token_when_all_places_were_taken_meanwhile_is_told_to_come_again() -> None:
+    limits = Limits(connections=1, subscribe_timeout_s=600)
+    with (
+        running(token="s3cret", limits=limits) as service,
+        Client(service) as late,
+        Client(service, "status", additional_headers=TOKEN),
+    ):
+        late.send(type="authorize", token="s3cret")
+        assert late.close_code() == CloseCode.TRY_AGAIN_LATER
+
+
 @pytest.mark.slow
 def test_thousands_of_connections_are_bounded_and_leave_nothing_behind() -> None:
-    limits = Limits(connections=4, handshakes=16, open_timeout_s=600)
+    limits = Limits(connections=4, waiting=16, open_timeout_s=600)
     process = psutil.Process()
     with running(limits=limits) as service, Witness(service) as witness:
         before = process.num_fds()
@@ -238,7 +298,7 @@ def test_thousands_of_connections_are_bounded_and_leave_nothing_behind() -> None
                 for sock in waiting:
                     sock.close()
                 waiting.clear()
-        assert most <= limits.connections + limits.handshakes + 2 * ACCEPTED_AT_ONCE
+        assert most <= limits.connections + limits.waiting + 2 * ACCEPTED_AT_ONCE
         # Those that were just accepted are counted a moment later.
         while service.open_connections > 1 or process.num_fds() > before:
             witness.is_served()

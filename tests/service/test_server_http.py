@@ -7,7 +7,6 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from realtime_mer.service import pages
 from realtime_mer.service.connection import Limits
@@ -15,7 +14,7 @@ from realtime_mer.service.server import Service
 from realtime_mer.web import PATHS, Asset
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
-from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, get, running, status
+from tests.subscribers import SMALL_RECEIVE_BUFFER, Client, get, numbers, running, status
 
 
 class Answer:
@@ -38,15 +37,6 @@ def policy(answer: Answer) -> dict[str, list[str]]:
     """The Content-Security-Policy, directive by directive."""
     directives = answer.headers["content-security-policy"].split(";")
     return {name: values for name, *values in (directive.split() for directive in directives)}
-
-
-def numbers(text: str) -> dict[str, float]:
-    return {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if "le" not in sample.labels
-    }
 
 
 @pytest.mark.parametrize("path", PATHS)

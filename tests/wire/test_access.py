@@ -10,6 +10,7 @@ from realtime_mer.wire.access import (
     is_own_name,
     is_trusted_origin,
     port_of,
+    sender,
 )
 
 
@@ -118,3 +119,19 @@ def test_which_pages_are_trusted(origins: list[str], trusted: bool) -> None:
 )
 def test_the_token_of_a_header(header: str, token: str | None) -> None:
     assert bearer_token(header) == token
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_under"),
+    [
+        ("192.168.1.5", "192.168.1.5"),
+        ("::ffff:192.168.1.5", "192.168.1.5"),  # as a service on :: sees it
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_one_sender_of_ipv6_is_a_network_since_it_has_as_many_addresses_as_it_likes(
+    address: str, counted_under: str
+) -> None:
+    assert sender(address) == counted_under

@@ -138,7 +138,7 @@ def test_one_that_does_not_finish_the_tls_handshake_is_cut_off(files: Files, fir
 
 
 def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
-    limits = {"connections": 1, "handshakes": 2, "open_timeout_s": 600}
+    limits = {"connections": 1, "waiting": 2, "open_timeout_s": 600}
     with service_of(files, **limits) as service:
         service.publish(sample_estimate(seq=3))
         with subscribe(service.url, ca=str(files.ca)) as messages, ExitStack() as stack:
@@ -148,7 +148,7 @@ def test_those_in_the_tls_handshake_are_bounded_too(files: Files) -> None:
                 stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
                 for _ in range(3)
             ]
-            assert ended(knocking[-1])
+            assert ended(knocking[0])
             service.publish(sample_estimate(seq=4))
             assert next(messages) == sample_estimate(seq=4)
 
