@@ -97,6 +97,11 @@ async def open_connection(
             raise ServiceError(f"{url} refuses the token: give the right --token") from error
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             raise Unreachable(f"{url} is full or about to stop: try again later") from error
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise Unreachable(
+                f"{url} had too many wrong tokens from this address: check --token, and try again "
+                f"in {error.response.headers.get('Retry-After', '60')} s"
+            ) from error
         raise ServiceError(
             f"{url} is no realtime-mer service, or not by this name (HTTP {status}): use the "
             "address that the session prints"

@@ -61,6 +61,10 @@ def live(
             help="What subscribers must show; beyond this machine one is made up without it.",
         ),
     ] = None,
+    weak_token: Annotated[
+        bool,
+        typer.Option("--weak-token", help="Let a --token that could be guessed do for a network."),
+    ] = False,
     cert: Annotated[
         str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
     ] = None,
@@ -188,7 +192,7 @@ def live(
     if server and not fast:
         check_free(host, port)
         if token is not None:
-            check_token(token)
+            check_token(token, host=host, weak=weak_token)
         if cert is not None:
             server_context(cert, key)
     passphrase = None
@@ -206,7 +210,15 @@ def live(
     from realtime_mer.live.session import LiveOptions, run_live
     from realtime_mer.sessions.sealing import Key
 
-    service = ServiceOptions(host=host, port=port, token=token, cert=cert, key=key, clients=clients)
+    service = ServiceOptions(
+        host=host,
+        port=port,
+        token=token,
+        weak_token=weak_token,
+        cert=cert,
+        key=key,
+        clients=clients,
+    )
     run_live(
         LiveOptions(
             source=source,

@@ -194,6 +194,10 @@ def replay(
     token: Annotated[
         str | None, typer.Option(envvar="REALTIME_MER_TOKEN", help="What subscribers must show.")
     ] = None,
+    weak_token: Annotated[
+        bool,
+        typer.Option("--weak-token", help="Let a --token that could be guessed do for a network."),
+    ] = False,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
@@ -208,17 +212,19 @@ def replay(
     `realtime-mer sessions replay friday --start 1:30` begins at a minute and a half. On a terminal
     you can type a time and Enter to go there: `1:30`, `+20`, `-5`.
     """
-    from realtime_mer.service.listening import check_free
+    from realtime_mer.service.listening import check_free, check_token
 
     pace = None if speed == "max" else _speed(speed)
     if server and pace is not None:
         check_free(host, port)
+        if token is not None:
+            check_token(token, host=host, weak=weak_token)
     say(f"Replaying {name}")
 
     from realtime_mer.live.outlets import ServiceOptions
     from realtime_mer.live.replay import ReplayOptions, parse_clock, run_replay
 
-    service = ServiceOptions(host=host, port=port, token=token)
+    service = ServiceOptions(host=host, port=port, token=token, weak_token=weak_token)
     options = ReplayOptions(
         speed=pace,
         start=parse_clock(start),

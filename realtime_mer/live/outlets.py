@@ -36,6 +36,7 @@ class ServiceOptions:
         token: what it asks for; None for one of its own beyond loopback, and none on it.
         cert, key: paths of PEM files for TLS; None for plain text.
         clients: most subscribers at a time.
+        weak_token: whether a token that could be guessed will do beyond loopback.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +45,7 @@ class ServiceOptions:
     cert: str | None = None
     key: str | None = None
     clients: int = 256
+    weak_token: bool = False
 
     def open(self, hello: Hello) -> Service:
         """Return the service, not started yet.
@@ -59,6 +61,7 @@ class ServiceOptions:
             host=self.host,
             port=self.port,
             token=token,
+            weak_token=self.weak_token,
             ssl=server_context(self.cert, self.key) if self.cert is not None else None,
             limits=Limits(connections=self.clients),
         )

@@ -1,11 +1,14 @@
 """``Gate`` decides what a request gets: a page, a refusal, or a WebSocket (pure, no socket)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from http import HTTPStatus
+from math import ceil
 
 from websockets.datastructures import Headers
 
+from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.pages import Page, answer
 from realtime_mer.wire import access
 
@@ -21,6 +24,15 @@ class Admission:
     authorized: bool
 
 
+class Verdict(Enum):
+    """What is said to a token."""
+
+    RIGHT = auto()
+    WRONG = auto()
+    TOO_SOON = auto()
+    """Its address showed wrong ones and has to wait; it was not looked at, or it is wrong."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """Judges requests.
@@ -30,22 +42,53 @@ class Gate:
         machine: name of this machine.
         token: what a client has to show; None for nothing.
         metrics: gives the body and content type of ``/metrics``.
+        told: is told one line when an address has to wait for its wrong tokens.
+        guesses: the wrong tokens so far.
     """
 
     host: str
     machine: str
     token: str | None
     metrics: Callable[[], tuple[bytes, str]]
+    told: Callable[[str], None] = lambda line: None
+    guesses: Guesses = field(default_factory=Guesses)
 
     def accepts(self, token: str) -> bool:
         """Whether this is the token."""
         return self.token is not None and access.same_token(token, self.token)
 
-    def judge(self, method: str, path: str, headers: Headers) -> Page | Admission:
+    def check(self, token: str, *, address: str, now: float) -> Verdict:
+        """Return what is said to a token that came from an address.
+
+        While an address has to wait for its wrong tokens, the right one still lets in if it cannot
+        be guessed: otherwise whoever shares the address could keep its owner out.
+
+        Args:
+            token: what was shown.
+            address: as of ``access.sender``.
+            now: seconds of a steady clock.
+        """
+        waiting = self.guesses.pause(address, now) > 0
+        if waiting and access.randomness_bits(self.token or "") < access.ENOUGH_BITS:
+            return Verdict.TOO_SOON
+        if self.accepts(token):
+            self.guesses.right(address)
+            return Verdict.RIGHT
+        if waiting:
+            return Verdict.TOO_SOON
+        pause = self.guesses.wrong(address, now)
+        if pause:
+            self.told(f"wrong tokens from {address}: it has to wait {pause:g} s")
+        return Verdict.WRONG
+
+    def judge(
+        self, method: str, path: str, headers: Headers, *, address: str, now: float
+    ) -> Page | Admission:
         """Return the page that answers a request, or that it may become a WebSocket.
 
         Args:
             method, path, headers: of the request, as they came.
+            address, now: where from and when, as for ``check``.
         """
         host = access.host_of(headers.get_all("Host"), prefix="//")
         if host is None or not access.is_own_name(
@@ -58,9 +101,9 @@ class Gate:
             )
         credentials = headers.get_all("Authorization")
         if self.token is not None and credentials:
-            token = access.bearer_token(credentials[0])
-            if token is None or not self.accepts(token):
-                return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
+            refusal = self._refusal(credentials[0], address=address, now=now)
+            if refusal is not None:
+                return refusal
         authorized = self.token is None or bool(credentials)
         origins = headers.get_all("Origin")
         trusted = access.is_trusted_origin(origins, host)
@@ -74,3 +117,21 @@ class Gate:
         if not trusted:
             return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
         return Admission(authorized=authorized)
+
+    def _refusal(self, authorization: str, *, address: str, now: float) -> Page | None:
+        token = access.bearer_token(authorization)
+        verdict = Verdict.WRONG
+        if token is not None:
+            verdict = self.check(token, address=address, now=now)
+        match verdict:
+            case Verdict.RIGHT:
+                return None
+            case Verdict.TOO_SOON:
+                wait = ceil(self.guesses.pause(address, now))
+                return Page.text(
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    f"too many wrong tokens from your address: wait {wait} s",
+                    Retry_After=str(wait),
+                )
+            case Verdict.WRONG:
+                return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")

@@ -5,6 +5,7 @@ import socket
 import sys
 
 from realtime_mer.errors import InputError, ServiceError
+from realtime_mer.wire import access
 
 
 def usual_address(host: str) -> str:
@@ -25,14 +26,26 @@ def check_port(port: int) -> None:
         raise InputError(f"port {port} does not exist: choose 0 (any free one) to 65535")
 
 
-def check_token(token: str) -> None:
-    """Refuse a token that cannot stand in an address.
+def check_token(token: str, *, host: str, weak: bool = False) -> None:
+    """Refuse a token that cannot stand in an address, or that others could guess.
+
+    Args:
+        token: what subscribers are to show.
+        host: what the service listens on; beyond loopback 128 bits of randomness are wanted.
+        weak: whether fewer will do.
 
     Raises:
-        InputError: it is empty, or holds a space or anything beyond ASCII.
+        InputError: it is empty, or holds a space or anything beyond ASCII; or it is too weak.
     """
     if not (token and all("!" <= letter <= "~" for letter in token)):
         raise InputError("the token must be ASCII letters, digits and signs without spaces")
+    bits = access.randomness_bits(token)
+    if bits < access.ENOUGH_BITS and not (weak or access.is_loopback(host)):
+        raise InputError(
+            f"the token looks like {bits:.0f} bits of randomness, and a service that others reach "
+            f"needs {access.ENOUGH_BITS}: leave --token out and one is made up, or insist with "
+            "--weak-token"
+        )
 
 
 def check_free(host: str, port: int) -> None:

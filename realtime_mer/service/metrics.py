@@ -25,6 +25,8 @@ class Traffic:
         connections_total: clients that came so far.
         refused_total: clients that were closed for what they did or did not do, so far.
         evicted_total: connections cut off for a newer one before they showed the token, so far.
+        wrong_tokens_total: wrong tokens that were shown, so far.
+        unlogged_total: lines that were left out of the log, so far.
         dropped_total: messages that gave way to newer ones, so far.
         markers_total: markers that clients set, so far.
     """
@@ -34,6 +36,8 @@ class Traffic:
     connections_total: int
     refused_total: int
     evicted_total: int
+    wrong_tokens_total: int
+    unlogged_total: int
     dropped_total: int
     markers_total: int
 
@@ -80,6 +84,8 @@ class Metrics(Collector):
             ("connections", "Clients that connected", traffic.connections_total),
             ("refused", "Clients that were closed for what they did", traffic.refused_total),
             ("evicted", "Connections cut off for newer ones", traffic.evicted_total),
+            ("wrong_tokens", "Wrong tokens that were shown", traffic.wrong_tokens_total),
+            ("unlogged", "Lines left out of the log", traffic.unlogged_total),
             ("dropped", "Messages that gave way to newer ones", traffic.dropped_total),
             ("markers", "Markers that clients set", traffic.markers_total),
         ):

@@ -29,11 +29,18 @@ from websockets.typing import Subprotocol
 
 from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
-from realtime_mer.service.connection import Connection, Limits, TlsHandshake, text_frame
-from realtime_mer.service.gate import Admission, Gate
+from realtime_mer.service.connection import (
+    Connection,
+    Limits,
+    TlsHandshake,
+    address_of,
+    text_frame,
+)
+from realtime_mer.service.gate import Admission, Gate, Verdict
 from realtime_mer.service.listening import cannot_listen, check_port, check_token, usual_address
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.metrics import Metrics, Traffic
+from realtime_mer.service.notices import LibraryLog, Notices
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import MessageBudget
@@ -69,11 +76,12 @@ class Service:
         host: address to listen on; beyond loopback a token is required.
         port: TCP port, 0 for any free one.
         token: what a client has to show; None for nothing.
+        weak_token: whether a token under 128 bits of randomness will do beyond loopback.
         ssl: context for TLS; None for plain text.
         limits: bounds on what clients can do; None for the usual.
 
     Raises:
-        InputError: a port or token that cannot be used.
+        InputError: a port or token that cannot be used, or a token that could be guessed.
         ServiceError: the token is missing where it is required.
     """
 
@@ -84,12 +92,13 @@ class Service:
         host: str = "127.0.0.1",
         port: int = 8765,
         token: str | None = None,
+        weak_token: bool = False,
         ssl: tls.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
         check_port(port)
         if token is not None:
-            check_token(token)
+            check_token(token, host=host, weak=weak_token)
         if token is None and not access.is_loopback(host):
             raise ServiceError(
                 f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
@@ -125,11 +134,13 @@ class Service:
         self._dropped = 0
         self._connections_total = self._refused_total = self._markers_total = 0
         self._metrics = Metrics(self._traffic)
+        self._notices = Notices(_log, clock=time.monotonic)
         self._gate = Gate(
             host=self._host,
             machine=socket.gethostname(),
             token=token,
             metrics=self._metrics.render,
+            told=lambda line: self._notices.tell("wrong tokens", line),
         )
 
         self._stop: asyncio.Event
@@ -262,6 +273,7 @@ class Service:
     # In the loop thread.
 
     async def _run(self, bound: "Future[None]") -> None:
+        asyncio.get_running_loop().set_exception_handler(self._notices.handle)
         self._stop = asyncio.Event()
         limits = self._limits
         try:
@@ -279,7 +291,7 @@ class Service:
                 max_size=limits.message_bytes,
                 max_queue=4,
                 write_limit=limits.write_bytes,
-                logger=_log,
+                logger=LibraryLog(_log, self._notices),
             )
         except (OSError, UnicodeError) as error:
             bound.set_exception(cannot_listen(self._host, self._port, error))
@@ -309,6 +321,8 @@ class Service:
             clients=len(self._clients),
             waiting=len(self._lobby),
             connections_total=self._connections_total,
+            wrong_tokens_total=self._gate.guesses.total,
+            unlogged_total=self._notices.left_out,
             evicted_total=self._lobby.evicted,
             refused_total=self._refused_total,
             dropped_total=self.dropped,
@@ -360,11 +374,18 @@ class Service:
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
-        outcome = self._gate.judge(request.method, request.path, request.headers)
+        client = cast(Connection, connection)
+        outcome = self._gate.judge(
+            request.method,
+            request.path,
+            request.headers,
+            address=address_of(client),
+            now=time.monotonic(),
+        )
         if isinstance(outcome, Admission):
             if not self._full:
                 if outcome.authorized:
-                    cast(Connection, connection).let_in()
+                    client.let_in()
                 return None
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
         return _response(outcome.without_body() if request.method == "HEAD" else outcome)
@@ -436,11 +457,13 @@ class Service:
             client.deliver(text_frame(Pong(id=message.id)))
 
     def _try_token(self, client: Connection, token: str) -> None:
-        if not self._gate.accepts(token):
-            return
-        if self._full:  # since its handshake
+        verdict = self._gate.check(token, address=address_of(client), now=time.monotonic())
+        if verdict is Verdict.TOO_SOON:
+            client.refuse("too_many_guesses", "too many wrong tokens from your address: wait")
+            client.part(CloseCode.TOO_MANY_MESSAGES, "too many wrong tokens")
+        elif verdict is Verdict.RIGHT and self._full:  # since its handshake
             client.part(CloseCode.TRY_AGAIN_LATER, "too many clients")
-        else:
+        elif verdict is Verdict.RIGHT:
             client.let_in()
 
 

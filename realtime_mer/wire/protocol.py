@@ -194,7 +194,8 @@ class ErrorMessage:
     """Something the client sent was refused.
 
     Attributes:
-        code: ``bad_json``, ``bad_message``, ``too_large``, ``too_many_messages``, ``unauthorized``.
+        code: ``bad_json``, ``bad_message``, ``too_large``, ``too_many_messages``,
+            ``too_many_markers``, ``too_many_guesses``, ``unauthorized``.
         message: one line for people: what happened and what to do.
     """
 

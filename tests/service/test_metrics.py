@@ -15,6 +15,8 @@ TRAFFIC = Traffic(
     connections_total=7,
     refused_total=2,
     evicted_total=6,
+    wrong_tokens_total=8,
+    unlogged_total=9,
     dropped_total=11,
     markers_total=5,
 )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 import socket
 import threading
 from contextlib import suppress
@@ -427,7 +428,7 @@ def test_a_request_for_a_name_of_this_machine_is_answered(host: str) -> None:
 
 def test_on_a_network_it_answers_to_its_own_name_in_any_domain() -> None:
     name = socket.gethostname().partition(".")[0]
-    with running(host="0.0.0.0", token="s3cret") as service:
+    with running(host="0.0.0.0", token="s3cret", weak_token=True) as service:
         assert get(service, "/healthz", Host=f"{name}.lan:{service.port}")[0] == 200
         assert get(service, "/healthz", Host="example.org")[0] == 403
     with running() as service:
@@ -532,6 +533,14 @@ def test_a_token_with_spaces_or_nothing_in_it_is_refused() -> None:
             Service(hello=HELLO, port=0, token=token)
 
 
+def test_beyond_loopback_a_token_that_could_be_guessed_is_refused_unless_one_insists() -> None:
+    for host in ("0.0.0.0", "192.168.1.5"):
+        with pytest.raises(InputError, match=r"29 bits .* 128: .* --weak-token"):
+            Service(hello=HELLO, host=host, port=0, token="correct-horse")
+    Service(hello=HELLO, host="0.0.0.0", port=0, token="correct-horse", weak_token=True)
+    Service(hello=HELLO, host="127.0.0.1", port=0, token="correct-horse")
+
+
 # Beginning and end
 
 
@@ -547,7 +556,7 @@ def test_a_busy_port_is_told_in_one_line_with_what_to_do() -> None:
 
 
 def test_an_address_that_is_not_of_this_machine_is_told() -> None:
-    service = Service(hello=HELLO, host="192.0.2.1", port=0, token="t")
+    service = Service(hello=HELLO, host="192.0.2.1", port=0, token=secrets.token_hex(16))
     with pytest.raises(ServiceError, match=r"192\.0\.2\.1"):
         service.start()
 

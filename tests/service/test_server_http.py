@@ -142,7 +142,7 @@ def test_pages_of_this_machine_may_import_the_module_and_others_may_not() -> Non
 
 
 def test_health_is_open_and_everything_else_of_use_wants_the_token() -> None:
-    with running(host="0.0.0.0", token="s3cret") as service:
+    with running(host="0.0.0.0", token="s3cret", weak_token=True) as service:
         assert get(service, "/healthz") == (200, "ok\n")
         assert get(service, "/")[0] == 200  # the page asks for the token itself
         refused = Answer(service, "/metrics")

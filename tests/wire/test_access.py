@@ -1,5 +1,8 @@
 """Who may reach the service, in the words of its rules."""
 
+import base64
+import random
+
 import pytest
 
 from realtime_mer.wire.access import (
@@ -10,6 +13,7 @@ from realtime_mer.wire.access import (
     is_own_name,
     is_trusted_origin,
     port_of,
+    randomness_bits,
     sender,
 )
 
@@ -135,3 +139,45 @@ def test_one_sender_of_ipv6_is_a_network_since_it_has_as_many_addresses_as_it_li
     address: str, counted_under: str
 ) -> None:
     assert sender(address) == counted_under
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "s3cret",
+        "correct-horse-battery-staple",
+        "CorrectHorseBatteryStapleTraversal",
+        "MyVerySecretLongTokenForTheStudio2024",
+        "THIS_IS_MY_VERY_SECRET_TOKEN_42",
+        "the-quick-brown-fox-jumps-over-the-lazy-dog",
+        "a" * 64,
+        "0123456789" * 5,
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "p4ssw0rd-p4ssw0rd-p4ssw0rd",
+        "deadbeef" * 4,
+        "123e4567e89b",
+        "",
+    ],
+)
+def test_what_people_make_up_is_taken_for_less_than_128_bits(token: str) -> None:
+    assert randomness_bits(token) < 128
+
+
+def test_drawn_tokens_of_more_than_128_bits_are_taken_for_what_they_are() -> None:
+    chance = random.Random(0)
+    for _ in range(200):
+        drawn = chance.randbytes(24)
+        for token in (
+            drawn.hex(),
+            drawn.hex().upper(),
+            base64.urlsafe_b64encode(drawn).decode(),
+            base64.b32encode(drawn).decode().rstrip("="),
+            str(int.from_bytes(drawn, "big")),
+        ):
+            assert randomness_bits(token) >= 128, token
+
+
+def test_hexadecimal_of_just_128_bits_is_enough() -> None:
+    chance = random.Random(1)
+    for _ in range(1000):
+        assert randomness_bits(chance.randbytes(16).hex()) >= 128
