@@ -17,7 +17,8 @@ from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
 
 if TYPE_CHECKING:
-    from realtime_mer.sessions.store import Session
+    from realtime_mer.sessions.deleting import Remains
+    from realtime_mer.sessions.store import AnySession, Session
 
 app = typer.Typer(
     help="Look at the sessions that you kept: list, replay, export, report or delete them.\n\n"
@@ -84,6 +85,8 @@ def list_() -> None:
     Off a terminal there is one a line, columns separated by blanks: name, seconds, estimates,
     markers, `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of
     one that is encrypted only its name and start are known: it is `locked`, and the others are `-`.
+    So they are of what cannot be opened: it is `deleting` (not all could be removed yet),
+    `unfinished` (without a manifest), `damaged` or a `link`, and standard error says more.
     """
     say("Reading the sessions")
 
@@ -93,8 +96,8 @@ def list_() -> None:
     from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
     from realtime_mer.wording import clock
 
-    sessions, problems = list_sessions()
-    console = Console(highlight=False)
+    sessions, remains = list_sessions()
+    console = Console(highlight=False, markup=False)  # names are no markup
     name = Column("name", overflow="fold")  # cut off it would be of no use to type
     table = Table(name, "length", "estimates", "markers", "sound", "begun", "person", box=None)
     for session in sessions:
@@ -127,10 +130,15 @@ def list_() -> None:
             manifest.started_at[:16].replace("T", " "),
             manifest.pseudonym or "",
         )
+    for left in remains:
+        if console.is_terminal:
+            table.add_row(left.name, left.state.value, "", "", "", "", "")
+        else:
+            print(left.name, "-", "-", "-", "-", left.state.value, "-", "-")
     if console.is_terminal:
-        console.print(table if sessions else f"No session in {sessions_folder()}.")
-    for problem in problems:
-        print(problem, file=sys.stderr)
+        console.print(table if sessions or remains else f"No session in {sessions_folder()}.")
+    for left in remains:
+        print(left.problem, file=sys.stderr)
 
 
 @app.command()
@@ -338,28 +346,53 @@ def delete(
 ) -> None:
     """Delete sessions with all their files, at once and for good.
 
-    `realtime-mer sessions delete --older-than 90` deletes those begun more than 90 days ago.
+    `realtime-mer sessions delete --older-than 90` deletes those begun more than 90 days ago, and
+    what earlier deletions left. What is not wholly gone is named, stays in the list, and the exit
+    status is 1.
     """
     if not names and older_than is None:
         raise InputError("Nothing to delete: give names, or --older-than DAYS.")
     say("Reading the sessions")
 
-    from realtime_mer.sessions.store import find_session, list_sessions
+    from realtime_mer.sessions.store import find_to_delete, list_sessions
 
-    chosen = []
-    for name in names or []:
-        session = find_session(name)
-        if session.name != name:
-            raise InputError(f"To delete {session.name}, give its whole name.")
-        chosen.append(session)
+    chosen = {name: find_to_delete(name) for name in names or []}
+    problems = []
     if older_than is not None:
         limit = datetime.now().astimezone() - timedelta(days=older_than)
-        chosen += [
-            session
-            for session in list_sessions()[0]
-            if datetime.fromisoformat(session.manifest.started_at) < limit
-            and session.name not in (names or [])
-        ]
-    for session in chosen:
-        session.delete()
-        print(f"deleted {session.name}")
+        sessions, remains = list_sessions()
+        for thing in (*sessions, *remains):
+            old = _begun_before(thing, limit)
+            if old:
+                chosen.setdefault(thing.name, thing)
+            elif old is None and thing.name not in chosen:
+                problems.append(
+                    f"{thing.name} was kept, as nothing tells when it began; delete it by its name."
+                )
+    for name, thing in chosen.items():
+        try:
+            thing.delete()
+        except InputError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(
+                f"{name} is not wholly deleted: {error}; `realtime-mer sessions list` shows it "
+                "until it is, and deleting it again goes on."
+            )
+        else:
+            print(f"deleted {name}")
+    for problem in problems:
+        print(f"realtime-mer: {problem}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _begun_before(thing: "AnySession | Remains", limit: datetime) -> bool | None:
+    """Return whether a session is to be deleted by its age; None where that is not known."""
+    from realtime_mer.sessions.deleting import Remains, State
+
+    if not isinstance(thing, Remains):
+        return datetime.fromisoformat(thing.manifest.started_at) < limit
+    if thing.state is State.DELETING:  # that was asked for already
+        return True
+    return None if thing.begun is None else thing.begun < limit

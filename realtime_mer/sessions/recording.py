@@ -1,15 +1,16 @@
 """The recordings of a live session: its events and, where it was asked for, its sound."""
 
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
+from realtime_mer.sessions.deleting import delete_folder
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.sealing import Key
@@ -43,7 +44,7 @@ class Recording:
         try:
             self.events = Recorder(folder, manifest, wait=wait, key=key)
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)  # it holds nothing yet
+            _discard(folder)  # it holds nothing yet
             raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
 
     def record_sound(self, ring: RingBuffer, *, rate: int, start: int) -> None:
@@ -61,7 +62,7 @@ class Recording:
             )
         except (OSError, soundfile.LibsndfileError) as error:
             self.events.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _discard(self.folder)
             raise InputError(f"{self.folder / AUDIO} cannot be written: {error}") from error
 
     @property
@@ -100,6 +101,11 @@ class Recording:
         self.events.close(
             failures=() if sound is None or sound.failure is None else (sound.failure,)
         )
+
+
+def _discard(folder: Path) -> None:
+    with suppress(OSError):  # what cannot be removed is listed
+        delete_folder(folder)
 
 
 class Deck:

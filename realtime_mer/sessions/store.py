@@ -1,8 +1,7 @@
-"""Where sessions are kept: names, manifests, reading, deleting."""
+"""Where sessions are kept: names, manifests, reading, finding."""
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
 from realtime_mer.sessions.course import hop_start
+from realtime_mer.sessions.deleting import (
+    STAMP,
+    Remains,
+    State,
+    begun_by_name,
+    delete_folder,
+    left_of_deletion,
+    session_name,
+)
 from realtime_mer.sessions.manifest import MANIFEST, Manifest, SealedManifest, sync_folder
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.sessions.sound import read_sound
@@ -205,7 +213,7 @@ class Session:
         """Remove every file of the session.
 
         Raises:
-            OSError: a file cannot be removed.
+            InputError, OSError: as ``delete_folder``.
         """
         delete_folder(self.folder)
 
@@ -234,7 +242,7 @@ class LockedSession:
         """Remove every file of the session, for which nobody needs the passphrase.
 
         Raises:
-            OSError: a file cannot be removed.
+            InputError, OSError: as ``delete_folder``.
         """
         delete_folder(self.folder)
 
@@ -260,17 +268,6 @@ def open_folder(folder: Path) -> AnySession:
     if isinstance(manifest, SealedManifest):
         return LockedSession(folder=folder, manifest=manifest)
     return Session(folder)
-
-
-def delete_folder(folder: Path) -> None:
-    """Remove a session with every file.
-
-    Raises:
-        OSError: a file cannot be removed.
-    """
-    # Without its manifest it is no session any more, even if the rest could not be removed.
-    (folder / MANIFEST).unlink()
-    shutil.rmtree(folder)
 
 
 _MANIFESTS: TypeAdapter[Manifest | SealedManifest] = TypeAdapter(
@@ -313,7 +310,7 @@ def create_folder(label: str, *, now: datetime) -> Path:
     if not plain:
         raise InputError(f"--record {label!r}: a name needs a letter or a digit (a-z, 0-9).")
     home = sessions_folder()
-    name = f"{plain}-{now:%Y%m%d-%H%M%S}"
+    name = f"{plain}-{now:{STAMP}}"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(1, 1000):
@@ -334,19 +331,14 @@ def create_folder(label: str, *, now: datetime) -> Path:
     )
 
 
-def list_sessions() -> tuple[list[AnySession], list[str]]:
-    """Return all sessions, oldest first, and a line for each folder that cannot be read."""
-    home = sessions_folder()
-    sessions: list[AnySession] = []
-    problems: list[str] = []
-    for path in sorted(home.glob(f"*/{MANIFEST}")):
-        try:
-            sessions.append(open_folder(path.parent))
-        except InputError as error:
-            problems.append(str(error))
+def list_sessions() -> tuple[list[AnySession], list[Remains]]:
+    """Return all sessions, oldest first, and what else may hold recordings, by name."""
+    found = [_look_at(folder) for folder in _folders()]
+    sessions = [one for one in found if isinstance(one, Session | LockedSession)]
     # By the instant, as offsets from UTC differ between summer and winter.
     sessions.sort(key=lambda session: datetime.fromisoformat(session.manifest.started_at))
-    return sessions, problems
+    remains = [one for one in found if isinstance(one, Remains)]
+    return sessions, sorted(remains, key=lambda one: one.name)
 
 
 def open_session(name: str, *, passphrase: Callable[[str], str]) -> Session:
@@ -366,19 +358,80 @@ def find_session(name: str) -> AnySession:
     """Return the session of that name, or of the only one that begins so.
 
     Raises:
-        InputError: there is none, or more than one.
+        InputError: there is none, or more than one, or it cannot be opened.
     """
-    home = sessions_folder()
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} is no name of a session; see `realtime-mer sessions list`.")
-    if (home / name / MANIFEST).is_file():
-        return open_folder(home / name)
-    found = sorted(path.parent for path in home.glob(f"{name}*/{MANIFEST}"))
-    if len(found) == 1:
-        return open_folder(found[0])
+    folders = _folders()  # whatever a name looks like, it is compared and never part of a path
+    found = [folder for folder in folders if session_name(folder) == name][-1:]
     if not found:
+        if not _NAME.fullmatch(name):
+            raise InputError(f"{name!r} is no name of a session; see `realtime-mer sessions list`.")
+        found = [folder for folder in folders if folder.name.startswith(name)]
+    things = [thing for folder in found if (thing := _look_at(folder)) is not None]
+    if len(things) == 1:
+        (thing,) = things
+        if isinstance(thing, Remains):
+            raise InputError(thing.problem)
+        return thing
+    if not things:
         raise InputError(
-            f"There is no session {name!r} in {home}; see `realtime-mer sessions list`."
+            f"There is no session {name!r} in {sessions_folder()}; "
+            "see `realtime-mer sessions list`."
         )
-    names = ", ".join(path.name for path in found[:5])
-    raise InputError(f"{name!r} fits {len(found)} sessions ({names}); give more of the name.")
+    names = ", ".join(thing.name for thing in things[:5])
+    raise InputError(f"{name!r} fits {len(things)} sessions ({names}); give more of the name.")
+
+
+def find_to_delete(name: str) -> AnySession | Remains:
+    """Return the session, or what is left of one, that has exactly that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    sessions, remains = list_sessions()
+    for thing in (*sessions, *remains):
+        if thing.name == name:
+            return thing
+    raise InputError(f"To delete {find_session(name).name}, give its whole name.")
+
+
+def _folders() -> list[Path]:
+    """Return the folders among the sessions, and the links, in order."""
+    try:
+        with os.scandir(sessions_folder()) as entries:
+            return sorted(Path(one.path) for one in entries if one.is_dir() or one.is_symlink())
+    except FileNotFoundError:
+        return []
+
+
+def _look_at(folder: Path) -> AnySession | Remains | None:
+    """Return what a folder holds; None for what has nothing to do with sessions."""
+    left = left_of_deletion(folder)
+    if left is not None:
+        return left
+    name = folder.name
+    has_manifest = os.path.lexists(folder / MANIFEST)
+    stamped = begun_by_name(name) is not None
+    if folder.is_symlink():
+        if not has_manifest and not stamped:
+            return None
+        problem = f"{name} is a link, and links are not followed."
+        return Remains(folder=folder, state=State.LINK, problem=problem)
+    if has_manifest:
+        try:
+            return open_folder(folder)
+        except InputError as error:
+            return Remains(folder=folder, state=State.DAMAGED, problem=str(error))
+    files = (EVENTS, AUDIO)
+    recorded = any(
+        os.path.lexists(path)
+        for file in files
+        for path in (folder / file, sealed_path(folder / file))
+    )
+    if not stamped and not recorded:
+        return None
+    return Remains(
+        folder=folder,
+        state=State.UNFINISHED,
+        problem=f"{name} has no {MANIFEST}: something broke off its beginning or its deletion; "
+        f"`realtime-mer sessions delete {name}` removes what it holds.",
+    )

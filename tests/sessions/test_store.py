@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
+from realtime_mer.sessions.deleting import State
 from realtime_mer.sessions.store import (
     EVENTS,
     FOLDER_VARIABLE,
@@ -81,8 +82,9 @@ def test_what_is_no_session_is_passed_over_and_a_broken_one_is_named(home: Path)
     (home / "newer" / MANIFEST).write_text(json.dumps({**text, "version": 2}))
     sessions, (problem,) = list_sessions()
     assert [session.name for session in sessions] == [session.name]
-    assert "newer" in problem
-    assert "version" in problem
+    assert (problem.name, problem.state) == ("newer", State.DAMAGED)
+    assert "newer" in problem.problem
+    assert "version" in problem.problem
 
 
 def test_a_session_is_found_by_its_name_or_by_what_only_it_begins_with() -> None:
