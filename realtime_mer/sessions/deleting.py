@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from realtime_mer.errors import InputError
+from realtime_mer.sessions.lock import is_recorded
 from realtime_mer.sessions.manifest import sync_folder
 
 STAMP = "%Y%m%d-%H%M%S"
@@ -97,13 +98,18 @@ def delete_folder(folder: Path) -> None:
     """Remove a session with every file, or go on where that was broken off.
 
     Raises:
-        InputError: it is a link; what that leads to is not touched.
+        InputError: it is being recorded, or it is a link; nothing is touched then.
         OSError: a file cannot be removed. All others are; the rest is listed as being deleted.
     """
     if folder.is_symlink():
         raise InputError(
             f"{folder.name} is a link, and links are not followed: remove what it leads to, and "
             "the link, yourself."
+        )
+    if is_recorded(folder):
+        raise InputError(
+            f"{session_name(folder)} is being recorded at this moment: end that first, then "
+            "delete it."
         )
     grave = folder
     if not folder.name.startswith(_TOMBSTONE):

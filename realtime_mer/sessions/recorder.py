@@ -15,6 +15,7 @@ from typing import BinaryIO, Self, cast
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import Estimate
+from realtime_mer.sessions.lock import RecordingLock
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.sealing import Key, SealedWriter, open_sealed, sealed_path
 from realtime_mer.sessions.store import EVENTS, span
@@ -32,11 +33,12 @@ class Recorder:
 
     Every message is written at once as one JSON line, and every half second what was written is
     forced to the disk: killing the program loses what it had not handed over yet, a power cut at
-    most the last second. Where the disk is full the recording ends, ``failures`` says so, and
-    whoever records goes on undisturbed.
+    most the last second. Where the disk is full, or the file is taken away, the recording ends,
+    ``failures`` says so, and whoever records goes on undisturbed. As long as it records, the
+    session's lock is held.
 
     Args:
-        folder: of the session; it exists and is empty.
+        folder: of the session; it exists, is empty, and is nobody else's.
         manifest: is written at once, and again with the totals at the end.
         wait: when the queue is full wait for the disk, for a source that can wait; otherwise the
             message counts as ``lost``.
@@ -76,12 +78,18 @@ class Recorder:
         self._closed = False
         self._queue: queue.Queue[_Stamped | None] = queue.Queue(capacity)  # None ends it
         self._key = key
-        manifest.write(folder, key=key)
+        self._lock = RecordingLock(folder)
+        self._path = folder / EVENTS if key is None else sealed_path(folder / EVENTS)
         self._file: BinaryIO | SealedWriter
-        if key is None:
-            self._file = open_file(folder / EVENTS)
-        else:
-            self._file = open_sealed(sealed_path(folder / EVENTS), key=key, purpose=EVENTS)
+        try:
+            manifest.write(folder, key=key)
+            if key is None:
+                self._file = open_file(self._path)
+            else:
+                self._file = open_sealed(self._path, key=key, purpose=EVENTS)
+        except OSError:
+            self._lock.release()
+            raise
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -148,6 +156,7 @@ class Recorder:
         except OSError as error:
             # The first manifest stands, and the session reads like one that crashed.
             self._failures.append(f"the end of the session could not be noted: {error.strerror}")
+        self._lock.release()
 
     # In the thread.
 
@@ -165,6 +174,9 @@ class Recorder:
             if dirty and (ended or time.monotonic() - synced >= self._SYNC_S):
                 try:
                     os.fsync(self._file.fileno())
+                    self._path.stat()  # what nobody can find any more is not kept
+                except FileNotFoundError:
+                    self._fail(OSError("the files of the session were taken away"))
                 except OSError as error:
                     self._fail(error)
                 synced, dirty = time.monotonic(), False

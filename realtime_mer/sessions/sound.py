@@ -180,7 +180,8 @@ class _SealedWrites:
 
     def __init__(self, path: Path, key: Key) -> None:
         self.head = bytes(8)
-        self._file = open_sealed(sealed_path(path), key=key, purpose=_PURPOSE)
+        self._path = sealed_path(path)
+        self._file = open_sealed(self._path, key=key, purpose=_PURPOSE)
         self._position = self._end = 0
         self._pending: list[tuple[int, bytearray]] = []
 
@@ -208,6 +209,7 @@ class _SealedWrites:
             )
         self._pending.clear()
         os.fsync(self._file.fileno())
+        self._path.stat()  # what nobody can find any more is not kept
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._end}[whence]

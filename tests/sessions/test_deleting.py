@@ -1,20 +1,29 @@
 """What is deleted is gone, or is shown as not yet gone, whatever breaks a deletion off."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
+from realtime_mer.sessions import lock
 from realtime_mer.sessions.deleting import State, begun_by_name
-from realtime_mer.sessions.store import AUDIO, MANIFEST, find_session, list_sessions
-from tests.command_line import call
+from realtime_mer.sessions.lock import LOCK, is_recorded
+from realtime_mer.sessions.recording import Recording
+from realtime_mer.sessions.sealing import Key
+from realtime_mer.sessions.store import AUDIO, MANIFEST, create_folder, find_session, list_sessions
+from tests.command_line import call, noise
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
-from tests.sessions.sessions import estimates, recorded
+from tests.sessions.sessions import NOW, PASSPHRASE, begin, estimates, manifest, recorded
 
 STAMPED = "friday-20200102-193000"
 
@@ -176,6 +185,70 @@ def test_a_name_with_blanks_or_without_a_stamp_can_be_deleted(capsys, home: Path
     assert "estimates: 1" in call(capsys, "sessions", "show", "friday (copy)").out
     assert call(capsys, "sessions", "delete", "friday (copy)").code == 0
     assert os.listdir(home) == []
+
+
+@pytest.mark.parametrize("mode", ["plain", "encrypted"])
+def test_a_session_is_not_deleted_while_it_is_recorded_and_is_after_a_crash(
+    capsys, home: Path, mode: str
+) -> None:
+    home.mkdir()
+    command = [sys.executable, "-m", "tests.sessions.crash", str(home / STAMPED), mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as recorder:
+        assert recorder.stdout is not None
+        recorder.stdout.readline()
+        before = set(os.listdir(home / STAMPED))
+        for named in (STAMPED,), ("--older-than", "0"):
+            complaint = call(capsys, "sessions", "delete", *named).complaint()
+            assert f"{STAMPED} is being recorded at this moment" in complaint
+        assert set(os.listdir(home / STAMPED)) >= before
+        recorder.kill()
+    assert call(capsys, "sessions", "delete", STAMPED).out == f"deleted {STAMPED}\n"
+    assert os.listdir(home) == []
+
+
+def test_a_session_that_has_ended_can_be_deleted_though_its_recorder_still_runs(capsys) -> None:
+    recorder = begin(wait=True)
+    assert is_recorded(recorder.folder)
+    recorder.close()
+    assert not is_recorded(recorder.folder)
+    assert not (recorder.folder / LOCK).exists()
+    assert call(capsys, "sessions", "delete", recorder.name).code == 0
+
+
+def test_a_file_system_without_locks_keeps_nobody_from_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(handle: int, *, wait: bool) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(lock, "_take", refuse)
+    with begin(wait=True) as recorder:
+        recorder.record(sample_estimate())
+        assert not is_recorded(recorder.folder)
+    assert recorder.failures == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be taken away there")
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_recording_whose_files_are_taken_away_stops_and_says_so(
+    tmp_path: Path, sealed: bool
+) -> None:
+    key = Key.new(PASSPHRASE, n=2**10) if sealed else None
+    folder = create_folder("x", now=NOW)
+    recording = Recording(folder, manifest(folder, audio=AUDIO), wait=True, key=key)
+    ring = RingBuffer(24_000)
+    recording.record_sound(ring, rate=24_000, start=0)
+    folder.rename(tmp_path / "elsewhere")
+    for seq in count():
+        recording.events.record(sample_estimate(seq=seq))
+        ring.write(noise(0.1)[:, 0])
+        if not (recording.state.estimates or recording.state.sound):
+            break
+        assert seq < 100 * PATIENCE_S
+        time.sleep(0.01)
+    assert "taken away" in " ".join(recording.failures)
+    recording.close()
+    assert "the end of the session could not be noted" in recording.failures[-1]
 
 
 @pytest.mark.parametrize("name", ["friday", "friday-20260631-120000", "x-00000101-000000", ""])
