@@ -93,6 +93,7 @@ def list_() -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
+    from realtime_mer.sessions.deleting import Remains, State
     from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
     from realtime_mer.wording import clock
 
@@ -108,7 +109,12 @@ def list_() -> None:
             else:
                 print(session.name, "-", "-", "-", "-", "locked", begun, "-")
             continue
-        manifest, totals = session.manifest, session.totals()
+        manifest = session.manifest
+        try:
+            totals = session.totals()
+        except InputError as error:
+            remains.append(Remains(folder=session.folder, state=State.DAMAGED, problem=str(error)))
+            continue
         if not console.is_terminal:
             print(
                 session.name,

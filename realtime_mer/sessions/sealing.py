@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from realtime_mer.errors import InputError
+from realtime_mer.sessions.files import open_plain
 
 SHORTEST_PASSPHRASE = 8
 """Characters; a longer one is better, of words nobody would guess."""
@@ -82,13 +83,19 @@ class Key:
 
     @classmethod
     def of(cls, passphrase: str, derivation: Derivation) -> Self:
-        """Return the key that a passphrase gives, right or wrong."""
-        kdf = Scrypt(
-            salt=derivation.salt, length=32, n=derivation.n, r=derivation.r, p=derivation.p
-        )
+        """Return the key that a passphrase gives, right or wrong.
+
+        Raises:
+            InputError: no key is made in such a way, or the memory does not suffice.
+        """
+        cost = {"n": derivation.n, "r": derivation.r, "p": derivation.p}
         # Keyboards and systems write the same letter as one character or as two.
         text = unicodedata.normalize("NFC", passphrase)
-        return cls(derivation=derivation, secret=kdf.derive(text.encode()))
+        try:
+            secret = Scrypt(salt=derivation.salt, length=32, **cost).derive(text.encode())
+        except (ValueError, MemoryError) as error:
+            raise InputError(f"No key can be made of a passphrase with {cost}: {error}.") from error
+        return cls(derivation=derivation, secret=secret)
 
     def seal(self, text: bytes, *, bound_to: bytes) -> bytes:
         """Return a short text sealed; it opens only beside the same ``bound_to``."""
@@ -190,7 +197,7 @@ class SealedReader:
 
     def __iter__(self) -> Iterator[bytes]:
         self.damaged, self.ended = 0, False
-        with self._path.open("rb") as file:
+        with open_plain(self._path) as file:
             head = file.read(len(_MAGIC) + _SALT_BYTES)
             if len(head) < len(_MAGIC) + _SALT_BYTES:
                 return  # torn at its very beginning

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Final
 
 import platformdirs
-from pydantic import Field, TypeAdapter, ValidationError
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
@@ -23,7 +22,14 @@ from realtime_mer.sessions.deleting import (
     left_of_deletion,
     session_name,
 )
-from realtime_mer.sessions.manifest import MANIFEST, Manifest, SealedManifest, sync_folder
+from realtime_mer.sessions.files import open_plain
+from realtime_mer.sessions.manifest import (
+    MANIFEST,
+    Manifest,
+    SealedManifest,
+    read_manifest,
+    sync_folder,
+)
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.sessions.sound import read_sound
 from realtime_mer.wire.protocol import Marker, ServerMessage, parse_server_message
@@ -32,7 +38,7 @@ FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
 """Environment variable that names another folder for sessions."""
 
 EVENTS = "events.jsonl"
-AUDIO = "audio.flac"
+AUDIO: Final = "audio.flac"
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LONGEST_LABEL = 80
@@ -77,7 +83,7 @@ class Session:
         self.damaged = 0
         self.cut_off = False
         self._key = key
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         if isinstance(manifest, Manifest):
             self.manifest = manifest
         elif key is None:
@@ -100,6 +106,9 @@ class Session:
 
         A torn last line, which a crash leaves, is ignored; other lines that cannot be read are
         counted in ``damaged``.
+
+        Raises:
+            InputError: their file cannot be read.
         """
         self.damaged, self.cut_off = 0, False
         for line in self._lines():
@@ -114,7 +123,7 @@ class Session:
     def _lines(self) -> Iterator[bytes]:
         try:
             if self._key is None:
-                with (self.folder / EVENTS).open("rb") as file:
+                with open_plain(self.folder / EVENTS) as file:
                     yield from (line for line in file if line.endswith(b"\n"))
                 return
             reader = SealedReader(sealed_path(self.folder / EVENTS), key=self._key, purpose=EVENTS)
@@ -122,6 +131,8 @@ class Session:
             self._judge(reader)
         except FileNotFoundError:  # killed between the manifest and the first event
             self.cut_off = self._key is not None and self.manifest.ended_at is not None
+        except OSError as error:
+            raise InputError(f"{self.name} cannot be read: {error}.") from error
 
     @property
     def sound_start(self) -> float | None:
@@ -139,10 +150,11 @@ class Session:
             raise InputError(
                 f"No sound was kept of {self.name}: it was recorded without --record-audio."
             )
-        path = self.folder / self.manifest.audio
+        path = self.folder / AUDIO  # names in a session are fixed, whatever its manifest says
         try:
             if self._key is None:
-                sound = path.read_bytes()
+                with open_plain(path) as file:
+                    sound = file.read()
             else:
                 self.damaged = 0
                 sound, reader = read_sound(path, key=self._key)
@@ -264,29 +276,10 @@ def open_folder(folder: Path) -> AnySession:
     Raises:
         InputError: there is none, or its manifest cannot be read.
     """
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     if isinstance(manifest, SealedManifest):
         return LockedSession(folder=folder, manifest=manifest)
     return Session(folder)
-
-
-_MANIFESTS: TypeAdapter[Manifest | SealedManifest] = TypeAdapter(
-    Annotated[Manifest | SealedManifest, Field(discriminator="format")]
-)
-
-
-def _read_manifest(folder: Path) -> Manifest | SealedManifest:
-    try:
-        return _MANIFESTS.validate_json((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{folder} holds no session: {error}.") from error
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"])) or "it"
-        raise InputError(
-            f"{folder / MANIFEST} cannot be used: {where}: {problem['msg']}; "
-            "it may be of a newer version of realtime-mer."
-        ) from error
 
 
 def sessions_folder() -> Path:
