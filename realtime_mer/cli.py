@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import sys
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
 from realtime_mer.errors import RealtimeMerError
-from realtime_mer.leaving import end_with
+from realtime_mer.leaving import end_as_at_ctrl_c, end_with
 
 app = typer.Typer(
     name="realtime-mer",
@@ -56,8 +55,7 @@ def main() -> None:
 
 def run() -> int:
     """Run a command and return its exit status; errors of ours become one line and status 1."""
-    # A service manager's stop is a Ctrl-C: the session ends with its summary.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_at_ctrl_c()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may be no text, a device's name none that the output's encoding knows.
         unicode = sys.stdout.encoding.lower() == "utf-8"

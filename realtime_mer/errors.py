@@ -9,7 +9,8 @@
     │   └── AudioFileError  a file that is missing, broken or empty
     ├── CheckpointError     a checkpoint that is missing or does not fit its card
     ├── ProtocolError       a message that breaks the WebSocket protocol
-    └── ServiceError        the WebSocket service cannot start or be reached
+    ├── ServiceError        the WebSocket service cannot start or be reached
+    └── RecordingError      what was to be recorded could not be kept whole
 
 A message says what happened, with the value, and what to do about it. The command line prints it
 as one line and exits with status 1; a traceback is always a defect.
@@ -54,3 +55,7 @@ class ProtocolError(RealtimeMerError):
 
 class ServiceError(RealtimeMerError):
     """The WebSocket service cannot start or cannot be reached."""
+
+
+class RecordingError(RealtimeMerError):
+    """What was to be recorded could not be kept whole."""

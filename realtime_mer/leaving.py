@@ -1,11 +1,58 @@
-"""How a process of ours ends: with its status, and at once."""
+"""How a process of ours ends: with its status, and at once; and what asks it to."""
 
 import atexit
 import contextlib
 import os
+import signal
+import stat
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask a program to end: Ctrl-C, a manager's stop, a closed terminal.
+
+    The last is left out where whoever started the program had it ignored, as ``nohup`` does.
+    """
+    asked = (signal.SIGINT, signal.SIGTERM)
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return asked
+    return (*asked, signal.SIGHUP)
+
+
+def end_as_at_ctrl_c() -> None:
+    """Let all that ``ending_signals`` names do what Ctrl-C does: raise KeyboardInterrupt."""
+    for number in ending_signals()[1:]:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    leave_terminal(number)
+    signal.default_int_handler(number, frame)
+
+
+def leave_terminal(number: int) -> bool:
+    """If a signal says that the terminal is closed, write nothing to it from now on.
+
+    Every word to a terminal that is gone would fail, and break off the ending. The signal is
+    ignored from now on: it comes from the system and from the shell.
+
+    Returns:
+        whether that was so.
+    """
+    if sys.platform == "win32" or number != signal.SIGHUP:
+        return False
+    signal.signal(number, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for handle in (1, 2):
+        with contextlib.suppress(OSError):  # it is closed
+            # A terminal that is gone does not say any more that it was one.
+            if stat.S_ISCHR(os.fstat(handle).st_mode):
+                os.dup2(nowhere, handle)
+    os.close(nowhere)
+    return True
 
 
 def end_with(run: Callable[[], int]) -> NoReturn:

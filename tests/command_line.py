@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from realtime_mer import cli
 from realtime_mer.audio.downmix import Downmix
+from realtime_mer.leaving import ending_signals
 from realtime_mer.model.checkpoint import save_checkpoint
 from tests.networks import random_checkpoint
 
@@ -57,14 +58,15 @@ def remarks(err: str) -> list[str]:
 
 def call(capsys: pytest.CaptureFixture[str], *args: object) -> Result:
     """Run a command as ``realtime-mer ARGS`` would, in this process; an error of its escapes."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in ending_signals()}
     capsys.readouterr()
     argv = ["realtime-mer", *map(str, args)]
     try:
         with patch.object(sys, "argv", argv), pytest.raises(SystemExit) as end:
             _run()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     code = end.value.code
     assert code is None or isinstance(code, int)
     captured = capsys.readouterr()

@@ -16,6 +16,7 @@ from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.theme import LayoutName
 from realtime_mer.display.window.main import Window
 from realtime_mer.errors import InputError
+from realtime_mer.leaving import ending_signals
 
 _STREAMS = ("estimates", "status", "level", "markers")
 _STDIN, _STDOUT = 0, 1
@@ -61,7 +62,7 @@ def run(
     # timer of its own also holds when the signal comes before the event loop runs.
     previous = {
         number: signal.signal(number, lambda *_: QTimer.singleShot(0, application.quit))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in ending_signals()
     }
     written = screenshot is None
 

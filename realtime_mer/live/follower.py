@@ -15,6 +15,7 @@ from types import FrameType
 from realtime_mer.engine import Engine
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
+from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.outlets import Outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
@@ -130,7 +131,7 @@ def _running(thread: threading.Thread, ended: threading.Event) -> Iterator[None]
 
 @contextmanager
 def _gently_stopped(engine: Engine) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a session that has a clock without an exception; twice means now.
+    """Let what asks to end end a session that has a clock without an exception; twice means now.
 
     An exception would break off whatever the main thread is at, such as the writing of a line. A
     source that can wait blocks that very thread in a read, so there it must be an exception.
@@ -140,17 +141,18 @@ def _gently_stopped(engine: Engine) -> Iterator[None]:
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.default_int_handler)
+        if not leave_terminal(number):
+            signal.signal(number, signal.default_int_handler)
         # In a thread of its own: what is interrupted here may hold a lock that stopping takes.
         threading.Thread(target=engine.stop, name="stop").start()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = {number: signal.signal(number, stop) for number in numbers}
+    previous = {number: signal.signal(number, stop) for number in ending_signals()}
     try:
         yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # by then nobody is there any more
+                signal.signal(number, handler)
 
 
 @contextmanager

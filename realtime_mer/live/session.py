@@ -15,6 +15,7 @@ from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.audio.spec import RawFormat
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.engine import RING_S, Engine
+from realtime_mer.errors import RecordingError
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
 from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
@@ -87,6 +88,7 @@ def run_live(options: LiveOptions) -> None:
     Raises:
         RealtimeMerError: something that was asked for cannot be had; what was estimated until
             then has been shown, sent and written.
+        RecordingError: a part of what was to be recorded is missing; the session itself went on.
     """
     torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
@@ -156,6 +158,10 @@ def run_live(options: LiveOptions) -> None:
         finally:
             for line in [*view.tally.summary_lines(), *follower.end(), *source.warnings()]:
                 console.print(line, markup=False)
+    if not deck.whole:
+        raise RecordingError(
+            "A part of what was to be recorded is missing, as was said above; the rest is kept."
+        )
 
 
 def _hello(options: LiveOptions, recognizer: StreamingRecognizer) -> Hello:

@@ -129,6 +129,12 @@ class Deck:
         self._closed = False
         self._failures: list[str] = []  # of recordings that have ended
         self._faults: Counter[str] = Counter()
+        self._whole = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether the recordings that have ended kept all that they were to keep."""
+        return self._whole
 
     @property
     def name(self) -> str | None:
@@ -167,8 +173,11 @@ class Deck:
         recording, self._recording = self._recording, None
         if recording is not None:
             recording.close()
+            faults = recording.faults()
+            if recording.failures or any(faults.values()):
+                self._whole = False
             self._failures += recording.take_failures()
-            self._faults.update(recording.faults())
+            self._faults.update(faults)
 
     def close(self) -> None:
         """End the recording, if there is one, and begin no other."""

@@ -20,6 +20,7 @@ from realtime_mer.display.latest import Latest
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.window.main import Window
+from realtime_mer.leaving import ending_signals
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello
 from tests.patience import PATIENCE_S
@@ -74,7 +75,7 @@ def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ending_signals())
 def test_a_signal_ends_the_window_with_code_0(qtbot: QtBot, number: signal.Signals) -> None:
     with playing(token="secret") as service:
         process = display.spawn(f"ws://127.0.0.1:{service.port}", token="secret")

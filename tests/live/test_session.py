@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,8 +23,19 @@ from realtime_mer.client.streams import subscribe
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.service.server import Service
+from realtime_mer.sessions.store import list_sessions
 from realtime_mer.wire.protocol import Bye, Hello, StatusMessage
-from tests.command_line import RATE, Result, call, noise, remarks, start, write_model, write_sound
+from tests.command_line import (
+    RATE,
+    Result,
+    call,
+    command,
+    noise,
+    remarks,
+    start,
+    write_model,
+    write_sound,
+)
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
@@ -299,8 +312,8 @@ def test_an_old_result_outlives_a_mistyped_name(folder, analyze) -> None:
 
 def test_an_unknown_checkpoint_is_one_line(folder, capsys: pytest.CaptureFixture[str]) -> None:
     write_sound(folder / "song.wav", noise(0.1))
-    for command in ("live", "analyze"):
-        line = call(capsys, command, "song.wav", "--model", "no-such-model").complaint()
+    for name in ("live", "analyze"):
+        line = call(capsys, name, "song.wav", "--model", "no-such-model").complaint()
         assert "No checkpoint 'no-such-model'" in line
 
 
@@ -424,6 +437,64 @@ def test_a_subscriber_follows_a_session_until_it_is_stopped(folder, model, stop:
     by_seq = {line["seq"]: line for line in lines}
     assert all(estimate.to_dict() == by_seq[estimate.seq] for estimate in sent)
     assert f"{len(lines)} estimates" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+def test_a_terminal_that_is_closed_ends_a_session_with_bye_and_a_finished_recording(
+    folder, model
+) -> None:
+    import fcntl
+    import termios
+
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        command("live", "demo", "--record", "--port", 0, "--no-window", "--model", model),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while (found := re.search(rb"Service: (ws://[\w.:\[\]]+)", shown)) is None:
+            shown += os.read(ours, 4096)
+        received = []
+        streams = {"streams": ["estimates"], "events": True, "reconnect": False}
+        with closing(subscribe(found[1].decode(), backlog=256, **streams)) as messages:
+            for message in messages:
+                received.append(message)
+                if ours is not None and sum(isinstance(m, Estimate) for m in received) == 8:
+                    os.close(ours)  # the system sends SIGHUP, and writing fails from now on
+                    ours = None
+        assert process.wait(timeout=PATIENCE_S) == 0
+    assert sum(isinstance(one, Bye) for one in received) == 1
+    ((kept,), problems) = list_sessions()
+    assert problems == []
+    assert kept.manifest.ended_at is not None
+    estimates = sum(isinstance(one, Estimate) for one in received)
+    assert kept.manifest.estimates >= estimates
+    assert kept.manifest.failures == ()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_session_that_was_started_with_nohup_goes_on_when_the_terminal_closes(
+    folder, model
+) -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process, url = session(folder, model)
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    with process, closing(subscribe(url, reconnect=False)) as estimates:
+        next(estimates)
+        process.send_signal(signal.SIGHUP)
+        for _ in range(5):
+            next(estimates)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
