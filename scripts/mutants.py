@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Break the pure rooms in every small way, and count what the tests do not notice.
 
     python3 scripts/run.py --with mutate doctor    # sets up what it needs

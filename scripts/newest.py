@@ -11,6 +11,7 @@ release.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -33,6 +34,9 @@ soundfile.write(sys.argv[1], compose(sample_rate=24000)[: int(sys.argv[2]) * 240
 
 def main() -> int:
     """Build, install, compare and test; return the exit code."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     try:
         _setup.prepare(
             extras=("test",),

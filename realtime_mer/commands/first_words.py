@@ -1,4 +1,4 @@
-"""The first words of a command."""
+"""``say``: the line that a command prints before anything that takes long."""
 
 import sys
 

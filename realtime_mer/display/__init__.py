@@ -1,7 +1,8 @@
-"""The desktop display: a window in a process of its own, an ordinary client of the service.
+"""The desktop display: what reads the service, what is known, and the window that draws it.
 
-A separate process, so that drawing can never hold the interpreter lock while a hop is computed.
-This module imports no Qt: asking whether there is a screen costs nothing.
+It knows the protocol, never engine or sound. It is a process of its own and an ordinary client, so
+that drawing can never hold the interpreter lock while a hop is computed. This module imports no
+Qt: asking whether there is a screen costs nothing.
 """
 
 import os
@@ -66,7 +67,7 @@ def spawn(
         token: what the service asks for off loopback; passed in the environment.
         link: address of the browser display for other machines, likewise; None if there is none.
         controls: give it pipes for standard input and output, over which it and the session talk
-            (see ``control``), and tell it so.
+            (see ``wire.control``), and tell it so.
         layout: ``dj`` or ``therapy``; None for that of the last time.
     """
     environ = dict(os.environ)
@@ -107,7 +108,7 @@ def main(
         token: what the service asks for off loopback.
         screenshot: where to write a PNG of the window; it then closes.
         after: seconds to wait before the screenshot.
-        controls: whether standard input and output lead to the session (see ``control``).
+        controls: whether standard input and output lead to the session (see ``wire.control``).
         layout: ``dj`` or ``therapy``; None for that of the last time.
         size: width and height in pixels; None for those of the last time.
 

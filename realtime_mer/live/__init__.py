@@ -1,4 +1,4 @@
 """A session wired together: source, engine, outlets, terminal, recording and replay.
 
-What can be used without a session belongs to the rooms below.
+Only what joins several rooms may enter; what works without a session has a room of its own.
 """

@@ -1,4 +1,4 @@
-"""Sound in, numbers out: what every recogniser promises, the one that does so, and how it is found.
+"""Sound in, numbers out: what every recogniser promises, the reference in torch, and loading.
 
 Thread, socket, sound card and window have no business here.
 """

@@ -85,7 +85,7 @@ def test_too_few_values_say_how_little_their_range_covers(count: int, coverage: 
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "expected"),
     [
         (0.95, 1.05, "yes"),
         (0.70, 0.90, "yes"),  # faster beside a stalled client, as chance will have it
@@ -94,8 +94,8 @@ def test_too_few_values_say_how_little_their_range_covers(count: int, coverage: 
         (1.10, 1.30, "no"),
     ],
 )
-def test_what_the_interval_says_of_the_bound(low: float, high: float, said: str) -> None:
-    assert verdict(low, high, bound=0.10) == said
+def test_what_the_interval_says_of_the_bound(low: float, high: float, expected: str) -> None:
+    assert verdict(low, high, bound=0.10) == expected
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, -1, float("nan"), float("inf")])

@@ -218,7 +218,7 @@ def test_a_wrong_passphrase_and_a_changed_manifest_are_told(monkeypatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("spoil", "problem"),
+    ("tamper", "problem"),
     [
         (lambda pieces: pieces[:-1], "its end is missing"),
         (lambda pieces: pieces[:2], "its end is missing"),
@@ -228,11 +228,11 @@ def test_a_wrong_passphrase_and_a_changed_manifest_are_told(monkeypatch) -> None
     ids=["without its end", "cut off", "exchanged", "changed"],
 )
 def test_an_ended_session_that_was_tampered_with_says_so_and_gives_the_rest(
-    capsys, monkeypatch, spoil, problem: str
+    capsys, monkeypatch, tamper, problem: str
 ) -> None:
     session = sealed()
     path = sealed_path(session.folder / EVENTS)
-    path.write_bytes(b"".join(spoil(frames(path.read_bytes()))))
+    path.write_bytes(b"".join(tamper(frames(path.read_bytes()))))
     monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
     for command in ("show", "export"):
         result = call(capsys, "sessions", command, session.name)

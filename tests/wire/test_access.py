@@ -75,7 +75,7 @@ def test_the_port_of_a_header(header: str, port: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "listening_on", "own"),
+    ("host", "listening_on", "is_own"),
     [
         ("192.168.0.7", "0.0.0.0", True),
         ("192.168.0.7", "127.0.0.1", True),  # an address cannot be rebound
@@ -90,9 +90,9 @@ def test_the_port_of_a_header(header: str, port: int | None) -> None:
         ("evil.example", "0.0.0.0", False),
     ],
 )
-def test_which_names_are_the_services_own(host: str, listening_on: str, own: bool) -> None:
+def test_which_names_are_the_services_own(host: str, listening_on: str, is_own: bool) -> None:
     for machine in ("Music-Box.fritz.box", "music-box"):
-        assert is_own_name(host, listening_on=listening_on, machine=machine) is own
+        assert is_own_name(host, listening_on=listening_on, machine=machine) is is_own
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Make the network mean what it says: valence and arousal reach as far as ratings do, standard
-deviations hold as many ratings as they claim, hop and clip apart, and the likeliest quadrant is
-right as often as its probability claims.
+"""Calibration of valence, arousal, their standard deviations and the quadrants, out of fold.
+
+Valence and arousal reach as far as ratings do, standard deviations hold as many ratings as they
+claim, hop and clip apart, and the likeliest quadrant is right as often as its probability claims.
 """
 
 from collections.abc import Mapping, Sequence

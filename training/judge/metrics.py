@@ -145,7 +145,7 @@ def coverage(z: NDArray[np.floating[Any]], level: float) -> float:
 def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
     """Return what is measured of quadrants: name, metric of the prediction and of the baseline."""
 
-    def said(table: pd.DataFrame) -> Any:
+    def predicted_quadrant(table: pd.DataFrame) -> Any:
         return table[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
 
     def truth(table: pd.DataFrame) -> Any:
@@ -172,11 +172,11 @@ def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
 
     return {
         "accuracy": (
-            lambda table: float(accuracy_score(truth(table), said(table))),
+            lambda table: float(accuracy_score(truth(table), predicted_quadrant(table))),
             lambda table: float(accuracy_score(truth(table), table["majority"].to_numpy(int))),
         ),
         "macro-F1": (
-            lambda table: f1(table, said(table)),
+            lambda table: f1(table, predicted_quadrant(table)),
             lambda table: f1(table, table["majority"].to_numpy(int)),
         ),
         "AUC valence, from quadrants": (auc("valence", (0, 3), by_quadrants=True), chance),

@@ -1,4 +1,4 @@
-"""What lies between music and a microphone, done to log-mel frames: rooms, noise, telephones.
+"""Augmentation of log-mel frames: rooms, noise, telephones.
 
 Power spectra add, and a filter is a gain by band, so that every piece of every epoch can be
 augmented anew at no cost, where sound would have to be filtered and analysed again. What is not

@@ -1,4 +1,4 @@
-"""The network that runs live, and what stands beside it in training only."""
+"""``Learner``: the network, with the heads and scales that only training uses."""
 
 from collections.abc import Sequence
 

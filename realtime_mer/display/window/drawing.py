@@ -1,4 +1,4 @@
-"""Draws on a face what is known, each part in its turn."""
+"""Draws the newest estimates on the parts of the window, one slow part a frame."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

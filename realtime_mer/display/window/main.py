@@ -1,4 +1,4 @@
-"""The main window: it looks for what is new, and lets its parts take, draw and ask."""
+"""The main window: a timer hands new messages to its memory, its drawing and its markers."""
 
 import time
 from collections.abc import Callable

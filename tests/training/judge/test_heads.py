@@ -29,10 +29,13 @@ def _kept(folder: Path, arrays: dict[str, np.ndarray]) -> Heads:
     return load_heads(folder / "heads.npz")
 
 
-def _windows(run: Run, *, each: int = 2) -> FeatureStore:
+def _windows(run: Run, *, windows_per_clip: int = 2) -> FeatureStore:
     """Some rows of noise for every clip, loud enough that no head says the same of all."""
-    rows = 2 * np.random.default_rng(0).standard_normal((each * len(run.clips), 200))
-    spans = {clip.key: (0, each * n, each * (n + 1)) for n, clip in enumerate(run.clips)}
+    rows = 2 * np.random.default_rng(0).standard_normal((windows_per_clip * len(run.clips), 200))
+    spans = {
+        clip.key: (0, windows_per_clip * n, windows_per_clip * (n + 1))
+        for n, clip in enumerate(run.clips)
+    }
     return FeatureStore((rows.astype(np.float16),), spans, {})
 
 
@@ -130,7 +133,7 @@ def test_a_head_says_nothing_that_it_did_not_learn(run: Run, heads: Heads) -> No
 def test_a_clip_without_one_whole_window_is_named(run: Run, heads: Heads) -> None:
     one = replace(run, clips=run.clips[:1])
     with pytest.raises(InputError, match=run.clips[0].key):
-        predict_heads(one, _windows(one, each=0), heads)
+        predict_heads(one, _windows(one, windows_per_clip=0), heads)
 
 
 @pytest.mark.parametrize(

@@ -45,15 +45,15 @@ def _store(windows: dict[str, np.ndarray]) -> FeatureStore:
 
 
 @pytest.fixture(scope="module")
-def material() -> tuple[list[Clip], FeatureStore]:
+def training_set() -> tuple[list[Clip], FeatureStore]:
     clips, windows = _rated()
     return clips, _store(windows)
 
 
 def test_music_that_nobody_rated_gets_what_its_embedding_says(
-    material: tuple[list[Clip], FeatureStore],
+    training_set: tuple[list[Clip], FeatureStore],
 ) -> None:
-    clips, teacher = material
+    clips, teacher = training_set
     rows = pseudo_labels(clips, teacher, reference="grekow")
     truth = {clip.id: clip for clip in clips if clip.corpus == "grekow"}
     free = [clip for clip in clips if clip.corpus == "free-music"]
@@ -66,9 +66,9 @@ def test_music_that_nobody_rated_gets_what_its_embedding_says(
 
 
 def test_a_rated_clip_never_hears_its_own_label_back(
-    material: tuple[list[Clip], FeatureStore],
+    training_set: tuple[list[Clip], FeatureStore],
 ) -> None:
-    clips, teacher = material
+    clips, teacher = training_set
     odd = next(clip for clip in clips if clip.corpus == "grekow")
     other = replace(odd, valence=-odd.valence, arousal=-odd.arousal)
     changed = [other if clip is odd else clip for clip in clips]
@@ -78,9 +78,9 @@ def test_a_rated_clip_never_hears_its_own_label_back(
 
 
 def test_without_ratings_there_are_no_pseudo_labels(
-    material: tuple[list[Clip], FeatureStore],
+    training_set: tuple[list[Clip], FeatureStore],
 ) -> None:
-    clips, teacher = material
+    clips, teacher = training_set
     free = [clip for clip in clips if clip.corpus == "free-music"]
     rows = pseudo_labels(free, teacher, reference="grekow")
     assert all(np.isnan(row).all() for row in rows.values())

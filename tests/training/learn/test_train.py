@@ -24,7 +24,7 @@ from training.learn.train import train_part
 
 
 @pytest.fixture
-def material(
+def training_set(
     corpora_root: Path, cache_root: Path, tiny_config: Path
 ) -> tuple[list[Clip], FeatureStore, TrainingConfig]:
     config = read_config(tiny_config)
@@ -33,11 +33,11 @@ def material(
 
 
 def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
-    material: tuple[list[Clip], FeatureStore, TrainingConfig],
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clips, features, config = material
+    clips, features, config = training_set
     train_part(clips, features, None, config, tmp_path / "whole", stream_key=0)
 
     steps = []
@@ -70,9 +70,9 @@ def test_a_killed_training_goes_on_to_the_very_weights_of_one_that_was_not(
 
 
 def test_another_part_hears_other_streams(
-    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
-    clips, features, config = material
+    clips, features, config = training_set
     for key in (0, 1):
         train_part(clips, features, None, config, tmp_path / str(key), stream_key=key)
     one, other = (load_file(tmp_path / str(key) / "weights.safetensors") for key in (0, 1))
@@ -80,11 +80,11 @@ def test_another_part_hears_other_streams(
 
 
 def test_a_stream_that_begins_anew_remembers_nothing_and_the_others_go_on_where_they_were(
-    material: tuple[list[Clip], FeatureStore, TrainingConfig],
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clips, features, config = material
+    clips, features, config = training_set
     config = replace(
         config,
         epochs=1,
@@ -122,9 +122,9 @@ def test_a_stream_that_begins_anew_remembers_nothing_and_the_others_go_on_where_
 
 @pytest.mark.slow
 def test_every_loss_falls_when_a_small_set_is_learnt(
-    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
-    clips, features, config = material
+    clips, features, config = training_set
     config = replace(
         config,
         epochs=6,
@@ -216,9 +216,9 @@ def test_what_is_recorded_again_is_not_written_again(
 
 
 def test_a_step_in_which_nobody_rated_anything_teaches_nothing_and_stops_nothing(
-    material: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
 ) -> None:
-    clips, features, config = material
+    clips, features, config = training_set
     silent = [
         replace(clip, valence=None, arousal=None, quadrant=None, gems=None, answers=0)
         for clip in clips

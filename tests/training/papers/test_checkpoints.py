@@ -280,7 +280,7 @@ class Rater:
 
 
 @pytest.mark.parametrize(
-    ("rating", "said", "sd"),
+    ("rating", "expected", "sd"),
     [
         ((0.9, -1.0), (0.9, -1.0), (0.3, 0.4)),
         ((1.4, -1.3), (1.0, -1.0), (0.5, 0.5)),
@@ -288,13 +288,13 @@ class Rater:
     ],
 )
 def test_a_rating_beyond_the_scale_is_cut_off_and_is_the_less_sure_the_more_was_cut(
-    rating: tuple[float, float], said: tuple[float, float], sd: tuple[float, float]
+    rating: tuple[float, float], expected: tuple[float, float], sd: tuple[float, float]
 ) -> None:
     system = find_system("parisi")
     heads: dict[Task, Head] = {"affect": Head(prepared=None, fitted=Rater(rating))}
     recognizer = WindowRecognizer(card_of(system, heads), heads, system.view.compute)
     told = recognizer.run(noise(recognizer, 1.0))
-    assert [told.valence[0, -1], told.arousal[0, -1]] == pytest.approx(said)
+    assert [told.valence[0, -1], told.arousal[0, -1]] == pytest.approx(expected)
     assert [told.valence_sd[0, -1], told.arousal_sd[0, -1]] == pytest.approx(sd)
 
 

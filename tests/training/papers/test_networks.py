@@ -74,10 +74,10 @@ def training_on(part: Part, task: Task, *, steps: int) -> Training:
     return Training(train=part, validation=part, task=task, effort=effort)
 
 
-def loss(said: NDArray[Any], labels: NDArray[Any]) -> float:
+def loss(predicted: NDArray[Any], labels: NDArray[Any]) -> float:
     if labels.ndim == 2:
-        return float(np.mean((said - labels) ** 2))
-    return float(-np.log(np.maximum(said[np.arange(len(labels)), labels], 1e-9)).mean())
+        return float(np.mean((predicted - labels) ** 2))
+    return float(-np.log(np.maximum(predicted[np.arange(len(labels)), labels], 1e-9)).mean())
 
 
 def weights_of(module: torch.nn.Module) -> int:

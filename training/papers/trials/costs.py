@@ -1,4 +1,4 @@
-"""What rows of the table cost in processor time, told by rows that were run."""
+"""Processor time that rows of the table will cost, estimated from rows that were run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How rows are run, whichever they are."""
+"""``TrialOptions``: epochs, steps, threads and folders of a run of rows."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who learns from what: a paper's own division of the data, and one that keeps songs together.
+"""Train, validation and test folds: a paper's own, and one that keeps songs together.
 
 ``paper``
     What the paper does, leaks included: over-sampling, scaling and selection see every segment,
