@@ -119,7 +119,8 @@ class Stream:
         self._reconnect = reconnect
         self._events = events
         self._mailbox: Mailbox[StreamMessage] = Mailbox(ordered_limit=256, slot_size=backlog)
-        self._mailbox.select(["estimates", "level"])
+        # Whoever sets markers must not end the stream of a program that is busy.
+        self._mailbox.select(["estimates", "level"], several={"markers": 256})
         self._news = asyncio.Event()
         self._last: tuple[str, Estimate] | None = None
         self._lost_at: float | None = None
@@ -128,7 +129,7 @@ class Stream:
 
     @property
     def replaced(self) -> int:
-        """Estimates and levels that newer ones pushed out because the reader was busy."""
+        """Estimates, levels and markers that newer ones pushed out as the reader was busy."""
         return self._mailbox.replaced
 
     async def __aenter__(self) -> Self:
@@ -290,6 +291,8 @@ class Stream:
             self._mailbox.offer("estimates", message, t=message.t)
         elif isinstance(message, LevelMessage):
             self._mailbox.offer("level", message, t=message.t)
+        elif isinstance(message, Marker):
+            self._mailbox.offer("markers", message, t=0.0)
         else:
             self._mailbox.put(message)
         if self._mailbox.hopeless:

@@ -38,7 +38,12 @@ class Limits:
             included; more cuts the connection off.
         message_bytes: a longer message closes the connection; one over ``MAX_CLIENT_MESSAGE`` is
             refused with an ``error``.
-        ordered_messages: ordered messages that may wait for a reader.
+        markers_per_s, marker_burst: markers handed on, of all clients together, in the long run and
+            at once; beyond that clients take turns.
+        markers_per_client: markers of one client that may wait for its turn; more are refused with
+            an ``error``.
+        markers: markers that may wait for a reader; of more the oldest give way.
+        ordered_messages: other ordered messages that may wait for a reader.
         socket_bytes: send and receive buffers asked of the operating system for each client. The
             one bounds how old the estimates are that a reader finds after a pause, the other how
             much of a flood is read at once.
@@ -58,6 +63,10 @@ class Limits:
     frames_per_s: float = 100.0
     frame_burst: int = 200
     message_bytes: int = 65536
+    markers_per_s: float = 20.0
+    marker_burst: int = 40
+    markers_per_client: int = 8
+    markers: int = 32
     ordered_messages: int = 32
     socket_bytes: int = 16384
     write_bytes: int = 4096
@@ -132,6 +141,7 @@ class Connection(ServerConnection):
         self._mailbox.select(
             [stream for stream in ("estimates", "level") if stream in self.streams],
             max_rate=message.max_rate,
+            several={"markers": self.limits.markers} if "markers" in self.streams else None,
         )
 
     def deliver(self, frame: bytes) -> None:

@@ -29,6 +29,7 @@ class Traffic:
         unlogged_total: lines that were left out of the log, so far.
         dropped_total: messages that gave way to newer ones, so far.
         markers_total: markers that clients set, so far.
+        markers_dropped_total: markers that clients sent too fast and that were lost, so far.
     """
 
     clients: int
@@ -40,6 +41,7 @@ class Traffic:
     unlogged_total: int
     dropped_total: int
     markers_total: int
+    markers_dropped_total: int
 
 
 class Metrics(Collector):
@@ -88,6 +90,7 @@ class Metrics(Collector):
             ("unlogged", "Lines left out of the log", traffic.unlogged_total),
             ("dropped", "Messages that gave way to newer ones", traffic.dropped_total),
             ("markers", "Markers that clients set", traffic.markers_total),
+            ("markers_dropped", "Markers sent too fast", traffic.markers_dropped_total),
         ):
             yield CounterMetricFamily(f"realtime_mer_{name}", what, value=value)
         yield GaugeMetricFamily(

@@ -59,6 +59,7 @@ from realtime_mer.wire.protocol import (
     Subscribe,
     parse_client_message,
 )
+from realtime_mer.wire.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +132,14 @@ class Service:
         self._clients: set[Connection] = set()
         self._latest: dict[str, tuple[bytes, float]] = {}
         self._t: float | None = None
-        self._dropped = 0
+        # Senders take turns, or many together could crowd out the markers of one.
+        self._turns: Turns[Connection, Marker] = Turns(
+            per_second=self._limits.markers_per_s,
+            burst=self._limits.marker_burst,
+            places=self._limits.markers_per_client,
+        )
+        self._next_turn: asyncio.TimerHandle | None = None
+        self._dropped = self._markers_dropped = 0
         self._connections_total = self._refused_total = self._markers_total = 0
         self._metrics = Metrics(self._traffic)
         self._notices = Notices(_log, clock=time.monotonic)
@@ -217,8 +225,9 @@ class Service:
     def dropped(self) -> int:
         """How many messages gave way to newer ones so far, over all clients.
 
-        Nearly always estimates and levels that waited for slow readers; besides, whatever was
-        published faster than the service's thread could take it.
+        Nearly always estimates and levels that waited for slow readers; besides, markers of which
+        too many waited for one, and whatever was published faster than the service's thread could
+        take it.
         """
         return self._dropped + self._overflows
 
@@ -233,14 +242,17 @@ class Service:
                 self._hand_over(self._ordered, event)
 
     def faults(self) -> dict[str, int]:
-        """Return what its own thread could not take in time."""
-        return {"messages that came too fast for the service": self._overflows}
+        """Return what its own thread could not take in time, and what clients sent too fast."""
+        return {
+            "messages that came too fast for the service": self._overflows,
+            "markers of subscribers that came too fast": self._markers_dropped,
+        }
 
     def take_markers(self) -> list[Marker]:
         """Remove and return the markers that clients set since the last call, oldest first.
 
         They carry their times and were sent to all who subscribed to ``markers`` already. Of more
-        than 256 the oldest are forgotten.
+        than 256 the oldest are forgotten, and counted in ``faults``.
         """
         markers: list[Marker] = []
         while self._markers:
@@ -305,6 +317,7 @@ class Service:
 
     async def _shut(self, server: Server) -> None:
         server.close(close_connections=False)
+        self._markers_dropped += len(self._turns)
         bye = text_frame(Bye(reason=self._reason))
         partings = []
         for client in list(self._clients):
@@ -327,6 +340,7 @@ class Service:
             refused_total=self._refused_total,
             dropped_total=self.dropped,
             markers_total=self._markers_total,
+            markers_dropped_total=self._markers_dropped,
         )
 
     def _make_connection(self, *args: Any, **kwargs: Any) -> Connection | TlsHandshake:
@@ -353,14 +367,30 @@ class Service:
         except ProtocolError as error:
             _not_sent(error)
             return
-        stream = "markers"
-        if isinstance(message, StatusMessage):
-            stream = "status"
-            self._latest[stream] = frame, message.t
-            self._metrics.count(message)
+        if isinstance(message, Marker):
+            for client in self._clients:
+                self._dropped += client.offer("markers", frame, t=0.0)
+            return
+        self._latest["status"] = frame, message.t
+        self._metrics.count(message)
         for client in self._clients:
-            if stream in client.streams:
+            if "status" in client.streams:
                 client.deliver(frame)
+
+    def _hand_on_markers(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while (marker := self._turns.take(now)) is not None:
+            self._markers_dropped += len(self._markers) == self._markers.maxlen
+            self._markers.append(marker)
+            self._markers_total += 1
+            self._tell(marker)
+        wait_s = self._turns.wait_s(now)
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        if wait_s is not None:
+            loop = asyncio.get_running_loop()
+            self._next_turn = loop.call_later(wait_s, self._hand_on_markers)
 
     def _offer(self, stream: str, value: Estimate | LevelMessage) -> None:
         try:
@@ -424,6 +454,7 @@ class Service:
             pass
         finally:
             self._clients.discard(client)
+            self._markers_dropped += self._turns.leave(client)
             if client.parting is not None:
                 self._refused_total += (client.parting_code or 0) >= CloseCode.UNAUTHORIZED
                 await asyncio.wait([client.parting])
@@ -450,9 +481,11 @@ class Service:
                     client.deliver(frame)
         elif isinstance(message, Marker):
             marker = replace(message, t=self._t, wall_time=_wall_time())
-            self._markers.append(marker)
-            self._markers_total += 1
-            self._tell(marker)
+            if self._turns.put(client, marker):
+                self._hand_on_markers()
+            else:
+                self._markers_dropped += 1
+                client.refuse("too_many_markers", "too many markers wait: set fewer, or later")
         elif isinstance(message, Ping):
             client.deliver(text_frame(Pong(id=message.id)))
 

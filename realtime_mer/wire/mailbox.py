@@ -5,7 +5,7 @@ Of estimates and levels only the latest waits. Neither knows of a socket or a cl
 
 import itertools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -60,12 +60,27 @@ class Mailbox(Generic[_T]):
         self._slots: dict[str, _Slot[_T]] = {}
         self._queues = [self._ordered]
 
-    def select(self, streams: Iterable[str], *, max_rate: float | None = None) -> None:
+    def select(
+        self,
+        streams: Iterable[str],
+        *,
+        max_rate: float | None = None,
+        several: Mapping[str, int] | None = None,
+    ) -> None:
         """Keep items of these streams from now on, at most ``max_rate`` per second of stream time.
 
-        What waits in the slots is forgotten; ordered messages stay.
+        What waits in the slots is forgotten; ordered messages stay, and so does what waits of
+        ``several``.
+
+        Args:
+            streams: where the latest item matters.
+            max_rate: of each of those.
+            several: streams where every item matters, and how many of each may wait.
         """
+        before = self._slots
         self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
+        for stream, size in (several or {}).items():
+            self._slots[stream] = before.get(stream) or _Slot(size=size, max_rate=None)
         self._queues = [self._ordered, *(slot.items for slot in self._slots.values())]
 
     def put(self, item: _T) -> None:
@@ -119,10 +134,18 @@ class MessageBudget:
 
     def spend(self, now: float) -> bool:
         """Count a message that came at ``now`` (seconds of any steady clock); False if too many."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
+        self._refill(now)
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until a message may come; 0 for at once."""
+        self._refill(now)
+        return max(0.0, (1 - self._left) / self._per_second)
+
+    def _refill(self, now: float) -> None:
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now

@@ -154,6 +154,33 @@ def test_a_backlog_keeps_the_latest_few_for_a_busy_reader(service: Service) -> N
     assert asyncio.run(listen()) == list(range(50))
 
 
+def test_markers_of_others_do_not_end_the_stream_of_a_busy_reader(service: Service) -> None:
+    service.publish(sample_estimate())
+
+    async def listen() -> list[str]:
+        async with (
+            connect(service.url, streams=["estimates", "markers"]) as busy,
+            connect(service.url, streams=["estimates", "markers"]) as prompt,
+        ):
+            for stream in (busy, prompt):
+                await next_estimate(stream)
+            for number in range(300):
+                service.publish(Marker(label=str(number), t=1.0))
+                await anext(prompt)
+            service.publish(Marker(label="end", t=1.0))
+            await anext(prompt)
+            labels: list[str] = []
+            while "end" not in labels:
+                marker = await anext(busy)
+                assert isinstance(marker, Marker)
+                labels.append(marker.label)
+            return labels
+
+    labels = asyncio.run(listen())
+    assert len(labels) >= 256
+    assert labels == [*map(str, range(301 - len(labels), 300)), "end"]
+
+
 def test_the_token_is_shown() -> None:
     with Service(hello=HELLO, port=0, token="s3cret") as service:
         service.publish(sample_estimate(seq=6))

@@ -19,6 +19,7 @@ TRAFFIC = Traffic(
     unlogged_total=9,
     dropped_total=11,
     markers_total=5,
+    markers_dropped_total=1,
 )
 
 

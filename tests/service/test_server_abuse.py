@@ -410,6 +410,76 @@ def test_clients_that_come_and_go_amid_the_stream_disturb_nobody() -> None:
             witness.is_served()
 
 
+def test_markers_of_many_neither_evict_a_reader_nor_crowd_out_those_of_one() -> None:
+    limits = Limits(
+        marker_burst=10, markers_per_s=0.001, markers_per_client=3, markers=8, stall_timeout_s=600
+    )
+    with (
+        running(limits=limits) as service,
+        Witness(service) as witness,
+        Client(service, "markers", "status") as innocent,  # reads when all is over
+        Client(service, "markers") as honest,
+        ExitStack() as stack,
+    ):
+        attackers = [stack.enter_context(Client(service)) for _ in range(20)]
+        refused = 0
+        for number in range(20):
+            for attacker in attackers:
+                attacker.send(type="marker", label=f"noise {number}")
+            refused += sum(
+                message["code"] == "too_many_markers"
+                for attacker in attackers
+                for message in attacker.settle()
+            )
+            witness.is_served()
+        assert refused == 20 * 20 - 10 - 20 * 3
+        assert service.faults()["markers of subscribers that came too fast"] == refused
+        honest.send(type="marker", label="the drop")
+        assert [message["label"] for message in honest.settle()] == ["noise 0"] * 10
+        service.publish(status("still there"))
+        messages = innocent.until("status")
+        while messages[-1]["detail"] != "still there":
+            messages += innocent.until("status")
+        values = numbers(get(service, "/metrics")[1])
+        assert values["realtime_mer_markers_dropped_total"] == refused
+        assert values["realtime_mer_refused_total"] == 0
+
+
+def test_a_marker_that_has_to_wait_comes_in_its_turn_with_the_time_it_was_set() -> None:
+    limits = Limits(marker_burst=1, markers_per_s=0.1, subscribe_timeout_s=600)
+    with running(limits=limits) as service, Client(service, "markers", "estimates") as client:
+        for label, seq in (("first", 9), ("second", 19), ("third", 29)):
+            service.publish(sample_estimate(seq=seq))
+            client.until("estimate")
+            client.send(type="marker", label=label)
+            came = [message["label"] for message in client.settle()]
+            assert came == ["first"] * (label == "first")
+        for label, t in (("second", 2.0), ("third", 3.0)):
+            let_time_pass(service, 10)
+            marker = client.receive()
+            assert (marker["label"], marker["t"]) == (label, t)
+        assert [marker.label for marker in service.take_markers()] == ["first", "second", "third"]
+
+
+def test_a_reader_that_reads_nothing_is_not_closed_for_the_markers_of_others() -> None:
+    many = {"marker_burst": 10_000, "message_burst": 10_000, "frame_burst": 10_000}
+    limits = Limits(markers=4, stall_timeout_s=600, **many)
+    with (
+        running(limits=limits) as service,
+        Client(service, "markers") as stalled,
+        Client(service, "markers") as prompt,
+    ):
+        label = 190 * "x"
+        for number in range(1000):
+            prompt.send(type="marker", label=f"{number} {label}")
+            prompt.until("marker")
+        assert service.dropped > 0
+        received = [int(marker["label"].split()[0]) for marker in stalled.settle()]
+        assert received[-4:] == [996, 997, 998, 999]
+        assert received == sorted(received)
+        assert len(received) + service.dropped == 1000
+
+
 def test_no_marker_but_a_valid_one_gets_through_to_the_program() -> None:
     bad: list[Any] = [
         {"label": ""},

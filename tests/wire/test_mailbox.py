@@ -191,3 +191,16 @@ def test_what_comes_a_microsecond_early_is_due_and_after_a_pause_there_is_nothin
     for t in times:
         mailbox.offer("estimates", t, t=t)
     assert [mailbox.take() for _ in range(5)] == [0.0, 0.999999, 3.0, 4.0, None]
+
+
+def test_of_several_items_that_all_matter_the_oldest_give_way_and_no_reader_is_hopeless() -> None:
+    mailbox: Mailbox[int] = Mailbox(ordered_limit=2)
+    mailbox.select(["estimates"], max_rate=1.0, several={"markers": 3})
+    mailbox.put(100)
+    assert [mailbox.offer("markers", number, t=0.0) for number in range(5)] == [0, 0, 0, 1, 1]
+    assert not mailbox.hopeless
+    mailbox.select([], several={"markers": 3})  # what waits of them is not forgotten
+    assert [mailbox.take() for _ in range(5)] == [100, 2, 3, 4, None]
+    mailbox.select(["estimates"])
+    assert mailbox.offer("markers", 5, t=0.0) == 0
+    assert mailbox.take() is None
