@@ -124,6 +124,10 @@ class Connection(ServerConnection):
         self._mailbox: Mailbox[bytes] = Mailbox(ordered_limit=limits.ordered_messages)
         self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
         self._opening_bytes = 0
+        self._head = b""  # of the request, as far as it came
+        self._asked = False  # the head is whole
+        self._early = b""  # came after it and before its answer
+        self._ended_early = False
         self.limits = limits
         self.others = others
         self.lobby = lobby
@@ -133,6 +137,13 @@ class Connection(ServerConnection):
         """Give it a place of those who may stay."""
         self.authorized = True
         self.lobby.leave(self)
+
+    def read_on(self) -> None:
+        """Read what came before the handshake was answered."""
+        if self._early:
+            self.data_received(b"")
+        if self._ended_early:
+            self.transport.close()
 
     def subscribe(self, message: Subscribe) -> None:
         """Send these streams from now on."""
@@ -205,10 +216,40 @@ class Connection(ServerConnection):
             if self._opening_bytes > self.limits.opening_bytes:
                 self.transport.abort()
                 return
+            data = self._of_the_request(data)
+            if not data:
+                return
+        elif self._early:
+            data, self._early = self._early + data, b""
         super().data_received(data)
         # The answers to WebSocket pings are written without regard to the reader.
         if self.transport.get_write_buffer_size() > 16 * self.limits.write_bytes:
             self.transport.abort()
+
+    def _of_the_request(self, data: bytes) -> bytes:
+        """Return what belongs to the opening request; what comes with it waits for its answer.
+
+        A second request in the same breath would be read as frames that nobody may send yet.
+        """
+        if self._asked:
+            self._early += data
+            return b""
+        before = len(self._head)
+        self._head += data
+        end = self._head.find(b"\r\n\r\n", max(0, before - 3))
+        if end < 0:
+            return data
+        self._asked = True
+        self._early = self._head[end + 4 :]
+        return self._head[before : end + 4]
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio has it
+        if self.state is State.CONNECTING and self._asked and not self.protocol.eof_sent:
+            # It said all it has to say, and still waits for the answer. TLS cannot end by halves.
+            self._ended_early = self.transport.can_write_eof()
+            return self._ended_early
+        super().eof_received()
+        return None
 
     def process_event(self, event: Event) -> None:
         # Pings, pongs and fragments are not messages, but cost time all the same.

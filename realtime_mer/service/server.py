@@ -430,6 +430,7 @@ class Service:
         self._clients.add(client)
         self._connections_total += 1
         client.deliver(self._hello)
+        client.read_on()
         budget = MessageBudget(
             per_second=self._limits.messages_per_s, burst=self._limits.message_burst
         )

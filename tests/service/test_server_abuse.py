@@ -1,6 +1,7 @@
 """Clients that mean harm, or are broken: they get nothing, and nobody else notices."""
 
 import json
+import os
 import random
 import socket
 import sys
@@ -148,6 +149,90 @@ def test_an_opening_handshake_without_end_is_cut_off(head: bytes) -> None:
                 sock.sendall(head)
             assert b"101" not in read_to_end(sock)
         witness.is_served()
+
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [GET + GET],
+        [GET + GET + GET[:20], GET[20:]],
+        [bytes([letter]) for letter in GET] + [GET],
+        [GET + b"\x81\x05hello" + bytes(100)],
+    ],
+)
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_of_requests_in_one_breath_the_first_is_answered_and_nothing_is_logged(
+    requests: list[bytes], half_closed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running() as service, Witness(service) as witness:
+        with raw(service, handshake=b"") as sock:
+            for part in requests:
+                sock.sendall(part)
+            if half_closed:
+                sock.shutdown(socket.SHUT_WR)
+            answer = read_to_end(sock)
+        witness.is_served()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert caplog.messages == []
+
+
+def test_what_comes_with_the_handshake_is_read_after_it() -> None:
+    early = frame(0x1, b'{"type":"ping","id":"early"}') + frame(0x1, b'{"type":"ping","id":"2"}')
+    with running() as service, raw(service, handshake=HANDSHAKE + early) as sock:
+        received = b""
+        while b'"id":"2"' not in received:
+            received += sock.recv(4096)
+    assert received.startswith(b"HTTP/1.1 101")
+    assert received.index(b'"hello"') < received.index(b'"early"') < received.index(b'"id":"2"')
+
+
+def test_who_stops_sending_with_the_handshake_is_let_go() -> None:
+    with running() as service:
+        with raw(service, handshake=HANDSHAKE + b"") as sock:
+            sock.shutdown(socket.SHUT_WR)
+            assert b'"hello"' in read_to_end(sock)
+        with Client(service) as client:
+            client.settle()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of files to set")
+def test_at_the_limit_of_files_there_is_one_line_and_nobody_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import resource
+
+    with running() as service, Witness(service) as witness, ExitStack() as stack:
+        knocking = [stack.enter_context(socket.socket()) for _ in range(20)]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        filling: list[int] = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))), hard))
+            with suppress(OSError):
+                while True:
+                    filling.append(os.dup(0))
+            for sock in knocking:
+                sock.settimeout(PATIENCE_S)
+                sock.connect(("127.0.0.1", service.port))
+            while not caplog.messages:
+                witness.is_served()
+            witness.is_served()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for file in filling:
+                os.close(file)
+        let_time_pass(service, 1)
+        for sock in knocking:
+            sock.sendall(GET)
+            assert read_to_end(sock).startswith(b"HTTP/1.1 200 OK")
+    (line,) = caplog.messages
+    assert "out of system resource" in line
+    assert len(line) <= 300
+    assert caplog.records[0].exc_info is None
 
 
 @pytest.mark.parametrize(
