@@ -418,6 +418,8 @@ class Service:
                     client.let_in()
                 return None
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
+        if self._ssl is not None:
+            outcome = outcome.over_tls()
         return _response(outcome.without_body() if request.method == "HEAD" else outcome)
 
     @property

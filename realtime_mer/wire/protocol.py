@@ -57,12 +57,13 @@ class CloseCode(IntEnum):
     """The reader left ordered messages waiting, or read nothing, for too long."""
 
 
-# Words for people; control characters would let a client write on somebody's terminal.
+# Words for people. Control characters would let a client write on somebody's terminal; line and
+# paragraph separators would make two lines of one, and signs that embed, override or isolate a
+# direction (U+202A to U+202E, U+2066 to U+2069) would turn round what stands beside the words.
+_SIGNS = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _Text = Annotated[str, Field(max_length=4096)]
-_Label = Annotated[
-    str, Field(min_length=1, max_length=MAX_LABEL, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
-]
-_Id = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+_Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=f"^{_SIGNS}+$")]
+_Id = Annotated[str, Field(max_length=64, pattern=f"^{_SIGNS}*$")]
 _Count = Annotated[int, Field(ge=0)]
 _Seconds = Annotated[float, Field(ge=0)]
 _Decibels = Annotated[float, Field(ge=-120)]

@@ -572,6 +572,8 @@ def test_no_marker_but_a_valid_one_gets_through_to_the_program() -> None:
         {"label": "two\nlines"},
         {"label": "\x1b[2J"},
         {"label": "\x9b2J"},
+        *({"label": f"drop{sign}pord"} for sign in "\u202a\u202e\u2066\u2069\u2028\u2029"),
+        {"label": "drop", "id": "a\u202eb"},
         {"label": 7},
         {"label": ["drop"]},
         {"label": "drop", "id": "x" * 65},
@@ -582,3 +584,6 @@ def test_no_marker_but_a_valid_one_gets_through_to_the_program() -> None:
             client.send(type="marker", **fields)
             assert client.receive()["code"] == "bad_message"
         assert service.take_markers() == []
+        for label in ("مرحبا\u200f", "שלום", "\U0001f469\u200d\U0001f3a4", "naïve – drop"):
+            client.send(type="marker", label=label)
+            assert client.receive()["label"] == label

@@ -88,6 +88,8 @@ def test_every_answer_is_guarded(path: str) -> None:
     with running() as service:
         for answer in [Answer(service, path), Answer(service, path, Host="example.org")]:
             assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+            assert "strict-transport-security" not in answer.headers
             assert answer.headers["referrer-policy"] == "no-referrer"
             assert answer.headers["cross-origin-resource-policy"] == "same-origin"
             assert answer.headers["cache-control"] in {"no-store", "no-cache"}

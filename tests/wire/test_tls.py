@@ -1,5 +1,6 @@
 """A service with a certificate, and clients that trust it or not."""
 
+import http.client
 import socket
 import ssl
 from contextlib import ExitStack, suppress
@@ -110,6 +111,22 @@ def test_an_encrypted_key_is_refused_rather_than_asked_a_password_for(
 def test_old_tls_is_not_spoken(files: Files) -> None:
     context = server_context(str(files.cert), str(files.key))
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/healthz", 200), ("/nothing", 404)])
+def test_over_tls_every_answer_tells_browsers_to_keep_to_it_for_a_day(
+    files: Files, path: str, status: int
+) -> None:
+    context = server_context(str(files.cert), str(files.key))
+    with Service(hello=HELLO, port=0, ssl=context) as service:
+        asking = http.client.HTTPSConnection(
+            "127.0.0.1", service.port, timeout=PATIENCE_S, context=client_context(str(files.ca))
+        )
+        asking.request("GET", path)
+        answer = asking.getresponse()
+        assert answer.status == status
+        assert answer.getheader("Strict-Transport-Security") == "max-age=86400"
+        asking.close()
 
 
 # Connections that never become clients
