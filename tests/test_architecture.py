@@ -20,7 +20,7 @@ TIERS = (
     "stream hops shaping summary web progress",
     "wire audio recognizer",
     "model features",
-    "emotion estimate wording errors leaving",
+    "emotion estimate wording errors leaving cells",
 )
 """The rooms of the product from top to bottom: each may know its own tier and those below it."""
 

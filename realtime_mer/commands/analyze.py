@@ -202,6 +202,7 @@ def _jsonl(file: IO[str]) -> Callable[[Record], None]:
 
 
 def _csv(file: IO[str]) -> Callable[[Record], None]:
+    from realtime_mer.cells import to_cells
     from realtime_mer.estimate import columns
 
     writer: csv.DictWriter[str] | None = None
@@ -212,7 +213,7 @@ def _csv(file: IO[str]) -> Callable[[Record], None]:
         if writer is None:
             writer = csv.DictWriter(file, list(flat), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(flat)
+        writer.writerow(to_cells(flat))
 
     return write
 

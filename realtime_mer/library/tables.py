@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from realtime_mer.cells import from_cell, to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tracks import Track
@@ -86,15 +87,16 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow(
-                {k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()}
-            )
+            texts = {k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()}
+            writer.writerow(to_cells(texts))
 
 
 def _read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
+        # With the mark that spreadsheets put before UTF-8, or without.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                yield {k: from_cell(v) if isinstance(v, str) else v for k, v in row.items()}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}): annotate again") from error
 
@@ -114,8 +116,9 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        rows = pq.read_table(path).to_pylist()
+    # What pyarrow cannot make a value of Python's, such as a year 100000, is no error of its own.
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
         raise InputError(f"{path} cannot be read as Parquet ({reason}): annotate again") from error
-    yield from table.to_pylist()
+    yield from rows

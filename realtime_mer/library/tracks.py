@@ -28,6 +28,8 @@ COLUMNS = (
 _IN_A_ROW = dict.fromkeys(name.partition(".")[0] for name in COLUMNS)  # attributes, in that order
 _EDGE_POINTS = 2  # a tenth of the track: what is heard while two tracks are mixed
 
+_LONGEST_SHOWN = 80  # characters of a value that is no good
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
@@ -181,7 +183,7 @@ def _cell(row: Mapping[str, Any], name: str) -> Any:
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = _cell(row, name)
     if not isinstance(value, str) or not value:
-        raise InputError(f"{name} is {value!r}, not a text")
+        raise InputError(f"{name} is {_shown(value)}, not a text")
     return value
 
 
@@ -192,11 +194,19 @@ def _number(row: Mapping[str, Any], name: str) -> float:
 def _finite(value: object, name: str) -> float:
     try:
         number = float(value) if isinstance(value, int | float | str) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{name} is {value!r}, not a number")
+        raise InputError(f"{name} is {_shown(value)}, not a number")
     return number
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a huge number"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _course(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
@@ -204,8 +214,8 @@ def _course(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as error:
-            raise InputError(f"{name} is {value!r}, not a list of numbers") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{name} is {_shown(value)}, not a list of numbers") from error
     if not isinstance(value, list) or len(value) != COURSE_POINTS:
         raise InputError(f"{name} is not a list of {COURSE_POINTS} numbers")
     return tuple(_finite(number, name) for number in value)

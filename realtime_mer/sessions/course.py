@@ -75,7 +75,7 @@ class Course:
             )
             statuses.append(one.status)
             moods.append(one.mood)
-            quadrants.append(max(QUADRANTS, key=one.quadrants.__getitem__))
+            quadrants.append(max(QUADRANTS, key=lambda name: one.quadrants.get(name, 0.0)))
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
         numbers = np.array(rows, dtype=np.float64).reshape(-1, 6).T
         names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")

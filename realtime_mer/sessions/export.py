@@ -12,6 +12,7 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from realtime_mer.cells import to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
 from realtime_mer.sessions.course import Course, Segment, segments
@@ -62,9 +63,10 @@ def _write_csv(session: Session, file: IO[str]) -> None:
     for estimate in session.estimates():
         row = _row(estimate)
         if writer is None:
-            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            # The first row says what there is; unknown fields of later ones have no column.
+            writer = csv.DictWriter(file, list(row), lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow(to_cells(row))
 
 
 def _write_jsonl(session: Session, file: IO[str]) -> None:
@@ -86,6 +88,10 @@ def _write_parquet(session: Session, out: Path) -> None:
             raise InputError(f"{session.name} holds no estimate to export.")
     except OSError as error:
         raise _not_written(out, error) from error
+    except (OverflowError, pa.ArrowException) as error:
+        raise InputError(
+            f"{session.name} holds a value that Parquet cannot hold ({error}): export it as jsonl."
+        ) from error
     finally:
         if writer is not None:
             writer.close()

@@ -11,6 +11,8 @@ from realtime_mer.errors import InputError
 PASSPHRASE_VARIABLE = "REALTIME_MER_PASSPHRASE"
 """Environment variable that holds the passphrase."""
 
+_LONGEST = 4096  # bytes
+
 
 def take_passphrase(name: str, *, file: Path | None = None, new: bool = False) -> str:
     """Return the passphrase from a file's first line, else the environment, else a prompt.
@@ -25,22 +27,39 @@ def take_passphrase(name: str, *, file: Path | None = None, new: bool = False) -
     """
     if file is not None:
         try:
-            return file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+            with file.open("rb") as stream:
+                line = stream.readline(_LONGEST + 1)
+            # With the mark that editors put before UTF-8, or without.
+            passphrase = line.decode("utf-8-sig").rstrip("\r\n")
         except OSError as error:
             raise InputError(
                 f"--passphrase-file {file} cannot be read: {error.strerror}."
             ) from error
         except UnicodeDecodeError as error:
             raise InputError(f"--passphrase-file {file} is no text in UTF-8.") from error
+        if len(line) > _LONGEST:
+            raise InputError(
+                f"--passphrase-file {file}: its first line is longer than {_LONGEST} bytes; is it "
+                "another file?"
+            )
+        return passphrase
     variable = os.environ.get(PASSPHRASE_VARIABLE)
     if variable:
+        try:
+            variable.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{PASSPHRASE_VARIABLE} is no text in UTF-8.") from error
         return variable
     if not sys.stderr.isatty():
         raise InputError(
             f"{name} needs a passphrase, and there is no terminal to ask for it: give "
             f"--passphrase-file, or set {PASSPHRASE_VARIABLE}."
         )
-    passphrase = getpass(f"Passphrase of {name}: ")
-    if new and getpass("The same again: ") != passphrase:
+    try:
+        passphrase = getpass(f"Passphrase of {name}: ")
+        again = getpass("The same again: ") if new else passphrase
+    except UnicodeDecodeError as error:
+        raise InputError("What was typed is no text in this terminal's encoding.") from error
+    if again != passphrase:
         raise InputError("The two passphrases differ; nothing was recorded.")
     return passphrase

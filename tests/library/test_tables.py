@@ -1,8 +1,12 @@
 """Tables of tracks as files."""
 
+import csv
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from realtime_mer.errors import InputError
@@ -108,3 +112,53 @@ def test_a_store_knows_by_which_model_and_in_which_state_a_file_was_done(tmp_pat
         assert (store.done("x"), store.done("y")) == (set(), {changed})
         store.drop(["/ä.mp3"])
         assert store.paths() == []
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-x", "@a", "'=a"])
+def test_texts_are_read_back_and_no_spreadsheet_runs_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "table.csv"
+    tracks = [replace(TRACKS[0], path=text, model=text)]
+    assert read_table(write(path, tracks)) == tracks
+    assert path.read_text().splitlines()[1].startswith(f"'{text},")
+
+
+def test_a_table_with_a_byte_order_mark_and_columns_nobody_knows_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.csv", TRACKS[1:])
+    lines = path.read_text("utf-8").splitlines()
+    more = [f"{line},{'note' if number == 0 else '=1'}" for number, line in enumerate(lines)]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(more).encode())
+    assert read_table(path) == TRACKS[1:]
+
+
+HUGE = "1" + "0" * 5000
+
+
+@pytest.mark.parametrize("column", ["valence", "seconds", "valence_course"])
+@pytest.mark.parametrize("value", [HUGE, f"[{HUGE}]", "[" * 100_000, "1e999", "nan", "\0", ""])
+def test_a_number_that_is_none_is_one_short_line(tmp_path: Path, column: str, value: str) -> None:
+    path = write(tmp_path / "table.csv")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[1][column] = value
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(InputError, match=r"table\.csv") as refused:
+        read_table(path)
+    assert len(str(refused.value)) < 400
+    assert "\n" not in str(refused.value)
+
+
+def test_parquet_of_something_else_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    for column in ([10**18], [b"\xff"], [{"a": 1}], [10**30]):
+        array = pa.array(column, pa.decimal128(38)) if column == [10**30] else pa.array(column)
+        pq.write_table(pa.table({"path": array}), path)
+        with pytest.raises(InputError, match=r"table\.parquet") as refused:
+            read_table(path)
+        assert "\n" not in str(refused.value)
+    far = pa.array([2**60], pa.timestamp("ms"))  # of a year that Python does not know
+    pq.write_table(pa.table({"path": far}), path)
+    with pytest.raises(InputError, match=r"table\.parquet"):
+        read_table(path)

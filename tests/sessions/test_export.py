@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from realtime_mer.emotion import nearest_mood
 from realtime_mer.estimate import Status, columns
-from realtime_mer.sessions.store import Session
+from realtime_mer.sessions.store import EVENTS, Session
 from realtime_mer.wire.protocol import Marker
 from tests.command_line import call
 from tests.samples import sample_estimate
@@ -125,3 +127,41 @@ def test_parquet_of_a_session_without_estimates_is_refused(tmp_path, capsys) -> 
     result = call(capsys, "sessions", "export", session.name, "--format", "parquet", "--out", out)
     assert "no estimate" in result.complaint()
     assert not out.exists()
+
+
+def forge(session: Session, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the last estimate, as a damaged or a forged file has it."""
+    path = session.folder / EVENTS
+    *before, line = path.read_text("utf-8").splitlines()
+    message = json.loads(line)
+    change(message)
+    path.write_text("\n".join([*before, json.dumps(message)]) + "\n", "utf-8")
+
+
+FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "unknown keys": lambda one: one["gems"].update({"new": 0.5}) or one.update({"extra": 1}),
+    "no quadrant": lambda one: one["quadrants"].clear(),
+    "a huge number": lambda one: one.update({"seq": 10**30}),
+    "a formula": lambda one: one.update({"mood": "=cmd()"}),
+}
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet", "vtt", "audacity"])
+@pytest.mark.parametrize("forgery", FORGED)
+def test_what_stands_in_a_session_is_written_or_told_in_one_line(
+    session: Session, tmp_path: Path, capsys, format: str, forgery: str
+) -> None:
+    forge(session, FORGED[forgery])
+    out = tmp_path / "out"
+    result = call(capsys, "sessions", "export", session.name, "--format", format, "--out", out)
+    if (format, forgery) == ("parquet", "a huge number"):
+        assert "export it as jsonl" in result.complaint()
+    else:
+        assert (result.code, result.remarks()) == (0, [])
+    if format == "csv":
+        table = list(csv.DictReader(io.StringIO(out.read_text("utf-8"))))
+        assert len(table) == 130
+        assert None not in table[-1]
+        assert table[-1]["mood"] == ("'=cmd()" if forgery == "a formula" else "calm")
+    report = tmp_path / "report.html"
+    assert call(capsys, "sessions", "report", session.name, "--out", report).code == 0

@@ -1,6 +1,8 @@
 """Encryption at rest: only the passphrase opens what is kept, and nothing is changed unseen."""
 
 import io
+import os
+import sys
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
@@ -325,6 +327,36 @@ def test_without_a_terminal_a_passphrase_is_asked_for_in_one_line(capsys, monkey
 def test_a_file_that_cannot_be_read_is_one_line(capsys, tmp_path: Path) -> None:
     options = ("--passphrase-file", tmp_path / "none")
     assert "cannot be read" in call(capsys, "sessions", "show", sealed().name, *options).complaint()
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b"\nmore\xff"])
+def test_a_file_holds_the_same_passphrase_with_and_without_marks(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(before + "pässphrase of mine".encode() + after)
+    assert take_passphrase("x", file=path) == "pässphrase of mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"\xff\xfep\0a\0", "no text in UTF-8"), (b"x" * 10_000, "longer than 4096 bytes")],
+)
+def test_a_file_that_holds_no_passphrase_is_one_line(
+    capsys, tmp_path: Path, content: bytes, problem: str
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    options = ("--passphrase-file", path)
+    assert problem in call(capsys, "sessions", "show", sealed().name, *options).complaint()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="variables are text there")
+def test_a_variable_that_is_no_text_is_one_line(capsys, monkeypatch) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, os.fsdecode(b"\xff\xfe passphrase"))
+    complaint = call(capsys, "sessions", "show", sealed().name).complaint()
+    assert f"{PASSPHRASE_VARIABLE} is no text in UTF-8" in complaint
 
 
 def test_on_a_terminal_a_new_passphrase_is_asked_for_twice_and_an_old_one_once(monkeypatch) -> None:
