@@ -122,6 +122,9 @@ def live(
         Path | None,
         typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
     ] = None,
+    weak_passphrase: Annotated[
+        bool, typer.Option("--weak-passphrase", help="Take it even if it is guessed soon.")
+    ] = False,
     pseudonym: Annotated[
         str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
     ] = None,
@@ -147,7 +150,7 @@ def live(
     from realtime_mer.audio.spec import RawFormat, check_source, find_asked, refuse_overwriting
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.service.listening import check_free, check_token
-    from realtime_mer.sessions.passphrase import take_passphrase
+    from realtime_mer.sessions.passphrase import check_strength, take_passphrase
     from realtime_mer.shaping import Shaper
     from realtime_mer.wire.tls import server_context
 
@@ -199,6 +202,8 @@ def live(
     if encrypt:
         whose = record or "what is recorded"
         passphrase = take_passphrase(whose, file=passphrase_file, new=True)
+        if not weak_passphrase:
+            check_strength(passphrase, known=[whose, pseudonym or "", "realtime-mer"])
 
     say(_about(source))
     if target is not None:

@@ -3,6 +3,7 @@ of the machine could read in its list of processes."""
 
 import os
 import sys
+from collections.abc import Sequence
 from getpass import getpass
 from pathlib import Path
 
@@ -12,6 +13,37 @@ PASSPHRASE_VARIABLE = "REALTIME_MER_PASSPHRASE"
 """Environment variable that holds the passphrase."""
 
 _LONGEST = 4096  # bytes
+_JUDGED = 72  # characters; the library takes no more, and a whole is no weaker than its parts
+
+FEWEST_GUESSES = 10**10
+"""After so many guesses, half a second each of one core, a new passphrase may be found: what zxcvbn
+calls very unguessable."""
+
+
+def check_strength(passphrase: str, *, known: Sequence[str] = ()) -> None:
+    """Refuse a passphrase that is guessed too soon, by an estimate that knows English words.
+
+    Args:
+        known: what anybody would try first, such as the session's name.
+
+    Raises:
+        InputError: it is weak; the message says why and how to insist.
+    """
+    from zxcvbn import zxcvbn  # a tenth of a second, for its lists of words
+
+    if not passphrase:
+        raise InputError("The passphrase is empty: take some words that nobody would put together.")
+    parts = (passphrase[:_JUDGED], passphrase[-_JUDGED:])
+    judged = [zxcvbn(part, user_inputs=list(known)) for part in parts]
+    found = max(judged, key=lambda one: one["guesses"])
+    if found["guesses"] >= FEWEST_GUESSES:
+        return
+    why = " ".join(filter(None, [found["feedback"]["warning"], *found["feedback"]["suggestions"]]))
+    raise InputError(
+        f"This passphrase is found after about {float(found['guesses']):.0e} guesses, and "
+        f"{FEWEST_GUESSES:.0e} are wanted: take some words that nobody would put together, or "
+        f"insist with --weak-passphrase. {why}".rstrip()
+    )
 
 
 def take_passphrase(name: str, *, file: Path | None = None, new: bool = False) -> str:

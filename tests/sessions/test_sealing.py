@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
 from realtime_mer.sessions.manifest import MANIFEST
-from realtime_mer.sessions.passphrase import PASSPHRASE_VARIABLE, take_passphrase
+from realtime_mer.sessions.passphrase import PASSPHRASE_VARIABLE, check_strength, take_passphrase
 from realtime_mer.sessions.sealing import Key, SealedReader, SealedWriter, open_sealed, sealed_path
 from realtime_mer.sessions.sound import SoundRecorder
 from realtime_mer.sessions.store import (
@@ -191,6 +191,51 @@ def test_letters_written_in_two_ways_are_the_same_passphrase() -> None:
 def test_a_short_passphrase_is_refused() -> None:
     with pytest.raises(InputError, match="at least 8"):
         Key.new("1234567")
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "strong"),
+    [
+        (PASSPHRASE, True),
+        ("klavier montag regenschirm", True),
+        ("x y z " * 100 + PASSPHRASE, True),
+        ("password1234", False),
+        ("aaaaaaaaaaaaaaaaaaaa", False),
+        ("qwertyuiop", False),
+        ("friday evening with P7", False),
+    ],
+)
+def test_a_passphrase_that_is_guessed_soon_is_refused(passphrase: str, strong: bool) -> None:
+    known = ["friday evening with P7"]
+    if strong:
+        check_strength(passphrase, known=known)
+    else:
+        with pytest.raises(InputError, match="insist with --weak-passphrase"):
+            check_strength(passphrase, known=known)
+
+
+def test_an_empty_passphrase_is_refused() -> None:
+    with pytest.raises(InputError, match="is empty"):
+        check_strength("")
+
+
+@pytest.mark.parametrize("insist", [False, True])
+def test_live_takes_a_weak_passphrase_only_from_who_insists(
+    tmp_path: Path, capsys, insist: bool
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("password1234")
+    song, model = write_sound(tmp_path / "song.wav", noise(1)), write_model(tmp_path)
+    options = ("--speed", "max", "--no-window", "--model", model, "--record", "--encrypt")
+    insisting = ("--weak-passphrase",) if insist else ()
+    result = call(capsys, "live", song, *options, "--passphrase-file", secret, *insisting)
+    if insist:
+        assert result.code == 0
+        assert len(list_sessions()[0]) == 1
+    else:
+        assert "This is a very common password" in result.complaint()
+        assert "password1234" not in result.err + result.out
+        assert list_sessions() == ([], [])
 
 
 def test_no_file_of_it_tells_anything_but_name_and_start() -> None:
