@@ -105,3 +105,8 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     by_case = {name.casefold(): name for name in names}
     found = difflib.get_close_matches(word.casefold(), by_case, n=1)
     return by_case[found[0]] if found else None
+
+
+def legible(name: str) -> str:
+    """Return a name from outside as text: what in it is no UTF-8 is escaped, as in ``\\udcff``."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -20,6 +20,7 @@ from realtime_mer.audio.picking import Picked, lacking, pick
 from realtime_mer.audio.pipe import Pipe
 from realtime_mer.audio.spec import check_file
 from realtime_mer.errors import AudioFileError
+from realtime_mer.wording import legible
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
 _UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
@@ -90,7 +91,7 @@ class FileSource:
     @property
     def name(self) -> str:
         """The file's name without its folders, which are not every subscriber's business."""
-        return Path(self._path).name
+        return legible(Path(self._path).name)
 
     @property
     def real_time(self) -> bool:

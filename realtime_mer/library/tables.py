@@ -108,7 +108,8 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist(list(rows)), path)
+    with path.open("wb") as file:  # pyarrow knows no name that is no UTF-8
+        pq.write_table(pa.Table.from_pylist(list(rows)), file)
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -116,7 +117,8 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(path).to_pylist()
+        with path.open("rb") as file:
+            rows = pq.read_table(file).to_pylist()
     # What pyarrow cannot make a value of Python's, such as a year 100000, is no error of its own.
     except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime_mer.errors import InputError
-from realtime_mer.wording import nearest
+from realtime_mer.wording import legible, nearest
 
 # What libsndfile reads, and what ffmpeg adds; no video, no MIDI, no raw sound.
 _EXTENSIONS = frozenset(
@@ -74,7 +74,7 @@ def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
     broken: list[Broken] = []
 
     def complain(error: OSError) -> None:
-        shown = _shown(os.fspath(error.filename))
+        shown = legible(os.fspath(error.filename))
         broken.append(Broken(path=shown, reason=f"{shown} cannot be read: {error.strerror}"))
 
     for root, folders, names in os.walk(os.path.abspath(folder), onerror=complain):
@@ -83,8 +83,8 @@ def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
             path = os.path.join(root, name)
             if name.startswith(".") or Path(name).suffix.lower() not in _EXTENSIONS:
                 continue
-            if path != _shown(path):
-                shown = _shown(path)
+            if path != legible(path):
+                shown = legible(path)
                 reason = f"{shown} has a name that is no UTF-8: no table can hold it, rename it"
                 broken.append(Broken(path=shown, reason=reason))
                 continue
@@ -96,8 +96,3 @@ def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
             if stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
                 files.append(AudioFile(path=path, size=status.st_size, mtime_ns=status.st_mtime_ns))
     return sorted(files, key=lambda file: file.path), broken
-
-
-def _shown(path: str) -> str:
-    """Return a path with what is no text in it escaped."""
-    return path.encode("utf-8", "backslashreplace").decode()

@@ -30,6 +30,7 @@ from realtime_mer.sessions.store import AUDIO, create_folder
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Hello
+from realtime_mer.wording import legible
 
 _WINDOW_CLOSED = "The window is closed; the session goes on. Ctrl-C ends it."
 
@@ -198,14 +199,18 @@ def _recording(
         folder,
         Manifest(
             name=folder.name,
-            pseudonym=options.pseudonym,
+            pseudonym=None if options.pseudonym is None else legible(options.pseudonym),
             started_at=now.isoformat("T", "milliseconds"),
             software=realtime_mer.__version__,
             source=source.name,
             hello=hello,
             model_card=recognizer.card.model_dump(mode="json"),
             compute=str(recognizer.device),
-            settings={name: value for name, value in asdict(options).items() if name not in secret},
+            settings={
+                name: legible(value) if isinstance(value, str) else value
+                for name, value in asdict(options).items()
+                if name not in secret
+            },
             audio=AUDIO if sound else None,
             audio_start=begun if sound else 0,
         ),

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -78,23 +78,23 @@ def _write_parquet(session: Session, out: Path) -> None:
     schema = None
     writer: pq.ParquetWriter | None = None
     try:
-        estimates = map(_row, session.estimates())
-        while rows := list(islice(estimates, _ROWS)):
-            if writer is None:
-                schema = pa.schema([(name, _type(name)) for name in rows[0]])
-                writer = pq.ParquetWriter(out, schema)
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-        if writer is None:
-            raise InputError(f"{session.name} holds no estimate to export.")
+        with ExitStack() as stack:
+            estimates = map(_row, session.estimates())
+            while rows := list(islice(estimates, _ROWS)):
+                if writer is None:
+                    schema = pa.schema([(name, _type(name)) for name in rows[0]])
+                    # Opened here, as pyarrow opens no file whose name is no UTF-8.
+                    file = stack.enter_context(out.open("wb"))
+                    writer = stack.enter_context(pq.ParquetWriter(file, schema))
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     except OSError as error:
         raise _not_written(out, error) from error
     except (OverflowError, pa.ArrowException) as error:
         raise InputError(
             f"{session.name} holds a value that Parquet cannot hold ({error}): export it as jsonl."
         ) from error
-    finally:
-        if writer is not None:
-            writer.close()
+    if writer is None:
+        raise InputError(f"{session.name} holds no estimate to export.")
 
 
 def _row(estimate: Estimate) -> dict[str, Any]:

@@ -204,8 +204,8 @@ class Recorder:
             return False
         try:
             rest = memoryview(_line(message, stamp))
-        except ProtocolError:
-            return False  # a number is none: nobody could read the line back
+        except (ProtocolError, UnicodeEncodeError):
+            return False  # a number or a text is none: nobody could read the line back
         try:
             while rest:
                 # A nearly full disk takes a part, then nothing; readers ignore the torn line.

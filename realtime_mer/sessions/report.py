@@ -35,7 +35,7 @@ from realtime_mer.sessions.pictures import (
 )
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
-from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, clock, signed
+from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, clock, legible, signed
 
 LIMITS = (
     "These numbers are what the music expresses as estimated by a model; they are not a "
@@ -59,7 +59,7 @@ def report(sessions: Sequence[Session]) -> Document:
     Args:
         sessions: one or more.
     """
-    title = " and ".join(session.name for session in sessions)
+    title = " and ".join(legible(session.name) for session in sessions)
     courses = [
         Course.of(session.estimates(), hop=session.manifest.hello.hop) for session in sessions
     ]
@@ -69,7 +69,7 @@ def report(sessions: Sequence[Session]) -> Document:
         blocks += [limits, *_comparison(sessions, courses)]
     for session, course in zip(sessions, courses, strict=True):
         if len(sessions) > 1:
-            blocks.append(Heading(text=session.name, level=1))
+            blocks.append(Heading(text=legible(session.name), level=1))
         blocks += _session(session, course, limits=limits if len(sessions) == 1 else None)
     blocks += [Heading(text="How segments were found"), Text(text=_RULE)]
     return Document(title=title, blocks=tuple(blocks))
@@ -328,7 +328,7 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         },
     }
     table = Table(
-        head=("", *(session.name for session in sessions)),
+        head=("", *(legible(session.name) for session in sessions)),
         rows=tuple((name, *cells) for name, cells in rows.items()),
         numbers=len(sessions),
     )

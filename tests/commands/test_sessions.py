@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import PIPE
@@ -17,12 +20,20 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.sessions.recording import Deck, Recording
-from realtime_mer.sessions.store import AUDIO, EVENTS, MANIFEST, Session, list_sessions
+from realtime_mer.sessions.store import (
+    AUDIO,
+    EVENTS,
+    MANIFEST,
+    Session,
+    list_sessions,
+    open_session,
+)
 from realtime_mer.wire.protocol import Marker, StatusMessage
 from tests.command_line import (
     RATE,
     TWICE_ROUNDED,
     call,
+    command,
     heard,
     noise,
     start,
@@ -30,7 +41,7 @@ from tests.command_line import (
     write_sound,
 )
 from tests.samples import sample_estimate
-from tests.sessions.sessions import estimates, manifest, recorded
+from tests.sessions.sessions import PASSPHRASE, estimates, manifest, recorded
 from tests.subscribers import HELLO, Client, status
 
 
@@ -179,6 +190,47 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(
     options = ("--no-window", "--model", model, "--speed", "max")
     complaint = call(capsys, "live", song, *options, "--record").complaint()
     assert "REALTIME_MER_SESSIONS" in complaint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_file_whose_name_is_no_text_is_recorded_like_any_other(
+    model, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    monkeypatch.setenv("REALTIME_MER_PASSPHRASE", PASSPHRASE)
+    song = tmp_path / os.fsdecode(b"\xff.wav")
+    write_sound(tmp_path / "song.wav", noise(1)).rename(song)
+    options = ("--no-window", "--model", model, "--speed", "max", "--jsonl", "-")
+    keeping = ("--record", "--encrypt") if sealed else ("--record",)
+    result = call(capsys, "live", song, *options, *keeping, "--pseudonym", os.fsdecode(b"P\xff"))
+    assert (result.code, len(result.records())) == (0, 10)
+    session = open_session("session", passphrase=lambda name: PASSPHRASE)
+    assert len(list(session.estimates())) == 10
+    assert session.manifest.source == "\\udcff.wav"
+    assert session.manifest.pseudonym == "P\\udcff"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_session_and_files_whose_names_are_no_text_are_taken_like_others(
+    capsys, home: Path, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"\xff=x")
+    recorded(estimates(3)).folder.rename(home / name)
+    listed = subprocess.run(command("sessions", "list"), stdout=PIPE, check=True)
+    assert listed.stdout.startswith(b"\xff=x 0.3 3 ")
+    out = tmp_path / os.fsdecode(b"\xff")
+    for format in ("csv", "jsonl", "parquet", "vtt", "audacity"):
+        options = ("--format", format, "--out", out)
+        assert call(capsys, "sessions", "export", name, *options).code == 0
+        assert out.stat().st_size > 0
+        out.unlink()
+    for format in ("html", "pdf"):
+        reporting = command("sessions", "report", name, "--format", format, "--out", out)
+        assert subprocess.run(reporting, stdout=PIPE).returncode == 0
+        assert out.stat().st_size > 0
+    deleting = subprocess.run(command("sessions", "delete", name), stdout=PIPE, check=True)
+    assert deleting.stdout == b"deleted \xff=x\n"
+    assert os.listdir(home) == []
 
 
 # -- what is told to those who watch -------------------------------------------------------------

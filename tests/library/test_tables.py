@@ -1,7 +1,9 @@
 """Tables of tracks as files."""
 
 import csv
+import os
 import sqlite3
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,3 +164,9 @@ def test_parquet_of_something_else_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table({"path": far}), path)
     with pytest.raises(InputError, match=r"table\.parquet"):
         read_table(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_table_whose_name_is_no_text_is_written_and_read(path: Path) -> None:
+    named = path.with_name(os.fsdecode(b"\xff" + os.fsencode(path.suffix)))
+    assert read_table(write(named)) == TRACKS
