@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_mer.estimate import Status
-from realtime_mer.sessions.sealing import Key, sealed_path
+from realtime_mer.sessions import recorder as recorder_module
+from realtime_mer.sessions.sealing import Key, SealedWriter, sealed_path
 from realtime_mer.sessions.store import EVENTS, MANIFEST, Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, encode
 from tests.command_line import call, noise, write_model, write_sound
@@ -45,6 +46,20 @@ class FullDisk(io.FileIO):
         taken = super().write(bytes(data)[: self._room])
         self._room -= taken
         return taken
+
+
+class BrokenDisk(io.FileIO):
+    """Takes so many writes and fails from then on."""
+
+    def __init__(self, path: Path, writes: int) -> None:
+        super().__init__(path, "ab")
+        self._left = writes
+
+    def write(self, data: Any, /) -> int:
+        if self._left == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._left -= 1
+        return super().write(data)
 
 
 class StuckDisk(io.FileIO):
@@ -211,6 +226,39 @@ def test_a_full_disk_ends_the_recording_alone_and_says_so(room: int) -> None:
     assert recorder.lost > 0
     assert session.damaged == 0
     assert session.manifest.failures == recorder.failures
+
+
+@pytest.mark.parametrize("writes", range(7))
+def test_an_error_at_any_write_ends_the_recording_alone_and_keeps_what_was_written(
+    writes: int,
+) -> None:
+    recorder = begin(open_file=lambda path: BrokenDisk(path, writes), wait=True)
+    for estimate in estimates(6):
+        recorder.record(estimate)
+    recorder.close()
+    session = Session(recorder.folder)
+    assert list(session.estimates()) == estimates(writes)
+    assert recorder.lost == session.manifest.lost == 6 - writes
+    assert session.damaged == 0
+    assert bool(recorder.failures) == (writes < 6)
+
+
+@pytest.mark.parametrize("writes", range(8))
+def test_the_same_of_an_encrypted_recording(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    key = Key.new(PASSPHRASE, n=2**10)
+
+    def open_broken(path: Path, *, key: Key, purpose: str) -> SealedWriter:
+        return SealedWriter(BrokenDisk(path, 1 + writes), key=key, purpose=purpose)
+
+    monkeypatch.setattr(recorder_module, "open_sealed", open_broken)
+    recorder = begin(key=key, wait=True)
+    for estimate in estimates(6):
+        recorder.record(estimate)
+    recorder.close()
+    session = Session(recorder.folder, key=key)
+    assert list(session.estimates()) == estimates(min(writes, 6))
+    assert session.problems() == []
+    assert bool(recorder.failures) == (writes < 7)  # the last write notes the end
 
 
 def test_a_number_that_is_none_is_counted_and_the_rest_is_kept() -> None:
