@@ -23,6 +23,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,7 @@ def counted(room: str, mutants: list[Mutant]) -> dict[str, Any]:
     survivors = [m for m in living if (m.function, m.change) not in known]
     return {
         "module": f"realtime_mer/{ROOMS[room][0]}",
+        "date": f"{date.today():%Y-%m-%d}",
         "mutants": len(mutants),
         "killed": sum(mutant.outcome == "killed" for mutant in mutants),
         "timeouts": sum(mutant.outcome == "timeout" for mutant in mutants),
@@ -224,17 +226,18 @@ def page(rows: Iterable[dict[str, Any]]) -> str:
         "round, an argument left out. A mutant survives where the tests of its room pass all the",
         "same. One that ends in a time-out is noticed too. `python scripts/mutants.py` makes this",
         "page; mutmut 3 makes the mutants, and leaves alone what stands outside functions and in",
-        "decorated ones.",
+        "decorated ones. The tests ran on Linux without a GPU; those marked `slow` were left out,",
+        "and those marked `cuda` skipped.",
         "",
-        "| module | mutants | killed | time-outs | equivalent | survived | of the others |",
-        "|---|---|---|---|---|---|---|",
+        "| module | date | mutants | killed | time-outs | equivalent | survived | of the others |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         equivalent = sum(row["equivalent"].values())
         share = 100 * row["survived"] / max(1, row["mutants"] - equivalent)
         lines.append(
-            f"| `{row['module']}` | {row['mutants']} | {row['killed']} | {row['timeouts']} | "
-            f"{equivalent} | {row['survived']} | {share:.1f} % |"
+            f"| `{row['module']}` | {row['date']} | {row['mutants']} | {row['killed']} | "
+            f"{row['timeouts']} | {equivalent} | {row['survived']} | {share:.1f} % |"
         )
     lines += ["", "## Equivalent mutants", ""]
     for row in rows:
