@@ -1,5 +1,5 @@
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -112,6 +112,29 @@ def test_a_recogniser_has_all_three_ways_from_the_first_call_on():
 
 def estimates_from(estimates: Estimates, hop: int) -> Estimates:
     return Estimates(**{f.name: getattr(estimates, f.name)[:, hop:] for f in fields(Estimates)})
+
+
+def test_the_card_says_how_certain_the_numbers_are():
+    checkpoint = random_checkpoint()
+    factors = {"hop_valence": 2.0, "hop_arousal": 3.0, "quadrant_temperature": 4.0}
+    calibration = checkpoint.card.calibration.model_copy(update=factors)
+    card = checkpoint.card.model_copy(update={"calibration": calibration})
+    samples = noise(HOP * 3)
+    plain = Recognizer(checkpoint).run(samples)
+    calibrated = Recognizer(replace(checkpoint, card=card)).run(samples)
+    torch.testing.assert_close(calibrated.valence_sd, plain.valence_sd * 2)
+    torch.testing.assert_close(calibrated.arousal_sd, plain.arousal_sd * 3)
+    torch.testing.assert_close(
+        calibrated.quadrants, torch.softmax(plain.quadrants.log() / 4, dim=-1)
+    )
+
+
+def test_a_stream_begins_with_no_hops_and_no_batch_without_streams(recognizer):
+    hops = recognizer.initial_state(2).hops
+    assert (hops.dtype, hops.tolist()) == (torch.int64, [0, 0])
+    with pytest.raises(InputError) as caught:
+        recognizer.initial_state(0)
+    assert str(caught.value) == "A batch of 0 streams cannot be made; give 1 or more."
 
 
 def test_a_window_of_another_length_is_refused(recognizer):
