@@ -1,6 +1,7 @@
 """Who may reach the service, in the words of its rules."""
 
 import base64
+import math
 import random
 
 import pytest
@@ -181,3 +182,19 @@ def test_hexadecimal_of_just_128_bits_is_enough() -> None:
     chance = random.Random(1)
     for _ in range(1000):
         assert randomness_bits(chance.randbytes(16).hex()) >= 128
+
+
+@pytest.mark.parametrize(
+    ("token", "bits"),
+    [
+        ("9c41e07ab3d25f68", 16 * 4),  # hexadecimal
+        ("aB3dE6gH9jK2mN5p", 16 * 6),  # Base64
+        ("024681357", 9 * math.log2(10)),  # by twos is not in a row
+        ("0123456789", 10 * math.log2(10) * 0.1),  # nine of ten in a row
+        ("correct-horse-battery-staple", 25 * 2 + 3 * math.log2(38)),
+        ("8f3a" * 8, 32 * 4 * 4 / 29),  # four different parts out of 29
+        ("1f1f1f5", 7 * 4),  # three different parts out of four are enough
+    ],
+)
+def test_words_repetitions_and_rows_count_for_so_much(token: str, bits: float) -> None:
+    assert randomness_bits(token) == pytest.approx(bits)
