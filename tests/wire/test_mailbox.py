@@ -149,6 +149,14 @@ def test_a_message_budget_allows_a_burst_and_then_the_rate() -> None:
     assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]
 
 
+def test_a_message_budget_says_how_long_to_wait_for_the_next_message() -> None:
+    budget = MessageBudget(per_second=2, burst=3)
+    assert budget.wait_s(0.0) == 0.0
+    for _ in range(3):
+        budget.spend(0.0)
+    assert [budget.wait_s(at) for at in (0.0, 0.25, 0.5, 9.0)] == [0.5, 0.25, 0.0, 0.0]
+
+
 def test_a_mailbox_that_is_told_nothing_keeps_32_ordered_messages_and_no_stream() -> None:
     mailbox: Mailbox[int] = Mailbox()
     assert mailbox.offer("estimates", 0, t=0.0) == 0
