@@ -239,6 +239,9 @@ def page(rows: Iterable[dict[str, Any]]) -> str:
             f"| `{row['module']}` | {row['date']} | {row['mutants']} | {row['killed']} | "
             f"{row['timeouts']} | {equivalent} | {row['survived']} | {share:.1f} % |"
         )
+    for row in rows:
+        if "note" in row:  # written by hand; gone when the room is tried again
+            lines += ["", f"`{row['module']}`: {row['note']}"]
     lines += ["", "## Equivalent mutants", ""]
     for row in rows:
         for reason, count in row["equivalent"].items():
