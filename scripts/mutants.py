@@ -44,6 +44,7 @@ ROOMS = {
     "protocol": ("wire/protocol.py", "tests/wire/test_protocol.py"),
     "schema": ("wire/schema.py", "tests/wire/test_protocol.py"),
     "tls": ("wire/tls.py", "tests/wire/test_tls.py"),
+    "turns": ("wire/turns.py", "tests/wire/test_turns.py"),
     "contract": ("recognizer/contract.py", "tests/recognizer/test_contract.py"),
     "loading": ("recognizer/loading.py", "tests/recognizer/test_loading.py"),
     "reference": (

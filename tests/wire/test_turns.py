@@ -28,6 +28,7 @@ def test_beyond_the_rate_senders_take_turns_whoever_sent_most() -> None:
     for item in ("a1", "a2", "a3", "b1", "c1", "c2"):
         assert turns.put(item[0], item)
     assert take_all(turns, 0.0) == ["a1"]
+    assert len(turns) == 5
     assert turns.wait_s(0.0) == 0.5
     assert turns.wait_s(0.25) == 0.25
     later = [item for at in range(1, 6) for item in take_all(turns, at / 2)]
