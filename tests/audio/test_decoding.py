@@ -485,21 +485,22 @@ def test_raw_samples_are_not_kept_waiting_to_be_told_from_a_file() -> None:
 @needs_fifo
 def test_a_named_pipe_is_read_and_not_called_empty(tmp_path: Path) -> None:
     make_wav(tmp_path / "a.wav")
-    os.mkfifo(tmp_path / "pipe")
 
-    def send(data: bytes) -> threading.Thread:
-        sender = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    def send(data: bytes, pipe: Path) -> threading.Thread:
+        # Each its own: a sender must not meet the reader before, who may not have let go yet.
+        os.mkfifo(pipe)
+        sender = threading.Thread(target=pipe.write_bytes, args=(data,))
         sender.start()
         return sender
 
-    sender = send((tmp_path / "a.wav").read_bytes())
-    samples, _ = decoded(tmp_path / "pipe")
+    sender = send((tmp_path / "a.wav").read_bytes(), tmp_path / "sound")
+    samples, _ = decoded(tmp_path / "sound")
     sender.join()
     np.testing.assert_array_equal(samples, EXPECTED)
-    for data, words in ((bytes(5000), "live - --rate"), (b"", "nothing came out")):
-        sender = send(data)
+    for name, data, words in (("raw", bytes(5000), "live - --rate"), ("none", b"", "nothing came")):
+        sender = send(data, tmp_path / name)
         with pytest.raises(AudioFileError, match=words):
-            decoded(tmp_path / "pipe")
+            decoded(tmp_path / name)
         sender.join()
 
 
