@@ -151,7 +151,19 @@ class Estimate(HasAffect):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the estimate with these attributes, flat as in ``to_dict``."""
         rest = dict(values)
-        return cls(affect=Affect(**{name: rest.pop(name) for name in AFFECT}), **rest)
+        pop = rest.pop
+        return cls(
+            affect=Affect(
+                valence=pop("valence"),
+                arousal=pop("arousal"),
+                valence_sd=pop("valence_sd"),
+                arousal_sd=pop("arousal_sd"),
+                quadrants=pop("quadrants"),
+                gems=pop("gems"),
+                mood=pop("mood"),
+            ),
+            **rest,
+        )
 
 
 ESTIMATE = tuple(

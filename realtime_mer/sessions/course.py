@@ -5,10 +5,12 @@ squared distances from the segments' means most (binary segmentation, Scott & Kn
 and then again on both sides, as long as that sum falls by more than a stated amount.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import compress, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -63,33 +65,43 @@ class Course:
     @classmethod
     def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
         """Collect estimates, of which there may be none."""
-        rows: list[tuple[float, ...]] = []
-        statuses, moods, quadrants = [], [], []
+        numbers = array("d")  # row by row; objects would take four times the room
+        statuses, moods = [], []
         before = None  # what was counted before the first estimate
         xruns = skipped = 0
         for one in estimates:
             if before is None:  # a recording may begin amid a session that has counted already
                 before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
-            rows.append(
-                (one.t, one.valence, one.arousal, one.valence_sd, one.arousal_sd, one.level_dbfs)
+            affect = one.affect
+            shares = affect.quadrants
+            numbers.extend(
+                (
+                    one.t,
+                    affect.valence,
+                    affect.arousal,
+                    affect.valence_sd,
+                    affect.arousal_sd,
+                    one.level_dbfs,
+                    *(shares.get(name, 0.0) for name in QUADRANTS),
+                )
             )
             statuses.append(one.status)
-            moods.append(one.mood)
-            quadrants.append(max(QUADRANTS, key=lambda name: one.quadrants.get(name, 0.0)))
+            moods.append(affect.mood)
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
-        numbers = np.array(rows, dtype=np.float64).reshape(-1, 6).T
         names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
+        table = np.array(numbers, dtype=np.float64).reshape(-1, len(names) + len(QUADRANTS)).T
+        most_probable = table[len(names) :].argmax(axis=0).tolist()
         return cls(
             hop=hop,
-            **dict(zip(names, numbers, strict=True)),
+            **dict(zip(names, np.ascontiguousarray(table[: len(names)]), strict=True)),
             statuses=tuple(statuses),
             moods=tuple(moods),
-            quadrants=tuple(quadrants),
+            quadrants=tuple(QUADRANTS[index] for index in most_probable),
             xruns=xruns,
             skipped=skipped,
         )
 
-    @property
+    @cached_property
     def music(self) -> NDArray[np.bool_]:
         """Which estimates are of music, ``(n,)``."""
         return np.array([status is Status.MUSIC for status in self.statuses], dtype=bool)
@@ -123,7 +135,7 @@ class Course:
         return {name: seconds.get(name, 0.0) for name in QUADRANTS}
 
     def _of_music(self, values: Iterable[str]) -> list[str]:
-        return [value for value, music in zip(values, self.music, strict=True) if music]
+        return list(compress(values, self.music.tolist()))
 
     def _seconds(self, values: Iterable[_T]) -> dict[_T, float]:
         return {value: count * self.hop for value, count in Counter(values).most_common()}

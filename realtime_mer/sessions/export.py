@@ -17,7 +17,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import Marker
+from realtime_mer.wire.protocol import Marker, ServerMessage
 from realtime_mer.wording import STATUS_WORDS
 
 Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity", "flac"]
@@ -127,8 +127,13 @@ def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, st
     without any, from the beginning of the stream.
     """
     zero = session.sound_start or 0.0
-    course = Course.of(session.estimates(), hop=session.manifest.hello.hop)
-    markers = (message for message in session.messages() if isinstance(message, Marker))
+    markers: list[Marker] = []
+
+    def keep(message: ServerMessage) -> None:
+        if isinstance(message, Marker):
+            markers.append(message)
+
+    course = Course.of(session.estimates(others=keep), hop=session.manifest.hello.hop)
     labels = [
         (max(0.0, one.start - zero), one.end - zero, segment_text(one))
         for one in segments(course)

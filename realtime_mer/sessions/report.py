@@ -34,7 +34,7 @@ from realtime_mer.sessions.pictures import (
     quadrant_of,
 )
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import LevelMessage, Marker, StatusMessage
+from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage, StatusMessage
 from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, clock, legible, signed
 
 LIMITS = (
@@ -60,17 +60,16 @@ def report(sessions: Sequence[Session]) -> Document:
         sessions: one or more.
     """
     title = " and ".join(legible(session.name) for session in sessions)
-    courses = [
-        Course.of(session.estimates(), hop=session.manifest.hello.hop) for session in sessions
-    ]
+    told = [_Told(session) for session in sessions]
+    courses = [one.course for one in told]
     limits = Note(title="What this is, and what it is not", items=LIMITS)
     blocks: list[Block] = [Heading(text=title, level=1)]
     if len(sessions) > 1:
         blocks += [limits, *_comparison(sessions, courses)]
-    for session, course in zip(sessions, courses, strict=True):
+    for one in told:
         if len(sessions) > 1:
-            blocks.append(Heading(text=legible(session.name), level=1))
-        blocks += _session(session, course, limits=limits if len(sessions) == 1 else None)
+            blocks.append(Heading(text=legible(one.session.name), level=1))
+        blocks += _session(one, limits=limits if len(sessions) == 1 else None)
     blocks += [Heading(text="How segments were found"), Text(text=_RULE)]
     return Document(title=title, blocks=tuple(blocks))
 
@@ -84,23 +83,43 @@ _RULE = (
 )
 
 
-def _session(session: Session, course: Course, *, limits: Note | None) -> list[Block]:
-    markers: list[Marker] = []
-    sources = [session.manifest.source]
-    clipped = levels = 0
-    for message in session.messages():
-        if isinstance(message, Marker):
-            markers.append(message)
-        elif isinstance(message, LevelMessage):
-            levels += 1
-            clipped += message.peak_dbfs >= 0.0
-        elif isinstance(message, StatusMessage) and message.source not in sources:
-            sources.append(message.source)
+class _Told:
+    """What a session tells, from one reading of it.
+
+    Attributes:
+        session: it.
+        course: its estimates.
+        markers: in order.
+        sources: what was listened to, each once.
+        levels, clipped: how many were measured, and how many of them at full scale or over it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.markers: list[Marker] = []
+        self.sources = [session.manifest.source]
+        self.levels = self.clipped = 0
+        self.course = Course.of(
+            session.estimates(others=self._take), hop=session.manifest.hello.hop
+        )
+
+    def _take(self, message: ServerMessage) -> None:
+        if isinstance(message, LevelMessage):
+            self.levels += 1
+            self.clipped += message.peak_dbfs >= 0.0
+        elif isinstance(message, Marker):
+            self.markers.append(message)
+        elif isinstance(message, StatusMessage) and message.source not in self.sources:
+            self.sources.append(message.source)
+
+
+def _session(told: _Told, *, limits: Note | None) -> list[Block]:
+    session, course, markers = told.session, told.course, told.markers
     found = segments(course)
     blocks: list[Block] = [Text(text=_at_a_glance(course), lead=True)]
     if limits is not None:
         blocks.append(limits)
-    blocks.append(_facts(session, course, sources=sources))
+    blocks.append(_facts(session, course, sources=told.sources))
     if len(course.t):
         blocks += _pictures(course, found, markers)
         blocks += [Heading(text="Time in each quadrant"), *_quadrants(course)]
@@ -110,7 +129,7 @@ def _session(session: Session, course: Course, *, limits: Note | None) -> list[B
     if len(course.t):
         blocks += [
             Heading(text="Signal quality"),
-            _quality(session, course, clipped=clipped, levels=levels),
+            _quality(session, course, clipped=told.clipped, levels=told.levels),
         ]
     return blocks
 

@@ -124,7 +124,9 @@ class Session:
         try:
             if self._key is None:
                 with open_plain(self.folder / EVENTS) as file:
-                    yield from (line for line in file if line.endswith(b"\n"))
+                    for line in file:
+                        if line.endswith(b"\n"):
+                            yield line
                 return
             reader = SealedReader(sealed_path(self.folder / EVENTS), key=self._key, purpose=EVENTS)
             yield from reader
@@ -186,9 +188,20 @@ class Session:
             )
         return found
 
-    def estimates(self) -> Iterator[Estimate]:
-        """Yield the estimates, in order."""
-        return (message for message in self.messages() if isinstance(message, Estimate))
+    def estimates(
+        self, *, others: Callable[[ServerMessage], None] | None = None
+    ) -> Iterator[Estimate]:
+        """Yield the estimates, in order.
+
+        Args:
+            others: is handed every other message on the way, so that all of a session can be had
+                from one reading.
+        """
+        for message in self.messages():
+            if isinstance(message, Estimate):
+                yield message
+            elif others is not None:
+                others(message)
 
     def totals(self, *, read: bool = False) -> Totals:
         """Return how much the session holds.

@@ -1,5 +1,7 @@
 """Segments, change points and shares."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -115,3 +117,22 @@ def test_time_in_quadrants_and_moods_counts_music_alone() -> None:
         {"Q1": 3.0, "Q2": 0.0, "Q3": 0.0, "Q4": 1.0}
     )
     assert dict(course.seconds_of_status()) == pytest.approx({SILENCE: 5.0, MUSIC: 4.0})
+
+
+def test_which_estimates_are_music_is_found_once_however_many_segments() -> None:
+    asked = 0
+
+    class Counted(tuple):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[Status]:
+            nonlocal asked
+            asked += 1
+            return super().__iter__()
+
+    whole = course_of(*[(10, (-1) ** i * 0.5, 0.3, MUSIC) for i in range(12)])
+    course = replace(whole, statuses=Counted(whole.statuses))
+    assert len(segments(course)) == 12
+    once = asked
+    for _ in range(3):
+        segments(course)
+    assert once <= 2
+    assert asked - once <= 3  # each time the stretches are sought

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, and safe to open."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ from realtime_mer.sessions.pdf import to_pdf
 from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import LevelMessage, Marker
+from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage
 from tests.command_line import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
@@ -68,6 +69,20 @@ def evening(**changes: object) -> list[object]:
         ),
         *(sample_estimate(seq=i, status=Status.SILENCE, xruns=3) for i in range(400, 450)),
     ]
+
+
+def test_each_session_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    whole = Session.messages
+
+    def counted(session: Session) -> Iterator[ServerMessage]:
+        read.append(session.name)
+        return whole(session)
+
+    sessions = [recorded(evening(), label="one"), recorded(evening(), label="two")]
+    monkeypatch.setattr(Session, "messages", counted)
+    report(sessions)
+    assert read == [session.name for session in sessions]
 
 
 def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:

@@ -4,6 +4,8 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from jsonschema import Draft202012Validator
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import ESTIMATE, Estimate, Status
-from realtime_mer.wire import schema
+from realtime_mer.wire import protocol, schema
 from realtime_mer.wire.protocol import (
     MAX_CLIENT_MESSAGE,
     PROTOCOL,
+    SERVER_ADAPTERS,
     STREAMS,
     Authorize,
     Bye,
@@ -30,6 +33,7 @@ from realtime_mer.wire.protocol import (
     RecordingState,
     StatusMessage,
     Subscribe,
+    _parse_with_care,
     encode,
     parse_client_message,
     parse_server_message,
@@ -251,6 +255,41 @@ def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
         outcome = error
     expected = Authorize | Subscribe | Marker | Ping | ProtocolError
     assert outcome is None or isinstance(outcome, expected)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(list(SERVER_MESSAGES)),
+    st.dictionaries(st.sampled_from(["type", *ESTIMATE, "label", "id", "recorded_at"]), JSON_VALUES)
+    | st.just({}),
+    st.sampled_from(["", '"t":1,', '"type":"bye",', '"id":NaN,', '"more":[Infinity],']),
+)
+def test_read_in_one_pass_or_with_care_a_message_is_the_same(
+    name: str, changes: dict[str, Any], before: str
+) -> None:
+    text = json.dumps(json.loads(encode(SERVER_MESSAGES[name])) | changes)
+    text = text.replace("{", "{" + before, 1)
+
+    def outcome(read: Callable[[str], Any]) -> Any:
+        try:
+            return read(text)
+        except ProtocolError as error:
+            return error.code, str(error)
+
+    with_care = partial(_parse_with_care, adapters=SERVER_ADAPTERS)
+    assert outcome(parse_server_message) == outcome(with_care)
+
+
+@pytest.mark.parametrize("name", ["estimate", "level"])  # which come ten times a second
+def test_what_comes_often_is_read_in_one_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(protocol, "_parse_with_care")
+    assert parse_server_message(encode(SERVER_MESSAGES[name])) == SERVER_MESSAGES[name]
 
 
 @pytest.mark.parametrize(
