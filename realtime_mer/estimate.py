@@ -7,6 +7,7 @@ One vocabulary everywhere: these attributes are the keys of the JSON lines and o
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Self
 
 from realtime_mer.emotion import GEMS, QUADRANTS
@@ -145,7 +146,7 @@ class Estimate(HasAffect):
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute, numbers to ``DECIMALS`` decimals."""
-        return {name: _rounded(getattr(self, name)) for name in ESTIMATE}
+        return {name: _rounded(value) for name, value in zip(ESTIMATE, _PARTS(self), strict=True)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -172,6 +173,8 @@ ESTIMATE = tuple(
     for name in (AFFECT if field.name == "affect" else (field.name,))
 )
 """Names of the attributes of an ``Estimate``, flat, in the order in which JSON has them."""
+
+_PARTS = attrgetter(*(f"affect.{name}" if name in AFFECT else name for name in ESTIMATE))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,9 +236,9 @@ class Summary:
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS)
-    if isinstance(value, Mapping):
-        return {name: round(share, DECIMALS) for name, share in value.items()}
-    return value
+    if value is None or isinstance(value, int | str):
+        return value
+    return {name: round(share, DECIMALS) for name, share in value.items()}
 
 
 def columns(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -271,6 +271,14 @@ CLIENT_TYPES: Mapping[str, type[ClientMessage]] = {
 _NAMES: Mapping[type[Message], str] = {
     message: name for name, message in [*SERVER_TYPES.items(), *CLIENT_TYPES.items()]
 }
+_FIELDS: Mapping[type[Message], tuple[str, ...]] = {
+    message: tuple(field.name for field in dataclass_fields(message)) for message in _NAMES
+}
+
+# Only what is rare holds dataclasses: ``asdict`` copies all that it finds.
+_ENCODER = json.JSONEncoder(
+    allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=asdict
+)
 
 
 def _flat_estimate() -> Any:
@@ -324,14 +332,12 @@ def encode(message: Message) -> str:
     if isinstance(message, Estimate):
         body = message.to_dict()
     else:
-        body = {field.name: getattr(message, field.name) for field in dataclass_fields(message)}
+        body = {name: getattr(message, name) for name in _FIELDS[type(message)]}
     fields = {"type": _NAMES[type(message)], **body}
     if type(message) is Marker and message.t is None and message.wall_time is None:
         del fields["t"], fields["wall_time"]
     try:
-        return json.dumps(
-            fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=asdict
-        )
+        return _ENCODER.encode(fields)
     except ValueError as error:
         raise ProtocolError(
             "not_finite", f"a number is NaN or infinite, which JSON cannot hold: {message}"
