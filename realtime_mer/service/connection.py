@@ -7,6 +7,7 @@ latest (see docs/decisions/0005-mailbox-per-reader.md). Everything here runs in 
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,7 +18,14 @@ from websockets.protocol import Event, State
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox, MessageBudget
-from realtime_mer.wire.protocol import CloseCode, ErrorMessage, ServerMessage, Subscribe, encode
+from realtime_mer.wire.protocol import (
+    MAX_HISTORY_S,
+    CloseCode,
+    ErrorMessage,
+    ServerMessage,
+    Subscribe,
+    encode,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +52,9 @@ class Limits:
             an ``error``.
         markers: markers that may wait for a reader; of more the oldest give way.
         ordered_messages: other ordered messages that may wait for a reader.
+        history_s: seconds of the past that are kept for newcomers.
+        histories_per_s, history_burst: how often one client gets the past, in the long run and at
+            once; beyond that it gets what is new, and an ``error``.
         socket_bytes: send and receive buffers asked of the operating system for each client. The
             one bounds how old the estimates are that a reader finds after a pause, the other how
             much of a flood is read at once.
@@ -68,6 +79,9 @@ class Limits:
     markers_per_client: int = 8
     markers: int = 32
     ordered_messages: int = 32
+    history_s: float = MAX_HISTORY_S
+    histories_per_s: float = 0.1
+    history_burst: int = 4
     socket_bytes: int = 16384
     write_bytes: int = 4096
     stall_timeout_s: float = 30.0
@@ -84,7 +98,9 @@ class Connection(ServerConnection):
     - *Greeted*: ``hello`` was sent. Until it is ``authorized``, where that is asked for, it stays
       in the lobby, which may cut it off for a newer one, and anything but a token makes it part;
       until it has ``subscribed`` a deadline runs.
-    - *Subscribed*: it gets what it asked for, and may subscribe anew.
+    - *Subscribed*: it gets what it asked for, and may subscribe anew. If it asked for the past it
+      gets that first [``catching_up``], as fast as it reads and never faster: nothing of it waits
+      in memory. What is new begins where the past ends.
     - *Parting* [``parting``]: the closing handshake was begun, nothing more is written, and whoever
       does not answer in time is cut off. No way leads back.
     - *Lost*: the transport is gone, and it is no longer counted.
@@ -123,6 +139,12 @@ class Connection(ServerConnection):
         self.parting_code: CloseCode | None = None
         self._mailbox: Mailbox[bytes] = Mailbox(ordered_limit=limits.ordered_messages)
         self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
+        self._histories = MessageBudget(
+            per_second=limits.histories_per_s, burst=limits.history_burst
+        )
+        self._past: Iterator[bytes] | None = None
+        self._catch_up: Callable[[], None] = lambda: None
+        self._turn: asyncio.Handle | None = None  # to send the next of the past
         self._opening_bytes = 0
         self._head = b""  # of the request, as far as it came
         self._asked = False  # the head is whole
@@ -145,15 +167,47 @@ class Connection(ServerConnection):
         if self._ended_early:
             self.transport.close()
 
-    def subscribe(self, message: Subscribe) -> None:
-        """Send these streams from now on."""
+    @property
+    def catching_up(self) -> bool:
+        """Whether it still gets the past."""
+        return self._past is not None
+
+    def may_have_history(self) -> bool:
+        """Whether it may get the past once more; asking counts."""
+        return self._histories.spend(self.loop.time())
+
+    def subscribe(
+        self,
+        message: Subscribe,
+        *,
+        past: Iterator[bytes] | None = None,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Send these streams from now on.
+
+        Args:
+            message: says which.
+            past: what to send before them; None for nothing.
+            begin: called where they begin, to offer the latest of each.
+        """
         self.subscribed = True
         self.streams = frozenset(message.streams)
-        self._mailbox.select(
-            [stream for stream in ("estimates", "level") if stream in self.streams],
-            max_rate=message.max_rate,
-            several={"markers": self.limits.markers} if "markers" in self.streams else None,
-        )
+
+        def catch_up() -> None:
+            self._past = None
+            self._mailbox.select(
+                [stream for stream in ("estimates", "level") if stream in self.streams],
+                max_rate=message.max_rate,
+                several={"markers": self.limits.markers} if "markers" in self.streams else None,
+            )
+            begin()
+
+        self._past, self._catch_up = past, catch_up
+        if past is None:
+            catch_up()
+        else:
+            self._mailbox.select(())  # what waits of the streams is of the past
+            self._pump()
 
     def deliver(self, frame: bytes) -> None:
         """Send an ordered message, in order."""
@@ -193,8 +247,27 @@ class Connection(ServerConnection):
         while not self.paused and self.parting is None and self.state is State.OPEN:
             frame = self._mailbox.take()
             if frame is None:
+                self._send_past()
                 return
             self.transport.write(frame)
+
+    def _send_past(self) -> None:
+        """Send one message of the past, and the next one in a later turn of the loop.
+
+        However many readers catch up at once, what is new goes to the others in between.
+        """
+        if self._past is None or self._turn is not None:
+            return
+        frame = next(self._past, None)
+        if frame is None:
+            self._catch_up()
+            return
+        self.transport.write(frame)
+        self._turn = self.loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self._pump()
 
     # Callbacks of the transport.
 

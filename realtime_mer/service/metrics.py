@@ -28,6 +28,8 @@ class Traffic:
         wrong_tokens_total: wrong tokens that were shown, so far.
         unlogged_total: lines that were left out of the log, so far.
         dropped_total: messages that gave way to newer ones, so far.
+        histories_total: how often the past was sent to a client, so far.
+        histories_refused_total: how often it was not, since the client asked too often.
         markers_total: markers that clients set, so far.
         markers_dropped_total: markers that clients sent too fast and that were lost, so far.
     """
@@ -40,6 +42,8 @@ class Traffic:
     wrong_tokens_total: int
     unlogged_total: int
     dropped_total: int
+    histories_total: int
+    histories_refused_total: int
     markers_total: int
     markers_dropped_total: int
 
@@ -89,6 +93,12 @@ class Metrics(Collector):
             ("wrong_tokens", "Wrong tokens that were shown", traffic.wrong_tokens_total),
             ("unlogged", "Lines left out of the log", traffic.unlogged_total),
             ("dropped", "Messages that gave way to newer ones", traffic.dropped_total),
+            ("histories", "Times the past was sent", traffic.histories_total),
+            (
+                "histories_refused",
+                "Times it was asked for too often",
+                traffic.histories_refused_total,
+            ),
             ("markers", "Markers that clients set", traffic.markers_total),
             ("markers_dropped", "Markers sent too fast", traffic.markers_dropped_total),
         ):

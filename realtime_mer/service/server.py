@@ -44,6 +44,7 @@ from realtime_mer.service.notices import LibraryLog, Notices
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import MessageBudget
+from realtime_mer.wire.past import Past
 from realtime_mer.wire.protocol import (
     PROTOCOL,
     Authorize,
@@ -113,6 +114,7 @@ class Service:
                 hello,
                 session=secrets.token_hex(8),
                 authorization_required=token is not None,
+                history_s=self._limits.history_s,
             )
         )
 
@@ -131,6 +133,8 @@ class Service:
         )
         self._clients: set[Connection] = set()
         self._latest: dict[str, tuple[bytes, float]] = {}
+        self._past: Past[bytes] = Past(text_frame, seconds=self._limits.history_s)
+        self._histories_total = self._histories_refused = 0
         self._t: float | None = None
         # Senders take turns, or many together could crowd out the markers of one.
         self._turns: Turns[Connection, Marker] = Turns(
@@ -339,6 +343,8 @@ class Service:
             evicted_total=self._lobby.evicted,
             refused_total=self._refused_total,
             dropped_total=self.dropped,
+            histories_total=self._histories_total,
+            histories_refused_total=self._histories_refused,
             markers_total=self._markers_total,
             markers_dropped_total=self._markers_dropped,
         )
@@ -368,6 +374,7 @@ class Service:
             _not_sent(error)
             return
         if isinstance(message, Marker):
+            self._past.mark(message)
             for client in self._clients:
                 self._dropped += client.offer("markers", frame, t=0.0)
             return
@@ -399,6 +406,8 @@ class Service:
             _not_sent(error)
             return
         self._latest[stream] = frame, value.t
+        if isinstance(value, Estimate):
+            self._past.add(value)
         for client in self._clients:
             self._dropped += client.offer(stream, frame, t=value.t)
 
@@ -476,12 +485,7 @@ class Service:
             client.refuse("unauthorized", "a token is needed first: give --token")
             client.part(CloseCode.UNAUTHORIZED, "wrong token or none")
         elif isinstance(message, Subscribe):
-            client.subscribe(message)
-            for stream, (frame, t) in self._latest.items():
-                if stream != "status":
-                    client.offer(stream, frame, t=t)
-                elif stream in client.streams:
-                    client.deliver(frame)
+            self._subscribe(client, message)
         elif isinstance(message, Marker):
             marker = replace(message, t=self._t, wall_time=_wall_time())
             if self._turns.put(client, marker):
@@ -491,6 +495,28 @@ class Service:
                 client.refuse("too_many_markers", "too many markers wait: set fewer, or later")
         elif isinstance(message, Ping):
             client.deliver(text_frame(Pong(id=message.id)))
+
+    def _subscribe(self, client: Connection, message: Subscribe) -> None:
+        past = None
+        if message.history > 0 and client.may_have_history():
+            self._histories_total += 1
+            past = self._past.read(
+                message.history,
+                estimates="estimates" in message.streams,
+                markers="markers" in message.streams,
+            )
+        elif message.history > 0:
+            self._histories_refused += 1
+            client.refuse("too_much_history", "you got the past several times: ask again later")
+        if "status" in message.streams and "status" in self._latest:
+            client.deliver(self._latest["status"][0])
+        client.subscribe(message, past=past, begin=lambda: self._begin(client))
+
+    def _begin(self, client: Connection) -> None:
+        """Offer the latest of what a client subscribed to."""
+        for stream, (frame, t) in self._latest.items():
+            if stream != "status":
+                client.offer(stream, frame, t=t)
 
     def _try_token(self, client: Connection, token: str) -> None:
         verdict = self._gate.check(token, address=address_of(client), now=time.monotonic())

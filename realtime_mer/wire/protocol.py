@@ -7,12 +7,13 @@ validated where they are read, not where they are made. ``docs/protocol.md`` is 
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, make_dataclass
+from dataclasses import MISSING, asdict, dataclass, make_dataclass, replace
 from dataclasses import field as dataclass_field
 from dataclasses import fields as dataclass_fields
 from enum import IntEnum
-from typing import Annotated, Any, cast, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator, core_schema, from_json
@@ -30,6 +31,15 @@ STREAMS = ("estimates", "status", "level", "markers")
 
 MAX_CLIENT_MESSAGE = 4096
 """Longest message a client may send, in characters."""
+
+MAX_HISTORY_S = 600.0
+"""Most seconds of the past that a client may ask for, and that a service keeps."""
+
+MAX_POINTS = 64
+"""Most estimates in one message of the past."""
+
+MAX_PAST_MARKERS = 32
+"""Most markers in one message of the past."""
 
 MAX_LABEL = 200
 """Longest label of a marker, in characters."""
@@ -62,20 +72,27 @@ class CloseCode(IntEnum):
 # direction (U+202A to U+202E, U+2066 to U+2069) would turn round what stands beside the words.
 _SIGNS = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _Text = Annotated[str, Field(max_length=4096)]
+_Name = Annotated[str, Field(max_length=64)]
 _Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=f"^{_SIGNS}+$")]
 _Id = Annotated[str, Field(max_length=64, pattern=f"^{_SIGNS}*$")]
-_Count = Annotated[int, Field(ge=0)]
-_Seconds = Annotated[float, Field(ge=0)]
-_Decibels = Annotated[float, Field(ge=-120)]
+# What a number of JSON holds exactly in every language, and a time of thirty years.
+_Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+_Seconds = Annotated[float, Field(ge=0, le=1e9)]
+_Span = Annotated[float, Field(gt=0, le=3600)]
+_Decibels = Annotated[float, Field(ge=-120, le=120)]
 _Byte = Annotated[int, Field(ge=0, le=255)]
+_Rating = Annotated[float, Field(ge=-1, le=1)]
+_Deviation = Annotated[float, Field(ge=0, le=100)]
+_Shares = Annotated[dict[_Name, Annotated[float, Field(ge=0, le=1)]], Field(max_length=64)]
+_Names = Annotated[tuple[_Name, ...], Field(max_length=64)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labels:
     """The names of what an estimate holds, in order."""
 
-    quadrants: tuple[str, ...] = QUADRANTS
-    gems: tuple[str, ...] = GEMS
+    quadrants: _Names = QUADRANTS
+    gems: _Names = GEMS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,20 +111,22 @@ class Hello:
         protocol: ``PROTOCOL`` of the server.
         session: differs for every start of a service; ``seq`` and ``t`` begin anew with it.
         authorization_required: whether the service waits for ``authorize`` before ``subscribe``.
+        history_s: seconds of the past that ``subscribe`` can ask for, 0 for none.
     """
 
     server_version: _Text
     model: _Text
-    hop: Annotated[float, Field(gt=0)]
-    window: Annotated[float, Field(gt=0)]
-    sample_rate: Annotated[int, Field(gt=0)]
+    hop: _Span
+    window: _Span
+    sample_rate: Annotated[int, Field(gt=0, le=2**31 - 1)]
     smoothing_s: _Seconds = 0.0
     delay_s: _Seconds = 0.0
     labels: Labels = Labels()
-    streams: tuple[_Text, ...] = STREAMS
+    streams: _Names = STREAMS
     protocol: _Text = PROTOCOL
     session: _Id = ""
     authorization_required: bool = False
+    history_s: Annotated[float, Field(ge=0, le=MAX_HISTORY_S)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +188,7 @@ class LevelMessage:
     t: _Seconds
     level_dbfs: _Decibels
     peak_dbfs: _Decibels
-    mel: tuple[_Byte, ...] | None = None
+    mel: Annotated[tuple[_Byte, ...], Field(max_length=256)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,13 +209,57 @@ class Marker:
     wall_time: _Text | None = None
 
 
+_T = TypeVar("_T")
+_Column = Annotated[tuple[_T, ...], Field(max_length=MAX_POINTS)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """A part of the past, for whoever asked for it in ``subscribe``; the parts come oldest first.
+
+    Estimates are columns of one length: what stands at one place of each belongs together. They are
+    the very estimates of those numbers, so many of which were left out that about two a second
+    stay; all are older than whatever else is sent of their stream.
+
+    Attributes:
+        seq, t, valence, arousal, valence_sd, arousal_sd, level_dbfs, status: as in ``Estimate``,
+            ratings and levels to three decimals.
+        markers: those of that time, oldest first, each a whole message.
+    """
+
+    seq: _Column[_Count] = ()
+    t: _Column[_Seconds] = ()
+    valence: _Column[_Rating] = ()
+    arousal: _Column[_Rating] = ()
+    valence_sd: _Column[_Deviation] = ()
+    arousal_sd: _Column[_Deviation] = ()
+    level_dbfs: _Column[_Decibels] = ()
+    status: _Column[Status] = ()
+    markers: Annotated[tuple[Marker, ...], Field(max_length=MAX_PAST_MARKERS)] = ()
+
+    @property
+    def columns(self) -> tuple[tuple[Any, ...], ...]:
+        """What is known of the estimates, in the order of the attributes."""
+        return tuple(getattr(self, name) for name in HISTORY_COLUMNS)
+
+    def after(self, seq: int) -> "History":
+        """Return the same with only the estimates behind this number."""
+        start = bisect_right(self.seq, seq)
+        columns = {name: getattr(self, name)[start:] for name in HISTORY_COLUMNS}
+        return replace(self, **columns)
+
+
+HISTORY_COLUMNS = tuple(field.name for field in dataclass_fields(History))[:-1]
+"""The columns of a ``History``."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorMessage:
     """Something the client sent was refused.
 
     Attributes:
         code: ``bad_json``, ``bad_message``, ``too_large``, ``too_many_messages``,
-            ``too_many_markers``, ``too_many_guesses``, ``unauthorized``.
+            ``too_many_markers``, ``too_many_guesses``, ``too_much_history``, ``unauthorized``.
         message: one line for people: what happened and what to do.
     """
 
@@ -232,10 +295,15 @@ class Subscribe:
     Attributes:
         streams: some of ``STREAMS``; none at all is a pause.
         max_rate: most estimates, and most levels, per second of sound; None for every one.
+        history: seconds of the past, of the estimates and markers among the streams, that are to
+            come before what is new.
     """
 
-    streams: tuple[Annotated[str, Field(pattern=f"^({'|'.join(STREAMS)})$")], ...]
+    streams: Annotated[
+        tuple[Annotated[str, Field(pattern=f"^({'|'.join(STREAMS)})$")], ...], Field(max_length=16)
+    ]
     max_rate: Annotated[float, Field(gt=0, le=1000)] | None = None
+    history: Annotated[float, Field(ge=0, le=MAX_HISTORY_S)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,7 +316,9 @@ class Ping:
 Event = Estimate | StatusMessage | LevelMessage | Marker
 """What happens in a session, for whoever follows it."""
 
-ServerMessage = Hello | Estimate | StatusMessage | LevelMessage | Marker | ErrorMessage | Bye | Pong
+ServerMessage = (
+    Hello | Estimate | StatusMessage | LevelMessage | Marker | History | ErrorMessage | Bye | Pong
+)
 ClientMessage = Authorize | Subscribe | Marker | Ping
 Message = ServerMessage | ClientMessage
 
@@ -258,6 +328,7 @@ SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
     "status": StatusMessage,
     "level": LevelMessage,
     "marker": Marker,
+    "history": History,
     "error": ErrorMessage,
     "bye": Bye,
     "pong": Pong,
@@ -275,15 +346,34 @@ _FIELDS: Mapping[type[Message], tuple[str, ...]] = {
     message: tuple(field.name for field in dataclass_fields(message)) for message in _NAMES
 }
 
+def _inner(value: Any) -> dict[str, Any]:
+    """Return a value inside a message; a message inside another one is whole, with its type."""
+    name = _NAMES.get(type(value))
+    return asdict(value) if name is None else {"type": name, **asdict(value)}
+
+
 # Only what is rare holds dataclasses: ``asdict`` copies all that it finds.
 _ENCODER = json.JSONEncoder(
-    allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=asdict
+    allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_inner
 )
+
+
+_ESTIMATE_BOUNDS: Mapping[str, Any] = {
+    **dict.fromkeys(("valence", "arousal"), _Rating),
+    **dict.fromkeys(("valence_sd", "arousal_sd"), _Deviation),
+    **dict.fromkeys(("quadrants", "gems"), _Shares),
+    **dict.fromkeys(("seq", "xruns", "skipped"), _Count),
+    **dict.fromkeys(("t", "state_age_s", "smoothing_s", "delay_s"), _Seconds),
+    "mood": _Name,
+    "wall_time": _Text | None,
+    "level_dbfs": _Decibels,
+    "latency_ms": Annotated[float, Field(ge=-1e12, le=1e12)] | None,
+}
 
 
 def _flat_estimate() -> Any:
     """Return the type of an estimate as it travels, flat; it is read back as an ``Estimate``."""
-    types = get_type_hints(Affect) | get_type_hints(Estimate)
+    types = {**get_type_hints(Affect), **get_type_hints(Estimate), **_ESTIMATE_BOUNDS}
     defaults = {field.name: field.default for field in dataclass_fields(Estimate)}
     flat = make_dataclass(
         Estimate.__name__,
@@ -297,11 +387,20 @@ def _flat_estimate() -> Any:
     return Annotated[flat, AfterValidator(lambda values: Estimate.from_dict(vars(values)))]
 
 
+def _of_one_length(history: History) -> History:
+    if len({len(column) for column in history.columns}) > 1:
+        raise ValueError("the columns differ in length")
+    return history
+
+
 def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
     # itself, and the values of the core carry none of their own.
     config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
-    travelling = {Estimate: _flat_estimate()}
+    travelling = {
+        Estimate: _flat_estimate(),
+        History: Annotated[History, AfterValidator(_of_one_length)],
+    }
     return {
         name: TypeAdapter(cast(Any, travelling.get(message, message) | None), config=config)
         for name, message in types.items()

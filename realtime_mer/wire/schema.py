@@ -40,7 +40,7 @@ def schema(side: Side) -> dict[str, Any]:
         required = body["properties"] if side == "server" else body.get("required", [])
         body["required"] = ["type", *required]
         body["properties"] = {"type": {"const": name}, **body["properties"]}
-        definitions |= found
+        definitions = {**found, **definitions, message.__name__: body}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"What a {side} sends in {PROTOCOL}",

@@ -18,6 +18,8 @@ TRAFFIC = Traffic(
     wrong_tokens_total=8,
     unlogged_total=9,
     dropped_total=11,
+    histories_total=12,
+    histories_refused_total=13,
     markers_total=5,
     markers_dropped_total=1,
 )

@@ -26,6 +26,7 @@ from realtime_mer.wire.protocol import (
     Bye,
     ErrorMessage,
     Hello,
+    History,
     LevelMessage,
     Marker,
     Ping,
@@ -56,13 +57,24 @@ SERVER_MESSAGES = {
     ),
     "level": LevelMessage(t=1.5, level_dbfs=-120.0, peak_dbfs=-3.5),
     "marker": Marker(label="drop", id="7", t=61.2, wall_time="2026-01-01T12:00:00.000+00:00"),
+    "history": History(
+        seq=(36, 41),
+        t=(3.7, 4.2),
+        valence=(0.25, 0.251),
+        arousal=(-0.5, -0.5),
+        valence_sd=(0.2, 0.2),
+        arousal_sd=(0.3, 0.3),
+        level_dbfs=(-20.0, -120.0),
+        status=(Status.MUSIC, Status.SILENCE),
+        markers=(Marker(label="drop", id="7", t=3.9, wall_time=None),),
+    ),
     "error": ErrorMessage(code="bad_json", message="not JSON"),
     "bye": Bye(reason="the service stops"),
     "pong": Pong(id="a"),
 }
 CLIENT_MESSAGES = {
     "authorize": Authorize(token="secret"),
-    "subscribe": Subscribe(streams=("estimates", "status"), max_rate=10.0),
+    "subscribe": Subscribe(streams=("estimates", "status"), max_rate=10.0, history=240.0),
     "marker": Marker(label="drop", id="7"),
     "ping": Ping(id="a"),
 }
@@ -103,11 +115,13 @@ def test_json_never_holds_nan_or_infinity(value: float) -> None:
 
 
 @given(
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.integers(min_value=0),
-    st.text(max_size=100).filter(lambda text: text.isprintable()),
+    st.floats(0, 1e9),
+    st.integers(0, 2**53 - 1),
+    st.text(max_size=64).filter(lambda text: text.isprintable()),
 )
-def test_any_finite_estimate_survives_the_way_over_json(t: float, seq: int, mood: str) -> None:
+def test_any_estimate_within_the_bounds_survives_the_way_over_json(
+    t: float, seq: int, mood: str
+) -> None:
     estimate = sample_estimate(seq=seq, t=round(t, 6), mood=mood)
     assert parse_server_message(encode(estimate)) == estimate
 
@@ -385,3 +399,82 @@ def test_the_schema_and_the_service_agree_on_what_can_be_subscribed_to(
     except ProtocolError:
         understood = False
     assert validator("client").is_valid(content) == understood
+
+
+# Bounds
+
+
+def unbounded(node: Any, where: str) -> list[str]:
+    """Where a schema lets a number, a text or a list be as large as it likes."""
+    if isinstance(node, list):
+        return [
+            place for at, inner in enumerate(node) for place in unbounded(inner, f"{where}.{at}")
+        ]
+    if not isinstance(node, dict):
+        return []
+    kind, found = node.get("type"), []
+    if kind in ("integer", "number"):
+        low = {"minimum", "exclusiveMinimum"} & node.keys()
+        high = {"maximum", "exclusiveMaximum"} & node.keys()
+        found = [where] if not (low and high) else []
+    elif kind == "string":
+        found = [where] if not {"maxLength", "enum", "pattern"} & node.keys() else []
+    elif kind == "array":
+        found = [where] if "maxItems" not in node else []
+    elif kind == "object" and "additionalProperties" in node:
+        found = [where] if "maxProperties" not in node and "properties" not in node else []
+    return found + [
+        place for key, inner in node.items() for place in unbounded(inner, f"{where}.{key}")
+    ]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_schema_states_a_bound_of_every_number_text_and_list(side: Side) -> None:
+    assert unbounded(schema.schema(side), side) == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_no_field_of_any_message_takes_a_number_or_a_list_without_end(side: Side) -> None:
+    """What the schema states the parser holds to."""
+    messages = SERVER_MESSAGES if side == "server" else CLIENT_MESSAGES
+    parse = parse_server_message if side == "server" else parse_client_message
+    tried = 0
+    for message in messages.values():
+        content = json.loads(encode(message))
+        for field, value in content.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float, list)):
+                continue
+            if isinstance(value, list):
+                beyond: list[Any] = [value[:1] * 300]
+            else:
+                beyond = [10**18, -(10**18)]
+            for worse in beyond:
+                tried += 1
+                with pytest.raises(ProtocolError):
+                    parse(json.dumps({**content, field: worse}))
+    assert tried > 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seq": [1]},
+        {"status": ["music"]},
+        {"t": [0.0] * 65},
+        {"valence": [1.5, 0.0]},
+        {"markers": [{"type": "marker", "label": ""}]},
+        {"markers": [{"type": "marker", "label": "x"}] * 33},
+    ],
+)
+def test_a_past_whose_columns_differ_or_that_is_too_long_is_refused(
+    changes: dict[str, Any],
+) -> None:
+    text = json.dumps({**json.loads(encode(SERVER_MESSAGES["history"])), **changes})
+    with pytest.raises(ProtocolError) as caught:
+        parse_server_message(text)
+    assert caught.value.code == "bad_message"
+
+
+def test_markers_of_the_past_are_whole_messages() -> None:
+    for marker in json.loads(encode(SERVER_MESSAGES["history"]))["markers"]:
+        assert isinstance(parse_server_message(json.dumps(marker)), Marker)
