@@ -1,5 +1,6 @@
 /**
- * Subscribes to a realtime-mer service from a browser: one module, no dependency, no build step.
+ * Subscribes to a realtime-mer service from a browser, or from Node 22 or newer: one module, no
+ * dependency, no build step. An older Node has no WebSocket of its own and wants one in `connect`.
  *
  *     import { connect } from "./realtime-mer.js";
  *     const stream = connect("ws://127.0.0.1:8765", { streams: ["estimates", "status"] });
@@ -24,6 +25,10 @@ export const STREAMS = Object.freeze(["estimates", "status", "level", "markers"]
 
 const MESSAGES = new Set(["hello", "estimate", "status", "level", "marker", "error", "bye"]);
 const UNAUTHORIZED = 4401;
+const OPEN = 1; // readyState of every WebSocket
+const NO_WEBSOCKET =
+  "there is no WebSocket here: use a browser or Node 22 or newer, or pass one, as in " +
+  'connect(url, { WebSocket }) with import { WebSocket } from "ws"';
 const OPEN_TIMEOUT_MS = 5000;
 const PING_PERIOD_MS = 5000;
 const FIRST_DELAY_MS = 250;
@@ -39,8 +44,10 @@ const LONGEST_DELAY_MS = 10000;
  * @param {string[]} [options.streams] some of `STREAMS`
  * @param {?number} [options.maxRate] most estimates, and most levels, per second of sound
  * @param {?string} [options.token] what the service asks for, if it asks
+ * @param {Function} [options.WebSocket] the class that connects, where JavaScript itself has none
  * @returns {Stream}
  * @throws {RangeError} a stream that does not exist, or no address of a service
+ * @throws {TypeError} no WebSocket to connect with
  */
 export function connect(url, options = {}) {
   return new Stream(url, options);
@@ -50,10 +57,10 @@ export function connect(url, options = {}) {
  * Return the token in the fragment of a link, `#token=…`, or null. A fragment is never sent to a
  * server and so never stands in its log.
  *
- * @param {string} [fragment]
+ * @param {string} [fragment] that of the page, unless you give one; outside a page there is none
  * @returns {?string}
  */
-export function tokenFromFragment(fragment = location.hash) {
+export function tokenFromFragment(fragment = globalThis.location?.hash ?? "") {
   // URLSearchParams would read a plus sign, which a token may hold, as a space.
   return new URLSearchParams(fragment.replace(/^#/, "").replaceAll("+", "%2B")).get("token");
 }
@@ -89,6 +96,7 @@ export function serviceAddress(url) {
 /** A subscription. Made by `connect`. */
 export class Stream extends EventTarget {
   #url;
+  #WebSocket;
   #token;
   #subscribe;
   #sparse;
@@ -112,8 +120,17 @@ export class Stream extends EventTarget {
     if (this.#welcomed) this.#beat();
   };
 
-  constructor(url, { streams = ["estimates"], maxRate = null, token = null } = {}) {
+  constructor(
+    url,
+    {
+      streams = ["estimates"],
+      maxRate = null,
+      token = null,
+      WebSocket = globalThis.WebSocket,
+    } = {},
+  ) {
     super();
+    if (typeof WebSocket !== "function") throw new TypeError(NO_WEBSOCKET);
     for (const stream of streams) {
       if (!STREAMS.includes(stream)) {
         throw new RangeError(`stream ${stream}: give some of ${STREAMS.join(", ")}`);
@@ -122,12 +139,14 @@ export class Stream extends EventTarget {
     /** What the service said of itself at the latest connection; null before the first. */
     this.hello = null;
     this.#url = serviceAddress(url);
+    this.#WebSocket = WebSocket;
     this.#token = token;
     this.#sparse = maxRate;
     this.#subscribe = { type: "subscribe", streams, max_rate: maxRate };
     // Whoever calls connect() can add its listeners first.
     queueMicrotask(() => this.#open());
-    globalThis.addEventListener("online", this.#networkIsBack);
+    // Node has neither of them.
+    globalThis.addEventListener?.("online", this.#networkIsBack);
     globalThis.document?.addEventListener("visibilitychange", this.#pageIsBack);
   }
 
@@ -151,7 +170,7 @@ export class Stream extends EventTarget {
     if (this.#ended || this.#socket !== null) return;
     clearTimeout(this.#retry);
     this.#tell("link", { state: "connecting", reason: "", retryMs: null });
-    const socket = new WebSocket(this.#url, PROTOCOL);
+    const socket = new this.#WebSocket(this.#url, PROTOCOL);
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#read(data);
     socket.onclose = ({ code, reason }) => {
@@ -161,6 +180,8 @@ export class Stream extends EventTarget {
         this.#lose(this.#farewell || reason || "no connection to the service");
       }
     };
+    // Not every `close` follows (Node 20), and the package ws ends a program that does not listen.
+    socket.onerror = () => this.#lose(this.#farewell || "no connection to the service");
     this.#deadline = setTimeout(() => this.#lose("the service does not answer"), OPEN_TIMEOUT_MS);
   }
 
@@ -244,7 +265,7 @@ export class Stream extends EventTarget {
   }
 
   #send(message) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.#socket?.readyState !== OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
@@ -259,6 +280,7 @@ export class Stream extends EventTarget {
     this.#socket = null;
     if (socket !== null) {
       socket.onmessage = socket.onclose = null;
+      socket.onerror = () => {};
       socket.close();
     }
   }
@@ -273,7 +295,7 @@ export class Stream extends EventTarget {
   }
 
   #end(state, reason) {
-    globalThis.removeEventListener("online", this.#networkIsBack);
+    globalThis.removeEventListener?.("online", this.#networkIsBack);
     globalThis.document?.removeEventListener("visibilitychange", this.#pageIsBack);
     this.#drop();
     this.#ended = true;
