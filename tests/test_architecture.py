@@ -20,7 +20,7 @@ TIERS = (
     "stream hops shaping summary web progress",
     "wire audio recognizer",
     "model features",
-    "emotion estimate wording errors leaving cells",
+    "emotion estimate wording errors leaving cells replacing",
 )
 """The rooms of the product from top to bottom: each may know its own tier and those below it."""
 

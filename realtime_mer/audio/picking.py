@@ -9,6 +9,7 @@ import platformdirs
 
 from realtime_mer.audio.limits import MOST_CHANNELS
 from realtime_mer.errors import InputError
+from realtime_mer.replacing import replacing
 
 if TYPE_CHECKING:  # a mistyped word is answered before anything heavy is imported
     import numpy as np
@@ -99,7 +100,8 @@ class RememberedChannels:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(values, indent=2, ensure_ascii=False)
-            self._path.write_text(text + "\n", encoding="utf-8")
+            with replacing(self._path, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
         except OSError as error:
             raise InputError(f"{self._path} cannot be written: {error.strerror}.") from error
 

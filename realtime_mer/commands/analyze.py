@@ -15,6 +15,7 @@ from realtime_mer.commands.arguments import Compute, ComputeOption, Delay, Forma
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import AudioFileError, InputError
+from realtime_mer.replacing import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -224,11 +225,7 @@ def _output(path: Path | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     try:
-        file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
-    try:
-        with file:
+        with replacing(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error

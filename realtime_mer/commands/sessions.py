@@ -15,6 +15,7 @@ import typer
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
+from realtime_mer.replacing import replacing
 
 if TYPE_CHECKING:
     from realtime_mer.sessions.deleting import Remains
@@ -330,7 +331,8 @@ def report(
         page = to_html(document).encode() if wanted is ReportFormat.HTML else to_pdf(document)
         path = out or Path(f"{sessions[0].name}.{wanted.value}")
         try:
-            path.write_bytes(page)
+            with replacing(path) as file:
+                file.write(page)
         except OSError as error:
             raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
     print(path)

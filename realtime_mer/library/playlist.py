@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.tracks import Track
+from realtime_mer.replacing import replacing
 
 
 def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
@@ -28,7 +29,8 @@ def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
         lines.append(f"#EXTINF:{round(track.seconds)},{PurePath(track.path).stem}")
         lines.append(_named_from(folder, track.path))
     try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        with replacing(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write("\n".join(lines) + "\n")
     except OSError as error:
         raise InputError(f"--m3u8 {path} cannot be written: {error.strerror}") from error
 

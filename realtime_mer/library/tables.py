@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from realtime_mer.cells import from_cell, to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tracks import Track
+from realtime_mer.replacing import replacing
 
 EXTENSIONS = (".sqlite", ".parquet", ".csv")
 
@@ -37,12 +37,9 @@ def write_table(path: Path, tracks: Sequence[Track]) -> None:
         InputError: it cannot be written.
     """
     write = _write_parquet if path.suffix.lower() == ".parquet" else _write_csv
-    part = path.with_name(path.name + ".part")
     try:
-        write(part, [track.to_row() for track in tracks])
-        os.replace(part, path)
+        write(path, [track.to_row() for track in tracks])
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
@@ -83,7 +80,7 @@ def read_table(path: Path) -> list[Track]:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in rows:
@@ -108,7 +105,7 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("wb") as file:  # pyarrow knows no name that is no UTF-8
+    with replacing(path) as file:  # pyarrow knows no name that is no UTF-8
         pq.write_table(pa.Table.from_pylist(list(rows)), file)
 
 

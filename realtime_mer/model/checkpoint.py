@@ -21,6 +21,7 @@ from realtime_mer.features import FeatureConfig
 from realtime_mer.model.card import CNN_LSTM, BaseCard, CardKind, load_card
 from realtime_mer.model.files import card_path, find_checkpoint, unreadable, weights_path
 from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.replacing import replacing
 
 
 class Card(BaseCard):
@@ -74,11 +75,11 @@ def save_files(stem: Path, tensors: Mapping[str, Tensor], card: BaseCard) -> Non
     """Write ``stem.safetensors`` and ``stem.json`` of a checkpoint of any kind."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     # Not save_file, which leaves files that nobody but their owner can read.
-    weights_path(stem).write_bytes(
-        save({name: value.contiguous() for name, value in tensors.items()})
-    )
+    with replacing(weights_path(stem)) as file:
+        file.write(save({name: value.contiguous() for name, value in tensors.items()}))
     text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
-    card_path(stem).write_text(text + "\n", encoding="utf-8")
+    with replacing(card_path(stem), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from realtime_mer.cells import to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
+from realtime_mer.replacing import replacing
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Marker, ServerMessage
@@ -45,7 +46,8 @@ def export(session: Session, *, format: Format, out: Path | None) -> None:
         if out is None:
             raise InputError("Sound is no text: give --out PATH.")
         try:
-            out.write_bytes(session.sound())
+            with replacing(out) as file:
+                file.write(session.sound())
         except OSError as error:
             raise _not_written(out, error) from error
         return
@@ -84,7 +86,7 @@ def _write_parquet(session: Session, out: Path) -> None:
                 if writer is None:
                     schema = pa.schema([(name, _type(name)) for name in rows[0]])
                     # Opened here, as pyarrow opens no file whose name is no UTF-8.
-                    file = stack.enter_context(out.open("wb"))
+                    file = stack.enter_context(replacing(out))
                     writer = stack.enter_context(pq.ParquetWriter(file, schema))
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     except OSError as error:
@@ -172,11 +174,10 @@ def _output(out: Path | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     try:
-        file = out.open("w", encoding="utf-8", newline="")
+        with replacing(out, "w", encoding="utf-8", newline="") as file:
+            yield file
     except OSError as error:
         raise _not_written(out, error) from error
-    with file:
-        yield file
 
 
 def _not_written(out: Path, error: OSError) -> InputError:

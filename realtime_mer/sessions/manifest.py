@@ -1,7 +1,6 @@
 """What a session is of: its manifest, plain or sealed."""
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from realtime_mer.errors import InputError
+from realtime_mer.replacing import replacing
 from realtime_mer.sessions.files import open_plain
 from realtime_mer.sessions.sealing import Derivation, Key
 from realtime_mer.wire.protocol import Hello
@@ -104,14 +104,9 @@ class Manifest(BaseModel):
             key: seals all but name and start, which listing and deleting need.
         """
         value: BaseModel = self if key is None else SealedManifest.of(self, key=key)
-        path = folder / f"{MANIFEST}.new"
-        with path.open("w", encoding="utf-8") as file:
+        with replacing(folder / MANIFEST, "w", encoding="utf-8") as file:
             json.dump(value.model_dump(mode="json"), file, indent=2, allow_nan=False)
             file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        path.replace(folder / MANIFEST)
-        sync_folder(folder)
 
 
 class SealedManifest(BaseModel):
@@ -196,14 +191,3 @@ def _unusable(what: str, error: ValidationError) -> InputError:
         f"{what} cannot be used: {where}: {problem['msg']}; "
         "it may be of a newer version of realtime-mer."
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder survive a power cut, where the system can."""
-    if os.name == "nt":  # folders cannot be opened there (not run on Windows)
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,6 +12,7 @@ import platformdirs
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
+from realtime_mer.replacing import sync_folder
 from realtime_mer.sessions.course import hop_start
 from realtime_mer.sessions.deleting import (
     STAMP,
@@ -28,7 +29,6 @@ from realtime_mer.sessions.manifest import (
     Manifest,
     SealedManifest,
     read_manifest,
-    sync_folder,
 )
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.sessions.sound import read_sound
