@@ -91,10 +91,6 @@ def _write_parquet(session: Session, out: Path) -> None:
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     except OSError as error:
         raise _not_written(out, error) from error
-    except (OverflowError, pa.ArrowException) as error:
-        raise InputError(
-            f"{session.name} holds a value that Parquet cannot hold ({error}): export it as jsonl."
-        ) from error
     if writer is None:
         raise InputError(f"{session.name} holds no estimate to export.")
 

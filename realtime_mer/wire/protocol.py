@@ -346,6 +346,7 @@ _FIELDS: Mapping[type[Message], tuple[str, ...]] = {
     message: tuple(field.name for field in dataclass_fields(message)) for message in _NAMES
 }
 
+
 def _inner(value: Any) -> dict[str, Any]:
     """Return a value inside a message; a message inside another one is whole, with its type."""
     name = _NAMES.get(type(value))
