@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -126,39 +127,53 @@ class Track(HasAffect):
         )
 
 
-def track_of(summary: Summary, estimates: Sequence[Estimate], *, model: str) -> Track:
-    """Return what is known of a track from its estimates.
+class Hops:
+    """What a track needs of each of its hops: 25 bytes, where an estimate takes a kilobyte."""
 
-    Args:
-        summary: of these estimates; its path is made absolute.
-        estimates: all of the track's, in order.
-        model: name of the checkpoint that made them.
+    def __init__(self) -> None:
+        self._numbers = array("d")  # valence, arousal and level, hop by hop
+        self._music = bytearray()
 
-    Raises:
-        InputError: there is no estimate.
-    """
-    if summary.affect is None or not estimates:
-        raise InputError(f"{summary.path} is shorter than one hop: there is no estimate of it")
-    import numpy as np  # whoever only reads tracks has no use for it
+    def add(self, estimate: Estimate) -> None:
+        """Take the next hop."""
+        affect = estimate.affect
+        self._numbers.extend((affect.valence, affect.arousal, estimate.level_dbfs))
+        self._music.append(estimate.status is Status.MUSIC)
 
-    music = np.array([estimate.status is Status.MUSIC for estimate in estimates])
-    counts = music if music.any() else np.ones(len(estimates), dtype=bool)
-    valence = np.array([estimate.valence for estimate in estimates])
-    arousal = np.array([estimate.arousal for estimate in estimates])
-    level = np.array([estimate.level_dbfs for estimate in estimates])
-    quadrants = summary.affect.quadrants
-    return Track(
-        path=os.path.abspath(summary.path),
-        seconds=summary.seconds,
-        affect=summary.affect,
-        valence_spread=round(float(valence[counts].std()), 6),
-        arousal_spread=round(float(arousal[counts].std()), 6),
-        quadrant=max(quadrants, key=quadrants.__getitem__),
-        level_dbfs=round(10 * math.log10(float(np.mean(10 ** (level[counts] / 10)))), 2),
-        valence_course=_means(valence, counts),
-        arousal_course=_means(arousal, counts),
-        model=model,
-    )
+    def __len__(self) -> int:
+        """How many were taken."""
+        return len(self._music)
+
+    def track(self, summary: Summary, *, model: str) -> Track:
+        """Return what is known of the track whose hops these are, all of them, in order.
+
+        Args:
+            summary: of these hops; its path is made absolute.
+            model: name of the checkpoint that made them.
+
+        Raises:
+            InputError: there is no hop.
+        """
+        if summary.affect is None or not len(self):
+            raise InputError(f"{summary.path} is shorter than one hop: there is no estimate of it")
+        import numpy as np  # whoever only reads tracks has no use for it
+
+        music = np.frombuffer(self._music, dtype=bool)
+        counts = music if music.any() else np.ones(len(self), dtype=bool)
+        valence, arousal, level = np.array(self._numbers).reshape(-1, 3).T.copy()
+        quadrants = summary.affect.quadrants
+        return Track(
+            path=os.path.abspath(summary.path),
+            seconds=summary.seconds,
+            affect=summary.affect,
+            valence_spread=round(float(valence[counts].std()), 6),
+            arousal_spread=round(float(arousal[counts].std()), 6),
+            quadrant=max(quadrants, key=quadrants.__getitem__),
+            level_dbfs=round(10 * math.log10(float(np.mean(10 ** (level[counts] / 10)))), 2),
+            valence_course=_means(valence, counts),
+            arousal_course=_means(arousal, counts),
+            model=model,
+        )
 
 
 def _means(values: "NDArray[Any]", counts: "NDArray[Any]") -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.library.tracks import Track, track_of
+from realtime_mer.library.tracks import Hops, Track
 from realtime_mer.library.walk import AudioFile, Broken
 
 if TYPE_CHECKING:  # brings torch, which only the other processes have a use for
@@ -173,8 +173,10 @@ def annotate_file(path: str, *, recognizer: "StreamingRecognizer") -> Heard | Br
 
     try:
         analysis = FileAnalysis(path, recognizer=recognizer)
-        estimates = list(analysis.estimates())
-        track = track_of(analysis.summary(), estimates, model=recognizer.card.name)
+        hops = Hops()
+        for estimate in analysis.estimates():
+            hops.add(estimate)
+        track = hops.track(analysis.summary(), model=recognizer.card.name)
         faults = {what: count for what, count in analysis.faults().items() if count}
         return Heard(track=track, faults=faults)
     except RealtimeMerError as error:

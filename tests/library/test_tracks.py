@@ -1,13 +1,14 @@
 """What is known of a track from its estimates."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.library.tracks import COURSE_POINTS, Point, Track, track_of
+from realtime_mer.library.tracks import COURSE_POINTS, Hops, Point, Track
 from realtime_mer.model.card import Calibration
 from realtime_mer.summary import Summarizer
 from tests.library.made import made_track
@@ -18,7 +19,10 @@ def track(estimates: list[Estimate]) -> Track:
     summarizer = Summarizer(Calibration())
     summarizer.add(estimates)
     summary = summarizer.summary(path="song.flac", seconds=len(estimates) / 10)
-    return track_of(summary, estimates, model="random")
+    found = Hops()
+    for estimate in estimates:
+        found.add(estimate)
+    return found.track(summary, model="random")
 
 
 def hops(valences: list[float], status: Status = Status.MUSIC) -> list[Estimate]:
@@ -85,6 +89,21 @@ def test_the_quadrant_is_the_most_probable() -> None:
 def test_no_estimate_is_no_track() -> None:
     with pytest.raises(InputError, match=r"song\.flac is shorter than one hop"):
         track([])
+
+
+def test_hops_hold_less_than_a_thirtieth_of_what_estimates_do() -> None:
+    found = Hops()
+    for estimate in hops([0.0] * 10):
+        found.add(estimate)
+    tracemalloc.start()
+    try:
+        for i in range(10_000):
+            found.add(sample_estimate(seq=i))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 10_010
+    assert held < 35 * 10_000  # bytes
 
 
 def test_a_row_gives_the_track_back_with_courses_as_lists_or_as_json() -> None:
