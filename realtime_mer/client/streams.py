@@ -4,9 +4,10 @@ import asyncio
 import itertools
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from types import TracebackType
 from typing import ParamSpec, Self
@@ -25,12 +26,15 @@ from realtime_mer.client.connecting import (
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
 from realtime_mer.wire.mailbox import Mailbox
+from realtime_mer.wire.past import MAX_MARKERS
 from realtime_mer.wire.protocol import (
+    MAX_HISTORY_S,
     PROTOCOL,
     STREAMS,
     Bye,
     ErrorMessage,
     Hello,
+    History,
     LevelMessage,
     Marker,
     StatusMessage,
@@ -55,8 +59,9 @@ class Gap:
     missed_s: float | None
 
 
-StreamMessage = Estimate | StatusMessage | LevelMessage | Marker | Hello | Bye | Gap
-"""What a stream yields; ``Hello``, ``Bye`` and ``Gap`` only with ``events``."""
+StreamMessage = Estimate | StatusMessage | LevelMessage | Marker | History | Hello | Bye | Gap
+"""What a stream yields; ``Hello``, ``Bye`` and ``Gap`` only with ``events``, ``History`` only where
+it was asked for."""
 
 _P = ParamSpec("_P")
 
@@ -73,6 +78,9 @@ class Stream:
         streams: some of ``estimates``, ``status``, ``level``, ``markers``; the iterator yields
             ``Estimate``, ``StatusMessage``, ``LevelMessage`` and ``Marker`` values.
         max_rate: most estimates, and most levels, per second of sound; None for every one.
+        history: seconds of the past to begin with, 0 to 600: the iterator yields it as ``History``
+            values before the first estimate. After a loss it yields what was missed so far as the
+            service still has it, and nothing twice.
         token: what the service asks for, if it asks.
         reconnect: after a loss connect again, by and by more patiently; otherwise the iterator
             ends with the service's ``bye`` or raises ServiceError at a loss.
@@ -96,6 +104,7 @@ class Stream:
         *,
         streams: Sequence[str] = ("estimates",),
         max_rate: float | None = None,
+        history: float = 0.0,
         token: str | None = None,
         reconnect: bool = True,
         events: bool = False,
@@ -107,12 +116,16 @@ class Stream:
             raise InputError(f"streams {streams!r}: give a list of {', '.join(STREAMS)}")
         if max_rate is not None and not 0 < max_rate <= 1000:
             raise InputError(f"max_rate {max_rate}: give more than 0 and at most 1000 a second")
+        if not 0 <= history <= MAX_HISTORY_S:
+            raise InputError(f"history {history}: give 0 to {MAX_HISTORY_S:g} seconds")
         if backlog < 1:
             raise InputError(f"backlog {backlog}: keep at least 1")
         self.hello: Hello
         self.reconnects = 0
         self._url = normalised(url)
-        self._subscribe = encode(Subscribe(streams=tuple(streams), max_rate=max_rate))
+        self._subscribe = encode(
+            Subscribe(streams=tuple(streams), max_rate=max_rate, history=history)
+        )
         self._tls = client_context(ca) if self._url.startswith("wss:") else None
         self._max_rate = max_rate
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -123,6 +136,7 @@ class Stream:
         self._mailbox.select(["estimates", "level"], several={"markers": 256})
         self._news = asyncio.Event()
         self._last: tuple[str, Estimate] | None = None
+        self._marked: deque[Marker] = deque(maxlen=MAX_MARKERS)  # told so far
         self._lost_at: float | None = None
         self._connection: ClientConnection
         self._reader: asyncio.Task[None] | None = None
@@ -257,7 +271,9 @@ class Stream:
                     raise ProtocolError(message.code, message.message)
                 if isinstance(message, Bye):
                     bye = message
-                elif isinstance(message, Estimate | LevelMessage | StatusMessage | Marker):
+                elif isinstance(
+                    message, Estimate | LevelMessage | StatusMessage | Marker | History
+                ):
                     self._keep(message)
                     # Lets a reader that waits have this one before the next comes.
                     await asyncio.sleep(0)
@@ -284,6 +300,14 @@ class Stream:
         self._last = session, estimate
         return True
 
+    def _unknown(self, past: History) -> History:
+        """Return what of the past was not told before the connection broke."""
+        if self._last is not None and self.hello.session and self._last[0] == self.hello.session:
+            past = past.after(self._last[1].seq)
+        markers = tuple(marker for marker in past.markers if marker not in self._marked)
+        self._marked.extend(markers)
+        return replace(past, markers=markers)
+
     def _keep(self, message: StreamMessage) -> None:
         if isinstance(message, Estimate):
             if not self._note_gap(message):
@@ -291,7 +315,12 @@ class Stream:
             self._mailbox.offer("estimates", message, t=message.t)
         elif isinstance(message, LevelMessage):
             self._mailbox.offer("level", message, t=message.t)
+        elif isinstance(message, History):
+            past = self._unknown(message)
+            if past.seq or past.markers:
+                self._mailbox.put(past)
         elif isinstance(message, Marker):
+            self._marked.append(message)
             self._mailbox.offer("markers", message, t=0.0)
         else:
             self._mailbox.put(message)

@@ -1,25 +1,39 @@
 """The process of the window: application, reader, pipe, signals, exit."""
 
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from realtime_mer.client.streams import subscribe
+from realtime_mer.client.streams import Subscription, subscribe
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.preferences import user_settings
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
-from realtime_mer.display.theme import LayoutName
+from realtime_mer.display.theme import THEMES, LayoutName
 from realtime_mer.display.window.main import Window
 from realtime_mer.errors import InputError
 from realtime_mer.leaving import ending_signals
 
 _STREAMS = ("estimates", "status", "level", "markers")
 _STDIN, _STDOUT = 0, 1
+
+
+def subscription(url: str, *, token: str | None) -> Callable[[], Subscription]:
+    """Return what opens a connection to a service, with the minutes before that are drawn."""
+    return partial(
+        subscribe,
+        url,
+        streams=_STREAMS,
+        history=max(theme.line_s for theme in THEMES.values()),
+        token=token,
+        reconnect=False,
+        events=True,
+    )
 
 
 def run(
@@ -41,7 +55,7 @@ def run(
     Raises:
         InputError: an address that cannot be used, or the screenshot cannot be written.
     """
-    messages = partial(subscribe, url, streams=_STREAMS, token=token, reconnect=False, events=True)
+    messages = subscription(url, token=token)
     messages()  # connects to nothing yet, but refuses an impossible address before a window opens
     application = QApplication.instance() or QApplication(["realtime-mer"])
     latest = Latest(Snapshot())

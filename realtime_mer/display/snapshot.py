@@ -11,6 +11,7 @@ from realtime_mer.estimate import Estimate, Status
 from realtime_mer.wire.protocol import (
     Bye,
     Hello,
+    History,
     LevelMessage,
     Marker,
     RecordingState,
@@ -20,6 +21,7 @@ from realtime_mer.wire.protocol import (
 
 _LEVELS = 64  # six seconds, for a window that was held up
 _MARKERS = 64
+_PARTS = 64  # of the past: ten minutes are some twenty
 
 
 class Link(StrEnum):
@@ -45,6 +47,7 @@ class Snapshot:
         recording: what is recorded there; None for nothing, or before it has said so.
         levels: its last levels, oldest first, at most 64.
         markers: its last markers, oldest first, at most 64.
+        past: what it sent of the time before, oldest first, since it was last connected to.
     """
 
     link: Link = Link.CONNECTING
@@ -57,12 +60,13 @@ class Snapshot:
     recording: RecordingState | None = None
     levels: tuple[LevelMessage, ...] = ()
     markers: tuple[Marker, ...] = ()
+    past: tuple[History, ...] = ()
 
     def after(self, message: ServerMessage | Gap) -> "Snapshot":
         """Return what is known once a message has come; most types change nothing."""
         match message:
             case Hello():
-                return replace(self, link=Link.CONNECTED, problem="", hello=message)
+                return replace(self, link=Link.CONNECTED, problem="", hello=message, past=())
             case Estimate():
                 same = message.status is self.status
                 return replace(
@@ -83,6 +87,8 @@ class Snapshot:
                 return replace(self, levels=(*self.levels[1 - _LEVELS :], message))
             case Marker():
                 return replace(self, markers=(*self.markers[1 - _MARKERS :], message))
+            case History():
+                return replace(self, past=(*self.past[1 - _PARTS :], message))
             case Bye():
                 return self.lost(f"the service ended: {message.reason}")
             case _:

@@ -40,7 +40,8 @@ const plane = new Plane(document.querySelector("#plane svg"));
 const lines = ["valence", "arousal"].map((name) => new TimeLine(byId(`${name}-line`), name));
 const quadrants = quadrantBars(document.querySelector("#quadrants ul"));
 const gems = gemsBars(document.querySelector("#gems ul"));
-const history = new History(Math.max(...Object.values(PACE).map(({ span }) => span)));
+const longest = Math.max(...Object.values(PACE).map(({ span }) => span));
+const history = new History(longest);
 const steady = new Steady();
 const meter = new Meter(byId("meter-fill"), byId("meter-peak"));
 
@@ -69,6 +70,7 @@ const done = { frame: seconds(), step: 0, trace: 0, texts: 0, lines: 0, colour: 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 const stream = connect(`${scheme}://${location.host}/`, {
   streams: ["estimates", "status", "level", "markers"],
+  history: longest,
   token: tokenFromFragment(),
 });
 const markers = new Markers(
@@ -128,6 +130,11 @@ stream.addEventListener("level", ({ detail }) => {
 });
 stream.addEventListener("marker", ({ detail }) => {
   markers.confirm(detail);
+  done.lines = 0;
+});
+stream.addEventListener("history", ({ detail }) => {
+  history.addPast(detail);
+  markers.recall(detail.markers);
   done.lines = 0;
 });
 stream.addEventListener("error", ({ detail }) => {

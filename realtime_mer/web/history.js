@@ -23,6 +23,20 @@ export class History {
     if (this.#rows[0].t < t - 1.2 * this.#seconds) this.#rows = this.#since(t - this.#seconds);
   }
 
+  /** Append what a service told of the time before, as columns; what is known already is left out. */
+  addPast({ t, valence, arousal, valence_sd, arousal_sd }) {
+    t.forEach((time, place) => {
+      if (time <= (this.newest?.t ?? -Infinity)) return;
+      this.add({
+        t: time,
+        valence: valence[place],
+        arousal: arousal[place],
+        valence_sd: valence_sd[place],
+        arousal_sd: arousal_sd[place],
+      });
+    });
+  }
+
   /** Forget all. */
   clear() {
     this.#rows = [];

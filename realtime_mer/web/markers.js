@@ -10,6 +10,8 @@ export function asLabel(note) {
   return note.replace(/\p{Cc}+/gu, " ").trim().slice(0, 200) || DEFAULT_LABEL;
 }
 
+const signature = ({ label, id, t, wall_time }) => JSON.stringify([label, id, t, wall_time]);
+
 export class Markers {
   #parts;
   #mark;
@@ -53,9 +55,15 @@ export class Markers {
   }
 
   /** List a marker that the service sent, whoever set it. */
-  confirm({ label, id, t, wall_time }) {
-    this.#markers = [{ label, t, wall_time }, ...this.#markers].slice(0, MOST);
-    if (this.#waiting.delete(id)) this.#say(`Set: ${label}`, { seen: false }); // the list shows it
+  confirm(marker) {
+    this.#add(marker);
+    this.#list();
+  }
+
+  /** List markers of the past, oldest first, that are not listed yet. */
+  recall(past) {
+    const known = new Set(this.#markers.map(signature));
+    for (const marker of past.filter((marker) => !known.has(signature(marker)))) this.#add(marker);
     this.#list();
   }
 
@@ -84,6 +92,11 @@ export class Markers {
   countFrom(zero) {
     this.#zero = zero;
     this.#list();
+  }
+
+  #add({ label, id, t, wall_time }) {
+    this.#markers = [{ label, id, t, wall_time }, ...this.#markers].slice(0, MOST);
+    if (this.#waiting.delete(id)) this.#say(`Set: ${label}`, { seen: false }); // the list shows it
   }
 
   #say(words, { seen = true } = {}) {

@@ -7,7 +7,7 @@
  *     stream.addEventListener("estimate", ({ detail }) => console.log(detail.t, detail.mood));
  *
  * Every message of the service is an event of its type (`hello`, `estimate`, `status`, `level`,
- * `marker`, `error`, `bye`), with the message itself as `detail`; docs/protocol.md describes them.
+ * `marker`, `history`, `error`, `bye`), with the message itself as `detail`; docs/protocol.md describes them.
  * Three more events tell about the connection:
  *
  * - `link`: `{state, reason, retryMs}`, where `state` is `connecting`, `connected`, `lost` (another
@@ -23,7 +23,26 @@
 export const PROTOCOL = "realtime-mer.v1";
 export const STREAMS = Object.freeze(["estimates", "status", "level", "markers"]);
 
-const MESSAGES = new Set(["hello", "estimate", "status", "level", "marker", "error", "bye"]);
+const MESSAGES = new Set([
+  "hello",
+  "estimate",
+  "status",
+  "level",
+  "marker",
+  "history",
+  "error",
+  "bye",
+]);
+const HISTORY_COLUMNS = [
+  "seq",
+  "t",
+  "valence",
+  "arousal",
+  "valence_sd",
+  "arousal_sd",
+  "level_dbfs",
+  "status",
+];
 const UNAUTHORIZED = 4401;
 const OPEN = 1; // readyState of every WebSocket
 const NO_WEBSOCKET =
@@ -43,6 +62,8 @@ const LONGEST_DELAY_MS = 10000;
  * @param {object} [options]
  * @param {string[]} [options.streams] some of `STREAMS`
  * @param {?number} [options.maxRate] most estimates, and most levels, per second of sound
+ * @param {number} [options.history] seconds of the past to begin with, 0 to 600: it comes as `history`
+ *   before the first estimate, and after a loss what of it was missed
  * @param {?string} [options.token] what the service asks for, if it asks
  * @param {Function} [options.WebSocket] the class that connects, where JavaScript itself has none
  * @returns {Stream}
@@ -125,6 +146,7 @@ export class Stream extends EventTarget {
     {
       streams = ["estimates"],
       maxRate = null,
+      history = 0,
       token = null,
       WebSocket = globalThis.WebSocket,
     } = {},
@@ -142,7 +164,7 @@ export class Stream extends EventTarget {
     this.#WebSocket = WebSocket;
     this.#token = token;
     this.#sparse = maxRate;
-    this.#subscribe = { type: "subscribe", streams, max_rate: maxRate };
+    this.#subscribe = { type: "subscribe", streams, max_rate: maxRate, history };
     // Whoever calls connect() can add its listeners first.
     queueMicrotask(() => this.#open());
     // Node has neither of them.
@@ -197,6 +219,8 @@ export class Stream extends EventTarget {
       this.#welcome(message);
     } else if (message.type === "estimate") {
       if (!this.#isNew(message)) return;
+    } else if (message.type === "history") {
+      message = this.#unknown(message);
     } else if (message.type === "bye") {
       this.#farewell = `the service ended: ${message.reason}`;
     } else if (message.type === "pong" && this.#ping?.id === message.id) {
@@ -262,6 +286,14 @@ export class Stream extends EventTarget {
       this.#tell("gap", { from: last.t, to, missed, offlineMs });
     }
     return true;
+  }
+
+  /** Return what of the past is not known from before the connection was lost. */
+  #unknown(past) {
+    const last = this.#last?.session === this.hello?.session ? this.#last : null;
+    const start = last === null ? 0 : past.seq.filter((seq) => seq <= last.seq).length;
+    const columns = HISTORY_COLUMNS.map((name) => [name, past[name].slice(start)]);
+    return { ...past, ...Object.fromEntries(columns) };
   }
 
   #send(message) {

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from realtime_mer.wire.protocol import (
     Bye,
     ErrorMessage,
     Hello,
+    History,
     LevelMessage,
     Marker,
     StatusMessage,
@@ -32,6 +34,7 @@ from realtime_mer.wire.protocol import (
 )
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
+from tests.subscribers import in_loop
 
 HELLO = Hello(server_version="0.1.0", model="default", hop=0.1, window=3.0, sample_rate=24000)
 STATUS = StatusMessage(
@@ -227,6 +230,9 @@ def test_an_address_may_be_given_without_scheme_or_as_a_page(service: Service) -
         {"max_rate": 0},
         {"max_rate": float("nan")},
         {"backlog": 0},
+        {"history": -1},
+        {"history": 601},
+        {"history": float("nan")},
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused_before_connecting(
@@ -452,6 +458,85 @@ def test_a_break_in_which_nothing_came_is_no_gap_and_repeats_no_estimate(service
     assert isinstance(bye, Bye)
     assert status == again == STATUS
     assert [first, second] == [sample_estimate(seq=0), sample_estimate(seq=1)]
+
+
+def publish(service: Service, first: int, last: int) -> None:
+    """Publish estimates, few enough at a time that the service takes them all."""
+    for seq in range(first, last):
+        service.publish(sample_estimate(seq=seq))
+        if seq % 50 == 0:
+            in_loop(service, lambda: None)
+    in_loop(service, lambda: None)
+
+
+def test_the_past_comes_first_and_meets_what_is_new(service: Service) -> None:
+    publish(service, 0, 1000)
+    service.publish(Marker(label="verse", t=90.0))
+
+    async def listen() -> tuple[list[int], list[str]]:
+        seqs, labels = [], []
+        async with connect(service.url, streams=["estimates", "markers"], history=30) as stream:
+            async for message in stream:
+                if isinstance(message, Estimate):
+                    return [*seqs, message.seq], labels
+                assert isinstance(message, History)
+                seqs += message.seq
+                labels += [marker.label for marker in message.markers]
+        raise AssertionError
+
+    seqs, labels = asyncio.run(listen())
+    assert seqs == sorted(set(seqs))
+    assert (seqs[0], seqs[-1]) == (700, 999)
+    assert max(b - a for a, b in pairwise(seqs)) <= 5
+    assert labels == ["verse"]
+
+
+def test_after_a_loss_the_past_holds_what_was_missed_and_nothing_twice(service: Service) -> None:
+    publish(service, 0, 100)
+    service.publish(Marker(label="verse", t=5.0))
+
+    async def listen() -> list[Any]:
+        got: list[Any] = []
+        async with connect(service.url, streams=["estimates", "markers"], history=600) as stream:
+            while not isinstance(got[-1] if got else None, Estimate):
+                got.append(await anext(stream))
+            stream._connection.transport.abort()
+            publish(service, 100, 200)
+            service.publish(Marker(label="chorus", t=19.0))
+            in_loop(service, lambda: None)
+            while not isinstance(got[-1], Estimate) or got[-1].seq < 199:
+                got.append(await anext(stream))
+        return got
+
+    got = asyncio.run(listen())
+    seqs = [s for m in got for s in (m.seq if isinstance(m, History) else [m.seq])]
+    assert seqs == sorted(set(seqs))
+    assert max(b - a for a, b in pairwise(seqs)) <= 5
+    labels = [marker.label for m in got if isinstance(m, History) for marker in m.markers]
+    assert labels == ["verse", "chorus"]
+
+
+def test_the_past_of_a_service_started_anew_is_all_news() -> None:
+    port = free_port()
+
+    async def listen() -> list[list[int]]:
+        told: list[list[int]] = []
+        with Service(hello=HELLO, port=port) as first:
+            publish(first, 0, 100)
+            stream = await connect(first.url, history=600).__aenter__()
+            told.append(list((await anext(stream)).seq))  # type: ignore[union-attr]
+            while not isinstance(await anext(stream), Estimate):
+                pass
+        with Service(hello=HELLO, port=port) as second:
+            publish(second, 0, 20)
+            while not isinstance(message := await anext(stream), History):
+                pass
+            told.append(list(message.seq))
+            await stream.__aexit__(None, None, None)
+        return told
+
+    first, second = asyncio.run(listen())
+    assert first[0] == second[0] == 0
 
 
 def test_the_blocking_twin_sets_markers(service: Service) -> None:

@@ -7,7 +7,8 @@ import pytest
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.display.window.marking import Marking
 from realtime_mer.display.window.memory import Memory
-from realtime_mer.wire.protocol import LevelMessage, Marker
+from realtime_mer.estimate import Status
+from realtime_mer.wire.protocol import Hello, History, LevelMessage, Marker
 from tests.samples import sample_estimate
 
 
@@ -56,6 +57,59 @@ def test_a_stream_that_begins_anew_places_no_marker_of_before(memory: Memory) ->
     memory.take(Snapshot(estimate=sample_estimate(seq=0)), now=2.0)
     assert list(memory.marked) == []
     assert len(memory.markers) == 1
+
+
+def hello(session: str) -> Hello:
+    return Hello(
+        server_version="1", model="m", hop=0.1, window=3.0, sample_rate=24000, session=session
+    )
+
+
+def past(*times: float, markers: tuple[Marker, ...] = ()) -> History:
+    zeros = (0.0,) * len(times)
+    return History(
+        seq=tuple(round(t * 10) for t in times),
+        t=times,
+        valence=zeros,
+        arousal=zeros,
+        valence_sd=zeros,
+        arousal_sd=zeros,
+        level_dbfs=zeros,
+        status=(Status.MUSIC,) * len(times),
+        markers=markers,
+    )
+
+
+def test_the_past_comes_before_the_estimates_with_its_markers_which_are_no_news(
+    memory: Memory,
+) -> None:
+    verse = marker("verse", 1.5)
+    told = past(1.0, 1.5, 2.0), past(markers=(verse,))
+    snapshot = Snapshot(past=told, estimate=sample_estimate(t=2.5))
+    news = memory.take(snapshot, now=1.0)
+    assert (news.past, news.markers) == ((verse,), ())
+    assert memory.history.rows()[:, 0].tolist() == [1.0, 1.5, 2.0, 2.5]
+    assert (list(memory.markers), list(memory.marked)) == ([verse], [1.5])
+    assert memory.take(replace(snapshot, detail="x"), now=2.0).past is None
+
+
+def test_after_a_loss_the_past_fills_the_hole_and_repeats_nothing(memory: Memory) -> None:
+    verse, chorus = marker("verse", 1.0), marker("chorus", 2.0)
+    before = Snapshot(hello=hello("a"), estimate=sample_estimate(t=1.0), markers=(verse,))
+    memory.take(before, now=1.0)
+    again = before.after(hello("a")).after(past(0.5, 1.0, 1.5, 2.0, markers=(verse, chorus)))
+    news = memory.take(again.after(sample_estimate(t=2.5)), now=2.0)
+    assert news.past == (chorus,)
+    assert memory.history.rows()[:, 0].tolist() == [1.0, 1.5, 2.0, 2.5]
+    assert list(memory.markers) == [verse, chorus]
+
+
+def test_the_past_of_a_service_started_anew_takes_the_place_of_the_old_one(memory: Memory) -> None:
+    before = Snapshot(hello=hello("a"), estimate=sample_estimate(t=1.0))
+    memory.take(before, now=1.0)
+    again = before.after(hello("b")).after(past(0.5, 1.5)).after(sample_estimate(t=2.0))
+    memory.take(again, now=2.0)
+    assert memory.history.rows()[:, 0].tolist() == [0.5, 1.5, 2.0]
 
 
 def test_what_the_service_is_and_says_of_itself_is_news(memory: Memory) -> None:

@@ -16,15 +16,17 @@ from pytestqt.qtbot import QtBot
 
 from realtime_mer import display
 from realtime_mer.client.streams import subscribe
+from realtime_mer.display.app import subscription
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.window.main import Window
 from realtime_mer.leaving import ending_signals
 from realtime_mer.service.server import Service
-from realtime_mer.wire.protocol import Hello
+from realtime_mer.wire.protocol import Hello, Marker
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
+from tests.subscribers import in_loop
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
 
@@ -70,6 +72,30 @@ def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> 
     with playing(port=port, mood="sad"):
         qtbot.waitUntil(lambda: window.face.mood.text() == "sad", timeout=PATIENCE_S * 1000)
         assert window.face.status.text() == "music"
+        reader.stop()
+
+
+def test_a_window_that_comes_late_shows_the_minutes_before(qtbot: QtBot) -> None:
+    with Service(hello=HELLO, port=0) as service:
+        for seq in range(2000):
+            service.publish(sample_estimate(seq=seq))
+            if seq % 50 == 0:
+                in_loop(service, lambda: None)
+        service.publish(Marker(label="verse", t=150.0))
+        latest = Latest(Snapshot())
+        window = Window(latest, url=service.url)
+        qtbot.addWidget(window)
+        reader = Reader(subscription(service.url, token=None), latest=latest)
+        reader.start()
+
+        def drawn_seconds() -> float:
+            (lines,) = window.face.lines[0].lines() or ([[0.0]],)
+            return float(lines[-1][0] - lines[0][0])
+
+        qtbot.waitUntil(lambda: window.face.lines[0].lines() != [], timeout=PATIENCE_S * 1000)
+        qtbot.waitUntil(lambda: drawn_seconds() > 115, timeout=PATIENCE_S * 1000)
+        assert [marker.label for marker in window._memory.markers] == ["verse"]
+        assert not window.notice.isVisible()
         reader.stop()
 
 

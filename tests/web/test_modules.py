@@ -16,7 +16,7 @@ LISTEN = """
 const stream = m.connect(`ws://${location.host}`, OPTIONS);
 window.events = [];
 for (const type of ["link", "hello", "estimate", "status", "level", "marker", "error", "bye",
-                    "gap", "roundtrip"]) {
+                    "gap", "roundtrip", "history"]) {
   stream.addEventListener(type, ({ detail }) => events.push({ type, ...detail, type }));
 }
 window.stream = stream;
@@ -108,6 +108,25 @@ def test_what_max_rate_thins_out_is_no_hole_but_more_than_that_is(
         service.publish(sample_estimate(seq=seq))
         wait_for_event(page, "estimate", number)
     assert [event["missed"] for event in events(page, "gap")] == [29]
+
+
+def test_after_a_loss_the_past_holds_only_what_was_missed(page: Browser, service: Service) -> None:
+    page.js(_KEEP_SOCKETS)
+    for seq in range(50):
+        service.publish(sample_estimate(seq=seq))
+    listen(page, "{ history: 600, streams: ['estimates', 'markers'] }")
+    wait_for_event(page, "estimate")
+    first = [seq for event in events(page, "history") for seq in event["seq"]]
+    assert (first[0], first[-1]) == (0, 45)
+    page.js("window.sockets.at(-1).close()")
+    wait_for_link(page, "lost")
+    for seq in range(50, 100):
+        service.publish(sample_estimate(seq=seq))
+    wait_for_event(page, "estimate", 2)
+    told = [seq for event in events(page, "history") for seq in event["seq"]]
+    assert told == sorted(set(told))
+    assert (told[len(first)], told[-1]) == (50, 95)
+    assert {len(event["t"]) == len(event["seq"]) for event in events(page, "history")} == {True}
 
 
 def test_a_client_measures_the_way_to_the_service_and_back(page: Browser) -> None:
@@ -365,6 +384,12 @@ def test_the_past_has_holes_where_estimates_are_missing(page: Browser) -> None:
 
 
 def test_the_past_is_forgotten_when_time_steps_back_and_when_it_is_long_ago(page: Browser) -> None:
+    past = (
+        "(history.addPast({ t: [1, 2, 2.5], valence: [0, 0, 0], arousal: [0, 0, 0],"
+        " valence_sd: [0, 0, 0], arousal_sd: [0, 0, 0] }), history.runs(10))"
+    )
+    assert history(page, "[]", past) == [[1, 2, 2.5]]
+    assert history(page, "[1.5, 2]", past) == [[1.5, 2, 2.5]]  # what is known stays as it is
     assert history(page, "[7, 7.5, 0.1, 0.2]", "history.runs(10)") == [[0.1, 0.2]]
     (run,) = history(page, "Array.from({ length: 100 }, (_, n) => n / 2)", "history.runs(1000)")
     assert run[-1] == 49.5

@@ -260,6 +260,26 @@ def test_a_hole_in_the_estimates_is_a_hole_in_the_lines(tab: Browser, service: S
     tab.wait_for(f"{LINE_RUNS} === 2")
 
 
+def test_a_reloaded_page_shows_the_minutes_before_at_once(tab: Browser, service: Service) -> None:
+    for estimate in piece(150):
+        publish(service, estimate)
+        if estimate.seq % 40 == 0:  # no faster than the service can take it
+            until(lambda t=estimate.t: service._t == t, what="the service")
+        if estimate.seq == 900:
+            service.publish(Marker(label="refrain", t=estimate.t, wall_time=None))
+    for come in (lambda: open_display(tab, service), tab.driver.refresh):
+        come()
+        line = "document.querySelector('.line.valence')"
+        tab.wait_for(f"{LINE_RUNS} === 1 && {line}.getAttribute('d').split('L').length > 100")
+        whole = "document.querySelector('#valence-line').getBoundingClientRect().width"
+        assert tab.js(f"return {line}.getBoundingClientRect().width / {whole}") > 0.8
+        assert tab.text("#markers span") == "refrain"
+        assert len(tab.js("return [...document.querySelectorAll('#markers li')]")) == 1
+        marks = "document.querySelector('#valence-line .mark').getAttribute('d')"
+        tab.wait_for(f"{marks} !== ''")
+        assert tab.text("#marker-message") == ""
+
+
 def test_a_service_started_anew_begins_with_empty_lines_and_a_clock_at_zero(tab: Browser) -> None:
     tab.expected = "ERR_CONNECTION_REFUSED"
     clock = "document.getElementById('clock').textContent"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.estimate import Estimate
+from realtime_mer.wire.protocol import History as Past
 
 _BREAK_SECONDS = 1.0  # a longer hole in stream time is drawn as a hole
 _COLUMNS = 5
@@ -37,16 +38,10 @@ class History:
         Returns:
             Whether it stepped back: this is another stream, or the same one started afresh.
         """
-        anew = False
-        if len(self):
-            last = self.rows()[-1, 0]
-            anew = bool(estimate.t <= last)
-            if anew:
-                self._written = 0
-            elif estimate.t - last > _BREAK_SECONDS:
-                middle = (estimate.t + last) / 2
-                self._write((middle, *[np.nan] * (_COLUMNS - 1)))
-        self._write(
+        anew = bool(len(self)) and bool(estimate.t <= self.rows()[-1, 0])
+        if anew:
+            self.clear()
+        self._append(
             (
                 estimate.t,
                 estimate.valence,
@@ -56,6 +51,26 @@ class History:
             )
         )
         return anew
+
+    def add_past(self, past: Past) -> bool:
+        """Append what a service told of the time before; return whether any of it was new."""
+        known = self.rows()[-1, 0] if len(self) else -np.inf
+        columns = past.t, past.valence, past.arousal, past.valence_sd, past.arousal_sd
+        new = [row for row in zip(*columns, strict=True) if row[0] > known]
+        for row in new:
+            self._append(row)
+        return bool(new)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._written = 0
+
+    def _append(self, row: tuple[float, ...]) -> None:
+        if len(self):
+            last = self.rows()[-1, 0]
+            if row[0] - last > _BREAK_SECONDS:
+                self._write(((row[0] + last) / 2, *[np.nan] * (_COLUMNS - 1)))
+        self._write(row)
 
     def _write(self, row: tuple[float, ...]) -> None:
         place = self._written % self._capacity

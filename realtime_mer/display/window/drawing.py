@@ -82,8 +82,10 @@ class Drawing:
             self._turns.want("meter")
             if news.spectrum or self._heard() != self._waterfall_stands():
                 self._turns.want("waterfall")
-        if news.markers:
+        if news.markers or news.past:
             self.show_markers()
+        if news.past is not None:
+            self._turns.want("trail", "valence", "arousal")
         if news.service:
             self._draw_health()
 
@@ -151,8 +153,9 @@ class Drawing:
 
     def _draw_line(self, line: TimeLine) -> None:
         rows = self._memory.history.rows(seconds=self._theme.line_s)
-        step = self._theme.line_s / POINTS
-        line.show_rows(thinned(rows, step=step), marked=self._memory.marked)
+        if len(rows):
+            step = self._theme.line_s / POINTS
+            line.show_rows(thinned(rows, step=step), marked=self._memory.marked)
 
     def _draw_numbers(self) -> None:
         estimate = self._memory.seen

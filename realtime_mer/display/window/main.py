@@ -190,6 +190,8 @@ class Window(QMainWindow):
             self._drawing.take(news, now=now)
             for marker in news.markers:
                 self._confirm(marker)
+            for marker in news.past or ():  # one that was set while the past was on its way
+                self._marking.confirm(marker)
         self._control.take()
         if self._control.ended:
             self.close()

@@ -22,6 +22,8 @@ class News:
         levels: whether there are new levels.
         spectrum: whether there is a new column of the spectrum.
         markers: those that are new, oldest first.
+        past: the new markers of what the service told of the time before; None where it told
+            nothing new.
         service: whether the service says something else of itself, or is there or away.
     """
 
@@ -29,6 +31,7 @@ class News:
     levels: bool
     spectrum: bool
     markers: tuple[Marker, ...]
+    past: tuple[Marker, ...] | None
     service: bool
 
 
@@ -76,6 +79,10 @@ class Memory:
             now: seconds on any steady clock.
         """
         before, self.snapshot = self.snapshot, snapshot
+        if _session(snapshot) != _session(before) and _session(before) is not None:
+            self.history.clear()  # its time began anew
+            self.marked.clear()
+        past = self._take_past(before)
         estimate = snapshot.estimate if snapshot.estimate is not self.seen else None
         if estimate is not None:
             self.seen, self.arrived = estimate, now
@@ -87,8 +94,26 @@ class Memory:
             levels=levels,
             spectrum=levels and self._take_levels(),
             markers=self._take_markers(before),
+            past=past,
             service=_of_itself(snapshot) != _of_itself(before),
         )
+
+    def _take_past(self, before: Snapshot) -> tuple[Marker, ...] | None:
+        told, markers = False, []
+        for part in self.snapshot.past:
+            if any(part is old for old in before.past):
+                continue
+            told |= self.history.add_past(part)
+            for marker in part.markers:
+                if marker not in self.markers:
+                    markers.append(marker)
+                    self._place(marker)
+        return tuple(markers) if told or markers else None
+
+    def _place(self, marker: Marker) -> None:
+        self.markers.append(marker)
+        if marker.t is not None:
+            self.marked.append(marker.t)
 
     def _take_levels(self) -> bool:
         hop = self.snapshot.hello.hop if self.snapshot.hello is not None else 0.1
@@ -109,9 +134,13 @@ class Memory:
             for marker in self.snapshot.markers
             if not any(marker is old for old in before.markers)
         )
-        self.markers.extend(new)
-        self.marked.extend(marker.t for marker in new if marker.t is not None)
+        for marker in new:
+            self._place(marker)
         return new
+
+
+def _session(snapshot: Snapshot) -> str | None:
+    return snapshot.hello.session if snapshot.hello is not None else None
 
 
 def _of_itself(snapshot: Snapshot) -> tuple[object, ...]:
