@@ -107,3 +107,53 @@ def test_times_out_of_range_are_refused(settings, told):
 
 def test_the_longest_times_are_taken():
     Shaper(smoothing_s=60, delay_s=60)
+
+
+def test_a_longer_delay_holds_back_more_from_the_next_estimate_on():
+    shaper = Shaper()
+    assert [e.seq for e in run_one(shaper, 0)] == [0]
+    shaper.change(delay_s=0.3)
+    assert shaper.delay_s == 0.3
+    out = [[e.seq for e in run_one(shaper, seq)] for seq in range(1, 6)]
+    assert out == [[], [], [], [1], [2]]
+
+
+def test_after_a_shorter_delay_what_was_held_back_comes_in_order_and_never_as_a_flood():
+    shaper = Shaper(delay_s=20.0)
+    for seq in range(200):
+        assert run_one(shaper, seq) == []
+    shaper.change(delay_s=0.0)
+    out = [[e.seq for e in run_one(shaper, seq)] for seq in range(200, 230)]
+    assert max(map(len, out)) <= 16
+    assert sum(out, []) == list(range(230))
+    assert out[-1] == [229]
+    (last,) = run_one(shaper, 230)
+    assert last.delay_s == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 40)), max_size=6))
+def test_however_the_delay_changes_every_estimate_comes_once_and_in_order(changes):
+    shaper, seq, out = Shaper(), 0, []
+    for delay, count in changes:
+        shaper.change(delay_s=delay)
+        for _ in range(count):
+            out += run_one(shaper, seq)
+            seq += 1
+    out += shaper.flush()
+    assert [e.seq for e in out] == list(range(seq))
+
+
+def test_smoothing_begins_and_ends_while_it_runs():
+    shaper = Shaper()
+    shaper.change(smoothing_s=1.0)
+    values = run(shaper, [0.0] + [0.5] * 10)
+    assert values[-1].valence == pytest.approx(0.5 * (1 - math.exp(-1)))
+    shaper.change(smoothing_s=0.0)
+    assert run_one(shaper, 11)[0].smoothing_s == 0.0
+
+
+def test_a_change_beyond_the_bounds_changes_nothing():
+    shaper = Shaper(delay_s=1.0)
+    with pytest.raises(InputError, match="--smoothing"):
+        shaper.change(smoothing_s=61.0, delay_s=2.0)
+    assert (shaper.smoothing_s, shaper.delay_s) == (0.0, 1.0)

@@ -62,3 +62,15 @@ class PatientSource(Source, Protocol):
 
     def resume(self) -> None:
         """Go on after a time without reads: where a clock paces it, that begins anew."""
+
+
+@runtime_checkable
+class PacedSource(Source, Protocol):
+    """A source that a clock of ours may pace: a file or the demo piece."""
+
+    @property
+    def speed(self) -> float | None:
+        """Seconds of sound in a second; None where no clock paces it."""
+
+    def pace(self, speed: float) -> None:
+        """Play at another speed, where a clock paces it. From any thread."""

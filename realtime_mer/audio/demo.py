@@ -85,6 +85,15 @@ class DemoSource:
         """Whether it is paced by the clock."""
         return self._paced
 
+    @property
+    def speed(self) -> float | None:
+        """Seconds of sound in a second, from any thread; None where no clock paces it."""
+        return self._pacer.speed if self._paced else None
+
+    def pace(self, speed: float) -> None:
+        """Play at another speed, where a clock paces it. From any thread."""
+        self._pacer.speed = speed
+
     def read(self) -> Block | None:
         """Return the next block, when it is due if paced; None at the end or once closed."""
         if self._closed or self._position == len(self._piece):

@@ -103,6 +103,16 @@ class FileSource:
         """Sample rate in Hz of what was read last; the links of a chain may differ."""
         return self._decoder.rate
 
+    @property
+    def speed(self) -> float | None:
+        """Seconds of sound in a second, from any thread; None where no clock paces it."""
+        return None if self._pacer is None else self._pacer.speed
+
+    def pace(self, speed: float) -> None:
+        """Play at another speed, where a clock paces it. From any thread."""
+        if self._pacer is not None:
+            self._pacer.speed = speed
+
     def pick(self, channels: Picked) -> None:
         """Hear these channels only, counted from 0."""
         self._picked = channels

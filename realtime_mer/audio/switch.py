@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from realtime_mer.audio.block import Block, PatientSource, Source
+from realtime_mer.audio.block import Block, PacedSource, PatientSource, Source
 from realtime_mer.audio.stdin import StdinSource
 from realtime_mer.errors import InputError
 
@@ -42,6 +42,7 @@ class SwitchableSource:
         self._source = source
         self._patient = isinstance(source, PatientSource)
         self._next: Source | None = None  # waits to take its place
+        self._speed = 1.0  # of sources that a clock of ours paces, those to come too
         self._paused = False
         self._fresh = False
         self._ended = False
@@ -68,6 +69,12 @@ class SwitchableSource:
         """Whether a pause was asked for."""
         return self._paused
 
+    @property
+    def speed(self) -> float | None:
+        """Seconds of sound in a second; None where the source keeps its own time, as devices do."""
+        source = self._source
+        return source.speed if isinstance(source, PacedSource) else None
+
     def warnings(self) -> list[str]:
         """Return what is to be told to the user at the end, one line each."""
         source = self._source
@@ -85,6 +92,22 @@ class SwitchableSource:
     def reset(self) -> None:
         """Mark the next block as ``fresh``."""
         self._fresh = True
+
+    def pace(self, speed: float) -> None:
+        """Play files and the demo piece at this speed from now on, those to come too.
+
+        Raises:
+            InputError: the present source keeps its own time.
+        """
+        with self._lock:
+            if self.speed is None:
+                raise InputError(
+                    f"{self.name} keeps its own time: only files and the demo piece have a speed."
+                )
+            self._speed = speed
+            for source in (self._source, self._next):
+                if isinstance(source, PacedSource):
+                    source.pace(speed)
 
     def change(self, source: Source) -> None:
         """Play another source from now on, and close the present one.
@@ -106,6 +129,8 @@ class SwitchableSource:
                     "another session for another source."
                 )
             else:
+                if isinstance(source, PacedSource):
+                    source.pace(self._speed)
                 waiting, self._next = self._next, source
                 old = self._source
         if problem is not None:

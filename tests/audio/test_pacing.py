@@ -34,3 +34,24 @@ def test_close_ends_a_wait_in_progress_and_all_later_ones():
     waiter.join(PATIENCE_S)
     assert answers == [None]
     assert pacer.wait(1) is None
+
+
+def test_another_speed_holds_from_the_next_wait_and_time_goes_on_from_there():
+    pacer = Pacer(rate=48_000)
+    first = pacer.wait(480)
+    pacer.speed = 2.0
+    dues = [pacer.wait(480) for _ in range(2)]
+    pacer.speed = 0.5
+    dues.append(pacer.wait(480))
+    assert [due - first for due in dues] == pytest.approx([0.005, 0.01, 0.03])
+
+
+def test_a_speed_asked_for_while_nothing_is_read_holds_afterwards():
+    pacer = Pacer(rate=48_000)
+    pacer.wait(480)
+    pacer.restart()
+    pacer.speed = 4.0
+    first = pacer.wait(480)
+    assert pacer.wait(480) - first == pytest.approx(0.0025)
+    pacer.restart(rate=96_000)
+    assert pacer.wait(960) - first == pytest.approx(0.005)

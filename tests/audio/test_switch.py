@@ -205,3 +205,30 @@ def test_close_closes_the_source_that_plays_and_the_one_that_waits() -> None:
     assert old.closed
     assert new.closed
     assert switch.read() is None
+
+
+class Paced(Player):
+    """One that a clock paces."""
+
+    speed = 1.0
+
+    def pace(self, speed: float) -> None:
+        self.speed = speed
+
+
+def test_a_speed_holds_for_what_plays_and_for_what_comes_after() -> None:
+    first, second = Paced("first"), Paced("second")
+    switch = SwitchableSource(first)
+    assert switch.speed == 1.0
+    switch.pace(4.0)
+    assert (switch.speed, first.speed) == (4.0, 4.0)
+    switch.change(second)
+    switch.read()
+    assert (switch.speed, second.speed) == (4.0, 4.0)
+
+
+def test_a_device_has_no_speed_and_says_so() -> None:
+    switch = SwitchableSource(Device("USB"))
+    assert switch.speed is None
+    with pytest.raises(InputError, match="USB keeps its own time"):
+        switch.pace(2.0)
