@@ -259,7 +259,7 @@ class Engine:
     ) -> Iterator[Event]:
         estimates = self.stream.push(samples, gaps=gaps, resets=resets)
         now, clock = time.monotonic(), datetime.now().astimezone()
-        for estimate in estimates:
+        for estimate, (hop, mel) in zip(estimates, self.stream.heard(), strict=True):
             if estimate.t > self._limit:
                 self._stopped.set()
                 break
@@ -275,17 +275,14 @@ class Engine:
                 xruns=self.xruns,
             )
             yield from self._changed(estimate.status, estimate)
+            t = estimate.t
             yield from self._announced(self._shaper.shape(estimate))
-        hop = self.stream.newest
-        if self._publish is not None and estimates and hop is not None:
-            self._publish(
-                LevelMessage(
-                    t=estimates[-1].t,
-                    level_dbfs=hop.level_dbfs,
-                    peak_dbfs=hop.peak_dbfs,
-                    mel=self.stream.mel,
+            # One for every hop of a backlog: a picture of the sound has no holes after it.
+            if self._publish is not None:
+                level = LevelMessage(
+                    t=t, level_dbfs=hop.level_dbfs, peak_dbfs=hop.peak_dbfs, mel=mel
                 )
-            )
+                self._publish(level)
 
     def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
         name = self.source.name  # which may have been exchanged for another

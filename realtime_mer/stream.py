@@ -5,7 +5,7 @@ they were cut into pieces. What each policy does is written down in docs/live.md
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,9 +36,6 @@ class EmotionStream:
     Args:
         recognizer: shared or not; it never changes.
         policy: thresholds and times.
-
-    Attributes:
-        newest: what the newest hop was; None before the first.
     """
 
     def __init__(
@@ -46,7 +43,6 @@ class EmotionStream:
     ) -> None:
         self.recognizer = recognizer
         self.policy = policy or StreamPolicy()
-        self.newest: Hop | None = None
         self._hop = recognizer.hop_samples
         self._hop_s = recognizer.hop_samples / recognizer.sample_rate
         self._hops = HopClassifier(
@@ -64,18 +60,19 @@ class EmotionStream:
         self._memory_hops = 0  # since the LSTM state was reset
         self._prior = _prior(recognizer)
         self._held, self._held_hops = self._prior, 0
-        self._mel: torch.Tensor | None = None  # of the newest hop, float32 (M,)
+        # What the latest push brought, by runs: the hops, and their columns, float32 (n, M).
+        self._heard: list[tuple[list[Hop], torch.Tensor]] = []
 
-    @property
-    def mel(self) -> tuple[int, ...] | None:
-        """The newest hop's log-mel column in steps of 1 / ``MEL_STEPS``; None before the first.
+    def heard(self) -> Iterator[tuple[Hop, tuple[int, ...]]]:
+        """Yield each hop of the latest ``push``, oldest first, with its log-mel column.
 
-        From 0, digital silence, to 255, low bands first; larger values read 255.
+        The column is in steps of 1 / ``MEL_STEPS``, from 0, digital silence, to 255, low bands
+        first; larger values read 255.
         """
-        if self._mel is None:
-            return None
-        steps = np.rint(self._mel.cpu().numpy() * MEL_STEPS)
-        return tuple(np.minimum(steps, 255).astype(np.uint8).tolist())
+        for hops, mel in self._heard:
+            steps = np.minimum(np.rint(mel.cpu().numpy() * MEL_STEPS), 255).astype(np.uint8)
+            for hop, column in zip(hops, steps.tolist(), strict=True):
+                yield hop, tuple(column)
 
     @property
     def position(self) -> int:
@@ -106,6 +103,7 @@ class EmotionStream:
         self._pending = heard[used:]
         self._pending_gaps = [gap for gap in gaps if gap.start + gap.length > start + used]
         first = self._seq
+        self._heard = []
         self._resets |= {-(-at // self._hop) for at in resets}
         estimates: list[Estimate] = []
         run: list[Hop] = []
@@ -122,8 +120,7 @@ class EmotionStream:
                     self.reset()
                 else:
                     self._forget(keep_memory=False)
-            self.newest = self._hops.classify(piece, lost)
-            run.append(self.newest)
+            run.append(self._hops.classify(piece, lost))
         estimates += self._recognize(heard[begin * self._hop : used], run)
         self._resets = {hop for hop in self._resets if hop >= self._seq}
         return estimates
@@ -164,13 +161,13 @@ class EmotionStream:
 
     # -- what the network says of the hops --------------------------------------------------
 
-    def _recognize(self, samples: NDArray[np.float32], hops: Sequence[Hop]) -> list[Estimate]:
+    def _recognize(self, samples: NDArray[np.float32], hops: list[Hop]) -> list[Estimate]:
         if not hops:
             return []
         numbers, self._state = self.recognizer.step(
             torch.from_numpy(np.ascontiguousarray(samples)).unsqueeze(0), self._state
         )
-        self._mel = numbers.mel[0, -1]
+        self._heard.append((hops, numbers.mel[0]))
         return [
             self._estimate(affect, hop) for affect, hop in zip(_affects(numbers), hops, strict=True)
         ]

@@ -93,22 +93,29 @@ def test_music_gives_the_recognisers_own_numbers(recognizer, stream):
 
 def test_a_stream_has_heard_nothing_before_its_first_hop(stream):
     stream.push(sound(0.05))
-    assert stream.newest is None
-    assert stream.mel is None
+    assert list(stream.heard()) == []
 
 
-def test_the_column_is_that_of_the_newest_hop_in_whole_steps(recognizer, stream):
+def test_every_hop_of_a_push_has_its_column_in_whole_steps(recognizer, stream):
     import torch
 
+    def columns():
+        return [column for _, column in stream.heard()]
+
     samples = sound(0.5)
-    stream.push(samples)
-    heard = recognizer.run(torch.from_numpy(samples).unsqueeze(0)).mel[0, -1]
-    assert stream.mel == pytest.approx((heard * MEL_STEPS).tolist(), abs=0.51)
-    assert all(isinstance(step, int) for step in stream.mel)
+    estimates = stream.push(samples)
+    heard = recognizer.run(torch.from_numpy(samples).unsqueeze(0)).mel[0]
+    assert len(columns()) == len(heard) == len(estimates)
+    assert np.array(columns()) == pytest.approx((heard * MEL_STEPS).numpy(), abs=0.51)
+    assert all(isinstance(step, int) for column in columns() for step in column)
+    levels = [hop.level_dbfs for hop, _ in stream.heard()]
+    assert levels == [estimate.level_dbfs for estimate in estimates]
     stream.push(zeros(0.2))  # the first of these frames still overlaps the sound
-    assert stream.mel == (0,) * len(heard)
+    assert columns()[-1] == (0,) * heard.shape[1]
     stream.push(sound(0.2, dbfs=120))
-    assert max(stream.mel) == 255
+    assert max(columns()[-1]) == 255
+    stream.push(sound(0.05))
+    assert columns() == []
 
 
 def test_time_is_counted_in_samples_to_the_end_of_each_window(stream):

@@ -20,6 +20,9 @@ from realtime_mer.errors import InputError
 from realtime_mer.leaving import ending_signals
 
 _STREAMS = ("estimates", "status", "level", "markers")
+BACKLOG = 64
+"""Estimates, and levels, that wait while the window is held up; a ``Snapshot`` keeps as many."""
+
 _STDIN, _STDOUT = 0, 1
 
 
@@ -33,6 +36,7 @@ def subscription(url: str, *, token: str | None) -> Callable[[], Subscription]:
         token=token,
         reconnect=False,
         events=True,
+        backlog=BACKLOG,
     )
 
 

@@ -51,6 +51,8 @@ class Limits:
         markers_per_client: markers of one client that may wait for its turn; more are refused with
             an ``error``.
         markers: markers that may wait for a reader; of more the oldest give way.
+        levels: the same for levels: at the hop of 0.1 s a little more than the 3 s that inference
+            may be behind, whose levels come all at once.
         ordered_messages: other ordered messages that may wait for a reader.
         history_s: seconds of the past that are kept for newcomers.
         histories_per_s, history_burst: how often one client gets the past, in the long run and at
@@ -78,6 +80,7 @@ class Limits:
     marker_burst: int = 40
     markers_per_client: int = 8
     markers: int = 32
+    levels: int = 32
     ordered_messages: int = 32
     history_s: float = MAX_HISTORY_S
     histories_per_s: float = 0.1
@@ -137,7 +140,9 @@ class Connection(ServerConnection):
         self.streams: frozenset[str] = frozenset()
         self.parting: asyncio.Task[None] | None = None
         self.parting_code: CloseCode | None = None
-        self._mailbox: Mailbox[bytes] = Mailbox(ordered_limit=limits.ordered_messages)
+        self._mailbox: Mailbox[bytes] = Mailbox(
+            ordered_limit=limits.ordered_messages, slot_sizes={"level": limits.levels}
+        )
         self._frames = MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst)
         self._histories = MessageBudget(
             per_second=limits.histories_per_s, burst=limits.history_burst

@@ -121,7 +121,7 @@ class Service:
         # These cross between the threads: appended to on one side, emptied on the other.
         self._ordered: deque[StatusMessage | Marker] = deque(maxlen=256)
         self._estimates: deque[Estimate] = deque(maxlen=64)
-        self._level: deque[LevelMessage] = deque(maxlen=1)
+        self._levels: deque[LevelMessage] = deque(maxlen=64)
         self._markers: deque[Marker] = deque(maxlen=256)
         self._overflows = 0
         self._woken = False
@@ -241,7 +241,7 @@ class Service:
             case Estimate():
                 self._hand_over(self._estimates, event)
             case LevelMessage():
-                self._hand_over(self._level, event)
+                self._hand_over(self._levels, event)
             case StatusMessage() | Marker():
                 self._hand_over(self._ordered, event)
 
@@ -267,7 +267,7 @@ class Service:
         loop = self._loop
         if loop is None:
             return
-        if len(queue) == queue.maxlen and queue is not self._level:
+        if len(queue) == queue.maxlen:
             self._overflows += 1
         queue.append(event)
         # The loop lowers the flag before it empties the queues, so that no event stays behind; at
@@ -364,8 +364,8 @@ class Service:
             self._t = estimate.t
             self._metrics.count(estimate)
             self._offer("estimates", estimate)
-        while self._level:
-            self._offer("level", self._level.popleft())
+        while self._levels:
+            self._offer("level", self._levels.popleft())
 
     def _tell(self, message: StatusMessage | Marker) -> None:
         try:

@@ -1,6 +1,6 @@
 """``Mailbox`` keeps what waits for one reader; ``MessageBudget`` bounds what one sender may send.
 
-Of estimates and levels only the latest waits. Neither knows of a socket or a clock.
+Of a stream the latest waits, or a bounded run. Neither knows of a socket or a clock.
 """
 
 import itertools
@@ -37,26 +37,33 @@ class Mailbox(Generic[_T]):
 
     Ordered messages (``put``) wait in a queue; a reader that lets it fill up is ``hopeless``, and
     nothing more is kept for it. Items of the streams in ``select`` (``offer``) wait in a slot each,
-    where a newer one pushes out the oldest, so a slow reader gets fewer items, never older ones,
-    and holds a bounded amount of memory. What waits is taken in the order in which it came. Not
-    thread-safe.
+    where a newer one pushes out the oldest, so a slow reader gets fewer items, none older than what
+    its slot holds, and takes a bounded amount of memory. What waits is taken in the order in which
+    it came. Not thread-safe.
 
     Args:
         ordered_limit: most ordered messages that may wait.
         slot_size: items that may wait per stream; 1 means that the latest wins.
+        slot_sizes: the same for single streams, where a run of items is worth its lateness.
 
     Attributes:
         replaced: items that a newer one pushed out.
         hopeless: whether an ordered message had to be refused.
     """
 
-    def __init__(self, *, ordered_limit: int = 32, slot_size: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        ordered_limit: int = 32,
+        slot_size: int = 1,
+        slot_sizes: Mapping[str, int] | None = None,
+    ) -> None:
         self.replaced = 0
         self.hopeless = False
         self._came = itertools.count()
         self._ordered: deque[tuple[int, _T]] = deque()
         self._ordered_limit = ordered_limit
-        self._slot_size = slot_size
+        self._slot_size, self._slot_sizes = slot_size, dict(slot_sizes or {})
         self._slots: dict[str, _Slot[_T]] = {}
         self._queues = [self._ordered]
 
@@ -78,7 +85,10 @@ class Mailbox(Generic[_T]):
             several: streams where every item matters, and how many of each may wait.
         """
         before = self._slots
-        self._slots = {stream: _Slot(size=self._slot_size, max_rate=max_rate) for stream in streams}
+        self._slots = {
+            stream: _Slot(size=self._slot_sizes.get(stream, self._slot_size), max_rate=max_rate)
+            for stream in streams
+        }
         for stream, size in (several or {}).items():
             self._slots[stream] = before.get(stream) or _Slot(size=size, max_rate=None)
         self._queues = [self._ordered, *(slot.items for slot in self._slots.values())]

@@ -44,6 +44,15 @@ def test_levels_that_were_seen_add_nothing_to_the_spectrum(memory: Memory) -> No
     assert (news.levels, news.spectrum) == (True, False)
 
 
+def test_columns_that_never_came_are_counted(memory: Memory) -> None:
+    memory.take(Snapshot(levels=(level(0.1), level(0.2))), now=1.0)
+    assert memory.spectrum.missed == 0
+    memory.take(Snapshot(levels=(level(0.6),)), now=2.0)
+    assert memory.spectrum.missed == 3
+    memory.take(Snapshot(levels=(level(0.1),)), now=3.0)  # another stream
+    assert memory.spectrum.missed == 3
+
+
 def test_only_new_markers_are_listed_and_placed(memory: Memory) -> None:
     first, early = marker("a", 1.0), marker("b", None)
     assert memory.take(Snapshot(markers=(first,)), now=1.0).markers == (first,)

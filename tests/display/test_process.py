@@ -16,14 +16,15 @@ from pytestqt.qtbot import QtBot
 
 from realtime_mer import display
 from realtime_mer.client.streams import subscribe
-from realtime_mer.display.app import subscription
+from realtime_mer.display.app import BACKLOG, subscription
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Snapshot
 from realtime_mer.display.window.main import Window
+from realtime_mer.display.window.memory import Memory
 from realtime_mer.leaving import ending_signals
 from realtime_mer.service.server import Service
-from realtime_mer.wire.protocol import Hello, Marker
+from realtime_mer.wire.protocol import Hello, LevelMessage, Marker
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import in_loop
@@ -50,6 +51,28 @@ def playing(*, port: int = 0, mood: str = "calm", token: str | None = None) -> I
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_window_that_was_held_up_finds_every_column_of_a_backlog() -> None:
+    def level(number: int) -> LevelMessage:
+        mel = (number,) * 64
+        return LevelMessage(t=number / 10, level_dbfs=-20.0, peak_dbfs=-6.0, mel=mel)
+
+    memory, snapshot = Memory(now=0.0), Snapshot()
+    with Service(hello=HELLO, port=0) as service:
+        service.publish(level(1))
+        with subscribe(
+            service.url, streams=["level"], reconnect=False, events=True, backlog=BACKLOG
+        ) as messages:
+            while not snapshot.levels:
+                snapshot = snapshot.after(next(messages))
+            for number in range(2, 32):  # nobody reads meanwhile
+                service.publish(level(number))
+            while snapshot.levels[-1].t < 3.1:
+                snapshot = snapshot.after(next(messages))
+    memory.take(snapshot, now=1.0)
+    assert memory.spectrum.columns()[-31:, 0].tolist() == list(range(1, 32))
+    assert memory.spectrum.missed == 0
 
 
 def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> None:

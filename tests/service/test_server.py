@@ -166,6 +166,36 @@ def test_a_stalled_reader_gets_fewer_never_older_estimates_and_disturbs_nobody()
     assert len(received) < 250
 
 
+def test_a_stalled_reader_gets_all_of_the_last_levels_and_what_is_lost_is_counted() -> None:
+    column = tuple(range(64))
+    with (
+        running() as service,
+        Client(service, "level") as stalled,
+        Client(service, "level") as prompt,
+    ):
+        for number in range(1, 1001):
+            t = number / 10
+            service.publish(LevelMessage(t=t, level_dbfs=-20.0, peak_dbfs=-6.0, mel=column))
+            assert prompt.receive()["t"] == t
+        assert service.dropped > 0
+        numbers = [round(10 * stalled.receive()["t"])]
+        while numbers[-1] != 1000:
+            numbers.append(round(10 * stalled.receive()["t"]))
+    assert numbers == sorted(set(numbers))
+    assert numbers[-Limits().levels :] == list(range(1001 - Limits().levels, 1001))
+    assert len(numbers) + service.dropped == 1000
+
+
+def test_levels_of_a_backlog_that_come_at_once_all_arrive() -> None:
+    with running() as service, Client(service, "level") as client:
+        for number in range(1, 31):
+            service.publish(LevelMessage(t=number / 10, level_dbfs=-20.0, peak_dbfs=-6.0))
+        service.publish(sample_estimate())
+        times = [message["t"] for message in client.settle()]
+        assert times == [number / 10 for number in range(1, 31)]
+        assert service.dropped == 0
+
+
 def test_the_memory_held_for_a_stalled_reader_does_not_grow() -> None:
     with (
         running() as service,
@@ -271,8 +301,11 @@ def test_what_is_published_faster_than_the_service_can_take_is_bounded_and_count
         assert held.wait(PATIENCE_S)
         for seq in range(100):
             service.publish(sample_estimate(seq=seq))
+        for number in range(1, 101):
+            service.publish(LevelMessage(t=number / 10, level_dbfs=-20.0, peak_dbfs=-6.0))
         service.publish(status("late"))
-        assert service.dropped == 36
+        assert service.dropped == 36 + 36
+        assert service.faults()["messages that came too fast for the service"] == 72
         release.set()
         assert client.receive()["detail"] == "late"
 

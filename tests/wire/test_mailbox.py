@@ -37,6 +37,16 @@ def test_the_latest_estimate_wins_and_the_replaced_are_counted() -> None:
     assert [mailbox.take() for _ in range(3)] == [2, -20, None]
 
 
+def test_of_a_stream_with_a_longer_slot_the_last_run_waits_and_the_rest_is_counted() -> None:
+    mailbox: Mailbox[int] = Mailbox(slot_sizes={"level": 3})
+    mailbox.select(["estimates", "level"])
+    for seq in range(5):
+        mailbox.offer("estimates", 10 + seq, t=seq * 0.1)
+        mailbox.offer("level", seq, t=seq * 0.1)
+    assert mailbox.replaced == 4 + 2
+    assert [mailbox.take() for _ in range(5)] == [2, 3, 14, 4, None]
+
+
 def test_a_stream_that_is_not_selected_is_not_kept() -> None:
     mailbox: Mailbox[int] = Mailbox()
     mailbox.select(["level"])

@@ -125,11 +125,15 @@ class Spectrum:
     Args:
         capacity: columns that are kept.
         bands: numbers in each.
+
+    Attributes:
+        missed: hops that never came, so far.
     """
 
     def __init__(self, *, capacity: int, bands: int) -> None:
         self._columns = np.zeros((2 * capacity, bands), dtype=np.uint8)
         self._capacity, self._bands = capacity, bands
+        self.missed = 0
         self._written = 0
         self._last: float | None = None
 
@@ -150,6 +154,7 @@ class Spectrum:
         if steps < 0 or steps > self._capacity:
             self._columns[:] = 0
             steps = 1
+        self.missed += max(0, steps - 1)
         for _ in range(steps - 1):
             self._write(0)
         self._write(column)
