@@ -125,7 +125,7 @@ def test_after_a_shorter_delay_what_was_held_back_comes_in_order_and_never_as_a_
     shaper.change(delay_s=0.0)
     out = [[e.seq for e in run_one(shaper, seq)] for seq in range(200, 230)]
     assert max(map(len, out)) <= 16
-    assert sum(out, []) == list(range(230))
+    assert [seq for each in out for seq in each] == list(range(230))
     assert out[-1] == [229]
     (last,) = run_one(shaper, 230)
     assert last.delay_s == 0.0
