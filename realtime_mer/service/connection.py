@@ -15,6 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
+from realtime_mer.service.door import Door
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox, MessageBudget
@@ -117,6 +118,7 @@ class Connection(ServerConnection):
         limits: what it may do.
         others: all open connections of the service, which it counts itself among.
         lobby: those of them that were not let in yet.
+        door: it came by.
 
     Attributes:
         authorized: whether it showed the token, if there is one; set by ``let_in``.
@@ -132,6 +134,7 @@ class Connection(ServerConnection):
         limits: Limits,
         others: "set[Connection | TlsHandshake]",
         lobby: "Lobby[Connection | TlsHandshake]",
+        door: Door,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -158,6 +161,7 @@ class Connection(ServerConnection):
         self.limits = limits
         self.others = others
         self.lobby = lobby
+        self.door = door
         self._stall: asyncio.TimerHandle | None = None  # runs while it is stalled
 
     def let_in(self) -> None:
@@ -366,6 +370,7 @@ class TlsHandshake(asyncio.Protocol):
     def __init__(self, connection: Connection, context: ssl.SSLContext) -> None:
         self.limits = connection.limits
         self.others, self.lobby = connection.others, connection.lobby
+        self.door = connection.door
         self.transport: asyncio.Transport
         self.protocol = connection.protocol  # websockets looks for it in whatever it is handed
         self._connection = connection

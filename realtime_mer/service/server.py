@@ -12,11 +12,13 @@ import ssl as tls
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, cast
@@ -36,7 +38,9 @@ from realtime_mer.service.connection import (
     address_of,
     text_frame,
 )
+from realtime_mer.service.door import Door
 from realtime_mer.service.gate import Admission, Gate, Verdict
+from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.listening import cannot_listen, check_port, check_token, usual_address
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.metrics import Metrics, Traffic
@@ -98,25 +102,8 @@ class Service:
         ssl: tls.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
-        check_port(port)
-        if token is not None:
-            check_token(token, host=host, weak=weak_token)
-        if token is None and not access.is_loopback(host):
-            raise ServiceError(
-                f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
-            )
-        self._host = usual_address(host)
-        self._port = port
-        self._ssl = ssl
         self._limits = limits if limits is not None else Limits()
-        self._hello = text_frame(
-            replace(
-                hello,
-                session=secrets.token_hex(8),
-                authorization_required=token is not None,
-                history_s=self._limits.history_s,
-            )
-        )
+        self._hello = replace(hello, session=secrets.token_hex(8), history_s=self._limits.history_s)
 
         # These cross between the threads: appended to on one side, emptied on the other.
         self._ordered: deque[StatusMessage | Marker] = deque(maxlen=256)
@@ -147,13 +134,9 @@ class Service:
         self._connections_total = self._refused_total = self._markers_total = 0
         self._metrics = Metrics(self._traffic)
         self._notices = Notices(_log, clock=time.monotonic)
-        self._gate = Gate(
-            host=self._host,
-            machine=socket.gethostname(),
-            token=token,
-            metrics=self._metrics.render,
-            told=lambda line: self._notices.tell("wrong tokens", line),
-        )
+        self._guesses = Guesses()
+        self._door = self._make_door(host, port, token=token, weak_token=weak_token, ssl=ssl)
+        self._servers: dict[Door, Server] = {}
 
         self._stop: asyncio.Event
         self._reason = ""
@@ -201,19 +184,68 @@ class Service:
     @property
     def port(self) -> int:
         """The port; once started, the one that is bound."""
-        return self._port
+        return self._door.port
 
     @property
     def url(self) -> str:
         """Where a client on this machine connects."""
-        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-        scheme = "ws" if self._ssl is None else "wss"
-        return f"{scheme}://{access.authority(host, self._port)}"
+        return self._door.url
 
     @property
     def token(self) -> str | None:
         """What a client has to show; None for nothing."""
-        return self._gate.token
+        return self._door.gate.token
+
+    def open_door(
+        self,
+        host: str,
+        port: int = 0,
+        *,
+        token: str | None = None,
+        ssl: tls.SSLContext | None = None,
+    ) -> Door:
+        """Listen on another address too, with a token of its own; returns once it is bound.
+
+        Whoever comes by it sees the same session, from its past on.
+
+        Args:
+            host, port, token, ssl: as for the service itself.
+
+        Raises:
+            InputError: a port or token that cannot be used, or a token that could be guessed.
+            ServiceError: the token is missing where it is required, nobody can listen there, or the
+                service does not run.
+        """
+        door = self._make_door(host, port, token=token, weak_token=False, ssl=ssl)
+        self._call(self._listen(door))
+        return door
+
+    def close_door(self, door: Door, reason: str) -> None:
+        """Listen there no longer, and say ``bye`` to all who came by it; returns when both is done.
+
+        Does nothing for a door that is closed, or where the service does not run any more.
+        """
+        with suppress(ServiceError):
+            self._call(self._shut(door, reason))
+
+    def change_hello(self, *, smoothing_s: float, delay_s: float) -> None:
+        """Tell whoever comes from now on what estimates go through."""
+        self._hello = replace(self._hello, smoothing_s=smoothing_s, delay_s=delay_s)
+
+    def _call(self, step: Coroutine[Any, Any, None]) -> None:
+        """Run something in the service's thread and wait for it."""
+        loop = self._loop
+        try:
+            if loop is None:
+                raise RuntimeError
+            future = asyncio.run_coroutine_threadsafe(step, loop)
+        except RuntimeError as error:  # it was closed since
+            step.close()
+            raise ServiceError("the service does not run") from error
+        try:
+            future.result()
+        except CancelledError as error:
+            raise ServiceError("the service has ended") from error
 
     @property
     def clients(self) -> int:
@@ -291,15 +323,54 @@ class Service:
     async def _run(self, bound: "Future[None]") -> None:
         asyncio.get_running_loop().set_exception_handler(self._notices.handle)
         self._stop = asyncio.Event()
+        try:
+            await self._listen(self._door)
+        except ServiceError as error:
+            bound.set_exception(error)
+            return
+        self._loop = asyncio.get_running_loop()
+        bound.set_result(None)
+        await self._stop.wait()
+        self._distribute()
+        self._markers_dropped += len(self._turns)
+        await asyncio.gather(*[self._shut(door, self._reason) for door in list(self._servers)])
+
+    def _make_door(
+        self,
+        host: str,
+        port: int,
+        *,
+        token: str | None,
+        weak_token: bool,
+        ssl: tls.SSLContext | None,
+    ) -> Door:
+        check_port(port)
+        if token is not None:
+            check_token(token, host=host, weak=weak_token)
+        if token is None and not access.is_loopback(host):
+            raise ServiceError(
+                f"host {host or '0.0.0.0'} opens the service to the network: give a --token"
+            )
+        gate = Gate(
+            host=usual_address(host),
+            machine=socket.gethostname(),
+            token=token,
+            metrics=self._metrics.render,
+            told=lambda line: self._notices.tell("wrong tokens", line),
+            guesses=self._guesses,
+        )
+        return Door(host=gate.host, port=port, ssl=ssl, gate=gate)
+
+    async def _listen(self, door: Door) -> None:
         limits = self._limits
         try:
             server = await serve(
                 self._attend,
-                self._host,
-                self._port,
+                door.host,
+                door.port,
                 select_subprotocol=_select_subprotocol,
                 process_request=self._answer,
-                create_connection=cast(Any, self._make_connection),
+                create_connection=cast(Any, partial(self._make_connection, door)),
                 compression=None,
                 server_header=None,
                 open_timeout=limits.open_timeout_s,
@@ -310,27 +381,25 @@ class Service:
                 logger=LibraryLog(_log, self._notices),
             )
         except (OSError, UnicodeError) as error:
-            bound.set_exception(cannot_listen(self._host, self._port, error))
-            return
-        self._port = server.sockets[0].getsockname()[1]
-        self._loop = asyncio.get_running_loop()
-        bound.set_result(None)
-        await self._stop.wait()
-        self._distribute()
-        await self._shut(server)
+            raise cannot_listen(door.host, door.port, error) from error
+        door.port = server.sockets[0].getsockname()[1]
+        self._servers[door] = server
 
-    async def _shut(self, server: Server) -> None:
+    async def _shut(self, door: Door, reason: str) -> None:
+        server = self._servers.pop(door, None)
+        if server is None:
+            return
         server.close(close_connections=False)
-        self._markers_dropped += len(self._turns)
-        bye = text_frame(Bye(reason=self._reason))
+        bye = text_frame(Bye(reason=reason))
         partings = []
-        for client in list(self._clients):
+        for client in [client for client in self._clients if client.door is door]:
             client.deliver(bye)
             partings.append(client.part(CloseCode.GOING_AWAY, "the service stops"))
         if partings:
             await asyncio.wait(partings)
         for connection in list(self._connections):  # still in a handshake
-            connection.transport.abort()
+            if connection.door is door:
+                connection.transport.abort()
         await server.wait_closed()
 
     def _traffic(self) -> Traffic:
@@ -338,7 +407,7 @@ class Service:
             clients=len(self._clients),
             waiting=len(self._lobby),
             connections_total=self._connections_total,
-            wrong_tokens_total=self._gate.guesses.total,
+            wrong_tokens_total=self._guesses.total,
             unlogged_total=self._notices.left_out,
             evicted_total=self._lobby.evicted,
             refused_total=self._refused_total,
@@ -349,11 +418,18 @@ class Service:
             markers_dropped_total=self._markers_dropped,
         )
 
-    def _make_connection(self, *args: Any, **kwargs: Any) -> Connection | TlsHandshake:
+    def _make_connection(
+        self, door: Door, /, *args: Any, **kwargs: Any
+    ) -> Connection | TlsHandshake:
         connection = Connection(
-            *args, limits=self._limits, others=self._connections, lobby=self._lobby, **kwargs
+            *args,
+            limits=self._limits,
+            others=self._connections,
+            lobby=self._lobby,
+            door=door,
+            **kwargs,
         )
-        return connection if self._ssl is None else TlsHandshake(connection, self._ssl)
+        return connection if door.ssl is None else TlsHandshake(connection, door.ssl)
 
     def _distribute(self) -> None:
         self._woken = False
@@ -414,7 +490,7 @@ class Service:
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
         client = cast(Connection, connection)
-        outcome = self._gate.judge(
+        outcome = client.door.gate.judge(
             request.method,
             request.path,
             request.headers,
@@ -427,7 +503,7 @@ class Service:
                     client.let_in()
                 return None
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
-        if self._ssl is not None:
+        if client.door.ssl is not None:
             outcome = outcome.over_tls()
         return _response(outcome.without_body() if request.method == "HEAD" else outcome)
 
@@ -440,7 +516,7 @@ class Service:
         client = cast(Connection, connection)
         self._clients.add(client)
         self._connections_total += 1
-        client.deliver(self._hello)
+        client.deliver(text_frame(client.door.greeting(self._hello)))
         client.read_on()
         budget = MessageBudget(
             per_second=self._limits.messages_per_s, burst=self._limits.message_burst
@@ -519,7 +595,7 @@ class Service:
                 client.offer(stream, frame, t=t)
 
     def _try_token(self, client: Connection, token: str) -> None:
-        verdict = self._gate.check(token, address=address_of(client), now=time.monotonic())
+        verdict = client.door.gate.check(token, address=address_of(client), now=time.monotonic())
         if verdict is Verdict.TOO_SOON:
             client.refuse("too_many_guesses", "too many wrong tokens from your address: wait")
             client.part(CloseCode.TOO_MANY_MESSAGES, "too many wrong tokens")
