@@ -17,6 +17,7 @@ from scipy.special import softmax
 from ..corpora import Clip
 from ..files import write_json
 from ..learn.run import REFIT, Run
+from . import weighted
 from .evaluate import (
     HOP_COLUMNS,
     Predictions,
@@ -25,7 +26,7 @@ from .evaluate import (
     rescaling_file,
     whole_hops,
 )
-from .metrics import AFFECT, QUADRANT_COLUMNS, coverage
+from .metrics import AFFECT, QUADRANT_COLUMNS, Metric, coverage
 from .rescale import fit_factors, rescaled
 
 LEVELS = (0.5, 0.9)
@@ -114,7 +115,7 @@ def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:
     }
     quadrants = held_quadrants(run, predictions)
     before, after = (
-        calibration_error(quadrants, prefix) if len(quadrants) else 0.0 for prefix in ("", "held_")
+        calibration_error(prefix)(quadrants) if len(quadrants) else 0.0 for prefix in ("", "held_")
     )
     temperature = _temperature(_quadrants(run, predictions)) if after < before else 1.0
     return result | {"quadrant_temperature": temperature, "coverage": covered}
@@ -149,16 +150,22 @@ def held_quadrants(run: Run, predictions: Predictions) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def calibration_error(table: pd.DataFrame, prefix: str = "") -> float:
-    """Return the expected calibration error over ``BINS`` bins of equal size: 0 at best.
+def calibration_error(prefix: str = "") -> Metric:
+    """Return the metric that is the expected calibration error over ``BINS`` bins of equal size.
+
+    It is 0 at best.
 
     Args:
-        table: columns ``said`` and ``right``, after ``prefix``.
-        prefix: of the columns.
+        prefix: of the columns ``said`` and ``right``.
     """
-    order = np.argsort(table[f"{prefix}said"].to_numpy(float), kind="stable")
-    gap = (table[f"{prefix}said"] - table[f"{prefix}right"]).to_numpy(float)[order]
-    return float(sum(abs(part.sum()) for part in np.array_split(gap, BINS)) / max(len(gap), 1))
+    return Metric(
+        lambda table, weights: weighted.calibration_error(
+            table[f"{prefix}said"].to_numpy(np.float64),
+            table[f"{prefix}right"].to_numpy(np.float64),
+            weights,
+            bins=BINS,
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from .metrics import (
     bootstrap,
     interval,
     interval_note,
+    mean_of,
     pearson,
     row,
 )
@@ -130,7 +131,7 @@ def repeat_ceilings(clips: Sequence[Clip], *, resamples: int = 1000) -> list[dic
                     ],
                 }
             )
-            noise = bootstrap(table, lambda rows: rows["noise"].mean(), resamples=resamples)
+            noise = bootstrap(table, mean_of("noise"), resamples=resamples)
             foretold = [max(1 - each / whole, 0.0) for each in noise]
             best = Interval(foretold[0], foretold[2], foretold[1])
             protocol = (

@@ -18,8 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..corpora import Clip, holding
+from . import weighted
 from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from .metrics import AFFECT, Metric, bootstrap, correlation, row
+from .weighted import Floats
 
 
 def at_times(
@@ -126,27 +128,32 @@ def _sums(
 
 
 def _scores(table: pd.DataFrame) -> dict[str, Metric]:
-    def within(rows: pd.DataFrame) -> float:
-        power = rows["said_square"].sum() * rows["rated_square"].sum()
-        return float(rows["product"].sum() / math.sqrt(power)) if power > 0 else math.nan
+    def summed(rows: pd.DataFrame, column: str, weights: Floats) -> Floats:
+        return weighted.total(rows[column].to_numpy(np.float64), weights)
+
+    def within(rows: pd.DataFrame, weights: Floats) -> Floats:
+        power = summed(rows, "said_square", weights) * summed(rows, "rated_square", weights)
+        return weighted.ratio(summed(rows, "product", weights), np.sqrt(power))
 
     def movement(column: str) -> Metric:
-        return lambda rows: float(math.sqrt(rows[column].sum() / rows["n"].sum()))
+        return Metric(
+            lambda rows, weights: np.sqrt(
+                weighted.ratio(summed(rows, column, weights), summed(rows, "n", weights))
+            )
+        )
 
-    def between_ceiling(rows: pd.DataFrame) -> float:
-        return _ceiling(float(rows["noise"].mean()), float(rows["rated"].var()))
+    # What a perfect prediction correlates with a panel's mean of such noise.
+    def between_ceiling(rows: pd.DataFrame, weights: Floats) -> Floats:
+        noise = weighted.mean(rows["noise"].to_numpy(np.float64), weights)
+        variance = weighted.variance(rows["rated"].to_numpy(np.float64), weights, ddof=1)
+        return np.sqrt(np.maximum(1 - weighted.ratio(noise, variance), 0.0))
 
     scores: dict[str, Metric] = {
         "r between songs": correlation("said", "rated"),
-        "r within a song": within,
+        "r within a song": Metric(within),
         "movement within a song (sd), predicted": movement("said_square"),
         "movement within a song (sd), rated": movement("rated_square"),
     }
     if table["noise"].notna().all():
-        scores["ceiling of r between songs, by the raters' sd"] = between_ceiling
+        scores["ceiling of r between songs, by the raters' sd"] = Metric(between_ceiling)
     return scores
-
-
-def _ceiling(noise: float, variance: float) -> float:
-    """Return what a perfect prediction correlates with a panel's mean of such noise."""
-    return math.sqrt(max(1 - noise / variance, 0.0)) if variance > 0 else math.nan

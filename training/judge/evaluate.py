@@ -30,6 +30,7 @@ from ..learn.run import Run
 from .metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
+    Baseline,
     Interval,
     Metric,
     affect_metrics,
@@ -343,7 +344,7 @@ def judge(
 
 def _questions(
     table: pd.DataFrame, reference: str
-) -> Iterator[tuple[str, pd.Series, dict[str, tuple[Metric, Metric]]]]:
+) -> Iterator[tuple[str, pd.Series, dict[str, tuple[Metric, Baseline]]]]:
     """Yield what people were asked: corpus, its rows that have an answer, what is measured."""
     for corpus in table["corpus"].unique():
         own = table["corpus"] == corpus

@@ -1,32 +1,46 @@
 """What is measured on a table of clips: predictions beside people's labels and the baselines'.
 
 A table has a row for each clip, as ``training.judge.evaluate.clip_table`` makes it. Every metric is
-a function of such a table, so that the bootstrap can draw tables of resampled groups.
+a function of such a table and of how often each of its rows counts, so that the bootstrap can draw
+groups a thousand times over at once.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.metrics import (
-    accuracy_score,
-    f1_score,
-    mean_absolute_error,
-    r2_score,
-    roc_auc_score,
-    root_mean_squared_error,
-)
 
 from realtime_mer.emotion import GEMS
+
+from . import weighted
+from .weighted import Floats
 
 QUADRANT_COLUMNS = tuple(f"quadrant_{number}" for number in range(4))
 AFFECT = ("valence", "arousal")
 
-Metric = Callable[[pd.DataFrame], float]
+Baseline = Callable[[pd.DataFrame], float]
+"""A figure of a table that needs no interval."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured of a table.
+
+    Attributes:
+        of: maps a table of n rows and weights ``(R, n)``, how often each row counts in each of R
+            draws, to ``(R,)``; see ``training.judge.weighted``.
+    """
+
+    of: Callable[[pd.DataFrame, Floats], Floats]
+
+    def __call__(self, table: pd.DataFrame) -> float:
+        """Return its value of the table as it is."""
+        return float(self.of(table, np.ones((1, len(table))))[0])
 
 
 class Interval(NamedTuple):
@@ -60,15 +74,18 @@ def draws(
 
     Tables with the same groups in the same rows are resampled alike, so that their draws pair.
     """
-    groups = list(table.groupby("group", sort=True).indices.values())
-    # Without its texts a table is drawn from several times faster.
-    numbers = table.select_dtypes(["number", "bool"])
+    group, _ = pd.factorize(table["group"], sort=True)  # -1 for none
+    groups = int(group.max()) + 1
     generator = np.random.default_rng(seed)
     values = []
-    for _ in range(resamples):
-        drawn = generator.integers(0, len(groups), len(groups))
-        values.append(metric(numbers.iloc[np.concatenate([groups[n] for n in drawn])]))
-    return np.array(values, np.float64)
+    # So many at a time as fit into 32 MB of weights.
+    for start in range(0, resamples, size := max(1, (1 << 22) // len(table))):
+        counts = np.zeros((min(size, resamples - start), groups + 1))
+        for own in counts:
+            drawn = generator.integers(0, groups, groups)
+            own[:groups] = np.bincount(drawn, minlength=groups)
+        values.append(metric.of(table, counts[:, group]))
+    return np.concatenate(values) if values else np.zeros(0)
 
 
 def interval(value: float, values: NDArray[np.float64]) -> Interval:
@@ -107,17 +124,48 @@ def row(
 
 
 def mean_of(column: Any) -> Metric:
-    """Return the metric that is a column's mean."""
-    return lambda table: float(table[column].mean())
+    """Return the metric that is a column's mean, what is no number left out."""
+
+    def of(table: pd.DataFrame, weights: Floats) -> Floats:
+        return weighted.mean(*known(table, column, weights))
+
+    return Metric(of)
+
+
+def quantile_of(column: Any, share: float) -> Metric:
+    """Return the metric that is a column's quantile, what is no number left out."""
+
+    def of(table: pd.DataFrame, weights: Floats) -> Floats:
+        return weighted.quantile(*known(table, column, weights), share)
+
+    return Metric(of)
+
+
+def sd_of(column: Any) -> Metric:
+    """Return the metric that is the standard deviation of a sample in a column, over n - 1."""
+
+    def of(table: pd.DataFrame, weights: Floats) -> Floats:
+        return np.sqrt(weighted.variance(*known(table, column, weights), ddof=1))
+
+    return Metric(of)
+
+
+def known(table: pd.DataFrame, column: Any, weights: Floats) -> tuple[Floats, Floats]:
+    """Return a column's numbers and their weights, those left out that are none."""
+    values = table[column].to_numpy(np.float64)
+    there = ~np.isnan(values)
+    return values[there], weights[:, there]
 
 
 def correlation(predicted: str, true: str) -> Metric:
     """Return Pearson's r of two columns, no number where one of them is constant."""
 
-    def metric(table: pd.DataFrame) -> float:
-        return pearson(table[predicted].to_numpy(float), table[true].to_numpy(float))
+    def of(table: pd.DataFrame, weights: Floats) -> Floats:
+        return weighted.pearson(
+            table[predicted].to_numpy(np.float64), table[true].to_numpy(np.float64), weights
+        )
 
-    return metric
+    return Metric(of)
 
 
 def pearson(predicted: NDArray[np.floating[Any]], true: NDArray[np.floating[Any]]) -> float:
@@ -142,43 +190,44 @@ def coverage(z: NDArray[np.floating[Any]], level: float) -> float:
     return float(np.mean(np.abs(z) <= norm.ppf(0.5 + level / 2)))
 
 
-def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
+def quadrant_metrics() -> dict[str, tuple[Metric, Baseline]]:
     """Return what is measured of quadrants: name, metric of the prediction and of the baseline."""
 
-    def predicted_quadrant(table: pd.DataFrame) -> Any:
+    def likeliest(table: pd.DataFrame) -> Any:
         return table[list(QUADRANT_COLUMNS)].to_numpy().argmax(1)
 
-    def truth(table: pd.DataFrame) -> Any:
-        return table["true_quadrant"].to_numpy(int)
+    def majority(table: pd.DataFrame) -> Any:
+        return table["majority"].to_numpy(np.int64)
 
-    def f1(table: pd.DataFrame, answer: Any) -> float:
-        return float(
-            f1_score(truth(table), answer, average="macro", labels=range(4), zero_division=0)
+    def truth(table: pd.DataFrame) -> Any:
+        return table["true_quadrant"].to_numpy(np.int64)
+
+    def accuracy(answer: Callable[[pd.DataFrame], Any]) -> Metric:
+        return Metric(lambda table, weights: weighted.mean(truth(table) == answer(table), weights))
+
+    def f1(answer: Callable[[pd.DataFrame], Any]) -> Metric:
+        return Metric(
+            lambda table, weights: weighted.macro_f1(
+                truth(table), answer(table), weights, classes=len(QUADRANT_COLUMNS)
+            )
         )
 
     def auc(axis: str, positive: tuple[int, int], *, by_quadrants: bool) -> Metric:
         columns = [f"quadrant_{number}" for number in positive] if by_quadrants else [axis]
-
-        def metric(table: pd.DataFrame) -> float:
-            above = np.isin(truth(table), positive)
-            if above.all() or not above.any():
-                return float("nan")
-            return float(roc_auc_score(above, table[columns].sum(axis=1)))
-
-        return metric
+        return Metric(
+            lambda table, weights: weighted.auc(
+                np.isin(truth(table), positive),
+                table[columns].sum(axis=1).to_numpy(np.float64),
+                weights,
+            )
+        )
 
     def chance(_table: pd.DataFrame) -> float:
         return 0.5
 
     return {
-        "accuracy": (
-            lambda table: float(accuracy_score(truth(table), predicted_quadrant(table))),
-            lambda table: float(accuracy_score(truth(table), table["majority"].to_numpy(int))),
-        ),
-        "macro-F1": (
-            lambda table: f1(table, predicted_quadrant(table)),
-            lambda table: f1(table, table["majority"].to_numpy(int)),
-        ),
+        "accuracy": (accuracy(likeliest), accuracy(majority)),
+        "macro-F1": (f1(likeliest), f1(majority)),
         "AUC valence, from quadrants": (auc("valence", (0, 3), by_quadrants=True), chance),
         "AUC arousal, from quadrants": (auc("arousal", (0, 1), by_quadrants=True), chance),
         "AUC valence, from valence": (auc("valence", (0, 3), by_quadrants=False), chance),
@@ -186,74 +235,81 @@ def quadrant_metrics() -> dict[str, tuple[Metric, Metric]]:
     }
 
 
-def gems_metrics() -> dict[str, tuple[Metric, Metric]]:
+def gems_metrics() -> dict[str, tuple[Metric, Baseline]]:
     """Return what is measured of shares: name, metric of the prediction and of the baseline."""
 
-    def deviance(table: pd.DataFrame, prefix: str) -> float:
-        # Of shares of several listeners; scikit-learn's log loss takes classes, not shares.
+    def deviance(table: pd.DataFrame, prefix: str, weights: Floats) -> Floats:
         true = table[[f"true_{item}" for item in GEMS]].to_numpy(float)
         share = np.clip(table[[f"{prefix}{item}" for item in GEMS]].to_numpy(float), 1e-4, 1 - 1e-4)
         likelihood = true * np.log(share) + (1 - true) * np.log(1 - share)
-        return float(-2 * (table["answers"].to_numpy(float)[:, None] * likelihood).sum())
+        return -2 * weighted.total(table["answers"].to_numpy(float) * likelihood.sum(1), weights)
 
-    def explained(table: pd.DataFrame) -> float:
-        saturated = deviance(table, "true_")
-        return 1 - (deviance(table, "") - saturated) / (deviance(table, "mean_") - saturated)
+    def explained(table: pd.DataFrame, weights: Floats) -> Floats:
+        saturated = deviance(table, "true_", weights)
+        left = deviance(table, "", weights) - saturated
+        return 1 - weighted.ratio(left, deviance(table, "mean_", weights) - saturated)
 
     items = {item: correlation(item, f"true_{item}") for item in GEMS}
     return {
         "mean r over nine items": (
-            lambda table: float(np.mean([metric(table) for metric in items.values()])),
+            Metric(
+                lambda table, weights: np.mean(
+                    [metric.of(table, weights) for metric in items.values()], axis=0
+                )
+            ),
             zero,
         ),
         # Of what the training songs' mean shares leave unexplained: 0 is no better than they.
-        "binomial deviance explained": (explained, zero),
+        "binomial deviance explained": (Metric(explained), zero),
         **{f"r {item}": (metric, zero) for item, metric in items.items()},
     }
 
 
-def affect_metrics() -> dict[str, tuple[Metric, Metric]]:
+def affect_metrics() -> dict[str, tuple[Metric, Baseline]]:
     """Return what is measured of ratings: name, metric of the prediction and of the baseline."""
 
-    def pair(score: Callable[[Any, Any], float], axis: str) -> tuple[Metric, Metric]:
-        return (
-            lambda table: float(score(table[f"true_{axis}"], table[axis])),
-            lambda table: float(score(table[f"true_{axis}"], table[f"mean_{axis}"])),
+    def pair(score: Callable[[Floats, Floats, Floats], Floats], axis: str) -> tuple[Metric, Metric]:
+        return scored(score, f"true_{axis}", axis), scored(score, f"true_{axis}", f"mean_{axis}")
+
+    scores = {"R²": weighted.r2, "RMSE": _rmse, "MAE": mae, "CCC": weighted.ccc}
+    found: dict[str, tuple[Metric, Baseline]] = {}
+    for axis in AFFECT:
+        found |= {f"{name} {axis}": pair(score, axis) for name, score in scores.items()}
+        found |= correlation_metrics(axis)
+    return found
+
+
+def scored(score: Callable[[Floats, Floats, Floats], Floats], true: str, predicted: str) -> Metric:
+    """Return the metric that is a score of two columns: of what is true, predicted, and weights."""
+    return Metric(
+        lambda table, weights: score(
+            table[true].to_numpy(np.float64), table[predicted].to_numpy(np.float64), weights
         )
-
-    def ccc(true: Any, predicted: Any) -> float:
-        # Lin's (1989), with moments over n. Neither scikit-learn nor SciPy has it.
-        shared = np.cov(true, predicted, bias=True)
-        gap = (np.mean(true) - np.mean(predicted)) ** 2
-        return float(2 * shared[0, 1] / (shared[0, 0] + shared[1, 1] + gap))
-
-    scores = {
-        "R²": r2_score,
-        "RMSE": root_mean_squared_error,
-        "MAE": mean_absolute_error,
-        "CCC": ccc,
-    }
-    return {
-        name: found
-        for axis in AFFECT
-        for name, found in (
-            *((f"{name} {axis}", pair(score, axis)) for name, score in scores.items()),
-            *correlation_metrics(axis).items(),
-        )
-    }
+    )
 
 
-def correlation_metrics(*axes: str) -> dict[str, tuple[Metric, Metric]]:
+def mae(true: Floats, predicted: Floats, weights: Floats) -> Floats:
+    """Return the mean absolute error."""
+    return weighted.mean(np.abs(true - predicted), weights)
+
+
+def _rmse(true: Floats, predicted: Floats, weights: Floats) -> Floats:
+    return np.sqrt(weighted.mean((true - predicted) ** 2, weights))
+
+
+def correlation_metrics(*axes: str) -> dict[str, tuple[Metric, Baseline]]:
     """Return what is measured of ratings on another scale than the predictions'."""
     return {f"r {axis}": (correlation(axis, f"true_{axis}"), zero) for axis in axes or AFFECT}
 
 
-def sign_metrics() -> dict[str, tuple[Metric, Metric]]:
+def sign_metrics() -> dict[str, tuple[Metric, Baseline]]:
     """Return how often arousal has the right sign: metric of the prediction and of the baseline."""
 
     def sign(column: str) -> Metric:
-        return lambda table: float(
-            (np.sign(table[column]) == np.sign(table["true_arousal"])).mean()
+        return Metric(
+            lambda table, weights: weighted.mean(
+                (np.sign(table[column]) == np.sign(table["true_arousal"])).to_numpy(), weights
+            )
         )
 
     return {"sign of arousal where |arousal| > .5": (sign("arousal"), sign("mean_arousal"))}

@@ -31,7 +31,7 @@ from .evaluate import (
     load_network,
     run_clip,
 )
-from .metrics import AFFECT, Interval, bootstrap, interval_note, row
+from .metrics import AFFECT, Interval, bootstrap, interval_note, quantile_of, row
 
 BEFORE_S = 12
 """Seconds of the old clip that are heard; shorter ones precede no other."""
@@ -142,11 +142,7 @@ def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:
             f"gone 63 % of the way, the first time; {interval_note(resamples)}"
         )
         for name, share in (("lower quartile", 0.25), ("median", 0.5), ("upper quartile", 0.75)):
-
-            def quantile(drawn: pd.DataFrame, axis: str = axis, share: float = share) -> float:
-                return float(drawn[axis].quantile(share))
-
-            found = bootstrap(own, quantile, resamples=resamples)
+            found = bootstrap(own, quantile_of(axis, share), resamples=resamples)
             metric = f"reaction time, {axis}, {name} (s)"
             data = ", ".join(sorted(own["corpus"].unique()))
             rows.append(row(own, found, data=data, metric=metric, protocol=protocol))

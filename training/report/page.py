@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, r2_score
+from sklearn.metrics import confusion_matrix
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 
@@ -29,14 +29,17 @@ from ..judge.metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
     Interval,
-    Metric,
     bootstrap,
     coverage,
     interval_note,
     mean_of,
+    quantile_of,
     rounded,
+    scored,
+    sd_of,
 )
 from ..judge.not_music import FALSE_EMOTION
+from ..judge.weighted import r2
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
 from . import figures
@@ -335,7 +338,7 @@ def _calibrated(
             for metric in (
                 mean_of(f"{prefix}said"),
                 mean_of(f"{prefix}right"),
-                _calibration_gap(prefix),
+                calibration_error(prefix),
             )
         ]
         reliability.append([name, *(with_interval(cell._asdict()) for cell in cells)])
@@ -372,16 +375,8 @@ def _reliability(quadrants: pd.DataFrame, prefix: str, resamples: int) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def _calibration_gap(prefix: str) -> Metric:
-    return lambda drawn: calibration_error(drawn, prefix)
-
-
 def _interval(row: Mapping[str, Any]) -> Interval:
     return Interval(*(row[name] for name in ("value", "low", "high")))
-
-
-def _sd_of(column: Any) -> Metric:
-    return lambda drawn: float(drawn[column].std())
 
 
 def _warming_up(
@@ -397,9 +392,8 @@ def _warming_up(
             heard = [hops[key][first:last, HOP_COLUMNS.index(axis)] for key in own["key"]]
             said = own.assign(said=[each.mean() if len(each) else np.nan for each in heard])
             said = said[said["said"].notna()].reset_index(drop=True)
-            cells.append(
-                with_interval(bootstrap(said, _r2_of(axis), resamples=resamples)._asdict())
-            )
+            score = scored(r2, f"true_{axis}", "said")
+            cells.append(with_interval(bootstrap(said, score, resamples=resamples)._asdict()))
         end = "the end" if last is None else f"{last / 10:.1f} s"
         lines.append([f"{first / 10:.1f} s to {end}", *cells])
     head = ["hops, by the seconds heard before", *(f"R² {axis}" for axis in AFFECT)]
@@ -411,10 +405,6 @@ def _warming_up(
     )
 
 
-def _r2_of(axis: str) -> Metric:
-    return lambda drawn: float(r2_score(drawn[f"true_{axis}"], drawn["said"]))
-
-
 def _stable(clips: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str:
     lines = []
     for corpus, own in clips.groupby("corpus"):
@@ -423,8 +413,8 @@ def _stable(clips: pd.DataFrame, hops: Mapping[str, Any], resamples: int) -> str
             moved = own.assign(
                 within=[whole_hops(hops[key])[:, column].std() for key in own["key"]]
             ).reset_index(drop=True)
-            within = bootstrap(moved, lambda rows: rows["within"].median(), resamples=resamples)
-            between = bootstrap(moved, _sd_of(axis), resamples=resamples)
+            within = bootstrap(moved, quantile_of("within", 0.5), resamples=resamples)
+            between = bootstrap(moved, sd_of(axis), resamples=resamples)
             lines.append(
                 [
                     str(corpus),

@@ -150,7 +150,7 @@ def test_a_temperature_makes_an_oversure_network_as_sure_as_it_is_right(run: Run
     run, said = _sure(run, temperature=0.4, clips=800)
     assert calibrate(run, said)["quadrant_temperature"] == pytest.approx(2.5, rel=0.15)
     held = held_quadrants(run, said)
-    assert calibration_error(held, "held_") < 0.5 * calibration_error(held)
+    assert calibration_error("held_")(held) < 0.5 * calibration_error()(held)
     assert (held["right"] == held["held_right"]).all()
 
 
@@ -161,7 +161,7 @@ def test_no_temperature_ships_that_does_not_help_songs_it_was_not_fitted_on(run:
     hops = {key: (sharp if sharp.fold[key] else flat).hops[key] for key in sharp.hops}
     mixed = Predictions(hops, sharp.fold)
     held = held_quadrants(first, mixed)
-    assert calibration_error(held, "held_") > calibration_error(held)
+    assert calibration_error("held_")(held) > calibration_error()(held)
     assert calibrate(first, mixed)["quadrant_temperature"] == 1.0
 
 

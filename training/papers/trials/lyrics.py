@@ -13,7 +13,7 @@ from realtime_mer.errors import InputError
 
 from ...corpora import Clip
 from ...corpora.splits import draw_split
-from ...judge.metrics import Interval, bootstrap
+from ...judge.metrics import Interval, bootstrap, mean_of
 from ..systems import parisi
 from ..systems.fitting import FittedNetwork
 from ..systems.system import Effort, Training
@@ -99,7 +99,7 @@ def judge_lines(
         predictions = predict_grouped(system, data, split, effort)
         table = segment_table(predictions, clips, data.task)
         table["right"] = table["true"] == table["predicted"]
-        accuracy = bootstrap(table, lambda rows: float(rows["right"].mean()), resamples=resamples)
+        accuracy = bootstrap(table, mean_of("right"), resamples=resamples)
         judged.append(
             Judgement(
                 branch=branch,

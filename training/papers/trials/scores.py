@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from ...corpora import Clip
 from ...corpora.splits import joined_groups
-from ...judge.metrics import Metric, affect_metrics, bootstrap
+from ...judge import weighted
+from ...judge.metrics import (
+    Baseline,
+    Metric,
+    affect_metrics,
+    bootstrap,
+    correlation,
+    mae,
+    scored,
+    zero,
+)
 from ..systems.system import Task, labels_of
 from .protocols import SegmentPredictions
 
@@ -87,7 +97,7 @@ def per_class(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.stack((precision, recall, 2 * precision * recall / np.where(both > 0, both, 1)))
 
 
-def metrics_of(task: Task) -> dict[str, tuple[Metric, Metric]]:
+def metrics_of(task: Task) -> dict[str, tuple[Metric, Baseline]]:
     """Return what is measured of such a table: name, metric of the prediction and of the baseline.
 
     Macro-F1 is over the classes that occur among the labels.
@@ -96,45 +106,38 @@ def metrics_of(task: Task) -> dict[str, tuple[Metric, Metric]]:
         return affect_metrics() | _more_affect_metrics()
     classes = len(labels_of(task))
 
-    def counted(table: pd.DataFrame, column: str) -> NDArray[np.int64]:
-        return confusion(table["true"].to_numpy(), table[column].to_numpy(), classes)
+    def accuracy(column: str) -> Metric:
+        return Metric(
+            lambda table, weights: weighted.mean(
+                table["true"].to_numpy() == table[column].to_numpy(), weights
+            )
+        )
 
-    def accuracy(table: pd.DataFrame, column: str) -> float:
-        return float((table["true"].to_numpy() == table[column].to_numpy()).mean())
-
-    def macro_f1(table: pd.DataFrame, column: str) -> float:
-        counts = counted(table, column)
-        return float(per_class(counts)[2][counts.sum(1) > 0].mean())
+    def macro_f1(column: str) -> Metric:
+        return Metric(
+            lambda table, weights: weighted.macro_f1(
+                table["true"].to_numpy(np.int64),
+                table[column].to_numpy(np.int64),
+                weights,
+                classes=classes,
+                occurring=True,
+            )
+        )
 
     return {
-        "accuracy": (
-            lambda table: accuracy(table, "predicted"),
-            lambda table: accuracy(table, "baseline"),
-        ),
-        "macro-F1": (
-            lambda table: macro_f1(table, "predicted"),
-            lambda table: macro_f1(table, "baseline"),
-        ),
+        "accuracy": (accuracy("predicted"), accuracy("baseline")),
+        "macro-F1": (macro_f1("predicted"), macro_f1("baseline")),
     }
 
 
-def _more_affect_metrics() -> dict[str, tuple[Metric, Metric]]:
-    def mae(axis: str, column: str) -> Metric:
-        return lambda table: float((table[f"true_{axis}"] - table[column]).abs().mean())
-
-    def r(axis: str) -> Metric:
-        def metric(table: pd.DataFrame) -> float:
-            true, predicted = table[f"true_{axis}"].to_numpy(), table[axis].to_numpy()
-            if true.std() == 0 or predicted.std() == 0:
-                return float("nan")
-            return float(np.corrcoef(true, predicted)[0, 1])
-
-        return metric
+def _more_affect_metrics() -> dict[str, tuple[Metric, Baseline]]:
+    def absolute(axis: str, column: str) -> Metric:
+        return scored(mae, f"true_{axis}", column)
 
     axes = labels_of("affect")
-    return {f"MAE {axis}": (mae(axis, axis), mae(axis, f"mean_{axis}")) for axis in axes} | {
-        f"r {axis}": (r(axis), lambda _table: 0.0) for axis in axes
-    }
+    return {
+        f"MAE {axis}": (absolute(axis, axis), absolute(axis, f"mean_{axis}")) for axis in axes
+    } | {f"r {axis}": (correlation(axis, f"true_{axis}"), zero) for axis in axes}
 
 
 def score(table: pd.DataFrame, task: Task, *, unit: str, resamples: int) -> list[dict[str, Any]]:
