@@ -56,6 +56,21 @@ WAITING_WORD = "waiting"
 WAITING_NOTE = "no estimate for {} s"
 """Since when, in whole seconds."""
 
+PHONES_OPEN = (
+    "Whoever gets this link, in any network from which this machine can be reached, sees what is "
+    "estimated in this session: mood and numbers, levels and a coarse picture of the sound, the "
+    "last ten minutes, and markers with their notes. They can set markers. They hear no sound and "
+    "change nothing else. It stays open until you end it here, or the session ends; then they are "
+    "cut off, and the link is void."
+)
+"""What it means that phones may watch."""
+
+UNENCRYPTED = "It is not encrypted: open it only in a network that you trust."
+"""What is added where the service has no certificate."""
+
+PHONES_END = "phones may not watch any more"
+"""The reason that those are given who are cut off."""
+
 QUADRANT_WORDS = {
     "Q1": "pleasant, energetic",
     "Q2": "unpleasant, energetic",

@@ -40,7 +40,8 @@ TRAINING_TIERS = (
 PURE = (
     "emotion errors estimate features wording model.network model.checkpoint recognizer.contract "
     "recognizer.device recognizer.loading recognizer.reference "
-    "stream hops shaping summary wire.protocol wire.mailbox wire.past wire.control wire.access"
+    "stream hops shaping summary wire.protocol wire.mailbox wire.past wire.settings "
+    "wire.control wire.access"
 ).split()
 SHELLS = (
     "threading queue multiprocessing subprocess concurrent socket asyncio selectors ssl "

@@ -164,6 +164,12 @@ class Connection(ServerConnection):
         self.door = door
         self._stall: asyncio.TimerHandle | None = None  # runs while it is stalled
 
+    @property
+    def address(self) -> str:
+        """The IP address that it comes from; empty once it has gone."""
+        peer = self.transport.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
+
     def let_in(self) -> None:
         """Give it a place of those who may stay."""
         self.authorized = True

@@ -12,7 +12,7 @@ import ssl as tls
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +21,7 @@ from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -45,6 +45,7 @@ from realtime_mer.service.listening import cannot_listen, check_port, check_toke
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.notices import LibraryLog, Notices
+from realtime_mer.service.owners import Owners
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import MessageBudget
@@ -58,15 +59,18 @@ from realtime_mer.wire.protocol import (
     Hello,
     LevelMessage,
     Marker,
+    Own,
     Ping,
     Pong,
     StatusMessage,
     Subscribe,
     parse_client_message,
 )
+from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wire.turns import Turns
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Service:
@@ -84,6 +88,8 @@ class Service:
         token: what a client has to show; None for nothing.
         weak_token: whether a token under 128 bits of randomness will do beyond loopback.
         ssl: context for TLS; None for plain text.
+        key: what a client on this machine has to show before it may ask for other settings; None
+            where nobody may.
         limits: bounds on what clients can do; None for the usual.
 
     Raises:
@@ -100,6 +106,7 @@ class Service:
         token: str | None = None,
         weak_token: bool = False,
         ssl: tls.SSLContext | None = None,
+        key: str | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits if limits is not None else Limits()
@@ -130,6 +137,8 @@ class Service:
             places=self._limits.markers_per_client,
         )
         self._next_turn: asyncio.TimerHandle | None = None
+        self._owners = Owners(key)
+        self._key = key
         self._dropped = self._markers_dropped = 0
         self._connections_total = self._refused_total = self._markers_total = 0
         self._metrics = Metrics(self._traffic)
@@ -196,6 +205,11 @@ class Service:
         """What a client has to show; None for nothing."""
         return self._door.gate.token
 
+    @property
+    def key(self) -> str | None:
+        """What a client on this machine has to show before it may ask for other settings."""
+        return self._key
+
     def open_door(
         self,
         host: str,
@@ -228,9 +242,27 @@ class Service:
         with suppress(ServiceError):
             self._call(self._shut(door, reason))
 
-    def change_hello(self, *, smoothing_s: float, delay_s: float) -> None:
-        """Tell whoever comes from now on what estimates go through."""
-        self._hello = replace(self._hello, smoothing_s=smoothing_s, delay_s=delay_s)
+    def take_changes(self) -> list[Change]:
+        """Remove and return what clients who may ask for other settings have asked for."""
+        return self._owners.take()
+
+    def tell_settings(self, settings: Settings) -> None:
+        """Tell how settings stand: who may change them, and in ``hello`` whoever comes."""
+        self._hello = replace(
+            self._hello, smoothing_s=settings.smoothing_s, delay_s=settings.delay_s
+        )
+        self._soon(self._owners.tell, settings)
+
+    def refuse_change(self, message: str) -> None:
+        """Tell those who may change settings that something could not be changed."""
+        self._soon(self._owners.refuse, message)
+
+    def _soon(self, function: Callable[[_T], None], value: _T) -> None:
+        """Call something in the service's thread, if that runs."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it was closed since
+                loop.call_soon_threadsafe(function, value)
 
     def _call(self, step: Coroutine[Any, Any, None]) -> None:
         """Run something in the service's thread and wait for it."""
@@ -542,6 +574,7 @@ class Service:
             pass
         finally:
             self._clients.discard(client)
+            self._owners.leave(client)
             self._markers_dropped += self._turns.leave(client)
             if client.parting is not None:
                 self._refused_total += (client.parting_code or 0) >= CloseCode.UNAUTHORIZED
@@ -569,6 +602,10 @@ class Service:
             else:
                 self._markers_dropped += 1
                 client.refuse("too_many_markers", "too many markers wait: set fewer, or later")
+        elif isinstance(message, Own):
+            self._owners.own(client, message.key)
+        elif isinstance(message, Change):
+            self._owners.ask(client, message)
         elif isinstance(message, Ping):
             client.deliver(text_frame(Pong(id=message.id)))
 

@@ -20,6 +20,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from realtime_mer.wire.settings import Change, Settings
+
 CONTROLS_OPTION = "--controls"
 """Argument that tells the window that its standard streams lead to the session."""
 
@@ -93,6 +95,17 @@ class StopRecording(_Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeSettings(_Value):
+    """Change what can be changed while the session runs.
+
+    Attributes:
+        change: what is to be otherwise.
+    """
+
+    change: Change
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionState(_Value):
     """How the session stands.
 
@@ -103,6 +116,7 @@ class SessionState(_Value):
         title: the source as a person would call it.
         recording: name of the session that is being recorded; None for none.
         sound: whether its sound is recorded too.
+        settings: how what else can be changed stands.
     """
 
     paused: bool
@@ -111,6 +125,7 @@ class SessionState(_Value):
     title: _Line
     recording: _Line | None
     sound: bool
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +147,7 @@ class DeviceEntry:
 class Devices(_Value):
     """What there is to listen to."""
 
-    devices: tuple[DeviceEntry, ...] = field(default=())
+    devices: Annotated[tuple[DeviceEntry, ...], Field(max_length=1024)] = field(default=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +163,9 @@ class Failed(_Value):
     message: _Line
 
 
-Command = Pause | Resume | Reset | AskDevices | ChangeSource | Record | StopRecording
+Command = (
+    Pause | Resume | Reset | AskDevices | ChangeSource | Record | StopRecording | ChangeSettings
+)
 Report = SessionState | Devices | Failed
 
 COMMANDS: Mapping[str, type[Command]] = {
@@ -159,6 +176,7 @@ COMMANDS: Mapping[str, type[Command]] = {
     "source": ChangeSource,
     "record": Record,
     "stop-recording": StopRecording,
+    "settings": ChangeSettings,
 }
 REPORTS: Mapping[str, type[Report]] = {
     "state": SessionState,

@@ -21,6 +21,7 @@ from pydantic_core import SchemaValidator, core_schema, from_json
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import ESTIMATE, Affect, Estimate, Status
+from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wording import RECORDING_SENTENCES
 
 PROTOCOL = "realtime-mer.v1"
@@ -259,7 +260,8 @@ class ErrorMessage:
 
     Attributes:
         code: ``bad_json``, ``bad_message``, ``too_large``, ``too_many_messages``,
-            ``too_many_markers``, ``too_many_guesses``, ``too_much_history``, ``unauthorized``.
+            ``too_many_markers``, ``too_many_guesses``, ``too_much_history``, ``unauthorized``,
+            ``not_owner``, ``not_changed``.
         message: one line for people: what happened and what to do.
     """
 
@@ -286,6 +288,13 @@ class Authorize:
     """The token, where the client cannot send an ``Authorization`` header (a browser cannot)."""
 
     token: Annotated[str, Field(max_length=1024)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """The session's key, which lets a page on the session's own machine change its settings."""
+
+    key: Annotated[str, Field(max_length=1024)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -317,9 +326,18 @@ Event = Estimate | StatusMessage | LevelMessage | Marker
 """What happens in a session, for whoever follows it."""
 
 ServerMessage = (
-    Hello | Estimate | StatusMessage | LevelMessage | Marker | History | ErrorMessage | Bye | Pong
+    Hello
+    | Estimate
+    | StatusMessage
+    | LevelMessage
+    | Marker
+    | History
+    | Settings
+    | ErrorMessage
+    | Bye
+    | Pong
 )
-ClientMessage = Authorize | Subscribe | Marker | Ping
+ClientMessage = Authorize | Subscribe | Marker | Ping | Own | Change
 Message = ServerMessage | ClientMessage
 
 SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
@@ -329,6 +347,7 @@ SERVER_TYPES: Mapping[str, type[ServerMessage]] = {
     "level": LevelMessage,
     "marker": Marker,
     "history": History,
+    "settings": Settings,
     "error": ErrorMessage,
     "bye": Bye,
     "pong": Pong,
@@ -338,6 +357,8 @@ CLIENT_TYPES: Mapping[str, type[ClientMessage]] = {
     "subscribe": Subscribe,
     "marker": Marker,
     "ping": Ping,
+    "own": Own,
+    "change": Change,
 }
 _NAMES: Mapping[type[Message], str] = {
     message: name for name, message in [*SERVER_TYPES.items(), *CLIENT_TYPES.items()]

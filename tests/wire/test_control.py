@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from realtime_mer.wire.control import (
     MAX_LINE,
     AskDevices,
+    ChangeSettings,
     ChangeSource,
     Command,
     DeviceEntry,
@@ -23,6 +24,7 @@ from realtime_mer.wire.control import (
     parse_command,
     parse_report,
 )
+from realtime_mer.wire.settings import LEAST_SPEED, MOST_SPEED, Change, Phones, Settings
 
 LINES = {
     '{"do":"pause"}': Pause(),
@@ -34,6 +36,9 @@ LINES = {
     '{"do":"record","name":null,"sound":true}': Record(sound=True),
     '{"do":"record","name":"friday","sound":false,"colour":"red"}': Record(name="friday"),
     '{"do":"stop-recording"}': StopRecording(),
+    '{"do":"settings","change":{"speed":2.0,"phones":true}}': ChangeSettings(
+        change=Change(speed=2.0, phones=True)
+    ),
 }
 
 TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=50)
@@ -46,6 +51,14 @@ REPORTS = st.one_of(
         title=TEXT,
         recording=st.none() | TEXT,
         sound=st.booleans(),
+        settings=st.builds(
+            Settings,
+            speed=st.none() | st.floats(LEAST_SPEED, MOST_SPEED),
+            smoothing_s=st.floats(0, 60),
+            delay_s=st.floats(0, 60),
+            phones=st.none() | st.builds(Phones, link=TEXT, code=st.just(("10", "01"))),
+            opens=TEXT,
+        ),
     ),
     st.builds(
         Devices,

@@ -29,6 +29,7 @@ from realtime_mer.wire.protocol import (
     History,
     LevelMessage,
     Marker,
+    Own,
     Ping,
     Pong,
     RecordingState,
@@ -40,6 +41,7 @@ from realtime_mer.wire.protocol import (
     parse_server_message,
 )
 from realtime_mer.wire.schema import SIDES, Side
+from realtime_mer.wire.settings import Change, Phones, Settings
 from tests.samples import sample_estimate
 
 SERVER_MESSAGES = {
@@ -68,6 +70,12 @@ SERVER_MESSAGES = {
         status=(Status.MUSIC, Status.SILENCE),
         markers=(Marker(label="drop", id="7", t=3.9, wall_time=None),),
     ),
+    "settings": Settings(
+        speed=2.0,
+        delay_s=1.5,
+        phones=Phones(link="http://192.168.1.5:8766/#token=x", code=("101", "010", "101")),
+        opens="Whoever gets this link sees what is estimated.",
+    ),
     "error": ErrorMessage(code="bad_json", message="not JSON"),
     "bye": Bye(reason="the service stops"),
     "pong": Pong(id="a"),
@@ -77,6 +85,8 @@ CLIENT_MESSAGES = {
     "subscribe": Subscribe(streams=("estimates", "status"), max_rate=10.0, history=240.0),
     "marker": Marker(label="drop", id="7"),
     "ping": Ping(id="a"),
+    "own": Own(key="secret"),
+    "change": Change(speed=2.0, phones=True),
 }
 
 
@@ -267,7 +277,7 @@ def test_whatever_a_client_sends_gives_a_message_or_none_or_a_protocol_error(
         outcome: object = parse_client_message(text)
     except ProtocolError as error:
         outcome = error
-    expected = Authorize | Subscribe | Marker | Ping | ProtocolError
+    expected = Authorize | Subscribe | Marker | Ping | Own | Change | ProtocolError
     assert outcome is None or isinstance(outcome, expected)
 
 
