@@ -1,5 +1,7 @@
 """The vocabulary of emotion: valence and arousal, quadrants, GEMS-9 and mood words (plain data).
 
+What is said with it is in ``mood``.
+
 Valence and arousal are perceived ratings of the music on [-1, 1] with neutral 0.
 """
 
@@ -25,11 +27,18 @@ GEMS = (
 
 @dataclass(frozen=True, kw_only=True)
 class MoodWord:
-    """A word and its place on the valence-arousal plane, both coordinates in [-1, 1]."""
+    """A word and its place on the valence-arousal plane.
+
+    Attributes:
+        word: as people read it.
+        valence, arousal: coordinates in [-1, 1].
+        quadrant: what the word claims of the music, one of ``QUADRANTS``; None for the middle.
+    """
 
     word: str
     valence: float
     arousal: float
+    quadrant: str | None
 
 
 # Angles in degrees, counter-clockwise from +valence: our own rounding, to 5 degrees, of the
@@ -54,28 +63,31 @@ _ANGLES = {
 }
 
 # Russell's scaling gives directions, not strengths. Mean ratings of music by a panel rarely leave
-# the circle of radius 0.6, so the words stand there; "neutral" then covers the inner half of it.
+# the circle of radius 0.6, so the words stand there.
 _RADIUS = 0.6
 
+NEUTRAL = MoodWord(word="neutral", valence=0.0, arousal=0.0, quadrant=None)
+
+MIDDLE_RADIUS = _RADIUS / 2
+"""A point nearer than that to neutral is near the middle, whatever its direction."""
+
 MOOD_WORDS = (
-    MoodWord(word="neutral", valence=0.0, arousal=0.0),
+    NEUTRAL,
     *(
         MoodWord(
             word=word,
             valence=round(_RADIUS * math.cos(math.radians(angle)), 2),
             arousal=round(_RADIUS * math.sin(math.radians(angle)), 2),
+            # Russell's own place of "tired" is 268 degrees: 270 belongs to the third.
+            quadrant=QUADRANTS[math.ceil(angle / 90) - 1],
         )
         for word, angle in _ANGLES.items()
     ),
 )
 
 
-def nearest_mood(valence: float, arousal: float) -> str:
-    """Return the mood word nearest to a point of the valence-arousal plane.
-
-    Args:
-        valence, arousal: coordinates in [-1, 1].
-    """
-    return min(
-        MOOD_WORDS, key=lambda mood: math.hypot(mood.valence - valence, mood.arousal - arousal)
-    ).word
+def quadrant_of(valence: float, arousal: float) -> str:
+    """Return the quadrant in which a point lies; on an axis, that of the greater value."""
+    if arousal >= 0:
+        return "Q1" if valence >= 0 else "Q2"
+    return "Q3" if valence < 0 else "Q4"

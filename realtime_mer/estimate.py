@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.mood import Words, mood_text, mood_words
 
 DECIMALS = 6
 """Of the numbers of an estimate in JSON: finer than float32 guarantees, and half its length."""
@@ -46,7 +47,6 @@ class Affect:
         valence_sd, arousal_sd: predictive standard deviation of such a rating, > 0.
         quadrants: probability of each of ``QUADRANTS``, summing to 1.
         gems: expected share of listeners who tick each of ``GEMS``, each in [0, 1].
-        mood: nearest mood word.
     """
 
     valence: float
@@ -55,10 +55,27 @@ class Affect:
     arousal_sd: float
     quadrants: Mapping[str, float]
     gems: Mapping[str, float]
-    mood: str
+
+    @property
+    def words(self) -> Words:
+        """The mood word that is said of it, or two; see ``mood_words``."""
+        return mood_words(
+            self.valence,
+            self.arousal,
+            valence_sd=self.valence_sd,
+            arousal_sd=self.arousal_sd,
+            quadrants=self.quadrants,
+        )
+
+    @property
+    def mood(self) -> str:
+        """The same as a text, such as ``calm`` or ``between tired and calm``."""
+        return mood_text(self.words)
 
 
-AFFECT = tuple(field.name for field in fields(Affect))
+_NUMBERS = tuple(field.name for field in fields(Affect))
+
+AFFECT = (*_NUMBERS, "mood")
 """Names of the parts of an ``Affect``, in the order in which JSON has them."""
 
 
@@ -100,6 +117,11 @@ class HasAffect:
         return self.affect.gems
 
     @property
+    def words(self) -> Words:
+        """See ``Affect``."""
+        return self.affect.words
+
+    @property
     def mood(self) -> str:
         """See ``Affect``."""
         return self.affect.mood
@@ -118,7 +140,7 @@ class Estimate(HasAffect):
         valence_sd, arousal_sd: predictive standard deviation of such a rating, > 0.
         quadrants: probability of each of ``QUADRANTS``, summing to 1.
         gems: expected share of listeners who tick each of ``GEMS``, each in [0, 1].
-        mood: nearest mood word.
+        mood: what is said of all that, such as ``calm`` or ``between tired and calm``.
         status: what the sound was, a ``Status``.
         level_dbfs: root mean square of the hop in dB relative to full scale, >= -120.
         latency_ms: milliseconds from the capture of the window's last sample to this estimate; None
@@ -146,12 +168,21 @@ class Estimate(HasAffect):
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute, numbers to ``DECIMALS`` decimals."""
-        return {name: _rounded(value) for name, value in zip(ESTIMATE, _PARTS(self), strict=True)}
+        values: dict[str, Any] = dict.fromkeys(ESTIMATE)
+        for name, value in zip(_WRITTEN, _PARTS(self), strict=True):
+            values[name] = _rounded(value)
+        affect = Affect(**{name: values[name] for name in _NUMBERS})
+        values["mood"] = affect.mood  # that of the numbers as they are written
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the estimate with these attributes, flat as in ``to_dict``."""
+        """Return the estimate with these attributes, flat as in ``to_dict``.
+
+        A ``mood`` among them is left out: what is said follows from the numbers.
+        """
         rest = dict(values)
+        rest.pop("mood", None)
         pop = rest.pop
         return cls(
             affect=Affect(
@@ -161,7 +192,6 @@ class Estimate(HasAffect):
                 arousal_sd=pop("arousal_sd"),
                 quadrants=pop("quadrants"),
                 gems=pop("gems"),
-                mood=pop("mood"),
             ),
             **rest,
         )
@@ -174,7 +204,8 @@ ESTIMATE = tuple(
 )
 """Names of the attributes of an ``Estimate``, flat, in the order in which JSON has them."""
 
-_PARTS = attrgetter(*(f"affect.{name}" if name in AFFECT else name for name in ESTIMATE))
+_WRITTEN = tuple(name for name in ESTIMATE if name != "mood")  # which follows from the others
+_PARTS = attrgetter(*(f"affect.{name}" if name in AFFECT else name for name in _WRITTEN))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

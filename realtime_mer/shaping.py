@@ -8,7 +8,6 @@ import math
 from collections import deque
 from dataclasses import replace
 
-from realtime_mer.emotion import nearest_mood
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Affect, Estimate
 
@@ -105,16 +104,13 @@ class Shaper:
             def mix(old: float, new: float) -> float:
                 return new + kept * (old - new)
 
-            valence = mix(last.valence, affect.valence)
-            arousal = mix(last.arousal, affect.arousal)
             affect = Affect(
-                valence=valence,
-                arousal=arousal,
+                valence=mix(last.valence, affect.valence),
+                arousal=mix(last.arousal, affect.arousal),
                 valence_sd=mix(last.valence_sd, affect.valence_sd),
                 arousal_sd=mix(last.arousal_sd, affect.arousal_sd),
                 quadrants={q: mix(last.quadrants[q], p) for q, p in affect.quadrants.items()},
                 gems={name: mix(last.gems[name], p) for name, p in affect.gems.items()},
-                mood=nearest_mood(valence, arousal),
             )
         self._last = estimate.t, affect
         return affect

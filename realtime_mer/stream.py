@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from realtime_mer.audio.ring import LostSamples
-from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
+from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import DECIMALS, Affect, Estimate
 from realtime_mer.hops import Hop, HopClassifier, StreamPolicy
@@ -222,7 +222,6 @@ def _prior(recognizer: StreamingRecognizer) -> Affect:
         arousal_sd=prior.prior_arousal_sd,
         quadrants=dict.fromkeys(QUADRANTS, 1 / len(QUADRANTS)),
         gems=dict(zip(GEMS, prior.prior_gems, strict=True)),
-        mood=nearest_mood(0.0, 0.0),
     )
 
 
@@ -248,7 +247,6 @@ def _affects(numbers: Estimates) -> list[Affect]:
             arousal_sd=arousal_sd[i],
             quadrants=dict(zip(QUADRANTS, quadrants[i], strict=True)),
             gems=dict(zip(GEMS, gems[i], strict=True)),
-            mood=nearest_mood(valence[i], arousal[i]),
         )
         for i in range(len(valence))
     ]

@@ -1,12 +1,12 @@
 """A clip's emotion as a whole, from the estimates of its hops."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
+from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Affect, Estimate, Status, Summary
+from realtime_mer.mood import Said
 
 if TYPE_CHECKING:  # it brings torch, which a replay has no use for
     from realtime_mer.model.card import Calibration, ClipCalibration
@@ -18,7 +18,7 @@ class Averager:
     Attributes:
         count: estimates taken.
         valence, arousal, valence_variance, arousal_variance, quadrants, gems: means.
-        moods: how often each mood word was the nearest.
+        said: which mood words were said, in hops.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class Averager:
         self.arousal_variance = 0.0
         self.quadrants = dict.fromkeys(QUADRANTS, 0.0)
         self.gems = dict.fromkeys(GEMS, 0.0)
-        self.moods: Counter[str] = Counter()
+        self.said = Said()
 
     def add(self, estimate: Estimate) -> None:
         """Take one more estimate into the means."""
         self.count += 1
-        self.moods[estimate.mood] += 1
+        self.said.add(estimate.words)
         self.valence += (estimate.valence - self.valence) / self.count
         self.arousal += (estimate.arousal - self.arousal) / self.count
         self.valence_variance += (estimate.valence_sd**2 - self.valence_variance) / self.count
@@ -78,7 +78,6 @@ class Summarizer:
             arousal_sd=_clip_sd(self._calibration.clip_arousal, mean.arousal_variance),
             quadrants={name: round(value, 6) for name, value in mean.quadrants.items()},
             gems={name: round(value, 6) for name, value in mean.gems.items()},
-            mood=nearest_mood(mean.valence, mean.arousal),
         )
         return Summary(path=path, seconds=seconds, affect=affect)
 

@@ -7,6 +7,7 @@ On screen there are words for everything, never colour alone.
 from collections.abc import Iterable
 
 from realtime_mer.estimate import Status
+from realtime_mer.mood import Most
 
 STATUS_WORDS = {
     Status.WARMING_UP: "warming up",
@@ -79,6 +80,9 @@ QUADRANT_WORDS = {
 }
 """What the music of each quadrant is like."""
 
+MIDDLE_WORDS = "near the middle"
+"""What is said of music that lies in no quadrant."""
+
 RECORDING_SENTENCES = {
     (True, True): "Estimates and SOUND are recorded.",
     (True, False): "Estimates are recorded, without sound.",
@@ -99,6 +103,21 @@ RECORDING_SIGNS = {
 def spoken(name: str) -> str:
     """Return a name of the vocabulary as words, such as ``joyful activation``."""
     return name.replace("_", " ")
+
+
+def quadrant_words(quadrant: str | None) -> str:
+    """Return what music of a quadrant is like, within a sentence; of None, of the middle."""
+    if quadrant is None:
+        return MIDDLE_WORDS
+    return QUADRANT_WORDS[quadrant].replace(", ", " and ")
+
+
+def mostly(most: Most) -> str:
+    """Return what was said most, such as ``pleasant and calm (62%), above all serene (40%)``."""
+    said = f"{quadrant_words(most.quadrant)} ({most.part:.0%})"
+    if most.quadrant is None:  # it has a single word
+        return said
+    return f"{said}, above all {most.word} ({most.word_part:.0%})"
 
 
 def signed(value: float) -> str:

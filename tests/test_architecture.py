@@ -20,7 +20,7 @@ TIERS = (
     "stream hops shaping summary web progress",
     "wire audio recognizer",
     "model features",
-    "emotion estimate wording errors leaving cells replacing",
+    "emotion mood estimate wording errors leaving cells replacing",
 )
 """The rooms of the product from top to bottom: each may know its own tier and those below it."""
 
@@ -38,8 +38,8 @@ TRAINING_TIERS = (
 """The same for what makes the checkpoints; all of it may know the product, and never back."""
 
 PURE = (
-    "emotion errors estimate features wording model.network model.checkpoint recognizer.contract "
-    "recognizer.device recognizer.loading recognizer.reference "
+    "emotion mood errors estimate features wording model.network model.checkpoint "
+    "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "stream hops shaping summary wire.protocol wire.mailbox wire.past wire.settings "
     "wire.control wire.access"
 ).split()

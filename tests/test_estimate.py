@@ -8,7 +8,7 @@ from tests.samples import sample_estimate
 
 
 def test_the_parts_of_an_affect_are_read_as_those_of_its_estimate() -> None:
-    estimate = sample_estimate(valence=0.5, mood="happy")
+    estimate = sample_estimate(valence=0.5, arousal=0.1)
     assert {name: getattr(estimate, name) for name in AFFECT} == {
         name: getattr(estimate.affect, name) for name in AFFECT
     }
@@ -25,6 +25,13 @@ def test_an_estimate_is_written_flat_its_affect_among_what_the_stream_knows() ->
 def test_an_estimate_comes_back_from_what_was_written() -> None:
     estimate = sample_estimate(seq=7, valence=0.123456, skipped=3)
     assert Estimate.from_dict(estimate.to_dict()) == estimate
+
+
+def test_what_is_said_follows_from_the_numbers_whatever_a_file_or_service_says() -> None:
+    values = sample_estimate(mood="sad").to_dict()
+    assert Estimate.from_dict({**values, "mood": "happy"}).mood == "sad"
+    without = {name: value for name, value in values.items() if name != "mood"}
+    assert Estimate.from_dict(without).mood == "sad"
 
 
 def test_numbers_are_written_to_six_decimals() -> None:

@@ -136,7 +136,6 @@ def _estimate(seq: int) -> Estimate:
             arousal_sd=0.345678,
             quadrants=dict.fromkeys(QUADRANTS, 0.25),
             gems=dict.fromkeys(GEMS, 0.123456),
-            mood="calm",
         ),
         status=Status.MUSIC,
         level_dbfs=-20.12,

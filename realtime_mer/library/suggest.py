@@ -71,8 +71,9 @@ def suggest(options: SuggestOptions) -> None:
     if options.as_json:
         print(json.dumps([_record(one) for one in found], indent=2, allow_nan=False))
     else:
+        width = max(len(one.track.mood) for one in found)
         for number, one in enumerate(found, start=1):
-            print(_line(number, one.track))
+            print(_line(number, one.track, width=width))
 
 
 def suggestions(options: SuggestOptions, tracks: Sequence[Track]) -> "list[Suggestion]":
@@ -148,10 +149,10 @@ def _point(text: str, *, name: str) -> Point:
     )
 
 
-def _line(number: int, track: Track) -> str:
+def _line(number: int, track: Track, *, width: int) -> str:
     minutes, seconds = divmod(round(track.seconds), 60)
     return (
-        f"{number:3}  {track.valence:+z.2f} {track.arousal:+z.2f}  {track.mood:<10}  "
+        f"{number:3}  {track.valence:+z.2f} {track.arousal:+z.2f}  {track.mood:<{width}}  "
         f"{minutes:3}:{seconds:02}  {track.path}"
     )
 

@@ -115,7 +115,6 @@ class Track(HasAffect):
                 arousal_sd=_number(row, "arousal_sd"),
                 quadrants={name: _number(row, f"quadrants.{name}") for name in QUADRANTS},
                 gems={name: _number(row, f"gems.{name}") for name in GEMS},
-                mood=_text(row, "mood"),
             ),
             valence_spread=_number(row, "valence_spread"),
             arousal_spread=_number(row, "arousal_spread"),

@@ -14,12 +14,14 @@ from rich.text import Text
 
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.mood import Held, Words, mood_text
 from realtime_mer.summary import Averager
 from realtime_mer.wire.protocol import Marker
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, spoken
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, mostly, spoken
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
+_HOLD_SECONDS = 1.0  # of sound that new words must stand before they take the place of others
 _LONGEST_BAR = 41  # cells; odd, so that 0 has a cell of its own
 _SHORTEST_BAR = 11
 _BESIDE_BAR = 35  # cells of a row that are not bar
@@ -74,14 +76,11 @@ class Tally:
             return ["no estimate: less than one hop of sound was heard"]
         mean = self._music if self._music.count else self._all
         of = "music" if self._music.count else "all hops, none was music"
-        mood, hits = mean.moods.most_common(1)[0]
-        quadrant = max(mean.quadrants, key=mean.quadrants.__getitem__)
-        probability = mean.quadrants[quadrant]
+        most = mean.said.most()
         return [
             f"heard {last.t:.1f} s: {self._all.count} estimates, {self._music.count} of music",
             f"mean valence {mean.valence:+.2f}, arousal {mean.arousal:+.2f} (over {of})",
-            f"mostly {mood} ({hits / mean.count:.0%}), "
-            f"quadrant {quadrant} (probability {probability:.0%})",
+            f"mostly {mostly(most)}" if most is not None else "",
             f"xruns {last.xruns}, hops skipped {last.skipped}",
         ]
 
@@ -108,11 +107,12 @@ class TerminalView:
         self._console = Console(file=sys.stderr) if console is None else console
         self.source = source
         self._model = model
-        self._latest: Estimate | None = None
+        self._latest: tuple[Estimate, Words] | None = None
         self._printed_t: float | None = None
         self._live: Live | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._held = Held(_HOLD_SECONDS)
         self.tally = Tally()
         self.note = ""
 
@@ -151,7 +151,7 @@ class TerminalView:
     def show(self, estimate: Estimate) -> None:
         """Show an estimate: store it for the panel, or print a line when one is due."""
         self.tally.add(estimate)
-        self._latest = estimate
+        self._latest = estimate, self._held.offer(estimate, now=estimate.t)
         if self._live is None and self._line_is_due(estimate.t):
             self._printed_t = estimate.t
             self._print(_plain_line(estimate, self._glyphs()))
@@ -189,7 +189,7 @@ class TerminalView:
             body: Text | Table = Text("waiting for sound", "dim")
         else:
             cells = max(_SHORTEST_BAR, min(_LONGEST_BAR, width - _BESIDE_BAR))
-            body = _table(latest, glyphs=self._glyphs(), cells=cells - 1 + cells % 2)
+            body = _table(*latest, glyphs=self._glyphs(), cells=cells - 1 + cells % 2)
         note = Text(self._writable(self.note), "bold red")
         return Panel(Group(head, note, body), title="realtime-mer", width=width)
 
@@ -203,22 +203,23 @@ class TerminalView:
 
 
 def _plain_line(estimate: Estimate, glyphs: _Glyphs) -> str:
-    """Return an estimate as one line of text: time, mood, valence, arousal, status, level."""
+    """Return an estimate as one line of text: time, numbers, status, level, mood."""
     sign = glyphs.plus_minus
     return (
-        f"{clock(estimate.t):>7}  {estimate.mood:<11}"
+        f"{clock(estimate.t):>7}"
         f"  V {estimate.valence:+.2f} {sign} {estimate.valence_sd:.2f}"
         f"  A {estimate.arousal:+.2f} {sign} {estimate.arousal_sd:.2f}"
         f"  {STATUS_WORDS[estimate.status]:<12}  {estimate.level_dbfs:4.0f} dBFS"
+        f"  {estimate.mood}"
     )
 
 
-def _table(estimate: Estimate, *, glyphs: _Glyphs, cells: int) -> Table:
+def _table(estimate: Estimate, words: Words, *, glyphs: _Glyphs, cells: int) -> Table:
     current = estimate.status is Status.MUSIC
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True, min_width=9)
     table.add_column(no_wrap=True)
-    mood = Text(" ".join(estimate.mood.upper()), "bold" if current else "dim")
+    mood = Text(mood_text(words).upper(), "bold" if current else "dim")
     table.add_row("mood", mood)
     table.add_row("status", Text(STATUS_WORDS[estimate.status], "green" if current else "yellow"))
     table.add_row("", Text(STATUS_NOTES[estimate.status], "dim"))  # kept empty, so nothing jumps

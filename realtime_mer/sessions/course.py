@@ -8,16 +8,16 @@ and then again on both sides, as long as that sum falls by more than a stated am
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.emotion import QUADRANTS, nearest_mood
+from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.mood import Said, Words, mood_text, mood_words
 
 SHORTEST_SEGMENT_S = 8.0
 """A segment of music is at least so long, unless the music itself is shorter."""
@@ -29,7 +29,6 @@ quarter of the distance at which the mood words stand. Longer ones may differ by
 _SHORTEST_STATE_S = 1.0  # a gap or silence shorter than that does not end a segment
 
 Numbers = NDArray[np.float64]
-_T = TypeVar("_T")
 
 
 def hop_start(t: float, *, hop: float) -> float:
@@ -45,7 +44,8 @@ class Course:
         hop: seconds from one estimate to the next.
         t: seconds at the end of each window.
         valence, arousal, valence_sd, arousal_sd, level_dbfs: as in ``Estimate``.
-        statuses, moods, quadrants: of each estimate; the most probable quadrant.
+        statuses, words: of each estimate.
+        quadrants: the probability of each of ``QUADRANTS``, ``(n, 4)``.
         xruns, skipped: from the first estimate to the last.
     """
 
@@ -57,8 +57,8 @@ class Course:
     arousal_sd: Numbers
     level_dbfs: Numbers
     statuses: tuple[Status, ...]
-    moods: tuple[str, ...]
-    quadrants: tuple[str, ...]
+    words: tuple[Words, ...]
+    quadrants: Numbers
     xruns: int
     skipped: int
 
@@ -66,7 +66,7 @@ class Course:
     def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
         """Collect estimates, of which there may be none."""
         numbers = array("d")  # row by row; objects would take four times the room
-        statuses, moods = [], []
+        statuses, words = [], []
         before = None  # what was counted before the first estimate
         xruns = skipped = 0
         for one in estimates:
@@ -86,17 +86,16 @@ class Course:
                 )
             )
             statuses.append(one.status)
-            moods.append(affect.mood)
+            words.append(affect.words)
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
         names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
         table = np.array(numbers, dtype=np.float64).reshape(-1, len(names) + len(QUADRANTS)).T
-        most_probable = table[len(names) :].argmax(axis=0).tolist()
         return cls(
             hop=hop,
             **dict(zip(names, np.ascontiguousarray(table[: len(names)]), strict=True)),
             statuses=tuple(statuses),
-            moods=tuple(moods),
-            quadrants=tuple(QUADRANTS[index] for index in most_probable),
+            words=tuple(words),
+            quadrants=np.ascontiguousarray(table[len(names) :].T),
             xruns=xruns,
             skipped=skipped,
         )
@@ -123,22 +122,15 @@ class Course:
 
     def seconds_of_status(self) -> Mapping[Status, float]:
         """Return how long each status lasted, the longest first."""
-        return self._seconds(self.statuses)
+        return {one: count * self.hop for one, count in Counter(self.statuses).most_common()}
 
-    def seconds_of_mood(self) -> Mapping[str, float]:
-        """Return how long each mood word was the nearest, in music only, the longest first."""
-        return self._seconds(self._of_music(self.moods))
-
-    def seconds_of_quadrant(self) -> Mapping[str, float]:
-        """Return how long each quadrant was the most probable, in music only."""
-        seconds = self._seconds(self._of_music(self.quadrants))
-        return {name: seconds.get(name, 0.0) for name in QUADRANTS}
-
-    def _of_music(self, values: Iterable[str]) -> list[str]:
-        return list(compress(values, self.music.tolist()))
-
-    def _seconds(self, values: Iterable[_T]) -> dict[_T, float]:
-        return {value: count * self.hop for value, count in Counter(values).most_common()}
+    @cached_property
+    def said(self) -> Said:
+        """For how many seconds each mood word was said, in music only."""
+        said = Said()
+        for words, count in Counter(compress(self.words, self.music.tolist())).items():
+            said.add(words, amount=count * self.hop)
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +140,8 @@ class Segment:
     Attributes:
         start, end: seconds of sound.
         status: ``music``, or what there was instead.
-        mood: word nearest to the mean; None without music.
+        words: what is said of the means; none without music.
+        quadrants: mean probability of each over the music; empty without.
         valence, arousal: means over the music; None without.
         valence_sd, arousal_sd: root mean square of the hops' sd: how uncertain a single estimate
             is, not how uncertain the mean is; None without music.
@@ -157,11 +150,17 @@ class Segment:
     start: float
     end: float
     status: Status
-    mood: str | None = None
+    words: Words = ()
+    quadrants: Mapping[str, float] = field(default_factory=dict)
     valence: float | None = None
     arousal: float | None = None
     valence_sd: float | None = None
     arousal_sd: float | None = None
+
+    @property
+    def mood(self) -> str:
+        """The words as a text; "" without music."""
+        return mood_text(self.words)
 
 
 def segments(course: Course) -> list[Segment]:
@@ -228,15 +227,26 @@ def _best_cut(sums: Numbers, a: int, b: int, *, shortest: int, least: float) -> 
 def _of_music(course: Course, start: int, end: int) -> Segment:
     music = np.flatnonzero(course.music[start:end]) + start
     valence, arousal = float(course.valence[music].mean()), float(course.arousal[music].mean())
+    valence_sd = float(np.sqrt(np.mean(course.valence_sd[music] ** 2)))
+    arousal_sd = float(np.sqrt(np.mean(course.arousal_sd[music] ** 2)))
+    shares = course.quadrants[music].mean(axis=0).tolist()
+    quadrants = dict(zip(QUADRANTS, shares, strict=True))
     return Segment(
         start=_begin(course, start),
         end=float(course.t[end - 1]),
         status=Status.MUSIC,
-        mood=nearest_mood(valence, arousal),
+        words=mood_words(
+            valence,
+            arousal,
+            valence_sd=valence_sd,
+            arousal_sd=arousal_sd,
+            quadrants=quadrants,
+        ),
+        quadrants=quadrants,
         valence=valence,
         arousal=arousal,
-        valence_sd=float(np.sqrt(np.mean(course.valence_sd[music] ** 2))),
-        arousal_sd=float(np.sqrt(np.mean(course.arousal_sd[music] ** 2))),
+        valence_sd=valence_sd,
+        arousal_sd=arousal_sd,
     )
 
 

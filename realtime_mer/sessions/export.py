@@ -145,7 +145,7 @@ def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, st
 
 def segment_text(segment: Segment) -> str:
     """Return what a segment is, in one line."""
-    if segment.mood is None:
+    if not segment.words:
         return STATUS_WORDS[segment.status]
     return f"{segment.mood} (valence {segment.valence:+.2f}, arousal {segment.arousal:+.2f})"
 

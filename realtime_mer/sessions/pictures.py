@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.emotion import MOOD_WORDS
+from realtime_mer.emotion import MOOD_WORDS, quadrant_of
 from realtime_mer.sessions.course import Course, Numbers, Segment
 from realtime_mer.wording import STATUS_WORDS, clock, signed
 
@@ -172,13 +172,6 @@ def _strip_part(one: Segment, *, x: Callable[[float], float], top: int) -> str:
     if width > (len(word) + 1) * _LETTER:
         shape += _text(left + width / 2, top + _STRIP / 2 + 4, word, fill="#000")
     return shape
-
-
-def quadrant_of(valence: float, arousal: float) -> str:
-    """Return the quadrant in which a point lies."""
-    if arousal >= 0:
-        return "Q1" if valence >= 0 else "Q2"
-    return "Q3" if valence < 0 else "Q4"
 
 
 def _svg(width: float, height: float, shapes: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import numpy as np
 
-from realtime_mer.emotion import MOOD_WORDS, QUADRANTS, nearest_mood
+from realtime_mer.emotion import MOOD_WORDS, QUADRANTS
 from realtime_mer.estimate import Status
+from realtime_mer.mood import mood_text
 from realtime_mer.sessions.course import (
     SHORTEST_SEGMENT_S,
     SMALLEST_CHANGE,
@@ -31,11 +32,18 @@ from realtime_mer.sessions.pictures import (
     QUADRANT_COLOURS,
     course_picture,
     plane_picture,
-    quadrant_of,
 )
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage, StatusMessage
-from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, clock, legible, signed
+from realtime_mer.wording import (
+    MIDDLE_WORDS,
+    QUADRANT_WORDS,
+    STATUS_WORDS,
+    clock,
+    legible,
+    mostly,
+    signed,
+)
 
 LIMITS = (
     "These numbers are what the music expresses as estimated by a model; they are not a "
@@ -79,7 +87,8 @@ _RULE = (
     "made that lowers the sum of squared distances from the means of the segments most, and again "
     f"on both sides. A segment lasts at least {SHORTEST_SEGMENT_S:g} s; two of that length are "
     f"told apart where their means lie {SMALLEST_CHANGE:g} apart, longer ones where the cut lowers "
-    "the sum as much. The word of a segment is the one nearest to its mean on the plane."
+    "the sum as much. The words of a segment come from where its mean lies, how uncertain it is "
+    "and how likely each quadrant was."
 )
 
 
@@ -137,20 +146,12 @@ def _session(told: _Told, *, limits: Note | None) -> list[Block]:
 def _at_a_glance(course: Course) -> str:
     if not len(course.t):
         return "No estimate was recorded."
-    music = course.music
-    if not music.any():
+    most = course.said.most()
+    if most is None:
         return f"{clock(course.seconds)} of sound without music."
-    valence, arousal = float(course.valence[music].mean()), float(course.arousal[music].mean())
-    quadrants = course.seconds_of_quadrant()
-    most = max(quadrants, key=quadrants.__getitem__)
-    share = quadrants[most] / sum(quadrants.values())
-    words = QUADRANT_WORDS[most].replace(", ", " and ")
-    mood, seconds = next(iter(course.seconds_of_mood().items()))
     return (
-        f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. On the mean it "
-        f"expressed {nearest_mood(valence, arousal)} (valence {signed(valence)}, arousal "
-        f"{signed(arousal)}). The most frequent quadrant was {words}, {share:.0%} of the time; the "
-        f"most frequent mood {mood}, {seconds / _music_s(course):.0%}."
+        f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. "
+        f"Mostly {mostly(most)}."
     )
 
 
@@ -223,23 +224,20 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
 
 
 def _quadrants(course: Course) -> list[Block]:
-    colours = {f"{name} {QUADRANT_WORDS[name]}": QUADRANT_COLOURS[name] for name in QUADRANTS}
-    seconds = course.seconds_of_quadrant()
-    return _shares({name: seconds[name[:2]] for name in colours}, colours)
+    names: dict[str | None, str] = {q: f"{q} {QUADRANT_WORDS[q]}" for q in QUADRANTS}
+    names[None] = MIDDLE_WORDS
+    colours = {names[quadrant]: QUADRANT_COLOURS[quadrant] for quadrant in QUADRANTS}
+    return _shares({names[q]: seconds for q, seconds in course.said.quadrants.items()}, colours)
 
 
 def _moods(course: Course) -> list[Block]:
-    seconds = course.seconds_of_mood()
+    seconds = course.said.words
     whole = sum(seconds.values())
     shown = {word: s for word, s in seconds.items() if s >= _SMALLEST_SHARE * whole}
     few = {word: s for word, s in seconds.items() if word not in shown}
     if few:
         shown[f"{len(few)} others"] = sum(few.values())
-    colours = {
-        word.word: QUADRANT_COLOURS[quadrant_of(word.valence, word.arousal)]
-        for word in MOOD_WORDS
-        if word.valence or word.arousal
-    }
+    colours = {word.word: QUADRANT_COLOURS[word.quadrant] for word in MOOD_WORDS if word.quadrant}
     return _shares(shown, colours)
 
 
@@ -303,7 +301,7 @@ def _then(t: float | None, course: Course) -> str:
     if course.statuses[index] is not Status.MUSIC:
         return STATUS_WORDS[course.statuses[index]]
     valence, arousal = float(course.valence[index]), float(course.arousal[index])
-    return f"{course.moods[index]} ({signed(valence)}, {signed(arousal)})"
+    return f"{mood_text(course.words[index])} ({signed(valence)}, {signed(arousal)})"
 
 
 def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> Table:
@@ -340,7 +338,7 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         "music": [clock(_music_s(course)) for course in courses],
         "mean valence of the music": [mean(course.valence, course) for course in courses],
         "mean arousal of the music": [mean(course.arousal, course) for course in courses],
-        "longest mood": [next(iter(course.seconds_of_mood()), "none") for course in courses],
+        "mostly": [_mostly(course) for course in courses],
         **{
             f"{name} {words}": [_part(course, name) for course in courses]
             for name, words in QUADRANT_WORDS.items()
@@ -354,7 +352,12 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
     return [Heading(text="Compared"), table]
 
 
+def _mostly(course: Course) -> str:
+    most = course.said.most()
+    return "no music" if most is None else mostly(most)
+
+
 def _part(course: Course, quadrant: str) -> str:
-    seconds = course.seconds_of_quadrant()
+    seconds = course.said.quadrants
     whole = sum(seconds.values())
     return f"{clock(seconds[quadrant])} ({seconds[quadrant] / whole:.0%})" if whole else "no music"

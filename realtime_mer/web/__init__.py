@@ -20,6 +20,7 @@ _FILES = {
     "/history.js": ("history.js", _SCRIPT),
     "/markers.js": ("markers.js", _SCRIPT),
     "/meter.js": ("meter.js", _SCRIPT),
+    "/mood.js": ("mood.js", _SCRIPT),
     "/settings.js": ("settings.js", _SCRIPT),
     "/values.js": ("values.js", _SCRIPT),
 }

@@ -1,10 +1,11 @@
 /** The page: a subscription, and everything that shows it. */
 
 import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
-import { MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
+import { BETWEEN_SHORT, MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
 import { Meter } from "./meter.js";
+import { contradicts, moodText } from "./mood.js";
 import { connect, tokenFromFragment } from "./realtime-mer.js";
 import * as settings from "./settings.js";
 import {
@@ -185,9 +186,10 @@ function showTexts(now) {
   write("level", meter.words(now));
   root.classList.toggle("clipped", meter.clips(now));
   if (estimate === null) return;
-  const mood = steady.offer(estimate.mood, now, PACE[theme].hold);
+  const gone = (shown) => contradicts(shown, estimate);
+  const mood = steady.offer(estimate.mood, now, PACE[theme].hold, gone);
   plane.showMood(mood);
-  const word = words[mood] ?? mood;
+  const word = moodText(mood, words, BETWEEN_SHORT);
   write("mood", word);
   setProperty(root.style, "--letters", String(word.length)); // a long word is written smaller
   for (const name of ["valence", "arousal"]) {
@@ -209,7 +211,7 @@ function announce(mood, now) {
   announced = { mood, at: now };
   const { valence, arousal } = seen.estimate;
   const numbers = `valence ${signed(valence)}, arousal ${signed(arousal)}`;
-  write("announcer", `${words[mood] ?? mood}, ${numbers}`);
+  write("announcer", `${moodText(mood, words)}, ${numbers}`);
 }
 
 function write(id, text) {

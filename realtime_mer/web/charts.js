@@ -1,6 +1,7 @@
 /** The plane, the time lines and the bars, drawn as SVG and HTML in the colours of the theme. */
 
 import { GEMS, MOOD_WORDS, QUADRANTS } from "./emotion.js";
+import { moodWords } from "./mood.js";
 import { freePlace } from "./values.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
@@ -43,8 +44,9 @@ export class Plane {
   #ticks;
   #titles;
   #words;
-  #mood = null;
-  #beside = 0;
+  #said = null;
+  #mood = [];
+  #beside = new Map();
   #hoppedAt = -Infinity;
   #pieces;
   #ellipse;
@@ -93,11 +95,14 @@ export class Plane {
     this.#measureWords();
   }
 
-  /** Make the word of the mood stand out. */
+  /** Make the words of the mood stand out. */
   showMood(mood) {
-    if (mood === this.#mood) return;
-    this.#mood = mood;
-    for (const [word, { text }] of this.#words) text.classList.toggle("here", word === mood);
+    if (mood === this.#said) return;
+    this.#said = mood;
+    this.#mood = moodWords(mood);
+    for (const [word, { text }] of this.#words) {
+      text.classList.toggle("here", this.#mood.includes(word));
+    }
     this.#measureWords();
   }
 
@@ -160,16 +165,22 @@ export class Plane {
     for (const { mood, text, place } of this.#words.values()) {
       const { width, height } = text.getBBox();
       Object.assign(place, { halfWidth: width / 2, halfHeight: 0.36 * height }); // of the letters
-      if (mood.word !== this.#mood) text.style.transform = "";
+      if (!this.#mood.includes(mood.word)) text.style.transform = "";
     }
-    this.#beside = 0;
+    this.#beside.clear();
     this.#giveWay();
   }
 
-  /** Keep the word of the mood readable where the point is at its place. */
+  /** Keep the words of the mood readable where the point is at their place. */
   #giveWay() {
-    const word = this.#words.get(this.#mood);
-    if (word === undefined || this.#here === null) return;
+    if (this.#here === null) return;
+    for (const mood of this.#mood) this.#stepAside(mood);
+  }
+
+  #stepAside(mood) {
+    const word = this.#words.get(mood);
+    if (word === undefined) return;
+    const beside = this.#beside.get(mood) ?? 0;
     const point = {
       x: this.#x(this.#here.valence),
       y: this.#y(this.#here.arousal),
@@ -177,10 +188,10 @@ export class Plane {
     };
     const others = [...this.#words.values()].filter((other) => other !== word);
     const places = others.map(({ place }) => place);
-    const { x, y, side } = freePlace(word.place, point, places, this.#beside);
+    const { x, y, side } = freePlace(word.place, point, places, beside);
     const now = performance.now();
-    if (side !== this.#beside) this.#hoppedAt = now;
-    this.#beside = side;
+    if (side !== beside) this.#hoppedAt = now;
+    this.#beside.set(mood, side);
     word.text.classList.toggle("hops", now - this.#hoppedAt < HOP_MS);
     const [across, down] = [x - word.place.x, y - word.place.y];
     word.text.style.transform = `translate(${across.toFixed(1)}px, ${down.toFixed(1)}px)`;

@@ -4,22 +4,30 @@
  */
 
 export const MOOD_WORDS = [
-  { word: "neutral", valence: 0.0, arousal: 0.0 },
-  { word: "happy", valence: 0.59, arousal: 0.1 },
-  { word: "delighted", valence: 0.54, arousal: 0.25 },
-  { word: "excited", valence: 0.39, arousal: 0.46 },
-  { word: "astonished", valence: 0.21, arousal: 0.56 },
-  { word: "tense", valence: -0.05, arousal: 0.6 },
-  { word: "afraid", valence: -0.25, arousal: 0.54 },
-  { word: "distressed", valence: -0.46, arousal: 0.39 },
-  { word: "miserable", valence: -0.59, arousal: -0.1 },
-  { word: "sad", valence: -0.52, arousal: -0.3 },
-  { word: "bored", valence: -0.3, arousal: -0.52 },
-  { word: "tired", valence: -0.0, arousal: -0.6 },
-  { word: "calm", valence: 0.42, arousal: -0.42 },
-  { word: "serene", valence: 0.52, arousal: -0.3 },
-  { word: "pleased", valence: 0.6, arousal: -0.05 },
+  { word: "neutral", valence: 0.0, arousal: 0.0, quadrant: null },
+  { word: "happy", valence: 0.59, arousal: 0.1, quadrant: "Q1" },
+  { word: "delighted", valence: 0.54, arousal: 0.25, quadrant: "Q1" },
+  { word: "excited", valence: 0.39, arousal: 0.46, quadrant: "Q1" },
+  { word: "astonished", valence: 0.21, arousal: 0.56, quadrant: "Q1" },
+  { word: "tense", valence: -0.05, arousal: 0.6, quadrant: "Q2" },
+  { word: "afraid", valence: -0.25, arousal: 0.54, quadrant: "Q2" },
+  { word: "distressed", valence: -0.46, arousal: 0.39, quadrant: "Q2" },
+  { word: "miserable", valence: -0.59, arousal: -0.1, quadrant: "Q3" },
+  { word: "sad", valence: -0.52, arousal: -0.3, quadrant: "Q3" },
+  { word: "bored", valence: -0.3, arousal: -0.52, quadrant: "Q3" },
+  { word: "tired", valence: -0.0, arousal: -0.6, quadrant: "Q3" },
+  { word: "calm", valence: 0.42, arousal: -0.42, quadrant: "Q4" },
+  { word: "serene", valence: 0.52, arousal: -0.3, quadrant: "Q4" },
+  { word: "pleased", valence: 0.6, arousal: -0.05, quadrant: "Q4" },
 ];
+
+/** How near to neutral a point is near the middle, and how likely a quadrant is a majority. */
+export const MIDDLE_RADIUS = 0.3;
+export const MAJORITY = 0.5;
+
+/** How the mood of an estimate says two words, and how they are said where letters are large. */
+export const BETWEEN = "between {} and {}";
+export const BETWEEN_SHORT = "{} \u2013 {}";
 
 export const QUADRANTS = [
   { name: "Q1", label: "pleasant, energetic" },

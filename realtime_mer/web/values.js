@@ -147,13 +147,14 @@ export class Steady {
    * @param {string} word the latest
    * @param {number} now seconds of any steady clock
    * @param {number} hold seconds that a new word has to stand; the first one does not wait
+   * @param {function(string): boolean} gone whether the word that is shown must not be any longer
    */
-  offer(word, now, hold) {
+  offer(word, now, hold, gone = () => false) {
     if (word !== this.#wanted) {
       this.#wanted = word;
       this.#since = now;
     }
-    if (this.#shown === null || now - this.#since >= hold) this.#shown = word;
+    if (this.#shown === null || now - this.#since >= hold || gone(this.#shown)) this.#shown = word;
     return this.#shown;
   }
 }

@@ -395,7 +395,8 @@ _ESTIMATE_BOUNDS: Mapping[str, Any] = {
 
 def _flat_estimate() -> Any:
     """Return the type of an estimate as it travels, flat; it is read back as an ``Estimate``."""
-    types = {**get_type_hints(Affect), **get_type_hints(Estimate), **_ESTIMATE_BOUNDS}
+    parts = {**get_type_hints(Affect), "mood": str, **get_type_hints(Estimate)}
+    types = {**parts, **_ESTIMATE_BOUNDS}
     defaults = {field.name: field.default for field in dataclass_fields(Estimate)}
     flat = make_dataclass(
         Estimate.__name__,

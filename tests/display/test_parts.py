@@ -18,7 +18,7 @@ from realtime_mer.display.plots.history import History, Spectrum, runs, thinned
 from realtime_mer.display.plots.plane import evasion
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Link, Snapshot
-from realtime_mer.display.window.turns import Held, Turns
+from realtime_mer.display.window.turns import Turns
 from realtime_mer.errors import ServiceError
 from realtime_mer.estimate import Status
 from realtime_mer.wire.control import Failed, Pause, Record, parse_command
@@ -298,16 +298,6 @@ def test_a_slow_part_has_as_many_turns_in_a_row_as_it_takes() -> None:
         taken.append(len(drawn))
     assert drawn == ["a", "b", "c", "fast"]
     assert taken == [1, 2, 3, 4]
-
-
-def test_a_word_is_held_until_its_successor_has_stood() -> None:
-    held = Held(0.4)
-    said = [("calm", 0.0), ("sad", 0.1), ("calm", 0.2), ("sad", 0.3), ("sad", 0.6), ("sad", 0.8)]
-    shown = []
-    for word, now in said:
-        held.offer(word, now=now)
-        shown.append(held.word)
-    assert shown == ["calm"] * 5 + ["sad"]
 
 
 @given(across=st.floats(-60, 60), down=st.floats(-60, 60), side=st.sampled_from([-1, 0, 1]))

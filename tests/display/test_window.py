@@ -32,7 +32,7 @@ from realtime_mer.display.theme import DJ, THEMES, LayoutName
 from realtime_mer.display.window.dialogs import RecordDialog, WordsDialog
 from realtime_mer.display.window.main import Window
 from realtime_mer.display.window.menus import MENUS
-from realtime_mer.emotion import MOOD_WORDS, nearest_mood
+from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.wire.control import (
     ChangeSource,
@@ -164,18 +164,16 @@ def test_the_mood_word_is_never_under_the_point(qtbot: QtBot, layout: LayoutName
     for number in range(400):
         angle = number / 200 * math.pi
         valence, arousal = 0.6 * math.cos(angle), 0.6 * math.sin(angle)
-        mood = nearest_mood(valence, arousal)
-        t = 0.1 * (number + 1)
-        plane.show_estimate(
-            sample_estimate(t=t, valence=valence, arousal=arousal, mood=mood), now=now
-        )
-        plane.show_mood(mood)
+        estimate = sample_estimate(t=0.1 * (number + 1), valence=valence, arousal=arousal)
+        plane.show_estimate(estimate, now=now)
+        plane.show_mood(estimate.words)
         now += 0.1
         plane.advance(now)
-        point, word = plane.on_screen(*plane.position()), plane.word_rect(mood)
-        aside = max(word.left() - point.x(), point.x() - word.right(), 0.0)
-        below = max(word.top() - point.y(), point.y() - word.bottom(), 0.0)
-        assert math.hypot(aside, below) >= theme.dot - 2
+        for mood in estimate.words:
+            point, word = plane.on_screen(*plane.position()), plane.word_rect(mood)
+            aside = max(word.left() - point.x(), point.x() - word.right(), 0.0)
+            below = max(word.top() - point.y(), point.y() - word.bottom(), 0.0)
+            assert math.hypot(aside, below) >= theme.dot - 2
 
 
 def test_the_trail_holds_the_last_thirty_seconds_and_no_more(service: Service) -> None:

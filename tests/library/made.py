@@ -1,9 +1,10 @@
 """Tracks made up for tests."""
 
+from dataclasses import fields
 from typing import Any
 
-from realtime_mer.emotion import GEMS, QUADRANTS, nearest_mood
-from realtime_mer.estimate import AFFECT, Affect
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.estimate import Affect
 from realtime_mer.library.tracks import COURSE_POINTS, Track
 
 
@@ -20,12 +21,11 @@ def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
         "quadrant": "Q4",
         "quadrants": dict(zip(QUADRANTS, (0.1, 0.2, 0.3, 0.4), strict=True)),
         "gems": dict.fromkeys(GEMS, 0.125),
-        "mood": nearest_mood(valence, arousal),
         "level_dbfs": -20.0,
         "valence_course": (valence,) * COURSE_POINTS,
         "arousal_course": (arousal,) * COURSE_POINTS,
         "model": "random",
     }
     values = {"valence": valence, "arousal": arousal, **values, **changes}
-    affect = Affect(**{name: values.pop(name) for name in AFFECT})
+    affect = Affect(**{field.name: values.pop(field.name) for field in fields(Affect)})
     return Track(affect=affect, **values)

@@ -84,7 +84,7 @@ def test_a_record_says_what_there_is_to_know(folder, suggest) -> None:
 
 def test_for_people_there_is_a_line_for_each(folder, suggest) -> None:
     result = suggest("--at", "0.1,0", "--count", 1)
-    assert result.out == f"  1  +0.10 +0.00  neutral       1:08  {folder}/music/song 06.flac\n"
+    assert result.out == f"  1  +0.10 +0.00  neutral    1:08  {folder}/music/song 06.flac\n"
 
 
 def test_a_playlist_names_the_files_from_where_it_lies(folder, suggest) -> None:

@@ -121,7 +121,6 @@ def test_a_row_gives_the_track_back_with_courses_as_lists_or_as_json() -> None:
         ("valence", "nan", "valence is 'nan', not a number"),
         ("gems.power", None, "the column gems.power is missing"),
         ("path", "", "path is '', not a text"),
-        ("mood", 3, "mood is 3, not a text"),
         ("valence_course", "[0.1", "valence_course is '.0.1', not a list"),
         ("valence_course", [0.1], "valence_course is not a list of 20 numbers"),
         ("arousal_course", [float("inf")] * 20, "arousal_course is inf, not a number"),

@@ -54,13 +54,12 @@ def test_off_a_terminal_a_line_is_printed_for_every_second_of_sound() -> None:
     assert [line.split()[0] for line in lines] == ["0:00", "0:01", "0:02", "0:03"]
 
 
-def test_a_line_says_time_mood_numbers_status_and_level() -> None:
+def test_a_line_says_time_numbers_status_level_and_mood() -> None:
     console, output = plain()
     with TerminalView(console=console, source="demo", model="default") as view:
         view.show(
             sample_estimate(
                 t=75.3,
-                mood="tense",
                 valence=-0.31,
                 valence_sd=0.12,
                 arousal=0.62,
@@ -70,7 +69,7 @@ def test_a_line_says_time_mood_numbers_status_and_level() -> None:
             )
         )
     line = text_of(output).splitlines()[-1]
-    assert line.split() == ("1:15 tense V -0.31 ± 0.12 A +0.62 ± 0.08 silence -63 dBFS".split())
+    assert line.split() == ("1:15 V -0.31 ± 0.12 A +0.62 ± 0.08 silence -63 dBFS afraid".split())
 
 
 def test_a_stream_that_starts_afresh_is_printed_at_once() -> None:
@@ -95,7 +94,6 @@ def test_the_panel_shows_the_whole_estimate() -> None:
     shares = dict.fromkeys(GEMS, 0.05) | {"joyful_activation": 0.81, "power": 0.44, "tension": 0.3}
     panel = panel_of(
         sample_estimate(
-            mood="excited",
             valence=0.42,
             valence_sd=0.17,
             arousal=-0.08,
@@ -112,7 +110,7 @@ def test_the_panel_shows_the_whole_estimate() -> None:
     for part in (
         "USB microphone",
         "model default",
-        "E X C I T E D",
+        "BETWEEN HAPPY AND PLEASED",
         "music",
         "+0.42 ± 0.17",
         "-0.08 ± 0.21",
@@ -212,17 +210,17 @@ def test_the_summary_is_of_the_music() -> None:
     first = {"Q1": 0.7, "Q2": 0.1, "Q3": 0.1, "Q4": 0.1}
     second = {"Q1": 0.5, "Q2": 0.3, "Q3": 0.1, "Q4": 0.1}
     for estimate in (
-        sample_estimate(seq=0, valence=-1.0, mood="miserable", status=Status.WARMING_UP),
-        sample_estimate(seq=1, valence=0.2, arousal=0.1, mood="happy", quadrants=first),
-        sample_estimate(seq=2, valence=0.4, arousal=0.3, mood="happy", quadrants=second),
-        sample_estimate(seq=3, valence=0.6, arousal=0.5, mood="excited", quadrants=first),
-        sample_estimate(seq=4, valence=-1.0, mood="sad", status=Status.SILENCE, xruns=2, skipped=9),
+        sample_estimate(seq=0, valence=-1.0, status=Status.WARMING_UP),
+        sample_estimate(seq=1, valence=0.2, arousal=0.1, quadrants=first),
+        sample_estimate(seq=2, valence=0.4, arousal=0.3, quadrants=second),
+        sample_estimate(seq=3, valence=0.6, arousal=0.5, quadrants=first),
+        sample_estimate(seq=4, valence=-1.0, status=Status.SILENCE, xruns=2, skipped=9),
     ):
         tally.add(estimate)
     assert tally.summary_lines() == [
         "heard 0.5 s: 5 estimates, 3 of music",
         "mean valence +0.40, arousal +0.30 (over music)",
-        "mostly happy (67%), quadrant Q1 (probability 63%)",
+        "mostly pleasant and energetic (83%), above all delighted (50%)",
         "xruns 2, hops skipped 9",
     ]
 

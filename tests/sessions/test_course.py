@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.emotion import nearest_mood
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.sessions.course import SHORTEST_SEGMENT_S, Course, segments
 from tests.samples import sample_estimate
@@ -38,7 +37,7 @@ MUSIC, SILENCE, GAP = Status.MUSIC, Status.SILENCE, Status.GAP
 
 def test_music_that_stays_the_same_is_one_segment_however_long() -> None:
     (one,) = segments(course_of((1800, 0.4, 0.1, MUSIC), noise=0.05))
-    assert (one.start, one.end, one.mood) == (0.0, 1800.0, nearest_mood(0.4, 0.1))
+    assert (one.start, one.end, one.mood) == (0.0, 1800.0, "happy")
     assert one.valence == pytest.approx(0.4, abs=0.01)
     assert one.valence_sd == pytest.approx(0.2)
 
@@ -65,7 +64,7 @@ def test_silence_is_a_segment_without_a_mood_and_a_short_gap_is_none() -> None:
         course_of((20, 0.3, 0.3, MUSIC), (5, 0.3, 0.3, SILENCE), (20, 0.3, 0.3, MUSIC))
     )
     assert [one.status for one in found] == [MUSIC, SILENCE, MUSIC]
-    assert (found[1].mood, found[1].valence) == (None, None)
+    assert (found[1].mood, found[1].valence) == ("", None)
     (one,) = segments(course_of((20, 0.3, 0, MUSIC), (0.5, 1, 1, GAP), (20, 0.3, 0, MUSIC)))
     assert one.valence == pytest.approx(0.3)  # the gap's estimates are not of music
 
@@ -74,7 +73,8 @@ def test_nothing_at_all_is_no_segment() -> None:
     empty = Course.of([], hop=0.1)
     assert segments(empty) == []
     assert empty.seconds == 0.0
-    assert set(empty.seconds_of_quadrant().values()) == {0.0}
+    assert set(empty.said.quadrants.values()) == {0.0}
+    assert empty.said.most() is None
 
 
 @given(
@@ -95,7 +95,7 @@ def test_segments_follow_one_another_and_cover_the_session(stretches: list[Stret
         assert one.end == pytest.approx(following.start)
         assert one.start < one.end
     for one in found:
-        assert (one.mood is not None) == (one.status is MUSIC)
+        assert bool(one.words) == (one.status is MUSIC)
 
 
 def test_time_in_quadrants_and_moods_counts_music_alone() -> None:
@@ -112,9 +112,9 @@ def test_time_in_quadrants_and_moods_counts_music_alone() -> None:
         ],
         hop=0.1,
     )
-    assert dict(course.seconds_of_mood()) == pytest.approx({"happy": 3.0, "calm": 1.0})
-    assert dict(course.seconds_of_quadrant()) == pytest.approx(
-        {"Q1": 3.0, "Q2": 0.0, "Q3": 0.0, "Q4": 1.0}
+    assert dict(course.said.words) == pytest.approx({"happy": 3.0, "calm": 1.0})
+    assert dict(course.said.quadrants) == pytest.approx(
+        {"Q1": 3.0, "Q2": 0.0, "Q3": 0.0, "Q4": 1.0, None: 0.0}
     )
     assert dict(course.seconds_of_status()) == pytest.approx({SILENCE: 5.0, MUSIC: 4.0})
 

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from realtime_mer.emotion import nearest_mood
 from realtime_mer.estimate import Status, columns
 from realtime_mer.sessions.store import EVENTS, Session
 from realtime_mer.wire.protocol import Marker
@@ -72,9 +71,8 @@ def test_captions_hold_segments_and_markers_in_order_with_signs_made_harmless(se
     out = call(capsys, "sessions", "export", session.name, "--format", "vtt").out
     head, *cues = out.strip().split("\n\n")
     assert head == "WEBVTT"
-    mood = nearest_mood(1 / 3, -0.5)
     assert cues == [
-        f"00:00:00.000 --> 00:00:10.000\n{mood} (valence +0.33, arousal -0.50)",
+        "00:00:00.000 --> 00:00:10.000\ncalm (valence +0.33, arousal -0.50)",
         '00:00:04.500 --> 00:00:07.500\na &lt;b&gt; &amp; "c", d',
         "00:00:10.000 --> 00:00:13.000\nsilence",
     ]
@@ -142,7 +140,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "unknown keys": lambda one: one["gems"].update({"new": 0.5}) or one.update({"extra": 1}),
     "no quadrant": lambda one: one["quadrants"].clear(),
     "a huge number": lambda one: one.update({"seq": 10**30}),
-    "a formula": lambda one: one.update({"mood": "=cmd()"}),
+    "a formula": lambda one: one.update({"wall_time": "=cmd()"}),
 }
 
 
@@ -163,6 +161,6 @@ def test_what_stands_in_a_session_is_written_or_told_in_one_line(
         table = list(csv.DictReader(io.StringIO(out.read_text("utf-8"))))
         assert len(table) == 130 - left_out
         assert None not in table[-1]
-        assert table[-1]["mood"] == ("'=cmd()" if forgery == "a formula" else "calm")
+        assert (table[-1]["wall_time"] == "'=cmd()") == (forgery == "a formula")
     report = tmp_path / "report.html"
     assert call(capsys, "sessions", "report", session.name, "--out", report).code == 0

@@ -16,7 +16,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service as Driver
 
-from realtime_mer.emotion import GEMS, nearest_mood
+from realtime_mer.emotion import GEMS
 from realtime_mer.estimate import Estimate
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello, LevelMessage
@@ -193,7 +193,6 @@ def estimate_at(valence: float, arousal: float, **changes: Any) -> Estimate:
         "arousal": arousal,
         "valence_sd": 0.2 - 0.05 * abs(arousal),
         "arousal_sd": 0.14,
-        "mood": nearest_mood(valence, arousal),
         "quadrants": {
             "Q1": right * up,
             "Q2": (1 - right) * up,

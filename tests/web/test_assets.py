@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer import emotion, web
+from realtime_mer import emotion, mood, web
 from realtime_mer.estimate import Status
 from realtime_mer.wording import (
     QUADRANT_WORDS,
@@ -84,12 +85,13 @@ def test_the_page_names_nothing_of_another_host_and_holds_no_inline_script_or_st
 def test_the_words_of_the_page_are_those_of_the_package() -> None:
     page = constants(source("/emotion.js"))
     assert page == {
-        "MOOD_WORDS": [
-            {"word": mood.word, "valence": mood.valence, "arousal": mood.arousal}
-            for mood in emotion.MOOD_WORDS
-        ],
+        "MOOD_WORDS": [asdict(word) for word in emotion.MOOD_WORDS],
         "QUADRANTS": [{"name": name, "label": QUADRANT_WORDS[name]} for name in emotion.QUADRANTS],
         "GEMS": list(emotion.GEMS),
+        "MIDDLE_RADIUS": emotion.MIDDLE_RADIUS,
+        "MAJORITY": mood.MAJORITY,
+        "BETWEEN": mood.BETWEEN,
+        "BETWEEN_SHORT": mood.BETWEEN_SHORT,
         "STATUS": {
             status.value: {"word": STATUS_WORDS[status], "note": STATUS_NOTES[status]}
             for status in Status

@@ -1,9 +1,13 @@
 """The modules of the browser display, one by one, in a real browser."""
 
+import json
+import random
 from typing import Any
 
 import pytest
 
+from realtime_mer.emotion import MOOD_WORDS, QUADRANTS
+from realtime_mer.mood import contradictions, mood_text
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Marker
 from tests.samples import sample_estimate
@@ -333,6 +337,49 @@ def test_a_new_mood_must_stand_for_a_while_before_it_is_shown(page: Browser) -> 
         ".map(([word, now]) => steady.offer(word, now, 2))",
     )
     assert shown == ["calm", "calm", "calm", "calm", "calm", "sad"]
+
+
+def test_a_mood_that_contradicts_the_newest_estimate_gives_way_at_once(page: Browser) -> None:
+    shown = page.module(
+        "values.js",
+        "const steady = new m.Steady();"
+        "return [['calm', 0], ['serene', 1], ['tense', 1.5]]"
+        ".map(([word, now]) => steady.offer(word, now, 2, (held) => word === 'tense'))",
+    )
+    assert shown == ["calm", "calm", "tense"]
+
+
+def test_the_page_knows_the_words_of_a_mood_and_writes_ones_own(page: Browser) -> None:
+    words, own, short, one = page.module(
+        "mood.js",
+        "const own = { calm: 'ruhig', tired: '{}' };"
+        "return [m.moodWords('between tired and calm'), m.moodText('between tired and calm', own),"
+        " m.moodText('between tired and calm', own, '{} / {}'), m.moodText('sad', own)]",
+    )
+    assert words == ["tired", "calm"]
+    assert (own, short, one) == ("between {} and ruhig", "{} / ruhig", "sad")
+
+
+def test_the_page_finds_the_contradictions_that_the_package_finds(page: Browser) -> None:
+    draw = random.Random(20)
+    coordinate = [-1.0, -0.5, -0.2, -0.05, 0.0, 0.05, 0.2, 0.3, 0.5, 1.0]
+    singles = [(mood.word,) for mood in MOOD_WORDS]
+    pairs = [tuple(mood.word for mood in draw.sample(MOOD_WORDS, 2)) for _ in range(20)]
+    cases, wanted = [], []
+    for words in (singles + pairs) * 12:
+        parts = [draw.choice([0, 1, 1, 2, 5]) + 0.1 for _ in QUADRANTS]
+        estimate = {
+            "valence": draw.choice(coordinate),
+            "arousal": draw.choice(coordinate),
+            "quadrants": {q: part / sum(parts) for q, part in zip(QUADRANTS, parts, strict=True)},
+        }
+        cases.append([mood_text(words), estimate])
+        wanted.append(bool(contradictions(words, **estimate)))
+    found = page.module(
+        "mood.js", f"return {json.dumps(cases)}.map(([mood, one]) => m.contradicts(mood, one))"
+    )
+    assert found == wanted
+    assert 0.2 < sum(wanted) / len(wanted) < 0.9
 
 
 def test_a_label_leaves_its_place_only_where_the_point_would_cover_it(page: Browser) -> None:

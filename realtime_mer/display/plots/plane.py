@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from realtime_mer.display.theme import Theme
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate
+from realtime_mer.mood import Words
 
 TRAIL_SECONDS = 30.0
 _PIECES = 8  # steps of the fade
@@ -86,7 +87,7 @@ class Plane(QWidget):
         self._drawn_area = QRect()
         self._shifts = dict.fromkeys(self._labels, 0.0)
         self._sides = dict.fromkeys(self._labels, 0)
-        self._mood: str | None = None
+        self._mood: Words = ()
         self._shown = False
         self._far = 0.0  # no word need move for a point further away, in pixels
         self._here = self._from = self._to = (0.0, 0.0, 0.0, 0.0)  # valence, arousal, their sd
@@ -127,10 +128,10 @@ class Plane(QWidget):
         self._shown = True
         self.advance(now)
 
-    def show_mood(self, mood: str) -> None:
-        """Write a mood word larger than the others."""
+    def show_mood(self, mood: Words) -> None:
+        """Write the words of the mood larger than the others."""
         if mood != self._mood:
-            words = [word for word in (self._mood, mood) if word in self._labels]
+            words = [*self._mood, *mood]
             areas = [self._word_area(word) for word in words]
             self._mood = mood
             self._make_way()
@@ -213,7 +214,7 @@ class Plane(QWidget):
 
     def word_rect(self, word: str) -> QRectF:
         """Return where a mood word is written now."""
-        picture = self._picture(word, bold=word == self._mood)
+        picture = self._picture(word, bold=word in self._mood)
         size = picture.deviceIndependentSize()
         place = self.on_screen(*self._places[word])
         return QRectF(
@@ -253,7 +254,7 @@ class Plane(QWidget):
             across, down = point.x() - home.x(), point.y() - home.y()
             if not self._shifts[word] and abs(across) > self._far:
                 continue
-            size = self._picture(word, bold=word == self._mood).deviceIndependentSize()
+            size = self._picture(word, bold=word in self._mood).deviceIndependentSize()
             shift, self._sides[word] = evasion(
                 across,
                 down,
@@ -440,12 +441,11 @@ class Plane(QWidget):
             self._paint_ellipse(painter)
         for word in self._labels:
             place = self.word_rect(word)
-            if word != self._mood and exposed.intersects(place):
+            if word not in self._mood and exposed.intersects(place):
                 painter.drawPixmap(place.topLeft(), self._picture(word, bold=False))
         if self._shown:
             self._paint_point(painter)
-        if self._mood in self._labels:
-            word = str(self._mood)
+        for word in self._mood:
             place = self.word_rect(word)
             if exposed.intersects(place):
                 painter.drawPixmap(place.topLeft(), self._picture(word, bold=True))

@@ -10,8 +10,9 @@ from realtime_mer.display.snapshot import Link
 from realtime_mer.display.theme import Theme
 from realtime_mer.display.window.face import Face
 from realtime_mer.display.window.memory import Memory, News
-from realtime_mer.display.window.turns import Held, Turns
+from realtime_mer.display.window.turns import Turns
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.mood import Held, mood_text
 from realtime_mer.wording import (
     RECORDING_SIGNS,
     STATUS_NOTES,
@@ -113,11 +114,10 @@ class Drawing:
         self._now = now
         words, note, current = self._state_in_words()
         face, theme, seen = self._face, self._theme, self._memory.seen
-        self._mood.offer(seen.mood if seen is not None else "", now=now)
-        mood = self._mood.word
+        mood = self._mood.offer(seen, now=now) if seen is not None else ()
         face.plane.show_mood(mood)
-        mood = self._words.get(mood, mood)
-        drawn = face.mood.show_text(mood, colour=theme.text if current else theme.muted)
+        said = mood_text(mood, own=self._words, short=True)
+        drawn = face.mood.show_text(said, colour=theme.text if current else theme.muted)
         drawn |= face.plane.set_current(current)
         drawn |= face.status.show_text(words, colour=theme.good if current else theme.warning)
         if current != self._current:

@@ -55,31 +55,3 @@ class Turns:
         self._rest = part.draw() or iter(())
         next(self._rest, None)
         return True
-
-
-class Held:
-    """A word that changes only once its successor has stood for a while.
-
-    Args:
-        seconds: how long.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.word = ""
-        self._seconds = seconds
-        self._next = ""
-        self._since = 0.0
-
-    def offer(self, word: str, *, now: float) -> bool:
-        """Take the word of this moment; return whether the held one has changed to it.
-
-        Args:
-            word: what would be shown without holding.
-            now: seconds on any steady clock.
-        """
-        if word != self._next:
-            self._next, self._since = word, now
-        if word == self.word or (self.word and now - self._since < self._seconds):
-            return False
-        self.word = word
-        return True
