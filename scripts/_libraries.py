@@ -12,8 +12,7 @@ from _telling import run_logged, say, step
 
 RUN_LIBRARIES = (
     "libportaudio2",  # microphones
-    "libasound2-plugins",  # lets PortAudio see PulseAudio and PipeWire
-    "libpulse0",  # system audio
+    "libpulse0",  # microphones and system audio of PulseAudio and PipeWire
     "libegl1",  # the rest: Qt on a screen
     "libgl1",
     "libdbus-1-3",

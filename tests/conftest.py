@@ -52,107 +52,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-class PulseServer:
-    """A PulseAudio daemon of our own: a null sink as the speakers, a pipe as the microphone.
+class Microphone:
+    """What a sound server reads from a named pipe: silence in real time, but for what is said.
 
-    The microphone hears silence, in real time, except for what ``speak_into_mic`` says.
+    Args:
+        fifo: the pipe, which the server makes.
+        channels: all of them hear the same.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._socket = folder / "socket"
-        self._fifo = folder / "mic"
-        self._daemon: subprocess.Popen[bytes] | None = None
-        self._players: list[subprocess.Popen[bytes]] = []
+    def __init__(self, fifo: Path, *, channels: int) -> None:
+        self._fifo = fifo
+        self._channels = channels
         self._speech: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        (folder / "run").mkdir(mode=0o700)
-        # PortAudio reaches PulseAudio through ALSA's plug-in.
-        (folder / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
-        self._mouth = threading.Thread(target=self._feed_mic)
+        self._mouth = threading.Thread(target=self._feed)
         self._mouth.start()
 
-    def env(self) -> dict[str, str]:
-        """Return what a program's environment must hold to use this server."""
-        return {
-            "HOME": str(self._folder),
-            "XDG_RUNTIME_DIR": str(self._folder / "run"),
-            "PULSE_SERVER": f"unix:{self._socket}",
-        }
-
-    def restart(self) -> None:
-        """Start the daemon, after killing it where it runs; return when it can be used."""
-        self.kill()
-        self._socket.unlink(missing_ok=True)
-        self._fifo.unlink(missing_ok=True)
-        modules = (
-            "module-null-sink sink_name=speakers sink_properties=device.description=Speakers",
-            f"module-pipe-source source_name=mic file={self._fifo} "
-            f"rate={RATE} channels=1 format=s16le",
-            f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
-        )
-        self._daemon = subprocess.Popen(
-            ["pulseaudio", "-n", "--fail", "--daemonize=no", "--exit-idle-time=-1"]
-            + ["--use-pid-file=no"]
-            + [f"--load={module}" for module in modules],
-            env={**os.environ, **self.env()},
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._answers():
-            if self._daemon.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("pulseaudio did not start")
-            self._stopped.wait(0.02)
-
-    def kill(self) -> None:
-        """Kill the daemon, as a crash would."""
-        if self._daemon is not None:
-            self._daemon.kill()
-            self._daemon.wait()
-            self._daemon = None
-
-    def freeze(self) -> None:
-        """Let the daemon hang: it stays connected and does nothing."""
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen daemon go on."""
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGCONT)
-
-    def play(self, samples: NDArray[np.float32]) -> None:
-        """Start to play mono samples at ``RATE`` over the speakers, and do not wait for the end."""
-        with tempfile.TemporaryFile(dir=self._folder) as sound:
-            sound.write(samples.astype("<f4").tobytes())
-            sound.seek(0)
-            player = subprocess.Popen(
-                ["pacat", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=1"],
-                env={**os.environ, **self.env()},
-                stdin=sound,
-            )
-        self._players.append(player)
-
-    def speak_into_mic(self, samples: NDArray[np.float32]) -> None:
-        """Let the microphone hear mono samples at ``RATE``, and do not wait for the end."""
-        self._speech.put((samples * 32767).astype("<i2").tobytes())
+    def say(self, samples: NDArray[np.float32]) -> None:
+        """Let it hear mono samples at ``RATE``, and do not wait for the end."""
+        self._speech.put(np.repeat((samples * 32767).astype("<i2"), self._channels).tobytes())
 
     def close(self) -> None:
-        """End everything."""
+        """Say nothing any more."""
         self._stopped.set()
         self._mouth.join()
-        for player in self._players:
-            player.kill()
-            player.wait()
-        self.kill()
 
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self._socket)) == 0
-
-    def _feed_mic(self) -> None:
+    def _feed(self) -> None:
         tick = 0.02
-        silence = bytes(2 * round(RATE * tick))
+        silence = bytes(2 * self._channels * round(RATE * tick))
         speech, said = b"", 0
         due = time.monotonic()
         pipe: int | None = None
@@ -177,10 +104,142 @@ class PulseServer:
             os.close(pipe)
 
 
+class PulseServer:
+    """A PulseAudio daemon of our own: a null sink as the speakers, a pipe as the microphone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = folder / "socket"
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._players: list[subprocess.Popen[bytes]] = []
+        self._mics = {"Microphone": Microphone(folder / "Microphone", channels=1)}
+        (folder / "run").mkdir(mode=0o700)
+
+    def env(self) -> dict[str, str]:
+        """Return what a program's environment must hold to use this server."""
+        return {
+            "HOME": str(self._folder),
+            "XDG_RUNTIME_DIR": str(self._folder / "run"),
+            "PULSE_SERVER": f"unix:{self._socket}",
+        }
+
+    def restart(self) -> None:
+        """Start the daemon, after killing it where it runs; return when it can be used.
+
+        It has the microphone that it began with.
+        """
+        self.kill()
+        self._socket.unlink(missing_ok=True)
+        modules = (
+            "module-null-sink sink_name=speakers sink_properties=device.description=Speakers",
+            " ".join(self._pipe_source("Microphone", channels=1)),
+            f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
+        )
+        self._daemon = subprocess.Popen(
+            ["pulseaudio", "-n", "--fail", "--daemonize=no", "--exit-idle-time=-1"]
+            + ["--use-pid-file=no"]
+            + [f"--load={module}" for module in modules],
+            env={**os.environ, **self.env()},
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._answers():
+            if self._daemon.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("pulseaudio did not start")
+            threading.Event().wait(0.02)
+
+    def kill(self) -> None:
+        """Kill the daemon, as a crash would."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._daemon = None
+
+    def freeze(self) -> None:
+        """Let the daemon hang: it stays connected and does nothing."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen daemon go on."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGCONT)
+
+    def add_mic(self, name: str, *, channels: int = 1) -> None:
+        """Plug in another microphone, which does not become the default."""
+        default = self._control("get-default-source")
+        self._control("load-module", *self._pipe_source(name, channels=channels))
+        self._control("set-default-source", default)
+        if name not in self._mics:
+            self._mics[name] = Microphone(self._folder / name, channels=channels)
+
+    def remove_mic(self, name: str) -> None:
+        """Pull out a microphone."""
+        for line in self._control("list", "short", "modules").splitlines():
+            number, module, *arguments = line.split("\t")
+            if module == "module-pipe-source" and f"source_name={name} " in arguments[0]:
+                self._control("unload-module", number)
+
+    def set_default(self, name: str) -> None:
+        """Make a microphone the default."""
+        self._control("set-default-source", name)
+
+    def play(self, samples: NDArray[np.float32]) -> None:
+        """Start to play mono samples at ``RATE`` over the speakers, and do not wait for the end."""
+        with tempfile.TemporaryFile(dir=self._folder) as sound:
+            sound.write(samples.astype("<f4").tobytes())
+            sound.seek(0)
+            player = subprocess.Popen(
+                ["pacat", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=1"],
+                env={**os.environ, **self.env()},
+                stdin=sound,
+            )
+        self._players.append(player)
+
+    def speak_into_mic(self, samples: NDArray[np.float32], *, name: str = "Microphone") -> None:
+        """Let a microphone hear mono samples at ``RATE``, and do not wait for the end."""
+        self._mics[name].say(samples)
+
+    def close(self) -> None:
+        """End everything."""
+        for mic in self._mics.values():
+            mic.close()
+        for player in self._players:
+            player.kill()
+            player.wait()
+        self.kill()
+
+    def _pipe_source(self, name: str, *, channels: int) -> tuple[str, ...]:
+        (self._folder / name).unlink(missing_ok=True)
+        return (
+            "module-pipe-source",
+            f"source_name={name}",
+            f"source_properties=device.description={name}",
+            f"file={self._folder / name}",
+            f"rate={RATE}",
+            f"channels={channels}",
+            "format=s16le",
+        )
+
+    def _control(self, *arguments: str) -> str:
+        answer = subprocess.run(
+            ["pactl", *arguments],
+            env={**os.environ, **self.env()},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return answer.stdout.strip()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self._socket)) == 0
+
+
 @pytest.fixture
 def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseServer]:
     """A running PulseAudio server that everything started by the test uses."""
-    for program in ("pulseaudio", "pacat"):
+    for program in ("pulseaudio", "pacat", "pactl"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     with tempfile.TemporaryDirectory(prefix="pulse-") as folder:  # short: it holds a socket

@@ -9,7 +9,9 @@ It watches itself: when the device delivers nothing for a while it ends with sta
 when nobody reads its output any more it ends too, so it cannot outlive the program that started it.
 
 Standard output is a sequence of messages: a ``Header`` and ``length`` bytes. ``OPENED`` carries the
-device as JSON, ``SOUND`` float32 samples, ``FAILED`` a sentence for the user.
+device as JSON, ``SOUND`` float32 samples, ``FAILED`` a sentence for the user. Another ``OPENED``
+comes where the sound server had to be asked anew for the device, or the default that is followed
+has moved.
 """
 
 import argparse
@@ -26,7 +28,8 @@ from typing import IO, Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.audio import backends
+from realtime_mer.audio.backends import finding
+from realtime_mer.audio.backends.found import BLOCK_S, MovedTo, Read
 from realtime_mer.audio.devices import Kind, select
 from realtime_mer.errors import DeviceError
 
@@ -39,6 +42,7 @@ _OPEN_LIMIT_S = 10.0
 _FIRST_LIMIT_S = 5.0
 _LIMIT_S: dict[Kind, float] = {"input": 2.0, "loopback": 10.0}
 _QUEUE_BLOCKS = 500  # 5 s of a reader that does not read
+_LOOK_EVERY_S = 0.25  # of sound, between two looks at what the sound server lets us hear
 
 
 class Header(NamedTuple):
@@ -146,11 +150,13 @@ class Capture:
     Args:
         kind: ``input`` or ``loopback``.
         spec: index, name or part of a name; None for the default device.
+        follow: whether to go where the system's default goes; a device that is gone is not left.
     """
 
-    def __init__(self, kind: Kind, spec: str | None) -> None:
+    def __init__(self, kind: Kind, spec: str | None, *, follow: bool = False) -> None:
         self._kind = kind
         self._spec = spec
+        self._follow = follow
         self._messages: queue.Queue[_Message] = queue.Queue(maxsize=_QUEUE_BLOCKS)
 
     def run(self, output: IO[bytes]) -> int:
@@ -174,27 +180,39 @@ class Capture:
     def _listen(self) -> None:
         text = "the sound library failed in an unforeseen way: try another device"
         try:
-            found = backends.find_all(self._kind)
+            found = finding.find_all(self._kind)
             device = select([one.device for one in found], self._spec, kind=self._kind)
             chosen = next(one for one in found if one.device == device)
-            with backends.open_device(chosen) as read:
-                opened = json.dumps(device.to_dict()).encode()
-                self._messages.put(_Message(header=Header(OPENED), payload=opened))
-                self._forward(read, device.rate)
+            while True:
+                with (
+                    finding.open_device(chosen) as read,
+                    finding.watch(chosen, follow=self._follow) as moved_to,
+                ):
+                    opened = json.dumps(chosen.device.to_dict()).encode()
+                    self._messages.put(_Message(header=Header(OPENED), payload=opened))
+                    handle = self._forward(read, moved_to, chosen.device.rate)
+                found = finding.find_all(self._kind)
+                chosen = next((one for one in found if one.handle == handle), chosen)
         except DeviceError as error:
             text = str(error)
         finally:
             self._messages.put(_Message(header=Header(FAILED), payload=text.encode(), final=True))
 
-    def _forward(self, read: backends.Read, rate: int) -> None:
+    def _forward(self, read: Read, moved_to: MovedTo, rate: int) -> Any:
+        """Pass on what a device hears, until another is to be heard; return that one's handle."""
         meter = LossMeter(rate)
-        missing = xruns = 0
+        missing = xruns = unlooked = 0
         while True:
+            if unlooked >= _LOOK_EVERY_S * rate:
+                unlooked = 0
+                if (handle := moved_to()) is not None:
+                    return handle
             asked = time.perf_counter()
             samples, overflow = read()
-            waited = time.perf_counter() - asked > backends.BLOCK_S / 10
+            waited = time.perf_counter() - asked > BLOCK_S / 10
             arrived = time.monotonic()
             frames, channels = samples.shape
+            unlooked += frames
             missing += meter.add(frames, arrived=arrived, overflow=overflow, waited=waited)
             xruns += overflow
             header = Header(SOUND, channels, xruns, rate, missing, 0, arrived)
@@ -208,9 +226,7 @@ class Capture:
 def _list(kind: Kind, output: IO[bytes]) -> int:
     answer: dict[str, Any]
     try:
-        answer = {"devices": [one.device.to_dict() for one in backends.find_all(kind)]}
-        if kind == "loopback":
-            answer["only_loopbacks"] = backends.hears_only_loopbacks()
+        answer = {"devices": [one.device.to_dict() for one in finding.find_all(kind)]}
     except DeviceError as error:
         answer = {"error": str(error)}
     output.write(json.dumps(answer).encode())
@@ -230,13 +246,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m realtime_mer.audio.capture")
     parser.add_argument("--kind", choices=get_args(Kind), required=True)
     parser.add_argument("--device", help="index, name or part of it; the default device if absent")
+    parser.add_argument("--follow", action="store_true", help="go where the default goes")
     parser.add_argument("--list", action="store_true", help="print the devices as JSON and end")
     arguments = parser.parse_args()
     output = _take_standard_output()
     if arguments.list:
         status = _list(arguments.kind, output)
     else:
-        status = Capture(arguments.kind, arguments.device).run(output)
+        capture = Capture(arguments.kind, arguments.device, follow=arguments.follow)
+        status = capture.run(output)
     # Not sys.exit: the libraries' own clean-up waits for devices that no longer answer.
     os._exit(status)
 

@@ -1,8 +1,7 @@
 """Which inputs and loopbacks there are, and how a person names one.
 
 The libraries that know are asked in short-lived processes of their own (``capture --list``):
-PortAudio lists devices only when it starts, and SoundCard's import fails or hangs where no sound
-server answers.
+PortAudio lists devices only when it starts, and a sound server that hangs answers never.
 """
 
 import difflib
@@ -20,8 +19,7 @@ from realtime_mer.errors import DeviceError
 Kind = Literal["input", "loopback"]
 
 _LIST_TIMEOUT_S = 15.0
-# ALSA's ways to the sound server; without a microphone there they record what the system plays.
-_CONVERTERS = frozenset({"pulse", "default"})
+_DEFAULT = "default"
 _SHOWN = {"input": "input device", "loopback": "system-audio loopback"}
 
 
@@ -76,7 +74,6 @@ def survey() -> Listing:
     processes = {kind: capture_process(["--list", "--kind", kind]) for kind in kinds}
     devices: list[Device] = []
     problems: dict[Kind, str] = {}
-    converters: frozenset[str] = frozenset()
     for kind, process in processes.items():
         try:
             output, _ = process.communicate(timeout=_LIST_TIMEOUT_S)
@@ -90,10 +87,7 @@ def survey() -> Listing:
         if "error" in answer:
             problems[kind] = answer["error"]
         devices += [Device(**found) for found in answer.get("devices", ())]
-        if answer.get("only_loopbacks"):
-            converters = _CONVERTERS
-    kept = [one for one in devices if one.kind == "loopback" or one.name not in converters]
-    numbered = tuple(replace(one, index=index) for index, one in enumerate(kept))
+    numbered = tuple(replace(one, index=index) for index, one in enumerate(devices))
     return Listing(devices=numbered, problems=problems)
 
 
@@ -101,7 +95,8 @@ def find_device(spec: str | int | None = None, *, kind: Kind) -> Device:
     """Return the device that a person means.
 
     Args:
-        spec: index, whole name or part of a name in any case; None for the default device.
+        spec: index, whole name or part of a name in any case; None or ``default`` for the
+            default device.
         kind: ``input`` or ``loopback``.
 
     Raises:
@@ -125,12 +120,12 @@ def select(
         raise DeviceError(
             f"there is no {_SHOWN[kind]}{reason}; `realtime-mer doctor` tells what to do"
         )
-    if spec is None:
-        return next((device for device in candidates if device.default), candidates[0])
-    wanted = str(spec).strip().casefold()
+    wanted = _DEFAULT if spec is None else str(spec).strip().casefold()
     exact = [device for device in candidates if device.name.casefold() == wanted]
-    if exact:
+    if spec is not None and exact:
         return exact[0]
+    if wanted == _DEFAULT:
+        return next((device for device in candidates if device.default), candidates[0])
     if wanted.isdecimal():
         return _by_index(devices, int(wanted), kind)
     partial = [device for device in candidates if wanted in device.name.casefold()]

@@ -56,12 +56,13 @@ def open_source(
         InputError: one of these does not go with the other, or cannot be used.
         AudioError: it cannot be opened.
     """
+    remembered = remembered or RememberedChannels()
     check_source(spec, device=device, paced=paced, raw=raw, channels=channels)
     match spec:
         case None:
-            opened = _best(device)
+            opened = _best(device, remembered)
         case "mic" | "system":
-            opened = _open_device(spec, device)
+            opened = _open_device(spec, device, remembered)
         case "demo":
             opened = Opened(source=DemoSource(paced=paced), spec=spec, why="the built-in piece")
         case "-":
@@ -69,7 +70,7 @@ def open_source(
         case path:
             why = f"file, speed {'realtime' if paced else 'max'}"
             opened = Opened(source=FileSource(path, paced=paced), spec=path, why=why)
-    return _picked(opened, channels, remembered or RememberedChannels())
+    return _picked(opened, channels, remembered)
 
 
 def _picked(opened: Opened, channels: Picked | None, remembered: RememberedChannels) -> Opened:
@@ -95,9 +96,9 @@ def _picked(opened: Opened, channels: Picked | None, remembered: RememberedChann
     return replace(opened, why=f"{opened.why}, {shown(channels)}")
 
 
-def _open_device(spec: str, device: str | None) -> Opened:
+def _open_device(spec: str, device: str | None, remembered: RememberedChannels) -> Opened:
     kind, what = DEVICE_WORDS[spec]
-    source = DeviceSource(kind=kind, device=device)
+    source = DeviceSource(kind=kind, device=device, remembered=remembered)
     named = None if device is None else source.name
     return Opened(source=source, spec=spec, device=named, why=what)
 
@@ -110,7 +111,7 @@ def _open_stdin(raw: RawFormat) -> Opened:
     return Opened(source=source, spec="-", why=why)
 
 
-def _best(device: str | None) -> Opened:
+def _best(device: str | None, remembered: RememberedChannels) -> Opened:
     """Return the microphone, else the system's audio, else the demo piece; or the named device."""
     reasons = []
     failures: list[AudioError] = []
@@ -120,7 +121,7 @@ def _best(device: str | None) -> Opened:
             reasons.append(f"no {what}")
             continue
         try:
-            opened = _open_device(spec, device)
+            opened = _open_device(spec, device, remembered)
         except AudioError as error:
             reasons.append(f"{what}: {error}")
             failures.append(error)

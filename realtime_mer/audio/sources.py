@@ -12,7 +12,7 @@ import numpy as np
 from realtime_mer.audio import capture
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.devices import Device, Kind, capture_process, find_device
-from realtime_mer.audio.picking import Picked, lacking, pick
+from realtime_mer.audio.picking import Picked, RememberedChannels, lacking, pick
 from realtime_mer.errors import DeviceError
 
 _RECONNECTING_EVERY_S = 0.25
@@ -27,22 +27,34 @@ class DeviceSource:
     is being reopened by name: after 0.25 s, then after twice as long each time, at most 5 s. The
     first block from the reopened device tells in ``missing`` what the clock says was lost.
 
+    Where no device was named it follows the system's default, if that is moved to another while the
+    device is still there; ``name`` then is the other's.
+
     Args:
         kind: ``input`` or ``loopback``.
         device: index, name or part of a name; None for the default device.
+        remembered: which channels to hear of a device that the default has moved to.
 
     Raises:
         DeviceError: there is no such device, several fit, or it cannot be opened.
     """
 
-    def __init__(self, *, kind: Kind, device: str | int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        device: str | int | None = None,
+        remembered: RememberedChannels | None = None,
+    ) -> None:
         name = None if device is None else str(device).strip()
         if name is not None and name.isdecimal():
             name = find_device(name, kind=kind).name  # the process numbers one kind only
         self._kind = kind
         self._closed = threading.Event()
         self._lock = threading.Lock()  # so that close finds every process that was started
-        self._helper = _Helper(kind, name)
+        self._follow = name is None
+        self._remembered = remembered
+        self._helper = _Helper(kind, name, follow=self._follow)
         try:
             self._device = self._helper.wait_open()
         except DeviceError:
@@ -90,6 +102,8 @@ class DeviceSource:
                 block = self._with_loss(block)
         else:
             block = self._helper.read()
+            if block is not None and self._helper.device is not self._device:
+                block = self._moved(block)
             if block is None and not self._closed.is_set():
                 self._reopened = queue.SimpleQueue()
                 threading.Thread(
@@ -115,7 +129,7 @@ class DeviceSource:
                 self._helper.close()
                 if self._closed.is_set():
                     break
-                self._helper = _Helper(self._kind, self._device.name)
+                self._helper = _Helper(self._kind, self._device.name, follow=self._follow)
             try:
                 self._device = self._helper.wait_open()
             except DeviceError:
@@ -130,6 +144,16 @@ class DeviceSource:
                 return
             delay = min(2 * delay, _LAST_RETRY_S)
         reopened.put(None)
+
+    def _moved(self, block: Block) -> Block:
+        """Take over what was opened anew, mostly another device, from its first block on."""
+        before, self._device = self._device, self._helper.device
+        if before == self._device:
+            return self._with_loss(block)
+        known = None if self._remembered is None else self._remembered.get(self.name)
+        there = lacking(known, channels=self._device.channels, name=self.name) is None
+        self._picked = known if there else None
+        return self._with_loss(block)
 
     def _nothing(self) -> Block:
         return Block(
@@ -146,10 +170,16 @@ class DeviceSource:
 
 
 class _Helper:
-    """A running capture process."""
+    """A running capture process.
 
-    def __init__(self, kind: Kind, device: str | None) -> None:
-        arguments = ["--kind", kind]
+    Attributes:
+        device: what the sound that was read last came from; not before it is open.
+    """
+
+    device: Device
+
+    def __init__(self, kind: Kind, device: str | None, *, follow: bool) -> None:
+        arguments = ["--kind", kind, *(["--follow"] if follow else [])]
         if device is not None:
             arguments.append(f"--device={device}")
         self._process = capture_process(arguments)
@@ -167,11 +197,15 @@ class _Helper:
         header, payload = message
         if header.kind != capture.OPENED:
             raise DeviceError(payload.decode())
-        return Device(**json.loads(payload))
+        self.device = Device(**json.loads(payload))
+        return self.device
 
     def read(self) -> Block | None:
         """Wait for sound; None where the process has ended or the device failed."""
         message = self._message()
+        while message is not None and message[0].kind == capture.OPENED:
+            self.device = Device(**json.loads(message[1]))
+            message = self._message()
         if message is None or message[0].kind != capture.SOUND:
             return None
         header, payload = message

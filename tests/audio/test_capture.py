@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.audio import backends, capture
+from realtime_mer.audio import capture
+from realtime_mer.audio.backends import finding
+from realtime_mer.audio.backends.found import Found
 from realtime_mer.audio.capture import FAILED, OPENED, SOUND, Capture, Header, LossMeter
 from realtime_mer.audio.devices import Device
 from realtime_mer.errors import DeviceError
@@ -104,9 +106,9 @@ class FakeDevice:
         self._blocks = iter(blocks)
         self._then = then
         self.silence = threading.Event()
-        found = backends.Found(device=MICROPHONE, handle=0)
-        monkeypatch.setattr(backends, "find_all", lambda kind: [found])
-        monkeypatch.setattr(backends, "open_device", self.open)
+        found = Found(device=MICROPHONE, handle=0)
+        monkeypatch.setattr(finding, "find_all", lambda kind: [found])
+        monkeypatch.setattr(finding, "open_device", self.open)
 
     @contextmanager
     def open(self, found):
