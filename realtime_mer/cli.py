@@ -22,6 +22,7 @@ from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.leaving import end_as_at_ctrl_c, end_with
+from realtime_mer.printing import complain, line
 
 app = typer.Typer(
     name="realtime-mer",
@@ -44,7 +45,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        print(f"realtime-mer {__version__}")
+        line(f"realtime-mer {__version__}")
         raise typer.Exit
 
 
@@ -69,16 +70,16 @@ def run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except RealtimeMerError as error:
-        print(f"realtime-mer: {error}", file=sys.stderr)
+        complain(error)
     except BrokenPipeError:
         # Whoever read us has gone, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ImportError, OSError) as error:
         problem = library_problem(error)
         if problem is not None:
-            print(f"realtime-mer: {problem.detail}: {problem.advice}", file=sys.stderr)
+            complain(f"{problem.detail}: {problem.advice}")
         elif isinstance(error, OSError):  # a full disk, a folder that may not be read
-            print(f"realtime-mer: {error}: see that there is room and access", file=sys.stderr)
+            complain(f"{error}: see that there is room and access")
         else:
             raise
     return 1

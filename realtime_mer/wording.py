@@ -4,6 +4,7 @@ Each stands here once, whoever shows it; a test holds the copy of the browser's 
 On screen there are words for everything, never colour alone.
 """
 
+import re
 from collections.abc import Iterable
 
 from realtime_mer.estimate import Status
@@ -144,3 +145,20 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 def legible(name: str) -> str:
     """Return a name from outside as text: what in it is no UTF-8 is escaped, as in ``\\udcff``."""
     return name.encode("utf-8", "backslashreplace").decode()
+
+
+def literal(text: str, *, bytes_too: bool = True) -> str:
+    """Return a text in which nothing acts on whoever shows it.
+
+    Control characters, and those that turn round the direction of writing, are spelt out, as in
+    ``\\x1b`` and ``\\u202e``; line breaks and tabs stay.
+
+    Args:
+        text: from outside, or with something from outside in it.
+        bytes_too: whether what is no UTF-8 is spelt out as well.
+    """
+    shown = _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return legible(shown) if bytes_too else shown
+
+
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

@@ -17,10 +17,10 @@ TIERS = (
     "commands",
     "bench live",
     "library analysis engine display sessions service client outlets",
-    "stream hops shaping summary web progress",
+    "stream hops shaping summary web progress console",
     "wire audio recognizer",
     "model features",
-    "emotion mood estimate wording errors leaving cells replacing",
+    "emotion mood estimate wording errors leaving cells replacing printing",
 )
 """The rooms of the product from top to bottom: each may know its own tier and those below it."""
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from realtime_mer.bench.readers import SocketSubscriber, allow_many_sockets
 from realtime_mer.bench.served import loaded_service
+from realtime_mer.console import console
 from realtime_mer.errors import RealtimeMerError
 
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))
@@ -59,12 +59,12 @@ def run_bench_serve(*, as_json: bool, seconds: float) -> None:
     Raises:
         RealtimeMerError: the readers do not start.
     """
-    notes = Console(stderr=True, highlight=False)
-    results = measure(seconds=seconds, say=lambda text: notes.print(text, markup=False))
+    notes = console(stderr=True)
+    results = measure(seconds=seconds, say=lambda text: notes.print(text))
     if as_json:
         print(json.dumps(results, indent=2, allow_nan=False))
     else:
-        Console(highlight=False).print(_table(results))
+        console(wrap=True).print(_table(results))
 
 
 def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:

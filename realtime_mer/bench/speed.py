@@ -16,7 +16,6 @@ import numpy as np
 import psutil
 import soundfile
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
@@ -27,6 +26,7 @@ from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.console import console
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
@@ -73,14 +73,12 @@ def run_bench(*, as_json: bool, model: str, seconds: float) -> None:
         RealtimeMerError: a setting cannot be used, or a fresh session does not start.
     """
     torch.set_num_threads(1)
-    notes = Console(stderr=True, highlight=False)
-    results = measure(
-        model=model, seconds=seconds, say=lambda text: notes.print(text, markup=False)
-    )
+    notes = console(stderr=True)
+    results = measure(model=model, seconds=seconds, say=lambda text: notes.print(text))
     if as_json:
         print(json.dumps(results, indent=2, allow_nan=False))
     else:
-        Console(highlight=False).print(_table(results))
+        console(wrap=True).print(_table(results))
 
 
 def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:

@@ -109,14 +109,13 @@ def run_batch(options: BatchOptions) -> list[str]:
     Raises:
         InputError: the output cannot be written, or a setting cannot be used.
     """
-    from rich.console import Console
-
     from realtime_mer.audio.spec import refuse_overwriting
+    from realtime_mer.console import console
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.shaping import Shaper
 
     failed: list[str] = []
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    shown = console(stderr=True)
     shape = {"smoothing_s": options.smoothing_s, "delay_s": options.delay_s}
     Shaper(**shape)
     if options.out is not None:
@@ -126,7 +125,7 @@ def run_batch(options: BatchOptions) -> list[str]:
     missing = list(_missing(options.files))
     if len(missing) == len(options.files):
         for path, error in missing:
-            _complain(console, failed, path, error)
+            _complain(shown, failed, path, error)
         return failed
 
     files = options.files
@@ -141,7 +140,7 @@ def run_batch(options: BatchOptions) -> list[str]:
     # As live: the same numbers, and blocks too small to share between threads.
     torch.set_num_threads(1)
     recognizer = load_recognizer(options.model, device=options.compute)
-    with ExitStack() as stack, files_bar(console) as progress:
+    with ExitStack() as stack, files_bar(shown) as progress:
         write: Callable[[Record], None] | None = None
         bar = progress.add_task("", total=len(options.files))
         for path in options.files:
@@ -153,7 +152,7 @@ def run_batch(options: BatchOptions) -> list[str]:
                     channels=options.channels,
                 )
             except AudioFileError as error:
-                _complain(console, failed, path, error)
+                _complain(shown, failed, path, error)
                 continue
             if write is None:  # not before: an old result outlives a mistyped name
                 file = stack.enter_context(_output(options.out))
@@ -165,16 +164,15 @@ def run_batch(options: BatchOptions) -> list[str]:
                     if not options.summary:
                         write({"path": path, **estimate.to_dict()})
             except AudioFileError as error:
-                _complain(console, failed, path, error)  # what came before the break still counts
+                _complain(shown, failed, path, error)  # what came before the break still counts
             for what, count in analysis.faults().items():
                 if count:
-                    console.print(f"realtime-mer: {path}: {count} {what}.", markup=False)
+                    shown.print(f"realtime-mer: {path}: {count} {what}.")
             summary = analysis.summary()
             if summary.valence is None and path not in failed:
-                console.print(
+                shown.print(
                     f"realtime-mer: {path} is shorter than one hop of "
-                    f"{recognizer.card.hop_s:g} s, so there is no estimate of it.",
-                    markup=False,
+                    f"{recognizer.card.hop_s:g} s, so there is no estimate of it."
                 )
             if options.summary and (summary.valence is not None or path not in failed):
                 write(summary.to_dict())
@@ -193,9 +191,9 @@ def _missing(files: Sequence[str]) -> Iterator[tuple[str, AudioFileError]]:
             yield path, error
 
 
-def _complain(console: "Console", failed: list[str], path: str, error: AudioFileError) -> None:
+def _complain(shown: "Console", failed: list[str], path: str, error: AudioFileError) -> None:
     failed.append(path)
-    console.print(f"realtime-mer: {error}", markup=False)
+    shown.print(f"realtime-mer: {error}")
 
 
 def _jsonl(file: IO[str]) -> Callable[[Record], None]:

@@ -1,6 +1,5 @@
 """``realtime-mer annotate``: work out the mood of a whole music library."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
+from realtime_mer.printing import complain, line
 
 DEFAULT_TABLE = Path("library.sqlite")
 
@@ -61,9 +61,9 @@ def annotate(
     found = run(
         AnnotateOptions(folder=folder, out=out, model=model, compute=compute.value, jobs=jobs)
     )
-    for line in (*found.remarks, *(broken.reason for broken in found.broken)):
-        print(f"realtime-mer: {line}", file=sys.stderr)
-    print(
+    for remark in (*found.remarks, *(broken.reason for broken in found.broken)):
+        complain(remark)
+    line(
         f"{out}: {found.total} tracks; {found.done} new, {found.kept} unchanged, "
         f"{found.gone} gone, {len(found.broken)} broken"
     )

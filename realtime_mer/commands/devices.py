@@ -1,13 +1,13 @@
 """``realtime-mer devices``: what there is to listen to."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
+from realtime_mer.printing import notice
 
 
 def devices(
@@ -25,8 +25,9 @@ def devices(
 
     say("Asking the sound system for its devices")
 
-    from rich.console import Console
     from rich.table import Table
+
+    from realtime_mer.console import console
 
     listing = survey()
     if levels:
@@ -46,6 +47,6 @@ def devices(
                 str(device.channels),
                 "yes" if device.default else "",
             )
-        Console(highlight=False).print(table if listing.devices else "No device to listen to.")
+        console(wrap=True).print(table if listing.devices else "No device to listen to.")
     for problem in listing.problems.values():
-        print(problem, file=sys.stderr)
+        notice(problem)

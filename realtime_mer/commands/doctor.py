@@ -46,18 +46,20 @@ def doctor(as_json: AsJson = False) -> None:
     """
     say("Checking what a session needs")
 
-    from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    from realtime_mer.console import console
+
+    shown = console()
     results = []
     for check in checks():
         results.append(check)
         if not as_json:
-            sign = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]--[/]"}[check.ok]
-            console.print(f"{sign}  [bold]{check.name}[/]: ", end="")
-            console.print(check.detail, markup=False)
+            sign = {True: ("ok", "green"), False: ("no", "red"), None: ("--", "yellow")}[check.ok]
+            shown.print(Text.assemble(sign, "  ", (check.name, "bold"), ": "), end="")
+            shown.print(check.detail)
             if not check.ok and check.advice:
-                console.print(f"    {check.advice}", markup=False)
+                shown.print(f"    {check.advice}")
     if as_json:
         print(json.dumps([check.to_dict() for check in results], indent=2, allow_nan=False))
     if any(check.ok is False for check in results):
@@ -134,13 +136,15 @@ def _audio_back_end(listing: Listing) -> Check:
     if problem is not None:
         return Check(name="audio back end", ok=False, detail=problem, advice=_install_portaudio())
     return Check(
-        name="audio back end", ok=True, detail=f"PortAudio works and sees {len(inputs)} input(s)"
+        name="audio back end",
+        ok=True,
+        detail=f"the sound system works and has {len(inputs)} input(s)",
     )
 
 
 def _install_portaudio() -> str:
     return _by_system(
-        linux="install PortAudio: `sudo apt install libportaudio2 libasound2-plugins`",
+        linux="install PortAudio: `sudo apt install libportaudio2`",
         macos="install again: `pip install --force-reinstall sounddevice` brings PortAudio along",
         windows="install again: `pip install --force-reinstall sounddevice` brings PortAudio along",
     )
@@ -155,8 +159,7 @@ def _microphone(listing: Listing) -> Check:
             ok=None,
             detail="there is no input device",
             advice=_by_system(
-                linux="plug one in; where PulseAudio or PipeWire runs, `sudo apt install "
-                "libasound2-plugins` lets PortAudio reach it",
+                linux="plug one in, or `realtime-mer live system`",
                 macos="plug one in, or `realtime-mer live demo`",
                 windows="plug one in, or `realtime-mer live system`",
             ),

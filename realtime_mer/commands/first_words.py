@@ -1,6 +1,6 @@
 """``say``: the line that a command prints before anything that takes long."""
 
-import sys
+from realtime_mer.printing import notice
 
 
 def say(text: str) -> None:
@@ -12,7 +12,4 @@ def say(text: str) -> None:
     Args:
         text: such as ``Listening to the microphone``.
     """
-    if sys.stderr is not None:
-        # A file's name may be no text.
-        shown = text.encode(errors="backslashreplace").decode()
-        print(f"{shown} ...", file=sys.stderr, flush=True)
+    notice(f"{text} ...")

@@ -7,6 +7,7 @@ from realtime_mer.audio.devices import Device
 from realtime_mer.audio.downmix import CARRIES_DBFS
 from realtime_mer.audio.levels import channel_levels
 from realtime_mer.errors import DeviceError
+from realtime_mer.printing import line
 
 _BAR_DB = 3.0  # of one sign
 
@@ -23,15 +24,15 @@ def show_levels(devices: Sequence[Device], *, as_json: bool) -> None:
             problem = str(error)
         found.append({**device.to_dict(), "levels_dbfs": levels, "problem": problem})
         if not as_json:
-            print(f"{device.index} {device.name} ({device.kind})", flush=True)
+            line(f"{device.index} {device.name} ({device.kind})")
             for channel, level in enumerate(levels, start=1):
-                print(f"  channel {channel:2} {level:7.1f} dBFS  {_bar(level)}".rstrip())
+                line(f"  channel {channel:2} {level:7.1f} dBFS  {_bar(level)}".rstrip())
             if problem is not None:
-                print(f"  {problem}")
+                line(f"  {problem}")
     if as_json:
         print(json.dumps(found, indent=2))
     elif not found:
-        print("No device to listen to.")
+        line("No device to listen to.")
 
 
 def _bar(level: float) -> str:

@@ -1,7 +1,6 @@
 """``realtime-mer sessions``: what ``live --record`` kept."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import typer
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
+from realtime_mer.printing import complain, line, notice
 from realtime_mer.replacing import replacing
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _opened(name: str, passphrase_file: Path | None) -> Iterator["Session"]:
     )
     yield session
     for problem in session.problems():
-        print(problem, file=sys.stderr)
+        notice(problem)
 
 
 @app.command("list")
@@ -83,32 +83,41 @@ def list_() -> None:
 
     `realtime-mer sessions list | grep audio` finds those whose sound was kept.
 
-    Off a terminal there is one a line, columns separated by blanks: name, seconds, estimates,
-    markers, `audio` or `no-audio`, `ended` or `open` (still recorded, or cut off), start, model. Of
-    one that is encrypted only its name and start are known: it is `locked`, and the others are `-`.
-    So they are of what cannot be opened: it is `deleting` (not all could be removed yet),
+    Off a terminal there is one a line, columns separated by blanks, under a line with their names:
+    `name`, `seconds`, `estimates`, `markers`, `sound` (`audio` or `no-audio`), `state`, `begun`,
+    `model`. The state is `ended`, `recording` (now) or `cut-off` (its recorder is gone). Of one
+    that is encrypted only its name and start are known: it is `locked`, and the others are `-`. So
+    they are of what cannot be opened: it is `deleting` (not all could be removed yet),
     `unfinished` (without a manifest), `damaged` or a `link`, and standard error says more.
     """
     say("Reading the sessions")
 
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from realtime_mer.console import console
     from realtime_mer.sessions.deleting import Remains, State
-    from realtime_mer.sessions.store import LockedSession, list_sessions, sessions_folder
+    from realtime_mer.sessions.lock import is_recorded
+    from realtime_mer.sessions.manifest import Manifest
+    from realtime_mer.sessions.store import (
+        LockedSession,
+        find_session,
+        list_sessions,
+        sessions_folder,
+    )
     from realtime_mer.wording import clock
 
     sessions, remains = list_sessions()
-    console = Console(highlight=False, markup=False)  # names are no markup
+    shown = console(wrap=True)
     name = Column("name", overflow="fold")  # cut off it would be of no use to type
     table = Table(name, "length", "estimates", "markers", "sound", "begun", "person", box=None)
+    rows: list[tuple[str, ...]] = [
+        ("name", "seconds", "estimates", "markers", "sound", "state", "begun", "model")
+    ]
     for session in sessions:
         if isinstance(session, LockedSession):
             begun = session.manifest.started_at
-            if console.is_terminal:
-                table.add_row(session.name, "locked", "", "", "", begun[:16].replace("T", " "), "")
-            else:
-                print(session.name, "-", "-", "-", "-", "locked", begun, "-")
+            table.add_row(session.name, "locked", "", "", "", _minute(begun), "")
+            rows.append((session.name, "-", "-", "-", "-", "locked", begun, "-"))
             continue
         manifest = session.manifest
         try:
@@ -116,36 +125,48 @@ def list_() -> None:
         except InputError as error:
             remains.append(Remains(folder=session.folder, state=State.DAMAGED, problem=str(error)))
             continue
-        if not console.is_terminal:
-            print(
-                session.name,
-                f"{totals.seconds:.1f}",
-                totals.estimates,
-                totals.markers,
-                "audio" if manifest.audio else "no-audio",
-                "ended" if manifest.ended_at else "open",
-                manifest.started_at,
-                "-".join(manifest.hello.model.split()),
-            )
-            continue
+        state = "ended" if manifest.ended_at else "recording"
+        if not manifest.ended_at and not is_recorded(session.folder):
+            # It may have ended since its manifest was read.
+            now = find_session(session.name).manifest
+            state = "ended" if isinstance(now, Manifest) and now.ended_at else "cut off"
+        numbers = (str(totals.estimates), str(totals.markers))
         table.add_row(
             session.name,
-            clock(totals.seconds) if manifest.ended_at else f"{clock(totals.seconds)}, open",
-            str(totals.estimates),
-            str(totals.markers),
+            clock(totals.seconds) + ("" if state == "ended" else f", {state}"),
+            *numbers,
             "kept" if manifest.audio else "no",
-            manifest.started_at[:16].replace("T", " "),
+            _minute(manifest.started_at),
             manifest.pseudonym or "",
         )
+        sound = "audio" if manifest.audio else "no-audio"
+        model = "-".join(manifest.hello.model.split())
+        rows.append(
+            (
+                session.name,
+                f"{totals.seconds:.1f}",
+                *numbers,
+                sound,
+                state.replace(" ", "-"),
+                manifest.started_at,
+                model,
+            )
+        )
     for left in remains:
-        if console.is_terminal:
-            table.add_row(left.name, left.state.value, "", "", "", "", "")
-        else:
-            print(left.name, "-", "-", "-", "-", left.state.value, "-", "-")
-    if console.is_terminal:
-        console.print(table if sessions or remains else f"No session in {sessions_folder()}.")
+        table.add_row(left.name, left.state.value, "", "", "", "", "")
+        rows.append((left.name, "-", "-", "-", "-", left.state.value, "-", "-"))
+    if shown.is_terminal:
+        shown.print(table if sessions or remains else f"No session in {sessions_folder()}.")
+    elif len(rows) > 1:
+        for row in rows:
+            line(" ".join(row))
     for left in remains:
-        print(left.problem, file=sys.stderr)
+        notice(left.problem)
+
+
+def _minute(moment: str) -> str:
+    """Return a time of a manifest to the minute, for people."""
+    return moment[:16].replace("T", " ")
 
 
 @app.command()
@@ -190,9 +211,9 @@ def show(
         "settings": json.dumps(manifest.settings),
     }
     for key, value in facts.items():
-        print(f"{key}: {value}")
+        line(f"{key}: {value}")
     for failure in manifest.failures:
-        print(f"failure: {failure}")
+        line(f"failure: {failure}")
 
 
 @app.command()
@@ -335,7 +356,7 @@ def report(
                 file.write(page)
         except OSError as error:
             raise InputError(f"--out {path} cannot be written: {error.strerror}.") from error
-    print(path)
+    line(path)
 
 
 def _format_of(path: Path | None) -> ReportFormat:
@@ -388,9 +409,9 @@ def delete(
                 "until it is, and deleting it again goes on."
             )
         else:
-            print(f"deleted {name}")
+            line(f"deleted {name}")
     for problem in problems:
-        print(f"realtime-mer: {problem}", file=sys.stderr)
+        complain(problem)
     if problems:
         raise typer.Exit(1)
 

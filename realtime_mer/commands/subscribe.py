@@ -68,15 +68,14 @@ def print_subscription(
     """
     say(f"Connecting to {url}")
 
-    from rich.console import Console
-
     from realtime_mer.client.streams import Gap
     from realtime_mer.client.streams import subscribe as subscribed
+    from realtime_mer.console import console
     from realtime_mer.estimate import Estimate
     from realtime_mer.live.terminal import TerminalView, marker_line
     from realtime_mer.wire.protocol import Bye, Hello, Marker, StatusMessage
 
-    console = Console(stderr=jsonl, highlight=False, soft_wrap=True)
+    shown = console(stderr=jsonl)
     messages = subscribed(
         url,
         streams=("estimates", "status", "markers"),
@@ -94,7 +93,7 @@ def print_subscription(
                 match message:
                     case Hello() if view is None and not jsonl:
                         view = stack.enter_context(
-                            TerminalView(console=console, source=url, model=message.model)
+                            TerminalView(console=shown, source=url, model=message.model)
                         )
                     case Estimate():
                         seen += 1
@@ -112,10 +111,10 @@ def print_subscription(
                         line = {"type": "marker", **asdict(message)}
                         print(json.dumps(line, allow_nan=False), flush=True)
                     case Gap(missed_s=float() as missed):
-                        console.print(f"{url}: back; {missed:.1f} s of sound were missed.")
+                        shown.print(f"{url}: back; {missed:.1f} s of sound were missed.")
                     case Gap():
-                        console.print(f"{url}: back, and started anew; its time begins at 0.")
+                        shown.print(f"{url}: back, and started anew; its time begins at 0.")
                     case Bye():
-                        console.print(f"{url}: {message.reason}; waiting for it to return.")
+                        shown.print(f"{url}: {message.reason}; waiting for it to return.")
         except KeyboardInterrupt:
             return

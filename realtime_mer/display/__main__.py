@@ -2,12 +2,12 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from realtime_mer import display
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.leaving import end_with
+from realtime_mer.printing import complain
 from realtime_mer.wire.control import CONTROLS_OPTION
 
 
@@ -58,7 +58,7 @@ def _main() -> int:
             size=options.size,
         )
     except RealtimeMerError as error:
-        print(f"realtime-mer: {error}", file=sys.stderr)
+        complain(error)
         return 1
     except KeyboardInterrupt:  # while it starts
         return 0

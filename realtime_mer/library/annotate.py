@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
+from realtime_mer.console import console
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
@@ -83,8 +82,8 @@ def annotate(options: AnnotateOptions) -> Annotation:
         found = annotated(
             new, model=options.model, compute=options.compute, jobs=_jobs(options, tracks=len(new))
         )
-        console = Console(stderr=True, highlight=False)
-        with files_bar(console) as progress, closing(found):
+        shown = console(stderr=True)
+        with files_bar(shown) as progress, closing(found):
             bar = progress.add_task("", total=len(new))
             for file, result in found:
                 if isinstance(result, Broken):

@@ -11,6 +11,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import check_table, read_table
 from realtime_mer.library.tracks import Point, Track
+from realtime_mer.printing import line
 
 if TYPE_CHECKING:  # brings numpy
     from realtime_mer.library.plane import Suggestion
@@ -73,7 +74,7 @@ def suggest(options: SuggestOptions) -> None:
     else:
         width = max(len(one.track.mood) for one in found)
         for number, one in enumerate(found, start=1):
-            print(_line(number, one.track, width=width))
+            line(_line(number, one.track, width=width))
 
 
 def suggestions(options: SuggestOptions, tracks: Sequence[Track]) -> "list[Suggestion]":

@@ -19,6 +19,7 @@ from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.outlets import Outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
+from realtime_mer.printing import line
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire.protocol import Event, StatusMessage
 
@@ -166,7 +167,7 @@ def json_lines(path: str) -> Iterator[Callable[[Estimate], None]]:
         InputError: it cannot be written; from the yielded function too.
     """
     if path == "-":
-        yield lambda estimate: print(_line(estimate), flush=True)
+        yield lambda estimate: line(_line(estimate))
         return
     try:
         file = Path(path).open("wb", buffering=0)  # noqa: SIM115  closed below

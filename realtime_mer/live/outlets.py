@@ -75,14 +75,14 @@ class ServiceOptions:
 
     def announce(self, service: Service, console: Console) -> None:
         """Print where the service is; on a network with a QR code for a phone."""
-        console.print(f"Service: {service.url}", markup=False)
+        console.print(f"Service: {service.url}")
         # A token that was chosen is known; it need not stand in the log of a service manager.
         generated = self.token is None
         token = service.token if generated or console.is_terminal else None
         tls = self.cert is not None
         addresses = links(self.host, service.port, token=token, tls=tls)
         for address in addresses:
-            console.print(f"Display: {address}", markup=False)
+            console.print(f"Display: {address}")
         unicode = console.encoding.lower().startswith("utf")
         if console.is_terminal and unicode and not access.is_loopback(self.host):
             console.print(qr_code(addresses[0]))
@@ -182,7 +182,7 @@ def open_outlets(
         sender = OscSender(osc, max_rate=osc_rate)
         stack.callback(sender.close)
         outlets.others.append(sender)
-        console.print(f"OSC: {access.authority(osc.host, osc.port)}", markup=False)
+        console.print(f"OSC: {access.authority(osc.host, osc.port)}")
     if service is not None:
         started = stack.enter_context(service.open(hello))
         outlets.services.append(started)

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from rich.console import Console
-
 import realtime_mer
+from realtime_mer.console import console as console_for_people
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
@@ -133,7 +132,7 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
     Raises:
         RealtimeMerError: something that was asked for cannot be had.
     """
-    console = Console(stderr=options.jsonl, highlight=False, soft_wrap=True)
+    console = console_for_people(stderr=options.jsonl)
     player = Player(session.messages(), speed=options.speed)
     manifest = session.manifest
     if options.start > player.end:
@@ -152,9 +151,7 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
         )
         if options.window:
             open_window(outlets, hello=hello, service=options.service, stack=stack)
-        console.print(
-            f"Replay: {session.name}, {clock(player.start)} to {clock(player.end)}", markup=False
-        )
+        console.print(f"Replay: {session.name}, {clock(player.start)} to {clock(player.end)}")
         if sys.stdin is not None and sys.stdin.isatty() and console.is_terminal:
             console.print("Type a time (1:30), or + or - seconds, and Enter to go there.")
             threading.Thread(target=_obey, args=(player, sys.stdin), daemon=True).start()
@@ -177,7 +174,7 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
         except KeyboardInterrupt:
             player.close()
         for line in view.tally.summary_lines():
-            console.print(line, markup=False)
+            console.print(line)
 
 
 def _obey(player: Player, lines: Iterable[str]) -> None:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Literal
 
 import torch
-from rich.console import Console
 
 import realtime_mer
 from realtime_mer.audio.opening import open_source
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.audio.spec import RawFormat
 from realtime_mer.audio.switch import SwitchableSource
+from realtime_mer.console import console as console_for_people
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RecordingError
 from realtime_mer.live.controller import Controller
@@ -94,7 +94,7 @@ def run_live(options: LiveOptions) -> None:
     torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
     to_stderr = options.jsonl == "-"
-    console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
+    console = console_for_people(stderr=to_stderr)
     fast = options.speed == "max"  # over before anybody could follow
     with ExitStack() as stack:
         opened = open_source(
@@ -107,7 +107,7 @@ def run_live(options: LiveOptions) -> None:
         source = SwitchableSource(opened.source)
         stack.callback(source.close)
         write = stack.enter_context(json_lines(options.jsonl)) if options.jsonl else None
-        console.print(f"Source: {source.name} ({opened.why})", markup=False)
+        console.print(f"Source: {source.name} ({opened.why})")
         recognizer = load_recognizer(options.model, device=options.compute)
         hello = _hello(options, recognizer)
         ring = RingBuffer(round(RING_S * recognizer.sample_rate))
@@ -139,8 +139,8 @@ def run_live(options: LiveOptions) -> None:
         view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
         if options.record is not None:
             recording = deck.begin(options.record, sound=options.record_sound)
-            console.print(f"Session: {recording.folder}", markup=False)
-            console.print(recording.state.sentence, markup=False)
+            console.print(f"Session: {recording.folder}")
+            console.print(recording.state.sentence)
         if options.window and not fast:
             open_window(
                 outlets,
@@ -158,7 +158,7 @@ def run_live(options: LiveOptions) -> None:
             follower.run()
         finally:
             for line in [*view.tally.summary_lines(), *follower.end(), *source.warnings()]:
-                console.print(line, markup=False)
+                console.print(line)
     if not deck.whole:
         raise RecordingError(
             "A part of what was to be recorded is missing, as was said above; the rest is kept."

@@ -12,12 +12,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from realtime_mer.console import console as console_for_people
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.mood import Held, Words, mood_text
 from realtime_mer.summary import Averager
 from realtime_mer.wire.protocol import Marker
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, mostly, spoken
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, literal, mostly, spoken
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
@@ -104,7 +105,7 @@ class TerminalView:
     """
 
     def __init__(self, *, console: Console | None = None, source: str, model: str) -> None:
-        self._console = Console(file=sys.stderr) if console is None else console
+        self._console = console_for_people(file=sys.stderr) if console is None else console
         self.source = source
         self._model = model
         self._latest: tuple[Estimate, Words] | None = None
@@ -199,6 +200,7 @@ class TerminalView:
     def _writable(self, text: str) -> str:
         """Replace what the console's encoding cannot write, as in a device name."""
         encoding = self._console.encoding
+        text = literal(text)
         return text.encode(encoding, "replace").decode(encoding)
 
 

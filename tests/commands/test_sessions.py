@@ -19,6 +19,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.live.terminal import TerminalView
+from realtime_mer.sessions.lock import RecordingLock
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.sessions.store import (
     AUDIO,
@@ -217,7 +218,7 @@ def test_a_session_and_files_whose_names_are_no_text_are_taken_like_others(
     name = os.fsdecode(b"\xff=x")
     recorded(estimates(3)).folder.rename(home / name)
     listed = subprocess.run(command("sessions", "list"), stdout=PIPE, check=True)
-    assert listed.stdout.startswith(b"\xff=x 0.3 3 ")
+    assert listed.stdout.splitlines()[1].startswith(b"\xff=x 0.3 3 ")
     out = tmp_path / os.fsdecode(b"\xff")
     for format in ("csv", "jsonl", "parquet", "vtt", "audacity"):
         options = ("--format", format, "--out", out)
@@ -325,7 +326,7 @@ def test_sound_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path)
 def test_how_long_it_is_counts_from_its_beginning(capsys) -> None:
     amid = [sample_estimate(seq=seq) for seq in range(6000, 6012)]
     session = recorded(amid, audio=AUDIO, audio_start=14_398_800)
-    assert call(capsys, "sessions", "list").out.split()[1] == "1.2"
+    assert call(capsys, "sessions", "list").out.splitlines()[1].split()[1] == "1.2"
     shown = json.loads(call(capsys, "sessions", "show", session.name, "--json").out)
     assert (shown["seconds"], shown["audio_start"]) == (1.2, 14_398_800)
     shown = call(capsys, "sessions", "show", session.name).out
@@ -339,11 +340,27 @@ def test_how_long_it_is_counts_from_its_beginning(capsys) -> None:
 def test_off_a_terminal_the_list_is_a_line_each_name_first_and_never_cut(capsys) -> None:
     first = recorded([*estimates(12), Marker(label="x", t=1.0)], "a" * 200)
     second = recorded([], "b", audio=AUDIO, ended_at=None)
-    lines = [line.split(" ") for line in call(capsys, "sessions", "list").out.splitlines()]
+    heading, *lines = (
+        line.split(" ") for line in call(capsys, "sessions", "list").out.splitlines()
+    )
+    assert heading == "name seconds estimates markers sound state begun model".split()
     assert [line[0] for line in lines] == [first.name, second.name]
     assert lines[0][1:6] == ["1.2", "12", "1", "no-audio", "ended"]
-    assert lines[1][1:5] == ["0.0", "0", "0", "audio"]
+    assert lines[1][1:6] == ["0.0", "0", "0", "audio", "cut-off"]
     assert {len(line) for line in lines} == {8}
+
+
+def test_a_session_that_is_recorded_now_is_told_from_one_that_was_cut_off(
+    capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = recorded(estimates(12), ended_at=None)
+    lock = RecordingLock(session.folder)
+    _, line = call(capsys, "sessions", "list").out.splitlines()
+    assert line.split(" ")[5] == "recording"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # passes for a terminal
+    assert "0:01, recording" in call(capsys, "sessions", "list").out
+    lock.release()
+    assert "0:01, cut off" in call(capsys, "sessions", "list").out
 
 
 def test_on_a_narrow_terminal_a_name_is_folded_and_not_cut(
