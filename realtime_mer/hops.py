@@ -79,6 +79,36 @@ class Hop:
     held: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loudness:
+    """How loud a hop is by itself.
+
+    Attributes:
+        level_dbfs: root mean square in dB relative to full scale, >= -120.
+        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
+        zeros: whether every sample is exactly 0.
+    """
+
+    level_dbfs: float
+    peak_dbfs: float
+    zeros: bool
+
+
+def loudness(hops: NDArray[np.float32]) -> list[Loudness]:
+    """Return how loud each of many hops is.
+
+    Args:
+        hops: float32 ``(H, n)``; what is said of one does not depend on the others.
+    """
+    squares = np.add.reduce(np.square(hops, dtype=np.float64), axis=1)
+    powers = (squares / hops.shape[1]).tolist()
+    peaks = np.maximum.reduce(np.abs(hops), axis=1).tolist()
+    return [
+        Loudness(level_dbfs=_level(power), peak_dbfs=_peak(peak), zeros=peak == 0)
+        for power, peak in zip(powers, peaks, strict=True)
+    ]
+
+
 class HopClassifier:
     """Say of each hop of a stream what it is.
 
@@ -132,7 +162,7 @@ class HopClassifier:
         self._powers.clear()
         self._begin_silent()
 
-    def ends_a_pause(self, samples: NDArray[np.float32], lost: int) -> bool:
+    def ends_a_pause(self, sound: Loudness, lost: int) -> bool:
         """Return whether sound returns with this hop after what makes memory stale.
 
         That is a gap of ``reset_after_gap_s`` or a silence of ``reset_after_silence_s``; asked
@@ -147,18 +177,18 @@ class HopClassifier:
         after_silence = (
             self._silent
             and self._quiet_hops * self._hop_s >= self._policy.reset_after_silence_s
-            and _level(samples) > self._policy.sound_above_dbfs
+            and sound.level_dbfs > self._policy.sound_above_dbfs
         )
         return after_gap or after_silence
 
-    def classify(self, samples: NDArray[np.float32], lost: int) -> Hop:
+    def classify(self, sound: Loudness, lost: int) -> Hop:
         """Return what the next hop is.
 
         Args:
-            samples: float32 ``(hop_samples,)``.
-            lost: how many of them stand for lost sound.
+            sound: how loud it is.
+            lost: how many of its samples stand for lost sound.
         """
-        level = _level(samples)
+        level = sound.level_dbfs
         policy = self._policy
         threshold = policy.sound_above_dbfs if self._silent else policy.silence_below_dbfs
         quiet = level <= threshold
@@ -169,7 +199,7 @@ class HopClassifier:
         else:
             self._gap_samples = 0
             self._quiet_hops = self._quiet_hops + 1 if quiet else 0
-            self._zero_hops = 0 if samples.any() else self._zero_hops + 1
+            self._zero_hops = self._zero_hops + 1 if sound.zeros else 0
             self._powers.append(10 ** (level / 10))
             self._silent = self._quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
         self._judge_loudness()
@@ -177,7 +207,7 @@ class HopClassifier:
         self._whole_hops += 1
         return Hop(
             level_dbfs=level,
-            peak_dbfs=_peak(samples),
+            peak_dbfs=sound.peak_dbfs,
             status=self._status(gap=lost > 0, zeros=zeros),
             quiet=quiet or level < policy.too_quiet_below_dbfs,
             held=self._silent or self._too_quiet or zeros or lost > 0,
@@ -209,17 +239,15 @@ class HopClassifier:
         self._quiet_hops = math.ceil(self._policy.silence_after_s / self._hop_s)
 
 
-def _level(piece: NDArray[np.float32]) -> float:
-    """Return the root mean square of samples in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
-    power = float(np.mean(np.square(piece, dtype=np.float64)))
+def _level(power: float) -> float:
+    """Return a mean square in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
     if power <= 10 ** (SILENCE_FLOOR_DBFS / 10):
         return SILENCE_FLOOR_DBFS
     return round(10 * math.log10(power), 2)
 
 
-def _peak(piece: NDArray[np.float32]) -> float:
+def _peak(peak: float) -> float:
     """Return the largest absolute sample in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
-    peak = max(float(piece.max()), -float(piece.min()))
     if peak <= 10 ** (SILENCE_FLOOR_DBFS / 20):
         return SILENCE_FLOOR_DBFS
     return round(20 * math.log10(peak), 2)

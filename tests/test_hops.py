@@ -5,7 +5,7 @@ import pytest
 
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
-from realtime_mer.hops import SILENCE_FLOOR_DBFS, HopClassifier, StreamPolicy
+from realtime_mer.hops import SILENCE_FLOOR_DBFS, HopClassifier, Loudness, StreamPolicy, loudness
 
 RATE, HOP, WINDOW = 1000, 100, 3
 POLICY = StreamPolicy(silence_after_s=0.3, no_signal_after_s=0.2, reset_after_silence_s=0.5)
@@ -16,24 +16,29 @@ def hops() -> HopClassifier:
     return HopClassifier(POLICY, rate=RATE, hop_samples=HOP, window_hops=WINDOW)
 
 
-def tone(dbfs: float) -> np.ndarray:
+def heard(samples: np.ndarray) -> Loudness:
+    (found,) = loudness(samples[np.newaxis].astype(np.float32))
+    return found
+
+
+def tone(dbfs: float) -> Loudness:
     """Return a hop of a square wave: its level is its peak."""
-    return (10 ** (dbfs / 20) * np.resize([1.0, -1.0], HOP)).astype(np.float32)
+    return heard(10 ** (dbfs / 20) * np.resize([1.0, -1.0], HOP))
 
 
-ZEROS = np.zeros(HOP, dtype=np.float32)
+ZEROS = heard(np.zeros(HOP))
 
 
-def statuses(hops: HopClassifier, *pieces: np.ndarray, lost: int = 0) -> list[Status]:
+def statuses(hops: HopClassifier, *pieces: Loudness, lost: int = 0) -> list[Status]:
     return [hops.classify(piece, lost).status for piece in pieces]
 
 
 def test_level_and_peak_are_in_decibels_and_have_a_floor(hops: HopClassifier) -> None:
     loud = hops.classify(tone(-20), 0)
     assert (loud.level_dbfs, loud.peak_dbfs) == (-20.0, -20.0)
-    click = ZEROS.copy()
+    click = np.zeros(HOP)
     click[0] = -0.5
-    hop = hops.classify(click, 0)
+    hop = hops.classify(heard(click), 0)
     assert (hop.level_dbfs, hop.peak_dbfs) == (-26.02, -6.02)
     silent = hops.classify(ZEROS, 0)
     assert (silent.level_dbfs, silent.peak_dbfs) == (SILENCE_FLOOR_DBFS, SILENCE_FLOOR_DBFS)
@@ -49,7 +54,7 @@ def test_the_floor_lies_at_what_digital_silence_reads(
 
 def test_the_level_of_any_finite_sound_is_finite(hops: HopClassifier) -> None:
     # The square of such a sample is more than float32 holds.
-    assert hops.classify(np.full(HOP, 1e30, dtype=np.float32), 0).level_dbfs == 600.0
+    assert hops.classify(heard(np.full(HOP, 1e30)), 0).level_dbfs == 600.0
 
 
 def test_a_stream_warms_up_until_its_window_is_full_of_whole_hops(hops: HopClassifier) -> None:
