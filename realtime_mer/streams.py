@@ -51,7 +51,7 @@ class EmotionStreams:
     @property
     def position(self) -> int:
         """Samples taken so far of each stream."""
-        return self._seq * self._hop + self._pending.shape[1]
+        return self._seq * self._hop + int(self._pending.shape[1])
 
     def push(
         self,
@@ -104,8 +104,10 @@ class EmotionStreams:
                 begin = index
                 self._state = self.recognizer.reset(self._state, anew)
                 for number in anew:
-                    stream = self._streams[number]
-                    stream.reset() if number in asked else stream.forget()
+                    if number in asked:
+                        self._streams[number].reset()
+                    else:
+                        self._streams[number].forget()
             for number, (stream, sound) in enumerate(zip(self._streams, sounds, strict=True)):
                 runs[number].append(stream.classify(sound, lost.get((number, index), 0)))
         self._recognize(heard[:, begin * self._hop : used], runs, estimates)
