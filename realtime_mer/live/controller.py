@@ -7,9 +7,11 @@ from realtime_mer.audio.devices import survey
 from realtime_mer.audio.opening import Opened, open_source
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.errors import DeviceError, InputError, RealtimeMerError
+from realtime_mer.live.settings import LiveSettings
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire.control import (
     AskDevices,
+    ChangeSettings,
     ChangeSource,
     Command,
     DeviceEntry,
@@ -38,6 +40,7 @@ class Controller:
         switch: plays it.
         deck: records the session.
         tell: told of a recording that has begun or ended, for everybody who watches.
+        settings: what else can be changed.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class Controller:
         switch: SwitchableSource,
         deck: Deck,
         tell: Callable[[], None],
+        settings: LiveSettings,
     ) -> None:
+        self._settings = settings
         self._opened, self._switch, self._deck, self._tell = opened, switch, deck, tell
         self._send: Callable[[Report], None] | None = None
         self._sent: SessionState | None = None
@@ -60,8 +65,9 @@ class Controller:
         self.refresh()
 
     def refresh(self) -> None:
-        """Send the state if anything in it has changed."""
+        """Send the state if anything in it has changed, to the window and to pages."""
         with self._lock:
+            self._settings.serve_pages()
             state = self.state()
             if self._send is not None and state != self._sent:
                 self._sent = state
@@ -77,7 +83,14 @@ class Controller:
             title=one_line(opened.source.name),
             recording=self._deck.name,
             sound=recording is not None and recording.sound,
+            settings=self._settings.state(),
         )
+
+    @property
+    def opened_to_phones(self) -> bool:
+        """Whether somebody let phones watch since the session began."""
+        settings = self._settings.state()
+        return settings.phones is not None and bool(settings.opens)
 
     def carry_out(self, command: Command) -> None:
         """Carry out a command and answer it."""
@@ -103,6 +116,8 @@ class Controller:
             case Record(name=name, sound=sound):
                 self._deck.begin(name, sound=sound)
                 self._tell()
+            case ChangeSettings(change=change):
+                self._settings.apply(change)
             case StopRecording():
                 if self._deck.state is None:
                     raise InputError("Nothing is being recorded.")

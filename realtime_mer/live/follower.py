@@ -22,6 +22,7 @@ from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.printing import line
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire.protocol import Event, StatusMessage
+from realtime_mer.wording import PHONES_END
 
 
 class Follower:
@@ -52,6 +53,7 @@ class Follower:
         self._view, self._outlets = view, outlets
         self._deck, self._controller, self._write = deck, controller, write
         self._recorded = deck.name
+        self._open = False  # to phones
         self._ended = threading.Event()
         self._look()
 
@@ -108,7 +110,7 @@ class Follower:
             self._controller.refresh()
 
     def _look(self) -> None:
-        """Take markers, show what is recorded, and say when that begins, fails or ends."""
+        """Take markers, show what is recorded, and say when that or phone access changes."""
         for marker in self._outlets.take_markers():
             self._view.message(marker_line(marker))
         state, name = self._deck.state, self._deck.name
@@ -118,6 +120,9 @@ class Follower:
         if name != self._recorded:
             self._recorded = name
             self._view.message("recording ended" if name is None else f"recording {name}")
+        if self._controller.opened_to_phones != self._open:
+            self._open = not self._open
+            self._view.message("phones may watch" if self._open else PHONES_END)
 
 
 @contextmanager

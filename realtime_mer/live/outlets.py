@@ -1,6 +1,7 @@
 """Whoever follows a live session from outside: subscribers, the window, OSC receivers."""
 
 import secrets
+import ssl
 import subprocess
 import threading
 from collections import Counter
@@ -21,6 +22,7 @@ from realtime_mer.service.server import Service
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import Event, Hello, Marker, RecordingState, StatusMessage
+from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wire.tls import server_context
 
 if TYPE_CHECKING:  # it brings devices, which a replay has no use for
@@ -47,8 +49,20 @@ class ServiceOptions:
     clients: int = 256
     weak_token: bool = False
 
-    def open(self, hello: Hello) -> Service:
+    def context(self) -> ssl.SSLContext | None:
+        """Return what makes TLS of a connection; None for plain text.
+
+        Raises:
+            InputError: the certificate or its key cannot be used.
+        """
+        return None if self.cert is None else server_context(self.cert, self.key)
+
+    def open(self, hello: Hello, *, controls: bool = False) -> Service:
         """Return the service, not started yet.
+
+        Args:
+            hello: what subscribers are told.
+            controls: whether a page on this machine may change settings; it needs a key.
 
         Raises:
             InputError: a setting cannot be used.
@@ -62,7 +76,8 @@ class ServiceOptions:
             port=self.port,
             token=token,
             weak_token=self.weak_token,
-            ssl=server_context(self.cert, self.key) if self.cert is not None else None,
+            ssl=self.context(),
+            key=secrets.token_urlsafe() if controls else None,
             limits=Limits(connections=self.clients),
         )
 
@@ -80,9 +95,15 @@ class ServiceOptions:
         generated = self.token is None
         token = service.token if generated or console.is_terminal else None
         tls = self.cert is not None
-        addresses = links(self.host, service.port, token=token, tls=tls)
+        # Nor does the key that lets a page change settings: it is for eyes on this machine.
+        key = service.key if console.is_terminal else None
+        here = access.is_loopback(self.host)
+        addresses = links(self.host, service.port, token=token, tls=tls, key=key if here else None)
         for address in addresses:
             console.print(f"Display: {address}")
+        if key is not None and not here and not tls:
+            (own,) = links("127.0.0.1", service.port, token=token, tls=tls, key=key)
+            console.print(f"Display and settings, on this machine: {own}")
         unicode = console.encoding.lower().startswith("utf")
         if console.is_terminal and unicode and not access.is_loopback(self.host):
             console.print(qr_code(addresses[0]))
@@ -145,6 +166,20 @@ class Outlets:
                 outlet.publish(marker)
         return markers
 
+    def take_changes(self) -> list[Change]:
+        """Return what pages that may change settings have asked for since the last call."""
+        return [change for service in self.services for change in service.take_changes()]
+
+    def tell_settings(self, settings: Settings) -> None:
+        """Tell pages that may change settings how they stand."""
+        for service in self.services:
+            service.tell_settings(settings)
+
+    def refuse_change(self, message: str) -> None:
+        """Tell pages that may change settings that something could not be changed."""
+        for service in self.services:
+            service.refuse_change(message)
+
     def faults(self) -> dict[str, int]:
         """Return what did not reach anybody, counted."""
         faults: Counter[str] = Counter()
@@ -162,6 +197,7 @@ def open_outlets(
     console: Console,
     stack: ExitStack,
     deck: Deck | None = None,
+    controls: bool = False,
 ) -> Outlets:
     """Start what is wanted; the stack ends it.
 
@@ -172,6 +208,7 @@ def open_outlets(
         console: is told where the service is.
         stack: ends everything.
         deck: records the session; the caller ends it. None for nothing.
+        controls: whether a page on this machine may change settings.
 
     Raises:
         InputError: a setting cannot be used.
@@ -184,7 +221,7 @@ def open_outlets(
         outlets.others.append(sender)
         console.print(f"OSC: {access.authority(osc.host, osc.port)}")
     if service is not None:
-        started = stack.enter_context(service.open(hello))
+        started = stack.enter_context(service.open(hello, controls=controls))
         outlets.services.append(started)
         service.announce(started, console)
     return outlets

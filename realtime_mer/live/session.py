@@ -19,6 +19,7 @@ from realtime_mer.errors import RecordingError
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
 from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
+from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.outlets.osc import Target
 from realtime_mer.recognizer.contract import StreamingRecognizer
@@ -125,6 +126,7 @@ def run_live(options: LiveOptions) -> None:
             console=console,
             stack=stack,
             deck=deck,
+            controls=True,
         )
         engine = Engine(
             source=source,
@@ -135,7 +137,15 @@ def run_live(options: LiveOptions) -> None:
             make_room=deck.make_room,
             seconds=options.seconds,
         )
-        controller = Controller(opened, switch=source, deck=deck, tell=outlets.tell_recording)
+        settings = LiveSettings(
+            switch=source,
+            shaper=shaper,
+            outlets=outlets,
+            phones=PhoneAccess(outlets, options.service),
+        )
+        controller = Controller(
+            opened, switch=source, deck=deck, tell=outlets.tell_recording, settings=settings
+        )
         view = TerminalView(console=console, source=source.name, model=recognizer.card.name)
         if options.record is not None:
             recording = deck.begin(options.record, sound=options.record_sound)

@@ -15,22 +15,36 @@ _EVERYWHERE = {"": socket.AF_INET, "0.0.0.0": socket.AF_INET, "::": socket.AF_IN
 _FAR = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 
-def links(host: str, port: int, *, token: str | None, tls: bool) -> list[str]:
+def links(
+    host: str, port: int, *, token: str | None, tls: bool, key: str | None = None
+) -> list[str]:
     """Return the addresses of the browser display, the likeliest first.
 
-    The token stands in the fragment, which a browser keeps to itself: it is in no request and no
+    Token and key stand in the fragment, which a browser keeps to itself: it is in no request and no
     log.
 
     Args:
         host, port: what the service listens on; for all addresses each one has its link.
         token: None where the service asks for none.
         tls: whether the service has a certificate.
+        key: lets the page change the session's settings; None for one that only watches.
     """
     family = _EVERYWHERE.get(host)
     hosts = [host] if family is None else _own_addresses(family) or ["localhost"]
-    fragment = "" if token is None else f"#token={quote(token, safe='')}"
+    parts = [
+        f"{name}={quote(value, safe='')}"
+        for name, value in (("token", token), ("control", key))
+        if value is not None
+    ]
+    fragment = "#" + "&".join(parts) if parts else ""
     scheme = "https" if tls else "http"
     return [f"{scheme}://{access.authority(host, port)}/{fragment}" for host in hosts]
+
+
+def qr_rows(link: str) -> tuple[str, ...]:
+    """Return a link as a QR code: rows of 1 for dark and 0 for light, without a border."""
+    code = segno.make(link, error="m", micro=False)
+    return tuple("".join(map(str, row)) for row in code.matrix_iter(border=0))
 
 
 def qr_code(link: str) -> Text:

@@ -12,7 +12,10 @@ from realtime_mer.audio.opening import Opened
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.errors import InputError
 from realtime_mer.live.controller import Controller
+from realtime_mer.live.outlets import Outlets, ServiceOptions
+from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.sessions.recording import Deck, Recording
+from realtime_mer.shaping import Shaper
 from realtime_mer.wire.control import (
     ChangeSource,
     Failed,
@@ -49,6 +52,7 @@ class Session:
         self.sound = Sound("first", real_time=real_time)
         self.switch = SwitchableSource(self.sound)
         self.deck = Deck(make)
+        self.outlets = Outlets()
         self.told: list[Report] = []
         self.recordings_told = 0
         self.controller = Controller(
@@ -56,6 +60,12 @@ class Session:
             switch=self.switch,
             deck=self.deck,
             tell=self._tell,
+            settings=LiveSettings(
+                switch=self.switch,
+                shaper=Shaper(),
+                outlets=self.outlets,
+                phones=PhoneAccess(self.outlets, ServiceOptions()),
+            ),
         )
         self.controller.attach(self.told.append)
 

@@ -117,6 +117,32 @@ def test_a_session_is_paused_reset_and_recorded_by_its_window(tmp_path: Path, st
 
 
 @pytest.mark.slow
+def test_speed_delay_and_phones_are_changed_by_its_window(tmp_path: Path, steer) -> None:
+    song = write_sound(tmp_path / "song.wav", noise(300))
+    said = steer(
+        song,
+        [
+            hear("music", song.name),
+            do("settings", change={"speed": 8.0, "delay_s": 0.5}),
+            do("settings", change={"phones": True}),
+            do("settings", change={"phones": False}),
+            do("settings", change={"speed": 100.0}),
+            do("settings", change={"speed": 1.0}),
+            do("pause"),
+            until(say="state", paused=True),
+        ],
+    )
+    settings = [report["settings"] for report in said if report["say"] == "state"]
+    assert settings[0]["speed"] == 1.0
+    assert {"speed": 8.0, "delay_s": 0.5}.items() <= settings[1].items()
+    links = [one["phones"]["link"] for one in settings if one["phones"] is not None]
+    assert len(set(links)) == 1
+    assert "#token=" in links[0]
+    assert (settings[-1]["speed"], settings[-1]["phones"]) == (1.0, None)
+    assert not any(report["say"] == "failed" for report in said)
+
+
+@pytest.mark.slow
 def test_a_session_goes_from_mic_to_demo_to_a_broken_device_and_back(
     tmp_path: Path, pulse, steer
 ) -> None:

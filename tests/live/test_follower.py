@@ -85,7 +85,7 @@ def test_a_marker_set_during_a_pause_is_shown_and_kept_at_once(
             view=view,
             outlets=outlets,
             deck=deck,
-            controller=SimpleNamespace(refresh=lambda: None),
+            controller=SimpleNamespace(refresh=lambda: None, opened_to_phones=False),
             write=None,
         )
         session = Session(deck.begin("friday", sound=False).folder)
