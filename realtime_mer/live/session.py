@@ -18,9 +18,10 @@ from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RecordingError
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
-from realtime_mer.live.outlets import ServiceOptions, open_outlets, open_window
+from realtime_mer.live.outlets import ServiceOptions, open_outlets
 from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.live.terminal import TerminalView
+from realtime_mer.live.window import open_window
 from realtime_mer.outlets.osc import Target
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
