@@ -12,8 +12,11 @@ from pydantic import Field
 LEAST_SPEED, MOST_SPEED = 0.25, 8.0
 """Seconds of a file or of the demo piece in a second."""
 
+MOST_SHAPING_S = 60.0
+"""Seconds of smoothing, and of delay."""
+
 _Speed = Annotated[float, Field(ge=LEAST_SPEED, le=MOST_SPEED)]
-_Shaping = Annotated[float, Field(ge=0, le=60)]
+_Shaping = Annotated[float, Field(ge=0, le=MOST_SHAPING_S)]
 _Words = Annotated[str, Field(max_length=4096)]
 _Row = Annotated[str, Field(max_length=177, pattern="^[01]*$")]  # the largest QR code
 

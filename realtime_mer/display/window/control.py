@@ -7,8 +7,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.window.dialogs import RecordDialog
 from realtime_mer.display.window.menus import Menus
+from realtime_mer.display.window.settings import SettingsDialog
 from realtime_mer.wire.control import (
     AskDevices,
+    ChangeSettings,
     ChangeSource,
     Command,
     DeviceEntry,
@@ -22,6 +24,8 @@ from realtime_mer.wire.control import (
     SessionState,
     StopRecording,
 )
+from realtime_mer.wire.settings import Change, Settings
+from realtime_mer.wording import PHONES_END
 
 
 class SessionControl:
@@ -47,15 +51,21 @@ class SessionControl:
         """Whether the session has ended, or closed its end of the pipe."""
         return self._pipe is not None and self._pipe.ended
 
+    @property
+    def settings(self) -> Settings | None:
+        """How what can be changed while the session runs stands; None if it did not say so."""
+        return None if self._state is None else self._state.settings
+
     def attach(self, menus: Menus) -> None:
         """Show from now on how the session stands in these menus."""
         self._menus = menus
 
-    def take(self) -> None:
-        """Take what the session has answered since the last call."""
-        if self._pipe is not None:
-            for report in self._pipe.take():
-                self._take(report)
+    def take(self) -> bool:
+        """Take what the session has answered since the last call; return whether it did."""
+        reports = self._pipe.take() if self._pipe is not None else []
+        for report in reports:
+            self._take(report)
+        return bool(reports)
 
     def pause(self, on: bool) -> None:
         """Ask for a pause, or for its end."""
@@ -91,6 +101,17 @@ class SessionControl:
             lambda name, sound: self._ask(Record(name=name or None, sound=sound)),
             parent=self._parent,
         ).open()
+
+    def change_settings(self) -> None:
+        """Let somebody say what is to be otherwise, and ask for it."""
+        SettingsDialog(self.settings or Settings(), self._change, parent=self._parent).open()
+
+    def allow_phones(self, on: bool) -> None:
+        """Ask that phones may watch, or no longer."""
+        self._change(Change(phones=on))
+
+    def _change(self, change: Change) -> None:
+        self._ask(ChangeSettings(change=change))
 
     def _ask(self, command: Command) -> None:
         if self._pipe is not None and not self._pipe.send(command):
@@ -128,6 +149,10 @@ class SessionControl:
     def _say_change(self, before: SessionState, state: SessionState) -> None:
         if (before.source, before.device) != (state.source, state.device):
             self._say(f"Listening to {state.title}.", False)
+        elif before.settings.phones is None and state.settings.phones is not None:
+            self._say("Phones may watch.", False)
+        elif before.settings.phones is not None and state.settings.phones is None:
+            self._say(f"{PHONES_END[0].upper()}{PHONES_END[1:]}.", False)
         elif before.recording is None and state.recording is not None:
             sound = "with its SOUND" if state.sound else "without sound"
             self._say(f"Recording {state.recording}, {sound}.", False)

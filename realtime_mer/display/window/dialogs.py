@@ -22,7 +22,7 @@ from realtime_mer.wire.protocol import MAX_LABEL
 _MAX_WORD = 40
 
 
-class _Form(QDialog):
+class Form(QDialog):
     """A dialog with OK and Cancel, that is gone once it is closed."""
 
     def __init__(self, title: str, *, parent: QWidget | None) -> None:
@@ -45,7 +45,7 @@ class _Form(QDialog):
         self.page.addWidget(buttons)
 
 
-class NoteDialog(_Form):
+class NoteDialog(Form):
     """Asks for the words of a marker.
 
     Args:
@@ -60,7 +60,7 @@ class NoteDialog(_Form):
         self.finish(lambda: mark(self.note.text()))
 
 
-class RecordDialog(_Form):
+class RecordDialog(Form):
     """Asks what to record, and says what that means.
 
     Args:
@@ -83,7 +83,7 @@ class RecordDialog(_Form):
         self.finish(lambda: record(self.name.text().strip(), self.sound.isChecked()))
 
 
-class WordsDialog(_Form):
+class WordsDialog(Form):
     """Asks for words of one's own in the place of the mood words.
 
     Args:

@@ -106,6 +106,7 @@ class Window(QMainWindow):
                 "reset": control.reset,
                 "record": control.record,
                 "stop": control.stop_recording,
+                "settings": control.change_settings,
                 "screenshot": lambda: self.take_picture(_default_picture()),
                 "picture": self._ask_picture,
                 "close": self.close,
@@ -192,7 +193,9 @@ class Window(QMainWindow):
                 self._confirm(marker)
             for marker in news.past or ():  # one that was set while the past was on its way
                 self._marking.confirm(marker)
-        self._control.take()
+        if self._control.take():
+            for dialog in self.findChildren(PhoneDialog):
+                dialog.show_settings(self._control.settings)
         if self._control.ended:
             self.close()
         self._marking.pass_time(now)
@@ -277,8 +280,10 @@ class Window(QMainWindow):
 
     def show_phone(self) -> None:
         """Open the dialog with the link for a phone, without holding up the window."""
-        dialog = PhoneDialog(self._link, parent=self)
+        allow = self._control.allow_phones if self._control.settings is not None else None
+        dialog = PhoneDialog(self._link, allow=allow, parent=self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show_settings(self._control.settings)
         dialog.open()
 
     # -- the window itself -------------------------------------------------------------------

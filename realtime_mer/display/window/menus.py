@@ -42,6 +42,7 @@ MENUS: Mapping[str, Sequence[Item]] = {
         Item(name="reset", text="Forget what was heard", keys=("Ctrl+Backspace",), controls=True),
         Item(name="record", text="Record…", keys=("Ctrl+R",), controls=True),
         Item(name="stop", text="Stop the recording", keys=("Ctrl+Shift+R",), controls=True),
+        Item(name="settings", text="Speed and delay…", keys=("Ctrl+E",), controls=True),
         Item(name="screenshot", text="Picture of the window", keys=("S",)),
         Item(name="picture", text="Picture of the window to…", keys=("Ctrl+S",)),
         Item(name="close", text="Close", keys=("Ctrl+Q", "Ctrl+W")),
