@@ -16,6 +16,7 @@ _FILES = {
     "/realtime-mer.js": ("realtime-mer.js", _SCRIPT),
     "/app.js": ("app.js", _SCRIPT),
     "/charts.js": ("charts.js", _SCRIPT),
+    "/controls.js": ("controls.js", _SCRIPT),
     "/emotion.js": ("emotion.js", _SCRIPT),
     "/history.js": ("history.js", _SCRIPT),
     "/markers.js": ("markers.js", _SCRIPT),

@@ -1,6 +1,7 @@
 /** The page: a subscription, and everything that shows it. */
 
 import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
+import { Controls } from "./controls.js";
 import { BETWEEN_SHORT, MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
@@ -73,7 +74,23 @@ const stream = connect(`${scheme}://${location.host}/`, {
   streams: ["estimates", "status", "level", "markers"],
   history: longest,
   token: tokenFromFragment(),
+  key: settings.ownerKey(),
 });
+const controls = new Controls(
+  {
+    open: byId("controls"),
+    dialog: byId("controls-dialog"),
+    speed: byId("speed"),
+    smoothing: byId("smoothing-s"),
+    delay: byId("delay-s"),
+    opens: byId("phones-opens"),
+    code: byId("phones-code"),
+    link: byId("phones-link"),
+    allow: byId("phones-allow"),
+    message: byId("controls-message"),
+  },
+  (change) => stream.change(change),
+);
 const markers = new Markers(
   {
     form: byId("marker"),
@@ -93,6 +110,7 @@ stream.addEventListener("link", ({ detail }) => {
     write("network", "");
     meter.forget();
     markers.lose();
+    controls.show(null);
     done.texts = 0;
   }
   if (detail.state === "refused") askForToken();
@@ -138,8 +156,11 @@ stream.addEventListener("history", ({ detail }) => {
   markers.recall(detail.markers);
   done.lines = 0;
 });
+stream.addEventListener("settings", ({ detail }) => controls.show(detail));
 stream.addEventListener("error", ({ detail }) => {
-  markers.refuse(detail.message);
+  if (detail.code === "not_owner") return; // a key of a session that is over
+  if (detail.code === "not_changed") controls.refuse(detail.message);
+  else markers.refuse(detail.message);
 });
 stream.addEventListener("roundtrip", ({ detail }) => {
   write("network", `network ${Math.ceil(detail.ms)} ms`);

@@ -7,7 +7,8 @@
  *     stream.addEventListener("estimate", ({ detail }) => console.log(detail.t, detail.mood));
  *
  * Every message of the service is an event of its type (`hello`, `estimate`, `status`, `level`,
- * `marker`, `history`, `error`, `bye`), with the message itself as `detail`; docs/protocol.md describes them.
+ * `marker`, `history`, `settings`, `error`, `bye`), with the message itself as `detail`;
+ * docs/protocol.md describes them.
  * Three more events tell about the connection:
  *
  * - `link`: `{state, reason, retryMs}`, where `state` is `connecting`, `connected`, `lost` (another
@@ -30,6 +31,7 @@ const MESSAGES = new Set([
   "level",
   "marker",
   "history",
+  "settings",
   "error",
   "bye",
 ]);
@@ -64,6 +66,7 @@ const LONGEST_DELAY_MS = 10000;
  * @param {?number} [options.maxRate] most estimates, and most levels, per second of sound
  * @param {number} [options.history] seconds of the past to begin with, 0 to 600: it comes as `history`
  *   before the first estimate, and after a loss what of it was missed
+ * @param {?string} [options.key] of the session, for a page that is to change its settings
  * @param {?string} [options.token] what the service asks for, if it asks
  * @param {Function} [options.WebSocket] the class that connects, where JavaScript itself has none
  * @returns {Stream}
@@ -119,6 +122,7 @@ export class Stream extends EventTarget {
   #url;
   #WebSocket;
   #token;
+  #key;
   #subscribe;
   #sparse;
   #socket = null;
@@ -148,6 +152,7 @@ export class Stream extends EventTarget {
       maxRate = null,
       history = 0,
       token = null,
+      key = null,
       WebSocket = globalThis.WebSocket,
     } = {},
   ) {
@@ -163,6 +168,7 @@ export class Stream extends EventTarget {
     this.#url = serviceAddress(url);
     this.#WebSocket = WebSocket;
     this.#token = token;
+    this.#key = key;
     this.#sparse = maxRate;
     this.#subscribe = { type: "subscribe", streams, max_rate: maxRate, history };
     // Whoever calls connect() can add its listeners first.
@@ -181,6 +187,16 @@ export class Stream extends EventTarget {
    */
   mark(label, id = "") {
     return this.#welcomed && this.#send({ type: "marker", label, id });
+  }
+
+  /**
+   * Ask for other settings of the session, where its key was given: `settings` answers, or `error`.
+   *
+   * @param {object} change some of `speed`, `smoothing_s`, `delay_s` and `phones`
+   * @returns {boolean} whether there is a connection
+   */
+  change(change) {
+    return this.#welcomed && this.#send({ type: "change", ...change });
   }
 
   /** End the subscription for good. */
@@ -242,6 +258,7 @@ export class Stream extends EventTarget {
       return;
     }
     this.#send(this.#subscribe);
+    if (this.#key !== null) this.#send({ type: "own", key: this.#key });
     this.#beat();
   }
 

@@ -6,6 +6,7 @@ const THEME_KEY = "realtime-mer.theme";
 const WORDS_KEY = "realtime-mer.words";
 const KEYS_KEY = "realtime-mer.keys";
 const ZERO_KEY = "realtime-mer.zero";
+const OWNER_KEY = "realtime-mer.owner";
 
 function fragment() {
   return new URLSearchParams(location.hash.replace(/^#/, ""));
@@ -52,6 +53,20 @@ export function keepToken(token) {
   const parameters = fragment();
   parameters.set("token", token);
   writeFragment(parameters);
+}
+
+/**
+ * Return the session's key, which lets this page change settings, or null. It is taken out of the
+ * address, so that nobody hands it on with the link, and kept for as long as the tab is open.
+ */
+export function ownerKey() {
+  const parameters = fragment();
+  const key = parameters.get("control");
+  if (key === null) return recall("sessionStorage", OWNER_KEY);
+  keep("sessionStorage", OWNER_KEY, key);
+  parameters.delete("control");
+  writeFragment(parameters);
+  return key;
 }
 
 /** Return the user's own words: a mapping from a mood word to what is shown in its place. */

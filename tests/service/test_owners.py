@@ -31,7 +31,9 @@ def test_whoever_shows_the_key_sees_the_settings_and_may_ask_for_others() -> Non
         }
 
 
-@pytest.mark.parametrize("key", ["", "wrong", KEY[:-1], KEY + "x"])
+@pytest.mark.parametrize(
+    "key", ["", "wrong", KEY[:-1], KEY + "x"], ids=["none", "another", "a part", "too long"]
+)
 def test_whoever_shows_another_key_changes_and_sees_nothing(key: str) -> None:
     with running(key=KEY) as service, Client(service) as other:
         service.tell_settings(Settings(speed=1.0))
