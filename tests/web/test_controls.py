@@ -10,14 +10,15 @@ import pytest
 from realtime_mer.service.links import qr_rows
 from realtime_mer.service.server import Service
 from realtime_mer.wire.settings import Change, Phones, Settings
-from realtime_mer.wording import PHONES_OPEN
+from realtime_mer.wording import PHONES_OPEN, UNENCRYPTED
 from tests.web.browser import DESKTOP, HELLO, PHONE, Browser, until
 
 pytestmark = pytest.mark.slow
 
 KEY = secrets.token_urlsafe()
 LINK = "http://192.168.1.5:41234/#token=AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg"
-CLOSED = Settings(speed=1.0, delay_s=0.5, opens=PHONES_OPEN)
+OPENS = f"{PHONES_OPEN} {UNENCRYPTED}"
+CLOSED = Settings(speed=1.0, delay_s=0.5, opens=OPENS)
 OPEN = replace(CLOSED, phones=Phones(link=LINK, code=qr_rows(LINK)))
 SHOWN = "document.getElementById('controls').hidden === false"
 
@@ -86,7 +87,7 @@ def test_phones_are_let_in_by_a_code_that_can_be_read_and_kept_out_again(
     tab: Browser, owned: Service
 ) -> None:
     open_controls(tab, owned)
-    assert tab.text("#phones-opens") == PHONES_OPEN
+    assert tab.text("#phones-opens") == OPENS
     tab.js("document.getElementById('phones-allow').click()")
     assert asked(owned) == Change(phones=True)
     owned.tell_settings(OPEN)
@@ -172,3 +173,17 @@ def test_the_dialog_fits_and_its_parts_do_not_overlap(
     assert all(box["left"] > -1 and box["right"] > -1 for box in boxes)
     for above, below in pairwise(boxes):
         assert above["bottom"] <= below["top"] + 1
+
+
+def test_the_code_is_whole_on_a_small_desktop_so_that_a_phone_can_read_it(
+    tab: Browser, owned: Service
+) -> None:
+    owned.tell_settings(OPEN)
+    open_controls(tab, owned, size=(1280, 800))
+    tab.wait_for("document.querySelector('#phones-code path') !== null")
+    code, buttons = tab.js(
+        "return ['#phones-code', '#controls-dialog .buttons']"
+        ".map((name) => document.querySelector(name).getBoundingClientRect())"
+        ".map(({top, bottom}) => ({top, bottom}))"
+    )
+    assert code["bottom"] <= buttons["top"] + 1
