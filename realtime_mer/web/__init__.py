@@ -19,6 +19,7 @@ _FILES = {
     "/controls.js": ("controls.js", _SCRIPT),
     "/emotion.js": ("emotion.js", _SCRIPT),
     "/history.js": ("history.js", _SCRIPT),
+    "/labels.js": ("labels.js", _SCRIPT),
     "/markers.js": ("markers.js", _SCRIPT),
     "/meter.js": ("meter.js", _SCRIPT),
     "/mood.js": ("mood.js", _SCRIPT),

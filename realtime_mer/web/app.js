@@ -39,7 +39,9 @@ const seconds = () => performance.now() / 1000;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 const plane = new Plane(document.querySelector("#plane svg"));
-const lines = ["valence", "arousal"].map((name) => new TimeLine(byId(`${name}-line`), name));
+const lines = ["valence", "arousal"].map(
+  (name) => new TimeLine(byId(`${name}-line`), name, { dated: name === "arousal" }),
+);
 const quadrants = quadrantBars(document.querySelector("#quadrants ul"));
 const gems = gemsBars(document.querySelector("#gems ul"));
 const longest = Math.max(...Object.values(PACE).map(({ span }) => span));
@@ -163,7 +165,7 @@ stream.addEventListener("error", ({ detail }) => {
   else markers.refuse(detail.message);
 });
 stream.addEventListener("roundtrip", ({ detail }) => {
-  write("network", `network ${Math.ceil(detail.ms)} ms`);
+  write("network", `${Math.ceil(detail.ms)} ms`);
 });
 
 // --- what is shown ------------------------------------------------------------------------------
@@ -200,10 +202,10 @@ function showState() {
 function showTexts(now) {
   const { estimate } = seen;
   showState();
-  const model = stream.hello === null ? "" : `model ${stream.hello.model}`;
   write("recording", recordingWords(seen.recording));
   root.classList.toggle("recorded", Boolean(seen.recording));
-  write("origin", [seen.source, model].filter(Boolean).join(", "));
+  write("origin", seen.source);
+  write("model", stream.hello?.model ?? "");
   write("level", meter.words(now));
   root.classList.toggle("clipped", meter.clips(now));
   if (estimate === null) return;
@@ -220,8 +222,10 @@ function showTexts(now) {
   quadrants.show(estimate.quadrants);
   gems.show(estimate.gems);
   const known = estimate.latency_ms !== null && seen.link.state === "connected";
-  write("latency", `latency ${known ? `${Math.round(estimate.latency_ms)} ms` : "\u2013"}`);
-  write("losses", `xruns ${estimate.xruns}, skipped ${estimate.skipped}`);
+  write("latency", known ? `${Math.round(estimate.latency_ms)} ms` : "");
+  write("xruns", String(estimate.xruns));
+  write("skipped", String(estimate.skipped));
+  write("state-age", clock(estimate.state_age_s));
   write("clock", clock(estimate.t - zero));
   announce(mood, now);
 }
@@ -359,6 +363,11 @@ function takeWords() {
   done.texts = 0;
 }
 
+/** Where there is little room the buttons of the head are behind one, below which they open. */
+function openMenu(open) {
+  byId("menu").setAttribute("aria-expanded", String(open));
+}
+
 async function changeFullScreen() {
   if (document.fullscreenElement) {
     await document.exitFullscreen();
@@ -399,6 +408,8 @@ const actions = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target === byId("note")) byId("note").blur();
+  if (event.key === "Escape" && byId("nav").contains(event.target)) byId("menu").focus();
+  if (event.key === "Escape") openMenu(false);
   // The field of a dialog that was just closed has the focus until the next frame.
   const inField =
     event.target instanceof HTMLInputElement && !event.target.closest("dialog:not([open])");
@@ -409,6 +420,9 @@ document.addEventListener("keydown", (event) => {
   if (action === undefined || !byId("keys").checked) return;
   event.preventDefault();
   action();
+});
+document.addEventListener("click", ({ target }) => {
+  openMenu(target === byId("menu") && byId("menu").getAttribute("aria-expanded") === "false");
 });
 byId("theme").addEventListener("click", changeTheme);
 byId("words").addEventListener("click", editWords);

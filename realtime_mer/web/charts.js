@@ -1,8 +1,8 @@
 /** The plane, the time lines and the bars, drawn as SVG and HTML in the colours of the theme. */
 
 import { GEMS, MOOD_WORDS, QUADRANTS } from "./emotion.js";
+import { apart, freePlace, spread } from "./labels.js";
 import { moodWords } from "./mood.js";
-import { freePlace } from "./values.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const TRAIL_SECONDS = 30;
@@ -92,7 +92,7 @@ export class Plane {
   /** Write the user's own words in the place of the usual ones. */
   showWords(mapping) {
     for (const [word, { text }] of this.#words) text.textContent = mapping[word] ?? word;
-    this.#measureWords();
+    this.#placeWords();
   }
 
   /** Make the words of the mood stand out. */
@@ -102,8 +102,10 @@ export class Plane {
     this.#mood = moodWords(mood);
     for (const [word, { text }] of this.#words) {
       text.classList.toggle("here", this.#mood.includes(word));
+      if (!this.#mood.includes(word)) text.style.transform = "";
     }
-    this.#measureWords();
+    this.#beside.clear();
+    this.#giveWay();
   }
 
   /** Draw a filled point for music that plays now, a hollow and dashed one for any other. */
@@ -159,27 +161,55 @@ export class Plane {
     this.#path = [];
   }
 
-  /** Learn how much room the words take: a bold one, or another language, takes another. */
-  #measureWords() {
+  /** Put the words at their places, or as near as they can stand without touching. */
+  #placeWords() {
     if (this.#side === 0) return;
-    for (const { mood, text, place } of this.#words.values()) {
+    const all = [...this.#words.values()];
+    // All as wide as in bold, so that none moves when the mood changes.
+    for (const { text } of all) text.classList.add("here");
+    const places = all.map(({ mood, text }) => {
       const { width, height } = text.getBBox();
-      Object.assign(place, { halfWidth: width / 2, halfHeight: 0.36 * height }); // of the letters
-      if (!this.#mood.includes(mood.word)) text.style.transform = "";
-    }
+      const [x, y] = [this.#x(mood.valence), this.#y(mood.arousal)];
+      return { x, y, halfWidth: width / 2 + 2, halfHeight: 0.36 * height + 1 }; // of letters
+    });
+    const [left, top] = [this.#left, this.#top];
+    spread(places, { left, top, right: left + this.#side, bottom: top + this.#side }).forEach(
+      (place, number) => {
+        const { mood, text } = all[number];
+        const here = this.#mood.includes(mood.word);
+        all[number].place = place;
+        text.classList.toggle("here", here);
+        if (!here) text.style.transform = "";
+        set(text, { x: place.x, y: place.y });
+      },
+    );
     this.#beside.clear();
     this.#giveWay();
   }
 
-  /** Keep the words of the mood readable where the point is at their place. */
+  /** Keep the words of the mood readable where the point is at their place; others make room. */
   #giveWay() {
-    if (this.#here === null) return;
-    for (const mood of this.#mood) this.#stepAside(mood);
+    if (this.#side === 0) return;
+    const taken = [];
+    for (const mood of this.#mood) {
+      const word = this.#words.get(mood);
+      if (word !== undefined) taken.push(this.#stepAside(mood, word, taken));
+    }
+    if (this.#here !== null) {
+      const [x, y] = [this.#x(this.#here.valence), this.#y(this.#here.arousal)];
+      taken.push({ x, y, halfWidth: this.#radius + 1, halfHeight: this.#radius + 1 });
+    }
+    for (const [name, { text, place }] of this.#words) {
+      const here = this.#mood.includes(name);
+      const stays = here || taken.every((other) => apart(place, other));
+      if (stays && !here) taken.push(place);
+      text.classList.toggle("away", !stays);
+    }
   }
 
-  #stepAside(mood) {
-    const word = this.#words.get(mood);
-    if (word === undefined) return;
+  /** Move a word of the mood beside the point and clear of those before it; return its place. */
+  #stepAside(mood, word, before) {
+    if (this.#here === null) return word.place;
     const beside = this.#beside.get(mood) ?? 0;
     const point = {
       x: this.#x(this.#here.valence),
@@ -187,7 +217,7 @@ export class Plane {
       radius: this.#radius + 8, // with its rim and some air
     };
     const others = [...this.#words.values()].filter((other) => other !== word);
-    const places = others.map(({ place }) => place);
+    const places = [...before, ...others.map(({ place }) => place)];
     const { x, y, side } = freePlace(word.place, point, places, beside);
     const now = performance.now();
     if (side !== beside) this.#hoppedAt = now;
@@ -195,6 +225,7 @@ export class Plane {
     word.text.classList.toggle("hops", now - this.#hoppedAt < HOP_MS);
     const [across, down] = [x - word.place.x, y - word.place.y];
     word.text.style.transform = `translate(${across.toFixed(1)}px, ${down.toFixed(1)}px)`;
+    return { ...word.place, x, y };
   }
 
   get #radius() {
@@ -211,7 +242,7 @@ export class Plane {
 
   #layOut(width, height) {
     const small = width < 480;
-    const [margin, edge] = small ? [28, 4] : [44, 8];
+    const [margin, edge] = small ? [36, 4] : [44, 8];
     this.#side = Math.max(1, Math.min(width - margin - edge, height - margin - edge));
     this.#left = margin + (width - margin - edge - this.#side) / 2;
     this.#top = edge;
@@ -241,7 +272,7 @@ export class Plane {
       const anchor = { "-1": "start", 0: "middle", 1: "end" }[value];
       const place =
         axis === "x"
-          ? { x: this.#x(value), y: bottom + (small ? 13 : 18), "text-anchor": anchor }
+          ? { x: this.#x(value), y: bottom + (small ? 15 : 18), "text-anchor": anchor }
           : {
               x: left - (small ? 5 : 8),
               y: this.#y(value) + { "-1": 0, 0: 4, 1: 10 }[value],
@@ -249,21 +280,14 @@ export class Plane {
             };
       set(text, place);
     }
-    const [below, beside] = small ? [25, 20] : [38, 32];
+    const [below, beside] = small ? [31, 24] : [38, 32];
     set(this.#titles[0], { x: left + half, y: bottom + below });
     set(this.#titles[1], {
       x: left - beside,
       y: top + half,
       transform: `rotate(-90 ${left - beside} ${top + half})`,
     });
-    for (const word of this.#words.values()) {
-      const { mood, text } = word;
-      // On a phone neighbours would touch: a few pixels away from the middle they do not.
-      const aside = small && Math.abs(mood.valence) > 0.1 ? 12 * Math.sign(mood.valence) : 0;
-      word.place = { x: this.#x(mood.valence) + aside, y: this.#y(mood.arousal) };
-      set(text, { x: word.place.x, y: word.place.y });
-    }
-    this.#measureWords();
+    this.#placeWords();
     set(this.#point, { r: this.#radius });
     if (this.#here !== null) this.move(this.#here);
   }
@@ -274,34 +298,44 @@ export class TimeLine {
   #svg;
   #name;
   #size = null;
+  #dated;
   #grid;
   #band;
   #line;
   #marks;
   #ticks;
+  #label;
   #times;
   #seconds = 0;
 
   /**
    * @param {SVGElement} svg
    * @param {string} name `valence` or `arousal`
+   * @param {object} [options]
+   * @param {boolean} [options.dated] write the times below: one line of text that is not part of
+   *   the picture's own height, so that lines above each other are equally high
    */
-  constructor(svg, name) {
+  constructor(svg, name, { dated = true } = {}) {
     this.#svg = svg;
     this.#name = name;
+    this.#dated = dated;
     this.#grid = add(svg, "path", { class: "axis" });
     this.#marks = add(svg, "path", { class: "mark" });
     this.#band = add(svg, "path", { class: `band ${name}` });
     this.#line = add(svg, "path", { class: `line ${name}` });
-    this.#ticks = [-1, 0, 1].map((value) => ({
+    this.#ticks = [-1, 1].map((value) => ({
       value,
       text: add(svg, "text", { class: "tick" }, String(value).replace("-", MINUS)),
     }));
     this.#times = add(svg, "g");
-    add(svg, "text", { class: `label ${name}`, x: 30, y: 12 }, name);
+    // In the place of the tick at 0, so that a name costs no height.
+    this.#label = add(svg, "text", { class: `label ${name}` }, name);
     onResize(svg, (width, height) => {
-      this.#size = { left: 24, right: width - 6, top: 18, bottom: height - 20 };
       set(svg, { viewBox: `0 0 ${width} ${height}` });
+      const em = Number.parseFloat(getComputedStyle(this.#label).fontSize);
+      // Room for either name, so that lines above each other begin alike, and for half a tick.
+      const [left, half] = [4.1 * em + 8, 0.55 * em];
+      this.#size = { left, right: width - 6, top: half, bottom: height - half };
       this.#seconds = 0; // lay out at the next drawing
     });
   }
@@ -343,15 +377,18 @@ export class TimeLine {
       d: `M${left} ${top}H${right}M${left} ${middle}H${right}M${left} ${bottom}H${right}`,
     });
     for (const { value, text } of this.#ticks) {
-      set(text, { x: left - 6, y: { "-1": bottom, 0: middle, 1: top }[value] + 4 });
+      set(text, { x: left - 6, y: value < 0 ? bottom : top, dy: "0.35em" });
     }
+    set(this.#label, { x: left - 6, y: middle, dy: "0.35em" });
     this.#times.replaceChildren();
+    if (!this.#dated) return;
     const step = seconds / ((right - left) / seconds < 1.2 ? 2 : 4);
     for (let ago = seconds - step; ago >= 0; ago -= step) {
       const words = ago === 0 ? "now" : `${MINUS}${ago % 60 ? `${ago} s` : `${ago / 60} min`}`;
       set(add(this.#times, "text", { class: "tick" }, words), {
         x: right - (ago / seconds) * (right - left),
-        y: bottom + 15,
+        y: bottom,
+        dy: "1.3em",
         "text-anchor": ago === 0 ? "end" : "middle",
       });
     }

@@ -40,39 +40,6 @@ export function approach(here, goal, seconds, tau) {
   return tau > 0 ? goal + (here - goal) * Math.exp(-seconds / tau) : goal;
 }
 
-/**
- * Return where a label goes: its own place, or, where the point would cover it, the nearest place
- * beside the point at which it covers no other label.
- *
- * @param {object} label `{x, y, halfWidth, halfHeight}` about its middle, as are `others`
- * @param {object} point `{x, y, radius}`
- * @param {object[]} others
- * @param {number} [side] where it is now, from an earlier call: it stays there while it can
- * @returns {object} `{x, y, side}`; side is 0 at its own place
- */
-export function freePlace(label, point, others, side = 0) {
-  const { halfWidth, halfHeight } = label;
-  const [across, down] = [point.radius + halfWidth, point.radius + halfHeight];
-  const places = [
-    { x: label.x, y: label.y },
-    { x: label.x, y: point.y - down },
-    { x: label.x, y: point.y + down },
-    { x: point.x - across, y: label.y },
-    { x: point.x + across, y: label.y },
-  ].map((place, number) => ({ ...place, side: number }));
-  const apart = (place, other, width, height) =>
-    Math.abs(place.x - other.x) >= width || Math.abs(place.y - other.y) >= height;
-  const free = ({ x, y }) =>
-    others.every((other) =>
-      apart({ x, y }, other, halfWidth + other.halfWidth, halfHeight + other.halfHeight),
-    );
-  const [own, ...beside] = places;
-  if (apart(own, point, across, down)) return own;
-  const far = ({ x, y }) => Math.hypot(x - label.x, y - label.y) + (free({ x, y }) ? 0 : 1e6);
-  if (side > 0 && free(places[side])) return places[side];
-  return beside.reduce((best, place) => (far(place) < far(best) ? place : best));
-}
-
 /** Return what the service records, as a `status` tells it, in words for people. */
 export function recordingWords(recording) {
   if (recording === undefined) return "The service has not said yet whether it records.";

@@ -384,7 +384,7 @@ def test_the_page_finds_the_contradictions_that_the_package_finds(page: Browser)
 
 def test_a_label_leaves_its_place_only_where_the_point_would_cover_it(page: Browser) -> None:
     free, moved, crowded, kept = page.module(
-        "values.js",
+        "labels.js",
         """
         const label = { x: 0, y: 0, halfWidth: 30, halfHeight: 6 };
         const above = { x: 0, y: -20, halfWidth: 30, halfHeight: 6 };
