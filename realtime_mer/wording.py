@@ -73,6 +73,9 @@ UNENCRYPTED = "It is not encrypted: open it only in a network that you trust."
 PHONES_END = "phones may not watch any more"
 """The reason that those are given who are cut off."""
 
+LOST_NOTE = "some sound was lost"
+"""What a display says of lost or skipped sound to people who do not ask for numbers."""
+
 QUADRANT_WORDS = {
     "Q1": "pleasant, energetic",
     "Q2": "unpleasant, energetic",

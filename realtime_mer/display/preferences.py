@@ -20,6 +20,7 @@ class Preferences:
         layout: which of ``THEMES``.
         scale: of all text, one of ``SCALES``.
         on_top: whether it stays above other windows.
+        details: whether the details for engineers are shown.
         words: what to write for a mood word, where it is not the word itself.
         geometry: place and size, as Qt writes them; empty for the first time.
     """
@@ -27,6 +28,7 @@ class Preferences:
     layout: LayoutName = "dj"
     scale: float = 1.0
     on_top: bool = False
+    details: bool = False
     words: dict[str, str] = field(default_factory=dict)
     geometry: bytes = b""
 
@@ -53,6 +55,7 @@ def load(settings: QSettings) -> Preferences:
         layout=next((name for name in THEMES if name == layout), first.layout),
         scale=next((scale for scale in SCALES if str(scale) == settings.value("scale")), 1.0),
         on_top=settings.value("on_top") == "true",
+        details=settings.value("details") == "true",
         words={word: text for word, text in words.items() if isinstance(text, str) and text},
         geometry=bytes(geometry.data()) if isinstance(geometry, QByteArray) else b"",
     )
@@ -65,6 +68,7 @@ def save(settings: QSettings, preferences: Preferences) -> None:
         "layout": preferences.layout,
         "scale": str(preferences.scale),
         "on_top": "true" if preferences.on_top else "false",
+        "details": "true" if preferences.details else "false",
         "geometry": QByteArray(preferences.geometry),
         **{f"words/{word}": text for word, text in preferences.words.items()},
     }

@@ -22,6 +22,7 @@ class Theme:
         valence, arousal, gems, quadrants: colours of the quantities.
         good, warning, record: colours of states; each stands beside its word.
         tint: opacity of the quadrants' ground, 0 to 255.
+        glow: opacity of the colour of the mood behind its word, likewise; 0 for none.
         spectrum: colours of the waterfall from silent to loud, evenly spaced.
         mood_pt, number_pt, text_pt, small_pt, plane_pt: sizes of text in points.
         bold_mood: whether the mood is written bold.
@@ -48,6 +49,7 @@ class Theme:
     warning: str
     record: str
     tint: int
+    glow: int
     spectrum: tuple[str, ...]
     mood_pt: float
     number_pt: float
@@ -79,12 +81,13 @@ DJ = Theme(
     warning="#f0c742",
     record="#ff6b6b",
     tint=34,
+    glow=96,
     spectrum=("#0f1218", "#1c2a4a", "#345d8a", "#3f9a9a", "#9ac67a", "#f6eba0"),
-    mood_pt=54.0,
-    number_pt=20.0,
-    text_pt=11.5,
-    small_pt=10.0,
-    plane_pt=13.0,
+    mood_pt=56.0,
+    number_pt=22.0,
+    text_pt=12.5,
+    small_pt=11.25,
+    plane_pt=14.0,
     bold_mood=True,
     dot=13.0,
     glide_s=0.0,
@@ -110,12 +113,13 @@ THERAPY = Theme(
     warning="#8a5200",
     record="#b3261e",
     tint=26,
+    glow=0,
     spectrum=("#f6f4ee", "#d5e0da", "#a3c2bb", "#6b9c97", "#3b7574", "#1c4a4f"),
-    mood_pt=34.0,
-    number_pt=13.0,
-    text_pt=10.5,
-    small_pt=9.5,
-    plane_pt=11.0,
+    mood_pt=36.0,
+    number_pt=16.0,
+    text_pt=12.0,
+    small_pt=11.25,
+    plane_pt=12.5,
     bold_mood=False,
     dot=10.0,
     glide_s=0.9,
@@ -125,3 +129,29 @@ THERAPY = Theme(
 )
 
 THEMES: Mapping[LayoutName, Theme] = {"dj": DJ, "therapy": THERAPY}
+
+_BORDER = 0.2  # the colours of two quadrants blend so far to each side of the border
+
+
+def mood_colour(theme: Theme, valence: float, arousal: float) -> str:
+    """Return the colour of a place of the plane: that of its quadrant, blended at the borders.
+
+    Args:
+        valence, arousal: coordinates in [-1, 1].
+
+    Returns:
+        ``#rrggbb``.
+    """
+    right, up = (min(1.0, max(0.0, 0.5 + x / (2 * _BORDER))) for x in (valence, arousal))
+    weights = {
+        "Q1": right * up,
+        "Q2": (1 - right) * up,
+        "Q3": (1 - right) * (1 - up),
+        "Q4": right * (1 - up),
+    }
+    mixed = [0.0, 0.0, 0.0]
+    for name, weight in weights.items():
+        for part in range(3):
+            start = 1 + 2 * part
+            mixed[part] += weight * int(theme.quadrants[name][start : start + 2], 16)
+    return "#" + "".join(f"{round(part):02x}" for part in mixed)

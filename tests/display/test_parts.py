@@ -15,7 +15,7 @@ from realtime_mer import display
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.plots.history import History, Spectrum, runs, thinned
-from realtime_mer.display.plots.plane import evasion
+from realtime_mer.display.plots.words import evasion
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.display.window.turns import Turns

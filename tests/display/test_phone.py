@@ -39,7 +39,7 @@ def test_the_window_opens_it_and_goes_on(qtbot: QtBot) -> None:
     window = Window(Latest(Snapshot()), url="ws://127.0.0.1:1/", link=LINK)
     qtbot.addWidget(window)
     window.show()
-    window.face.phone.click()
+    window.face.foot.phone.click()
     (dialog,) = window.findChildren(PhoneDialog)
     assert dialog.isVisible()
     assert dialog.words.text() == LINK

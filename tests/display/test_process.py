@@ -88,12 +88,14 @@ def test_the_window_follows_a_service_that_goes_and_comes_back(qtbot: QtBot) -> 
             waits=(0.05,),
         )
         reader.start()
-        qtbot.waitUntil(lambda: window.face.mood.text() == "calm", timeout=PATIENCE_S * 1000)
+        qtbot.waitUntil(
+            lambda: window.face.heading.mood.text() == "calm", timeout=PATIENCE_S * 1000
+        )
         assert window.face.status.text() == "music"
-        assert "model default" in window.face.origin.toolTip()
+        assert "model default" in window.face.foot.origin.toolTip()
     qtbot.waitUntil(lambda: window.face.status.text() == "reconnecting", timeout=PATIENCE_S * 1000)
     with playing(port=port, mood="sad"):
-        qtbot.waitUntil(lambda: window.face.mood.text() == "sad", timeout=PATIENCE_S * 1000)
+        qtbot.waitUntil(lambda: window.face.heading.mood.text() == "sad", timeout=PATIENCE_S * 1000)
         assert window.face.status.text() == "music"
         reader.stop()
 

@@ -47,7 +47,7 @@ class Bars(QWidget):
         metrics = QFontMetricsF(self._bold)
         self._line = metrics.height()
         self._names = max(metrics.horizontalAdvance(label) for label in labels.values()) + _GAP
-        self._percents = metrics.horizontalAdvance("100%") + _GAP
+        self._percents = metrics.horizontalAdvance("100%")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(title)
 
@@ -59,8 +59,18 @@ class Bars(QWidget):
 
     def _size(self, spacing: float) -> QSize:
         lines = len(self._labels) * (1.7 if self._stacked else 1.0) * spacing + 1.2
-        bar = 0 if self._stacked else 50
+        bar = 0 if self._stacked else 50 + _GAP
         return QSize(int(self._names + self._percents + bar), int(self._line * lines))
+
+    def groove_length(self) -> float:
+        """Return how long a bar of 100 % is, in pixels."""
+        return self._groove()[1]
+
+    def _groove(self) -> tuple[float, float]:
+        """Return where bars begin, and how long they may become."""
+        start = 0.0 if self._stacked else self._names
+        ends = 0.0 if self._stacked else self._percents + _GAP
+        return start, max(0.0, self.width() - start - ends)
 
     def shares(self) -> dict[str, float]:
         """Return what is drawn."""
@@ -89,8 +99,7 @@ class Bars(QWidget):
         painter.setFont(self._plain)
         painter.setPen(QColor(theme.muted))
         painter.drawText(QRectF(0, 0, width, self._line), left, self._title)
-        start = 0.0 if self._stacked else self._names
-        length = max(0.0, width - start - (0.0 if self._stacked else self._percents))
+        start, length = self._groove()
         largest = max(self._shares, key=self._shares.__getitem__, default=None)
         panel = QColor(theme.panel)
         for number, (key, label) in enumerate(self._labels.items()):
@@ -100,7 +109,7 @@ class Bars(QWidget):
             groove = QRectF(start, top + (row - thickness) / 2, length, thickness)
             if self._stacked:
                 groove = QRectF(
-                    0, text.bottom() + 1, length, min(0.7 * self._line, row - self._line) - 4
+                    0, text.bottom() + 1, length, min(0.7 * self._line, row - self._line - 3)
                 )
             stands_out = key == largest and self._current
             painter.setFont(self._bold if stands_out else self._plain)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from realtime_mer.display.plots.words import WordPlaces
 from realtime_mer.display.theme import Theme
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate
@@ -38,7 +39,6 @@ _GLIDE = (0.05, 0.5)  # bounds in seconds of the glide from one estimate to the 
 _STILL = 0.2  # pixels; a smaller move cannot be seen
 _HALO = 2.5  # pixels of ground round a word
 _CLEAR = 5.0  # pixels between the point and a word that made way for it
-_RAMP = 30.0  # pixels over which a word at the point's side makes way
 _TIP = 16  # estimates that may wait for the trail to be drawn again
 _CORNERS = {"Q1": (0, 0), "Q2": (-1, 0), "Q3": (-1, -1), "Q4": (0, -1)}
 
@@ -55,13 +55,18 @@ class Plane(QWidget):
     """Valence to the right, arousal upwards, both in [-1, 1], with the mood words at their places.
 
     ``show_estimate`` sets where the point is to be, ``advance`` glides it there. A word that the
-    point would cover moves aside, above or below it.
+    point would cover moves aside, above or below it, and no word covers another.
 
     Args:
         theme: colours and sizes.
         scale: of all text.
         words: what to write for a mood word, where it is not the word itself.
+
+    Attributes:
+        squared: signals how many pixels lie left and right of the plane itself.
     """
+
+    squared = Signal(int, int)
 
     def __init__(
         self,
@@ -85,11 +90,10 @@ class Plane(QWidget):
         self._ellipse_key: tuple[int, int, bool] | None = None
         self._ellipse_picture = self._point_picture = QPixmap()
         self._drawn_area = QRect()
-        self._shifts = dict.fromkeys(self._labels, 0.0)
-        self._sides = dict.fromkeys(self._labels, 0)
+        self._word_places: WordPlaces | None = None  # None before the first size
         self._mood: Words = ()
+        self._colour = QColor(theme.point)
         self._shown = False
-        self._far = 0.0  # no word need move for a point further away, in pixels
         self._here = self._from = self._to = (0.0, 0.0, 0.0, 0.0)  # valence, arousal, their sd
         self._departure, self._glide = 0.0, 0.1
         self._t: float | None = None
@@ -127,6 +131,12 @@ class Plane(QWidget):
             tip.append(self._here[:2])
         self._shown = True
         self.advance(now)
+
+    def show_colour(self, colour: QColor) -> None:
+        """Draw the ellipse in the colour of the mood."""
+        if colour != self._colour:
+            self._colour, self._ellipse_key = QColor(colour), None
+            self.update(self._point_area())
 
     def show_mood(self, mood: Words) -> None:
         """Write the words of the mood larger than the others."""
@@ -216,12 +226,9 @@ class Plane(QWidget):
         """Return where a mood word is written now."""
         picture = self._picture(word, bold=word in self._mood)
         size = picture.deviceIndependentSize()
-        place = self.on_screen(*self._places[word])
+        x, y = (0.0, 0.0) if self._word_places is None else self._word_places.place(word)
         return QRectF(
-            round(place.x() - size.width() / 2),
-            round(place.y() - size.height() / 2 + self._shifts[word]),
-            size.width(),
-            size.height(),
+            round(x - size.width() / 2), round(y - size.height() / 2), size.width(), size.height()
         )
 
     def _word_area(self, word: str) -> QRect:
@@ -245,27 +252,12 @@ class Plane(QWidget):
 
     def _make_way(self) -> None:
         """Move the words aside that the point would cover."""
-        if not self._shown:
+        if not self._shown or self._word_places is None:
             return
         point = self.on_screen(*self.position())
-        radius = self._theme.dot + _CLEAR
-        for word, place in self._places.items():
-            home = self.on_screen(*place)
-            across, down = point.x() - home.x(), point.y() - home.y()
-            if not self._shifts[word] and abs(across) > self._far:
-                continue
-            size = self._picture(word, bold=word in self._mood).deviceIndependentSize()
-            shift, self._sides[word] = evasion(
-                across,
-                down,
-                reach=(size.width() / 2, size.height() / 2),
-                radius=radius,
-                side=self._sides[word],
-            )
-            if abs(shift - self._shifts[word]) >= 0.5 or (not shift and self._shifts[word]):
-                before = self._word_area(word)
-                self._shifts[word] = shift
-                self.update(before.united(self._word_area(word)))
+        before = {word: self._word_area(word) for word in self._labels}
+        for word in self._word_places.make_way(point.x(), point.y()):
+            self.update(before[word].united(self._word_area(word)))
 
     # -- layers ------------------------------------------------------------------------------
 
@@ -334,8 +326,16 @@ class Plane(QWidget):
         )
         self._ellipse_key, self._point_picture = None, QPixmap()
         self._pictures.clear()  # the screen may have another resolution by now
-        widest = max(self._picture(word, bold=True).width() for word in self._labels)
-        self._far = widest + theme.dot + _CLEAR + _RAMP
+        homes = {word: self.on_screen(*place) for word, place in self._places.items()}
+        sizes = {
+            word: self._picture(word, bold=True).deviceIndependentSize() for word in self._labels
+        }
+        self._word_places = WordPlaces(
+            {word: (home.x(), home.y()) for word, home in homes.items()},
+            {word: (size.width(), size.height()) for word, size in sizes.items()},
+            radius=theme.dot + _CLEAR,
+        )
+        self.squared.emit(round(self._square.left()), round(self.width() - self._square.right()))
         self._ground = self._blank(self.size())
         self._ground.fill(QColor(theme.background))
         painter = QPainter(self._ground)
@@ -345,8 +345,7 @@ class Plane(QWidget):
             tint.setAlpha(theme.tint)
             corner = QRectF(self.on_screen(x, y + 1), self.on_screen(x + 1, y))
             painter.fillRect(corner, tint)
-            tint.setAlpha(230)
-            painter.setPen(tint)
+            painter.setPen(QColor(theme.muted))  # in its own colour it could not be read
             painter.setFont(self._font(theme.small_pt, bold=True))
             right, top = x == 0, y == 0
             painter.drawText(
@@ -461,10 +460,10 @@ class Plane(QWidget):
             picture.fill(Qt.GlobalColor.transparent)
             inner = QPainter(picture)
             inner.setRenderHint(QPainter.RenderHint.Antialiasing)
-            line = QColor(self._theme.point if self.current else self._theme.muted)
+            line = QColor(self._colour if self.current else QColor(self._theme.muted))
             solid = Qt.PenStyle.SolidLine if self.current else Qt.PenStyle.DashLine
-            inner.setPen(QPen(line, 1.6, solid))
-            line.setAlpha(38 if self.current else 0)
+            inner.setPen(QPen(line, 2.0, solid))
+            line.setAlpha(60 if self.current else 0)
             inner.setBrush(line)
             inner.drawEllipse(QRectF(2, 2, width, height))
             inner.end()
@@ -497,33 +496,6 @@ class Plane(QWidget):
             self._point_picture = picture
         half = self._point_picture.deviceIndependentSize().width() / 2
         painter.drawPixmap(QPointF(place.x() - half, place.y() - half), self._point_picture)
-
-
-def evasion(
-    across: float, down: float, *, reach: tuple[float, float], radius: float, side: int
-) -> tuple[float, int]:
-    """Return how far a word moves down so that a point does not cover it, and to which side.
-
-    It moves little by little as the point comes nearer from the side, and stays on the side that it
-    chose until the point has gone past, so that it does not flutter.
-
-    Args:
-        across, down: where the point is from the middle of the word's own place, in pixels.
-        reach: half the width and half the height of the word.
-        radius: pixels that the point keeps free.
-        side: what this returned last; 0 at first.
-
-    Returns:
-        Pixels to move down, negative for up, and the side: -1 above, 1 below, 0 for its own place.
-    """
-    apart = abs(across) - reach[0] - radius
-    weight = min(1.0, max(0.0, 1.0 - apart / _RAMP))
-    free = reach[1] + radius
-    if not weight or abs(down) >= 2 * free:
-        return 0.0, 0
-    if side == 0 or side * down > 0.8 * free:
-        side = -1 if down >= 0 else 1
-    return side * weight * max(0.0, side * down + free), side
 
 
 def _ends(painter: QPainter, line: QRectF) -> None:

@@ -8,7 +8,9 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 _PILL = 12.0  # pixels from the words of a pill to its ends
-_SMALLEST = 6.0  # points that several lines are still written in
+_SMALLEST = 9.75  # points that several lines are still written in: 13 pixels, read from afar
+_MORE = "\N{HORIZONTAL ELLIPSIS}"
+_WRAPPED = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
 
 
 class Reading(QWidget):
@@ -16,7 +18,7 @@ class Reading(QWidget):
 
     A ``QLabel`` asks the whole window for a new layout with every text; this one has the size of a
     sample and keeps it. It takes one or more pieces, each with a colour of its own; several lines
-    are of one colour, and written smaller where they have no room.
+    are of one colour, and written smaller or shortened where they have no room.
 
     Args:
         sample: the longest text that it must have room for.
@@ -81,29 +83,49 @@ class Reading(QWidget):
             return False
         self._pieces = new
         self.setAccessibleName(self.text())
+        if self._lines > 1:
+            self.setToolTip(self.text())  # there it is whole
         self.update()
         return True
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        text = self.text()
-        if not text:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def drawn(self) -> tuple[QFont, str]:
+        """Return what is drawn, in which font: smaller or shorter than asked for if need be."""
+        font, text = QFont(self.font()), self.text()
         if self._lines > 1:
-            self._paint_lines(painter)
-            return
+            return self._drawn_lines(font, text)
         room = self.width() - (2 * _PILL if self._pill else 0.0)
-        font = self.font()
         length = QFontMetricsF(font).horizontalAdvance(text)
         if self._shrink and length > room:
             font.setPointSizeF(font.pointSizeF() * room / length)
+        elif length > room + 1:
+            text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        return font, text
+
+    def _drawn_lines(self, font: QFont, text: str) -> tuple[QFont, str]:
+        room = QRectF(self.rect())
+
+        def fits() -> bool:
+            return room.contains(QFontMetricsF(font).boundingRect(room, _WRAPPED, text))
+
+        while not fits() and font.pointSizeF() > _SMALLEST:
+            font.setPointSizeF(max(_SMALLEST, font.pointSizeF() * 0.9))
+        while not fits() and " " in text:
+            text = text.rpartition(" ")[0].rstrip(f"{_MORE} ") + _MORE
+        return font, text
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.text():
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font, text = self.drawn()
         painter.setFont(font)
+        if self._lines > 1:
+            painter.setPen(self._pieces[0][1])
+            painter.drawText(QRectF(self.rect()), _WRAPPED, text)
+            return
         metrics = QFontMetricsF(font)
-        pieces = self._pieces
-        if not self._shrink and length > room + 1:
-            short = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
-            pieces = ((short, pieces[0][1]),)
+        pieces = self._pieces if text == self.text() else ((text, self._pieces[0][1]),)
         length = sum(metrics.horizontalAdvance(words) for words, _ in pieces)
         x = self.width() - length if self._right else 0.0
         if self._pill:
@@ -122,15 +144,3 @@ class Reading(QWidget):
                 words,
             )
             x += width
-
-    def _paint_lines(self, painter: QPainter) -> None:
-        font, room = self.font(), QRectF(self.rect())
-        wrapped = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
-        while True:
-            needed = QFontMetricsF(font).boundingRect(room, wrapped, self.text())
-            if room.contains(needed) or font.pointSizeF() <= _SMALLEST:
-                break
-            font.setPointSizeF(font.pointSizeF() * 0.9)
-        painter.setFont(font)
-        painter.setPen(self._pieces[0][1])
-        painter.drawText(room, wrapped, self.text())

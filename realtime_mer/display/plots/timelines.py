@@ -25,6 +25,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         colour: of line and band.
         column, sd_column: where value and standard deviation stand in the rows of ``History``.
         scale: of all text.
+        times: whether it says below how long ago.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         column: int,
         sd_column: int,
         scale: float = 1.0,
+        times: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, background=theme.background)
@@ -45,7 +47,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         font = QFont(self.font())
         font.setPointSizeF(theme.small_pt * scale)
         metrics = QFontMetricsF(font)
-        self.setMinimumHeight(int(4.2 * metrics.height()))
+        self.setMinimumHeight(int((4.6 if times else 3.4) * metrics.height()))
         self.setAccessibleName(title)
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
@@ -54,8 +56,11 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         # A little more than [-1, 1]: the lines at its ends are whole on any screen.
         ends = QRectF(-seconds, -1.03, seconds, 2.06)
         self.setRange(ends, padding=0.0, disableAutoRange=True)
+        half = metrics.horizontalAdvance("now") / 2
         ticks = {
-            "bottom": [*((-s, _ago(s)) for s in seconds * np.array((0.75, 0.5, 0.25))), (0, "now")],
+            "bottom": [*((-s, _ago(s)) for s in seconds * np.array((0.75, 0.5, 0.25))), (0, "now")]
+            if times
+            else [],
             "left": [(-1, "\N{MINUS SIGN}1"), (0, "0"), (1, "1")],
         }
         for side, marks in ticks.items():
@@ -64,7 +69,7 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             axis.setStyle(
                 tickLength=0,
                 tickAlpha=0,
-                hideOverlappingLabels=False,
+                hideOverlappingLabels=int(half + 4),  # pixels that they may stand out
                 tickFont=font,
                 autoExpandTextSpace=False,
                 autoReduceTextSpace=False,
@@ -72,9 +77,10 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
             axis.setPen(pg.mkPen(None))
             axis.setTextPen(theme.muted)
         plot.getAxis("left").setWidth(int(metrics.horizontalAdvance("\N{MINUS SIGN}1") + 8))
-        plot.getAxis("bottom").setHeight(int(metrics.height() + 3))
-        half = metrics.horizontalAdvance("now") / 2
-        plot.setContentsMargins(0, int(metrics.height() / 2), int(half + 2), 0)
+        plot.getAxis("bottom").setHeight(int(metrics.height() + 3) if times else 0)
+        plot.setContentsMargins(
+            0, int(metrics.height() / 2), int(half + 6), 0 if times else int(metrics.height() / 2)
+        )
         ratio = self.devicePixelRatioF()  # the widths of these pens count the screen's own pixels
         grid = pg.mkPen(theme.grid, width=ratio)
         for place in (-1, 0, 1):

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from realtime_mer.display.theme import Theme
 
 _RANGE = (40, 200)  # steps of a third of a decibel: quiet rooms to full scale
+_HEIGHT = 76  # pixels
 _LABEL = "what the network hears"
 
 
@@ -29,7 +30,7 @@ class Waterfall(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(theme.small_pt * scale)
         self.setFont(font)
-        self.setFixedHeight(int(68 * max(1.0, scale)))
+        self.setFixedHeight(int(_HEIGHT * max(1.0, scale)))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # the picture covers all of it
 

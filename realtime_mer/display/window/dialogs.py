@@ -135,13 +135,21 @@ class KeysDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(24, 20, 24, 20)
-        grid.setHorizontalSpacing(28)
-        for row, (does, key) in enumerate(keys):
-            bold = QLabel(key)
-            font = bold.font()
-            font.setBold(True)
-            bold.setFont(font)
-            grid.addWidget(bold, row, 0)
-            grid.addWidget(QLabel(does), row, 1)
+        # In two columns: one is higher than a small screen.
+        pairs = list(keys)
+        half = (len(pairs) + 1) // 2
+        columns = QHBoxLayout(self)
+        columns.setContentsMargins(24, 20, 24, 20)
+        columns.setSpacing(40)
+        for part in (pairs[:half], pairs[half:]):
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(28)
+            for row, (does, key) in enumerate(part):
+                bold = QLabel(key)
+                font = bold.font()
+                font.setBold(True)
+                bold.setFont(font)
+                grid.addWidget(bold, row, 0)
+                grid.addWidget(QLabel(does), row, 1)
+            grid.setRowStretch(len(part), 1)
+            columns.addLayout(grid)

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import zip_longest
+
+from PySide6.QtGui import QColor
 
 from realtime_mer.display.plots.history import thinned
 from realtime_mer.display.plots.plane import TRAIL_SECONDS
 from realtime_mer.display.plots.timelines import POINTS, TimeLine
 from realtime_mer.display.snapshot import Link
-from realtime_mer.display.theme import Theme
+from realtime_mer.display.theme import Theme, mood_colour
 from realtime_mer.display.window.face import Face
 from realtime_mer.display.window.memory import Memory, News
+from realtime_mer.display.window.notes import marker_line
 from realtime_mer.display.window.turns import Turns
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.mood import Held, mood_text
 from realtime_mer.wording import (
+    LOST_NOTE,
     RECORDING_SIGNS,
     STATUS_NOTES,
+    STATUS_SENTENCES,
     STATUS_WORDS,
     WAITING_NOTE,
     WAITING_WORD,
@@ -25,7 +31,9 @@ from realtime_mer.wording import (
 
 _LINE_PERIOD = 0.25  # seconds; in that time two minutes move by about a pixel
 _TRAIL_STEP = 0.4  # seconds from one corner of the trail to the next
+_COLOUR_STEP = 0.5  # of the way to another colour, each time that the numbers change
 _LATE_SECONDS = 2.0  # a connected service that sends nothing for so long is said to be late
+_NO_MARKERS = "M sets a marker, N one with a note."
 _PRIVACY = "No sound reaches this window: only estimates, levels and a coarse spectrum, kept for "
 
 
@@ -101,8 +109,12 @@ class Drawing:
 
     def show_markers(self) -> None:
         """List the markers."""
-        if self._face.notes is not None:
-            self._face.notes.show_markers(self._memory.markers, start=self._memory.start)
+        memory, face = self._memory, self._face
+        if face.notes is not None:
+            face.notes.show_markers(memory.markers, start=memory.start)
+        lines = [marker_line(marker, start=memory.start) for marker in reversed(memory.markers)]
+        for reading, line in zip_longest(face.recent, (lines or [_NO_MARKERS])[: len(face.recent)]):
+            reading.show_text(line or "")
 
     def restart_clock(self) -> None:
         """Show times on a clock that has begun anew."""
@@ -117,12 +129,12 @@ class Drawing:
         mood = self._mood.offer(seen, now=now) if seen is not None else ()
         face.plane.show_mood(mood)
         said = mood_text(mood, own=self._words, short=True)
-        drawn = face.mood.show_text(said, colour=theme.text if current else theme.muted)
+        drawn = face.heading.mood.show_text(said, colour=theme.text if current else theme.muted)
         drawn |= face.plane.set_current(current)
         drawn |= face.status.show_text(words, colour=theme.good if current else theme.warning)
         if current != self._current:
             self._current = current
-            self._turns.want("gems", "quadrants")
+            self._turns.want("gems", "quadrants", "numbers")
         return face.note.show_text(note) or drawn
 
     def _state_in_words(self) -> tuple[str, str, bool]:
@@ -139,7 +151,9 @@ class Drawing:
             return WAITING_WORD, "", False
         if status is Status.MUSIC:
             return STATUS_WORDS[status], "", True
-        return STATUS_WORDS[status], snapshot.detail or STATUS_NOTES[status], False
+        # The usual sentence is too long to be read in passing.
+        detail = "" if snapshot.detail == STATUS_SENTENCES[status] else snapshot.detail
+        return STATUS_WORDS[status], detail or STATUS_NOTES[status], False
 
     def _show_estimate(self, estimate: Estimate) -> None:
         self._face.plane.show_estimate(estimate, now=self._now)
@@ -161,18 +175,30 @@ class Drawing:
         estimate = self._memory.seen
         if estimate is None:
             return
-        for reading, name, value, sd in (
-            (self._face.valence, "valence", estimate.valence, estimate.valence_sd),
-            (self._face.arousal, "arousal", estimate.arousal, estimate.arousal_sd),
+        heading = self._face.heading
+        for reading, value, sd in (
+            (heading.valence, estimate.valence, estimate.valence_sd),
+            (heading.arousal, estimate.arousal, estimate.arousal_sd),
         ):
-            muted = self._theme.muted
             reading.show_pieces(
-                (f"{name} ", muted),
-                (signed(value), None),
-                (f" \N{PLUS-MINUS SIGN} {sd:.2f}", muted),
+                (signed(value), None), (f" \N{PLUS-MINUS SIGN} {sd:.2f}", self._theme.text)
             )
+        self._show_colour(estimate)
         if self._face.notes is not None:
             self._face.notes.clock.show_text(clock(self._memory.clock(estimate.t)))
+
+    def _show_colour(self, estimate: Estimate) -> None:
+        """Let the colour follow the mood, slowly enough never to flash; grey for what is held."""
+        colour = QColor(self._theme.grid)
+        if self._current:
+            colour = QColor(mood_colour(self._theme, estimate.valence, estimate.arousal))
+        before = self._face.heading.colour()
+        step = [
+            round(was + _COLOUR_STEP * (to - was)) if abs(to - was) > 2 else to
+            for was, to in zip(before.getRgb()[:3], colour.getRgb()[:3], strict=True)  # type: ignore[index]
+        ]
+        self._face.heading.show_colour(QColor(*step))
+        self._face.plane.show_colour(self._face.heading.colour())
 
     def _draw_gems(self) -> None:
         if self._memory.seen is not None:
@@ -190,7 +216,7 @@ class Drawing:
             level = peak = seen.level_dbfs
         else:
             return
-        self._face.meter.show_level(level, peak, now=self._now)
+        self._face.foot.meter.show_level(level, peak, now=self._now)
 
     def _heard(self) -> bool:
         """Whether the newest level comes with a column of the spectrum."""
@@ -211,7 +237,7 @@ class Drawing:
 
     def _draw_health(self) -> None:
         snapshot, estimate = self._memory.snapshot, self._memory.seen
-        hello = snapshot.hello
+        hello, foot = snapshot.hello, self._face.foot
         parts = []
         if estimate is not None:
             none = estimate.latency_ms is None
@@ -221,17 +247,19 @@ class Drawing:
                 f"xruns {estimate.xruns}",
                 f"skipped {estimate.skipped}",
                 f"state age {clock(estimate.state_age_s)}",
+                f"columns missed {self._memory.spectrum.missed}",
             ]
         if hello is not None:
             parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
-        self._face.health.show_text("   ".join(parts))
+        foot.health.show_text("   ".join(parts))
         link = "connected to" if snapshot.link is Link.CONNECTED else "not connected to"
-        origin = [
-            *([f"source {snapshot.source}"] if snapshot.source else []),
-            *([f"model {hello.model}"] if hello is not None else []),
-        ]
-        self._face.origin.show_text("   ".join([*origin, self._url.partition("://")[2]]))
-        self._face.origin.setToolTip("   ".join([*origin, f"{link} {self._url}"]))
+        model = [f"model {hello.model}"] if hello is not None else []
+        source = [f"source {snapshot.source}"] if snapshot.source else []
+        foot.origin.show_text("   ".join([*model, self._url.partition("://")[2]]))
+        foot.origin.setToolTip("   ".join([*source, *model, f"{link} {self._url}"]))
+        lost = estimate is not None and estimate.xruns + estimate.skipped > 0
+        foot.source.show_text("   ".join([snapshot.source or "", *([LOST_NOTE] if lost else [])]))
+        foot.source.setToolTip(snapshot.source or "")
         self._show_recording()
 
     def _show_recording(self) -> None:
@@ -244,8 +272,8 @@ class Drawing:
             sign = RECORDING_SIGNS[recording.estimates, recording.sound]
             if not (recording.estimates or recording.sound):
                 colour = self._theme.warning
-        self._face.recording.show_text(sign, colour=colour)
-        if self._face.privacy is not None:
+        self._face.foot.recording.show_text(sign, colour=colour)
+        if self._face.notes is not None:
             minutes = f"{self._theme.line_s / 60:.0f} minutes. "
             nothing = "The session is not being recorded."
-            self._face.privacy.show_text(_PRIVACY + minutes + (told or nothing))
+            self._face.notes.show_privacy(_PRIVACY + minutes + (told or nothing))

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QVBoxLayout, QWidget
 
 from realtime_mer.display.plots.bars import Bars
-from realtime_mer.display.plots.meter import LevelMeter
 from realtime_mer.display.plots.plane import Plane
 from realtime_mer.display.plots.reading import Reading
 from realtime_mer.display.plots.timelines import TimeLine
 from realtime_mer.display.plots.waterfall import Waterfall
 from realtime_mer.display.theme import Theme
+from realtime_mer.display.window.foot import Foot
+from realtime_mer.display.window.heading import Heading
 from realtime_mer.display.window.notes import Notes
 from realtime_mer.emotion import GEMS, MOOD_WORDS
 from realtime_mer.wording import QUADRANT_WORDS, STATUS_WORDS, spoken
@@ -26,11 +26,11 @@ class Face(QWidget):
         scale: of all text.
         words: what to write for a mood word, where it is not the word itself.
         mark, restart: as for ``Notes``.
-        phone: called to hand the display to a phone.
+        show_details, phone: as for ``Foot``.
 
     Attributes:
         notes: the panel of a therapy session; None for DJs.
-        privacy: what becomes of what is heard; None for DJs.
+        recent: the last markers in the place of it, the newest first; none in a therapy session.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Face(QWidget):
         words: Mapping[str, str],
         mark: Callable[[str], None],
         restart: Callable[[], None],
+        show_details: Callable[[], None],
         phone: Callable[[], None],
     ) -> None:
         super().__init__()
@@ -49,32 +50,26 @@ class Face(QWidget):
         self.setAutoFillBackground(True)
         self.setFont(sized(self.font(), theme.text_pt * scale))
         labels = [words.get(mood.word, mood.word) for mood in MOOD_WORDS]
-        text, small = theme.text_pt * scale, theme.small_pt * scale
-        self.mood = Reading(
-            max(labels, key=len),
-            points=theme.mood_pt * scale,
-            colour=theme.text,
-            bold=theme.bold_mood,
-            shrink=True,
-        )
-        number = theme.number_pt * scale
-        sample = "valence \N{MINUS SIGN}0.00 \N{PLUS-MINUS SIGN} 0.00"
-        self.valence = Reading(sample, points=number, colour=theme.valence)
-        self.arousal = Reading(sample, points=number, colour=theme.arousal)
+        text = theme.text_pt * scale
+        self.heading = Heading(theme, scale=scale, longest=max(labels, key=len))
         self.status = Reading(
             max(STATUS_WORDS.values(), key=len),
             points=text * 1.1,
             colour=theme.good,
             bold=True,
-            right=True,
             pill=True,
         )
-        self.recording = Reading("", points=text * 1.1, colour=theme.record, bold=True, shrink=True)
-        self.note = Reading("", points=text, colour=theme.warning, lines=3)
+        self.note = Reading("", points=text, colour=theme.warning, lines=2)
         self.plane = Plane(theme, scale=scale, words=words)
         self.lines = [
             TimeLine(
-                "valence", theme=theme, colour=theme.valence, column=1, sd_column=3, scale=scale
+                "valence",
+                theme=theme,
+                colour=theme.valence,
+                column=1,
+                sd_column=3,
+                scale=scale,
+                times=False,  # those of the one below it
             ),
             TimeLine(
                 "arousal", theme=theme, colour=theme.arousal, column=2, sd_column=4, scale=scale
@@ -86,6 +81,7 @@ class Face(QWidget):
             colours=dict.fromkeys(GEMS, theme.gems),
             theme=theme,
             scale=scale,
+            stacked=theme.name == "dj",
         )
         self.quadrants = Bars(
             "Quadrants: probability",
@@ -97,85 +93,61 @@ class Face(QWidget):
         )
         self.waterfall = Waterfall(theme, scale=scale)
         self.waterfall.hide()
-        self.meter = LevelMeter(theme, scale=scale)
-        self.health = Reading(
-            "latency 00 ms   xruns 00   skipped 00   state age 0:00   24 kHz, 10/s",
-            points=small,
-            colour=theme.muted,
-        )
-        self.origin = Reading("", points=small, colour=theme.muted, right=True)
-        self.phone = QPushButton("phone (P)", flat=True)
-        self.phone.setFont(sized(self.font(), small))
-        self.phone.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.phone.clicked.connect(lambda: phone())
+        self.foot = Foot(theme, scale=scale, show_details=show_details, phone=phone)
         self.notes: Notes | None = None
-        self.privacy: Reading | None = None
+        self.recent: list[Reading] = []
         if theme.name == "therapy":
             self.notes = Notes(theme, scale=scale, mark=mark, restart=restart)
-            self.privacy = Reading("", points=small, colour=theme.muted)
+        else:
+            self.recent = [Reading("", points=text, colour=theme.muted) for _ in range(3)]
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)
-        inner = QVBoxLayout()
-        inner.setContentsMargins(16, 10, 16, 8)
-        inner.setSpacing(8)
-        inner.addLayout(self._middle(), stretch=1)
-        inner.addWidget(self.waterfall)
-        if self.privacy is not None:
-            inner.addWidget(self.privacy)
-        page.addLayout(inner, stretch=1)
-        page.addWidget(self._foot())
+        page.addLayout(self._middle(), stretch=1)
+        page.addWidget(self.foot)
 
     def _middle(self) -> QLayout:
-        side = QVBoxLayout()
-        side.setSpacing(5)
         states = QHBoxLayout()
-        states.addWidget(self.recording, stretch=1)
+        states.setSpacing(14)
         states.addWidget(self.status)
+        # Beside it and always there, so that nothing moves when it has something to say.
+        states.addWidget(self.note, stretch=1)
+        side = QVBoxLayout()
+        side.setSpacing(6)
         side.addLayout(states)
-        side.addWidget(self.mood)
-        numbers = QGridLayout()
-        numbers.setHorizontalSpacing(16)
-        numbers.setVerticalSpacing(0)
-        numbers.addWidget(self.valence, 0, 0)
-        numbers.addWidget(self.arousal, 1, 0)
-        # Beside them and always there, so that nothing moves when it has something to say.
-        numbers.addWidget(self.note, 0, 1, 2, 1)
-        numbers.setColumnStretch(1, 1)
-        side.addLayout(numbers)
+        side.addWidget(self.heading)
         for line in self.lines:
             side.addWidget(line, stretch=3)
-        side.addSpacing(4)
-        middle = QHBoxLayout()
-        middle.setSpacing(20)
-        middle.addWidget(self.plane, stretch=54)
-        middle.addLayout(side, stretch=46)
+        under = QVBoxLayout()
+        under.setSpacing(8)
         if self.notes is None:
+            likeliest = QVBoxLayout()
+            likeliest.addWidget(self.quadrants, stretch=1)
+            likeliest.setSpacing(2)
+            for marker in self.recent:
+                likeliest.addWidget(marker)
             bars = QHBoxLayout()
             bars.setSpacing(24)
-            bars.addWidget(self.quadrants, stretch=5)
-            bars.addWidget(self.gems, stretch=6)
+            bars.addLayout(likeliest, stretch=1)
+            bars.addWidget(self.gems, stretch=1)
             side.addLayout(bars, stretch=5)
         else:
-            side.addWidget(self.quadrants, stretch=3)
-            side.addSpacing(4)
-            side.addWidget(self.gems, stretch=6)
+            side.addWidget(self.gems, stretch=5)
+            under.addWidget(self.quadrants)
+        under.addWidget(self.waterfall)
+        self.plane.squared.connect(lambda left, right: under.setContentsMargins(left, 0, right, 0))
+        sight = QVBoxLayout()
+        sight.setSpacing(6)
+        sight.addWidget(self.plane, stretch=1)
+        sight.addLayout(under)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(16, 10, 16, 8)
+        middle.setSpacing(20)
+        middle.addLayout(sight, stretch=52)
+        middle.addLayout(side, stretch=48)
+        if self.notes is not None:
             middle.addWidget(self.notes)
         return middle
-
-    def _foot(self) -> QWidget:
-        foot = QWidget(autoFillBackground=True)
-        ground = foot.palette()
-        ground.setColor(QPalette.ColorRole.Window, QColor(self._theme.panel))
-        foot.setPalette(ground)
-        row = QHBoxLayout(foot)
-        row.setContentsMargins(16, 5, 8, 5)
-        row.setSpacing(12)
-        row.addWidget(self.meter)
-        row.addWidget(self.health, stretch=3)
-        row.addWidget(self.origin, stretch=4)
-        row.addWidget(self.phone)
-        return foot
 
 
 def sized(font: QFont, points: float) -> QFont:
@@ -234,7 +206,14 @@ def style(theme: Theme, *, scale: float) -> str:
             color: {theme.text}; background: {theme.background}; border: 1px solid {theme.muted};
             border-radius: 6px; padding: 7px; font-size: {points:.1f}pt;
         }}
+        QLineEdit {{ placeholder-text-color: {theme.muted}; }}
         QLineEdit:focus {{ border: 2px solid {theme.valence}; }}
+        QScrollBar:vertical {{ background: transparent; width: 8px; }}
+        QScrollBar::handle:vertical {{
+            background: {theme.muted}; border-radius: 4px; min-height: 24px;
+        }}
+        QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
+        QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
         QFrame#notes {{ background: {theme.panel}; border-radius: 10px; }}
         QListWidget {{
             border: none; background: transparent; color: {theme.text};

@@ -29,6 +29,8 @@ from realtime_mer.wire.protocol import Marker
 from realtime_mer.wording import clock
 
 _FRAME_MS = 16
+_USUAL = (1280, 800)
+_FITTING = (1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 
 class Window(QMainWindow):
@@ -46,6 +48,8 @@ class Window(QMainWindow):
         layout: which layout; None for that of the last time.
     """
 
+    face: Face
+
     def __init__(
         self,
         latest: Latest[Snapshot],
@@ -62,6 +66,8 @@ class Window(QMainWindow):
         self._settings = settings
         self._version = -1
         self._waited = False
+        self._fitting = 1.0
+        self._built = False
         self._now = time.monotonic()
         self._memory = Memory(now=self._now)
 
@@ -69,7 +75,7 @@ class Window(QMainWindow):
         if layout is not None:
             self.preferences = replace(self.preferences, layout=layout)
         self.setWindowTitle("realtime-mer")
-        self.resize(1280, 800)
+        self.resize(*_USUAL)
         # First: a window that gets it later takes its place for one without the frame on X11.
         if self.preferences.on_top:
             self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
@@ -116,6 +122,7 @@ class Window(QMainWindow):
                 "file": control.choose_file,
                 "sources": lambda: self.menus.popup_devices(self),
                 "turn": self._turn_layout,
+                "details": self._show_details,
                 "words": self._ask_words,
                 "larger": lambda: self._prefer(self.preferences.scaled(1)),
                 "smaller": lambda: self._prefer(self.preferences.scaled(-1)),
@@ -130,6 +137,7 @@ class Window(QMainWindow):
             controls=controls,
         )
         menus.actions["top"].setChecked(self.preferences.on_top)
+        menus.actions["details"].setChecked(self.preferences.details)
         menus.actions["stop"].setEnabled(False)
         menus.devices.aboutToShow.connect(control.ask_devices)
         return menus
@@ -155,19 +163,27 @@ class Window(QMainWindow):
 
     def _build(self) -> None:
         """Make a face by the preferences and show on it what is known."""
-        theme, scale, words = self.theme, self.preferences.scale, self.preferences.words
+        theme, words = self.theme, self.preferences.words
+        self._fitting = fitting(self.width(), self.height())
+        scale = self.preferences.scale * self._fitting
         self.setPalette(palette(theme))
         self.setStyleSheet(style(theme, scale=scale))
+        written = self.face.notes.note.text() if self._built and self.face.notes is not None else ""
+        self._built = True
         self.face = Face(
             theme,
             scale=scale,
             words=words,
             mark=self.set_marker,
             restart=self._restart_clock,
+            show_details=lambda: self._show_details(not self.preferences.details),
             phone=self.show_phone,
         )
+        self.face.foot.details.setVisible(self.preferences.details)
         self._page.setPalette(palette(theme))
         self._page.setWidget(self.face)  # deletes the old one
+        if self.face.notes is not None:
+            self.face.notes.note.setText(written)
         self.menus.layouts[theme.name].setChecked(True)
         self._drawing = Drawing(
             self.face, theme=theme, words=words, memory=self._memory, url=self._url, now=self._now
@@ -273,6 +289,11 @@ class Window(QMainWindow):
         self.menuBar().setHidden(full)
         self.showFullScreen() if full else self.showNormal()
 
+    def _show_details(self, shown: bool) -> None:
+        self.preferences = replace(self.preferences, details=shown)
+        self.menus.actions["details"].setChecked(shown)
+        self.face.foot.details.setVisible(shown)
+
     def _keep_on_top(self, on_top: bool) -> None:
         self.preferences = replace(self.preferences, on_top=on_top)
         self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, on_top)
@@ -290,6 +311,8 @@ class Window(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        if fitting(self.width(), self.height()) != self._fitting:
+            self._build()
         self.notice.place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -299,6 +322,15 @@ class Window(QMainWindow):
                 self.preferences = replace(self.preferences, geometry=geometry)
             save(self._settings, self.preferences)
         super().closeEvent(event)
+
+
+def fitting(width: int, height: int) -> float:
+    """Return how much larger than usual text is written in a window of so many pixels.
+
+    A window is made large to be read from further away.
+    """
+    room = min(width / _USUAL[0], height / _USUAL[1])
+    return max((step for step in _FITTING if step <= room), default=1.0)
 
 
 def _default_picture() -> Path:

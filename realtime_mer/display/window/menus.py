@@ -44,7 +44,7 @@ MENUS: Mapping[str, Sequence[Item]] = {
         Item(name="stop", text="Stop the recording", keys=("Ctrl+Shift+R",), controls=True),
         Item(name="settings", text="Speed and delay…", keys=("Ctrl+E",), controls=True),
         Item(name="screenshot", text="Picture of the window", keys=("S",)),
-        Item(name="picture", text="Picture of the window to…", keys=("Ctrl+S",)),
+        Item(name="picture", text="Picture of the window as a file…", keys=("Ctrl+S",)),
         Item(name="close", text="Close", keys=("Ctrl+Q", "Ctrl+W")),
     ),
     "Source": (
@@ -57,6 +57,7 @@ MENUS: Mapping[str, Sequence[Item]] = {
     "View": (
         Item(name="turn", text="Other layout", keys=("T",)),
         Item(name="words", text="Words…", keys=("W",)),
+        Item(name="details", text="Details", keys=("D",), ticked=True),
         Item(name="larger", text="Larger text", keys=("Ctrl++", "Ctrl+=")),
         Item(name="smaller", text="Smaller text", keys=("Ctrl+-",)),
         Item(name="normal", text="Normal text", keys=("Ctrl+0",)),

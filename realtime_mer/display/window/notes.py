@@ -4,12 +4,24 @@ from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from realtime_mer.display.plots.reading import Reading
 from realtime_mer.display.theme import Theme
 from realtime_mer.wire.protocol import MAX_LABEL, Marker
 from realtime_mer.wording import clock
+
+_HINT = (
+    "Your markers appear here, the newest first.\n\n"
+    "Press M when something happens. Press N to write what it was, and Enter to set it."
+)
 
 
 class Notes(QFrame):
@@ -52,15 +64,31 @@ class Notes(QFrame):
         self.markers.setWordWrap(True)
         self.markers.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.markers.setAccessibleName("markers")
+        self.markers.setMinimumHeight(60)
+        # Not labels, whose height depends on their width: the window would want a scroll bar.
+        text, small = theme.text_pt * scale, theme.small_pt * scale
+        self.hint = Reading("", points=text, colour=theme.muted, lines=9)
+        self.hint.show_text(_HINT)
+        self.privacy = Reading("", points=small, colour=theme.muted, lines=7)
         page = QVBoxLayout(self)
         page.setContentsMargins(16, 14, 16, 14)
         page.setSpacing(9)
         for head in (title, self.clock, self.restart):
             page.addWidget(head)
         page.addSpacing(8)
-        for part in (self.note, self.mark, self.markers):
+        for part in (self.note, self.mark):
             page.addWidget(part)
-        self.setFixedWidth(int(230 * max(1.0, scale)))
+        page.addSpacing(8)
+        page.addWidget(self.hint)
+        page.addWidget(self.markers, stretch=1)
+        page.addStretch()
+        page.addWidget(self.privacy)
+        self.markers.hide()
+        self.setFixedWidth(int(250 * max(1.0, scale)))
+
+    def show_privacy(self, words: str) -> None:
+        """Say what becomes of what is heard."""
+        self.privacy.show_text(words)
 
     def show_markers(self, markers: Iterable[Marker], *, start: float) -> None:
         """List markers, the newest first, by the session's clock.
@@ -71,5 +99,16 @@ class Notes(QFrame):
         """
         self.markers.clear()
         for marker in markers:
-            at = "\N{EN DASH}" if marker.t is None else clock(max(0.0, marker.t - start))
-            self.markers.insertItem(0, f"{at}   {marker.label}")
+            self.markers.insertItem(0, marker_line(marker, start=start))
+        self.markers.setVisible(self.markers.count() > 0)
+        self.hint.setVisible(self.markers.count() == 0)
+
+
+def marker_line(marker: Marker, *, start: float) -> str:
+    """Return a marker with its time on the session's clock.
+
+    Args:
+        start: seconds of sound where the clock began.
+    """
+    at = "\N{EN DASH}" if marker.t is None else clock(max(0.0, marker.t - start))
+    return f"{at}   {marker.label}"
