@@ -8,16 +8,25 @@ Qt: asking whether there is a screen costs nothing.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from realtime_mer.display.screen import Trial, has_screen
 from realtime_mer.errors import InputError
 from realtime_mer.wire.control import CONTROLS_OPTION
 
 if TYPE_CHECKING:
     from realtime_mer.display.theme import LayoutName
+
+__all__ = [
+    "LINK_VARIABLE",
+    "TOKEN_VARIABLE",
+    "has_screen",
+    "is_installed",
+    "main",
+    "spawn",
+]
 
 TOKEN_VARIABLE = "REALTIME_MER_TOKEN"
 """Environment variable that hands the token to the window: arguments are visible to other users."""
@@ -26,22 +35,6 @@ LINK_VARIABLE = "REALTIME_MER_LINK"
 """Likewise for the link that the window shows as a QR code, since the token is part of it."""
 
 _INSTALL = "pip install 'realtime-mer[display]'"
-
-
-def has_screen(*, environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> bool:
-    """Return whether a window would be seen: a display server, or a desktop session.
-
-    The macOS and Windows branches go by environment variables and were not run there.
-
-    Args:
-        environ: environment variables, by default those of this process.
-        platform: as in ``sys.platform``.
-    """
-    environ = os.environ if environ is None else environ
-    if platform in ("darwin", "win32"):
-        over_ssh = "SSH_CONNECTION" in environ or "SSH_TTY" in environ
-        return not over_ssh and environ.get("SESSIONNAME") != "Services"
-    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def is_installed() -> bool:
@@ -113,15 +106,20 @@ def main(
         size: width and height in pixels; None for those of the last time.
 
     Raises:
-        InputError: the packages of the window are missing, or the picture cannot be written.
+        InputError: there is no screen or it refuses, the packages of the window are missing, or
+            the picture cannot be written.
     """
     os.environ["PYQTGRAPH_QT_LIB"] = "PySide6"
-    try:
-        from realtime_mer.display.app import run
-    except ModuleNotFoundError as error:
-        raise InputError(f"the window needs {error.name}, not installed: {_INSTALL}") from error
-    except ImportError as error:
-        raise InputError(f"the window cannot load Qt ({error}): run realtime-mer doctor") from error
+    with Trial() as trial:
+        try:
+            from realtime_mer.display.app import run
+        except ModuleNotFoundError as error:
+            raise InputError(f"the window needs {error.name}, not installed: {_INSTALL}") from error
+        except ImportError as error:
+            raise InputError(
+                f"the window cannot load Qt ({error}): run realtime-mer doctor"
+            ) from error
+        trial.judge()
     link = os.environ.get(LINK_VARIABLE)
     return run(
         url,

@@ -228,3 +228,35 @@ def test_a_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     picture = tmp_path / "no such folder" / "window.png"
     line = fails("ws://127.0.0.1:1", "--screenshot", str(picture), "--after", "0.1")
     assert str(picture) in line
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere Qt has a screen")
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, "there is no screen"),
+        ({"DISPLAY": ":9999"}, "could not connect to display :9999"),
+        ({"DISPLAY": ":0", "QT_QPA_PLATFORM": "nonsense"}, "nonsense"),
+    ],
+)
+@pytest.mark.parametrize(
+    "program", [["realtime_mer.cli", "display"], ["realtime_mer.display"]], ids=" ".join
+)
+def test_without_a_screen_that_answers_one_line_says_so(
+    environ: dict[str, str], words: str, program: list[str]
+) -> None:
+    without = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    others = {name: value for name, value in os.environ.items() if name not in without}
+    result = subprocess.run(
+        [sys.executable, "-m", *program, "ws://127.0.0.1:1"],
+        env={**others, **environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert result.returncode == 1
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("realtime-mer: ")
+    assert words in line
+    assert len(result.stderr.strip().splitlines()) <= 2  # what it is about to do, and the refusal
