@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from realtime_mer.display.plots.plane import Plane
 from realtime_mer.display.plots.words import WordPlaces
 from realtime_mer.display.theme import THEMES, LayoutName
-from realtime_mer.emotion import MOOD_WORDS, nearest_mood
+from realtime_mer.emotion import MOOD_WORDS
 from tests.samples import sample_estimate
 
 COORDINATES = st.floats(min_value=-1.0, max_value=1.0)
@@ -66,7 +66,7 @@ def test_no_two_labels_intersect_on_the_plane_for_any_point_and_mood(
     for number, (valence, arousal) in enumerate(steps):
         estimate = sample_estimate(t=0.1 * (number + 1), valence=valence, arousal=arousal)
         plane.show_estimate(estimate, now=float(number))
-        plane.show_mood(nearest_mood(valence, arousal))
+        plane.show_mood(estimate.words)
         for moment in (0.3, 0.6, 1.0):
             plane.advance(number + moment)
             rects = [plane.word_rect(word) for word in WORDS]
