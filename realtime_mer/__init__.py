@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from realtime_mer.errors import RealtimeMerError
     from realtime_mer.estimate import Estimate, Status, Summary
     from realtime_mer.recognizer.contract import Estimates, RecognizerState
+    from realtime_mer.recognizer.loading import load_recognizer
     from realtime_mer.recognizer.reference import Recognizer
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _HOMES = {
     "analyze": "analysis",
     "connect": "client",
     "load_audio": "audio.files",
+    "load_recognizer": "recognizer.loading",
     "subscribe": "client",
 }
 
@@ -45,12 +47,23 @@ __all__ = [
     "analyze",
     "connect",
     "load_audio",
+    "load_recognizer",
     "subscribe",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    # Torch takes a second to import; the capture process and --help have no use for it.
+    # Torch takes seconds to import; who does not name Recognizer has no use for it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "torchaudio"}:
+            raise
+        raise ModuleNotFoundError(
+            f"{name} computes with PyTorch, which is not installed: `pip install "
+            "realtime-mer[gpu]`. Without it there is load_recognizer(), which takes arrays of "
+            "NumPy.",
+            name=error.name,
+        ) from error

@@ -104,7 +104,7 @@ def analyze(
     Raises:
         AudioFileError: the file is missing, broken or empty.
     """
-    analysis = FileAnalysis(path, recognizer=recognizer or load_recognizer(device="cpu"))
+    analysis = FileAnalysis(path, recognizer=recognizer or load_recognizer(compute="cpu"))
     estimates = list(analysis.estimates())
     return Analysis(
         path=analysis.path,

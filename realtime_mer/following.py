@@ -6,7 +6,6 @@ Pure: it knows neither samples nor network, so one stream and many at once are t
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,17 +134,17 @@ def _prior(recognizer: StreamingRecognizer) -> Affect:
     )
 
 
-def affects(numbers: Estimates) -> list[list[Affect]]:
+def affects(numbers: Estimates[NDArray[np.float32]]) -> list[list[Affect]]:
     """Return what the numbers of B streams say of each of their H hops: B lists of H."""
     # Six decimals: finer than float32 guarantees, and half the length in JSON. All at once: each
     # operation on an array costs as much as a few hundred of its numbers.
     table = np.empty((*numbers.valence.shape, 4 + len(QUADRANTS) + len(GEMS)))
-    table[:, :, 0] = _array(numbers.valence)
-    table[:, :, 1] = _array(numbers.arousal)
-    table[:, :, 2] = _array(numbers.valence_sd)
-    table[:, :, 3] = _array(numbers.arousal_sd)
-    table[:, :, 4:8] = _array(numbers.quadrants)
-    table[:, :, 8:] = _array(numbers.gems)
+    table[:, :, 0] = numbers.valence
+    table[:, :, 1] = numbers.arousal
+    table[:, :, 2] = numbers.valence_sd
+    table[:, :, 3] = numbers.arousal_sd
+    table[:, :, 4:8] = numbers.quadrants
+    table[:, :, 8:] = numbers.gems
     return [[_affect(row) for row in rows] for rows in table.round(DECIMALS).tolist()]
 
 
@@ -159,9 +158,3 @@ def _affect(row: Sequence[float]) -> Affect:
         quadrants=dict(zip(QUADRANTS, row[4:8], strict=True)),
         gems=dict(zip(GEMS, row[8:], strict=True)),
     )
-
-
-def _array(values: Any) -> NDArray[np.float32]:
-    """Return values as an array, from whatever device they lie on."""
-    array: NDArray[np.float32] = values if isinstance(values, np.ndarray) else values.cpu().numpy()
-    return array

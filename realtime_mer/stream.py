@@ -7,7 +7,6 @@ they were cut into pieces. What each policy does is written down in docs/live.md
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from realtime_mer.audio.ring import LostSamples
@@ -47,8 +46,8 @@ class EmotionStream:
         self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
         self._pending_gaps: list[LostSamples] = []
         self._resets: set[int] = set()  # hops that begin anew, by number
-        # What the latest push brought, by runs: the hops, and their columns, float32 (1, n, M).
-        self._heard: list[tuple[list[Hop], torch.Tensor]] = []
+        # What the latest push brought, by runs: the hops, and their columns, float32 (n, M).
+        self._heard: list[tuple[list[Hop], NDArray[np.float32]]] = []
 
     def heard(self) -> Iterator[tuple[Hop, tuple[int, ...]]]:
         """Yield each hop of the latest ``push``, oldest first, with its log-mel column.
@@ -57,7 +56,7 @@ class EmotionStream:
         first; larger values read 255.
         """
         for hops, mel in self._heard:
-            steps = np.minimum(np.rint(mel[0].cpu().numpy() * MEL_STEPS), 255).astype(np.uint8)
+            steps = np.minimum(np.rint(mel * MEL_STEPS), 255).astype(np.uint8)
             for hop, column in zip(hops, steps.tolist(), strict=True):
                 yield hop, tuple(column)
 
@@ -143,9 +142,7 @@ class EmotionStream:
     def _recognize(self, samples: NDArray[np.float32], hops: list[Hop]) -> list[Estimate]:
         if not hops:
             return []
-        numbers, self._state = self.recognizer.step(
-            torch.from_numpy(np.ascontiguousarray(samples)).unsqueeze(0), self._state
-        )
-        self._heard.append((hops, numbers.mel))
+        numbers, self._state = self.recognizer.step(samples[np.newaxis], self._state)
+        self._heard.append((hops, numbers.mel[0]))
         (said,) = affects(numbers)
         return [self._following.estimate(*one) for one in zip(said, hops, strict=True)]

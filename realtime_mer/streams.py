@@ -7,7 +7,6 @@ fraction of the time that it takes for each alone.
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from realtime_mer.audio.ring import LostSamples
@@ -133,9 +132,7 @@ class EmotionStreams:
         """Add the estimates of a run of hops, in one call, and empty the runs."""
         if not samples.shape[1]:
             return
-        numbers, self._state = self.recognizer.step(
-            torch.from_numpy(np.ascontiguousarray(samples)), self._state
-        )
+        numbers, self._state = self.recognizer.step(np.ascontiguousarray(samples), self._state)
         self._seq += samples.shape[1] // self._hop
         for stream, said, hops, found in zip(
             self._streams, affects(numbers), runs, estimates, strict=True

@@ -364,7 +364,7 @@ def _calls(work: Callable[[], object], device: str, *, hops: int = 10) -> dict[s
 
 def training(device: str, notes: Notes) -> None:
     """Train on a small made corpus and hold the losses to those of the processor."""
-    from realtime_mer.model.network import NetworkConfig
+    from realtime_mer.model.config import NetworkConfig
     from training.learn.config import LossConfig, SequenceConfig, TrainingConfig
 
     full = device == "cuda"
@@ -442,7 +442,7 @@ def _corpus(config: TrainingConfig) -> tuple[list[Clip], FeatureStore, FeatureSt
     """
     import numpy as np
 
-    from realtime_mer.features import LogMel
+    from realtime_mer.features.log_mel import LogMel
     from training.corpora import Clip
     from training.features.cache import TEACHER_HOP_S, FeatureStore, log_mel
 

@@ -38,7 +38,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "setup.json"
 LOG = ROOT / "setup.log"
 OLDEST, NEWEST = (3, 11), (3, 14)
-# Machines that PyTorch has wheels for, as (sys.platform, platform.machine()).
+# Machines that everything has wheels for, as (sys.platform, platform.machine()).
 MACHINES = {
     ("linux", "x86_64"),
     ("linux", "aarch64"),
@@ -109,14 +109,14 @@ def check_version(version: tuple[int, ...]) -> None:
 
 
 def check_machine(system: str, machine: str) -> None:
-    """Refuse a machine that PyTorch has no wheels for.
+    """Refuse a machine that what is installed has no wheels for.
 
     Raises:
         SetupError: when it is none of `MACHINES`.
     """
     if (system, machine) not in MACHINES:
         raise SetupError(
-            f"PyTorch cannot be installed on this machine ({system}, {machine}): it comes for "
+            f"this machine ({system}, {machine}) cannot be set up: what is installed comes for "
             "Linux on x86_64 and aarch64, macOS on Apple's own processors, and Windows on x86_64"
         )
 

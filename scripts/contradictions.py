@@ -18,7 +18,6 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-import torch
 
 from realtime_mer import load_audio
 from realtime_mer.emotion import MOOD_WORDS
@@ -41,8 +40,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="of music (default: 60)")
     parser.add_argument("--out", type=Path, default=Path("docs/results/contradictions.json"))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    recognizer = load_recognizer(device="cpu")
+    recognizer = load_recognizer(compute="light")
     hop_s = recognizer.hop_samples / recognizer.sample_rate
     wrong, changes, kinds = Counter[str](), Counter[str](), Counter[str]()
     hops = clips = parts = 0

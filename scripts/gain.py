@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/gain.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    recognizer = load_recognizer(device="cpu")
+    recognizer = load_recognizer(compute="cpu")
     by_gain: dict[int, list[Moved]] = defaultdict(list)
     by_level: dict[int, list[Moved]] = defaultdict(list)
     for path in arguments.clips:
@@ -64,7 +64,7 @@ def curve(recognizer: StreamingRecognizer, samples: NDArray[np.float32]) -> list
     """Return how far a clip's valence and arousal move at each of ``GAINS_DB``."""
     means = []
     for gain in GAINS_DB:
-        quieter = torch.from_numpy(samples * np.float32(10 ** (gain / 20))).unsqueeze(0)
+        quieter = (samples * np.float32(10 ** (gain / 20)))[np.newaxis]
         estimates, _ = recognizer.step(quieter, recognizer.initial_state(1))
         warm = recognizer.window_samples // recognizer.hop_samples
         means.append(

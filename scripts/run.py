@@ -8,6 +8,7 @@ the built-in demo). Needs Python 3.11 or newer and nothing else.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import _libraries
 import _lock
@@ -27,6 +28,8 @@ Sets up .venv in this folder if that is not done yet, then runs realtime-mer in 
     python3 scripts/run.py --with train doctor
                                            set up what makes checkpoints too, and check all
 
+PyTorch (--with gpu) is installed where an NVIDIA GPU is found; nothing else needs it but training.
+
 Set-up: {state}
 {sizes}
 
@@ -42,6 +45,8 @@ def main(arguments: list[str]) -> int:
     """Set up and hand over; return the exit code."""
     try:
         extras, rest = understand(arguments)
+        if gpu_is_there():
+            extras.append("gpu")
         if rest in (["--help"], ["-h"]):
             print(help_text(extras))
             return 0
@@ -53,6 +58,19 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted; the next start goes on from here")
         return 130
+
+
+def gpu_is_there() -> bool:
+    """Return whether there is an NVIDIA GPU, which is no use without PyTorch.
+
+    Raises:
+        SetupError: this Python is too old to run what asks.
+    """
+    _setup.check_version(sys.version_info[:2])
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from realtime_mer.recognizer.compute import driver_sees_gpu  # needs nothing installed
+
+    return driver_sees_gpu()
 
 
 def understand(arguments: list[str]) -> tuple[list[str], list[str]]:

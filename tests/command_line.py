@@ -19,6 +19,7 @@ from realtime_mer.audio.downmix import Downmix
 from realtime_mer.leaving import ending_signals
 from realtime_mer.model.checkpoint import save_checkpoint
 from tests.networks import random_checkpoint
+from training.export.onnx_file import save_all
 
 RATE = 24_000
 
@@ -89,10 +90,13 @@ def start(*args: object, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def write_model(folder: Path) -> Path:
-    """Write an untrained checkpoint and return its path."""
+def write_model(folder: Path, *, light: bool = True) -> Path:
+    """Write an untrained checkpoint, which runs light if it is to, and return its path."""
     checkpoint = random_checkpoint()
-    save_checkpoint(folder / "random", checkpoint.network, checkpoint.card)
+    if light:
+        save_all(folder / "random", checkpoint)
+    else:
+        save_checkpoint(folder / "random", checkpoint.network, checkpoint.card)
     return folder / "random.safetensors"
 
 

@@ -1,11 +1,18 @@
 """Networks for tests: random weights, but statistics that make every output move."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
-from realtime_mer.model.checkpoint import Card, Checkpoint
-from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.model.card import Card
+from realtime_mer.model.checkpoint import Checkpoint
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.recognizer.reference import Recognizer
+
+if TYPE_CHECKING:  # a bare machine with a GPU runs the reference's tests without onnxruntime
+    from realtime_mer.recognizer.light import LightRecognizer
 
 SMALL = NetworkConfig(channels=(4, 6, 8), column_channels=16, embedding=12)
 
@@ -25,3 +32,10 @@ def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkp
 
 def random_recognizer(*, seed: int = 0) -> Recognizer:
     return Recognizer(random_checkpoint(seed=seed))
+
+
+def light_recognizer(checkpoint: Checkpoint) -> "LightRecognizer":
+    from realtime_mer.recognizer.light import LightRecognizer
+    from training.export.network import network_file
+
+    return LightRecognizer(checkpoint.card, network_file(checkpoint))

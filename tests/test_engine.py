@@ -10,7 +10,7 @@ from realtime_mer.audio.block import Block
 from realtime_mer.engine import Engine
 from realtime_mer.errors import AudioError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.features import LogMel
+from realtime_mer.features.log_mel import LogMel
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import LevelMessage, StatusMessage

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from realtime_mer.errors import InputError
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 
 
 def music(seconds: float = 2.0) -> np.ndarray:

@@ -202,7 +202,8 @@ def test_the_lock_names_no_place_to_download_from():
 def test_running_needs_nothing_that_only_training_does():
     read = _setup.fitting_lock()
     names = {pin.name for pin in _lock.needed(read, {*_lock.EVERY_START, *run.EXTRAS})}
-    assert "torch" in names
+    assert "onnxruntime" in names
+    assert not names & {"torch", "torchaudio", "onnx"}
     assert not names & {"scikit-learn", "librosa", "matplotlib", "pandas", "scipy", "pytest"}
 
 
@@ -226,7 +227,7 @@ def test_a_part_that_brings_others_along_is_as_large_as_all_of_them():
     everything = sum(size.download for size in read.sizes.values())
     assert _lock.size(read, {*_lock.EVERY_START, "mutate"}).download == everything
     less = _lock.size(read, {*_lock.EVERY_START, "display"}).download
-    brought = sum(read.sizes[part].download for part in ("train", "test", "mutate"))
+    brought = sum(read.sizes[part].download for part in ("gpu", "train", "test", "mutate"))
     assert less == everything - brought
 
 
@@ -498,10 +499,27 @@ def test_an_extra_can_be_asked_for():
     )
 
 
+@pytest.mark.parametrize(("there", "extras"), [(True, ["display", "gpu"]), (False, ["display"])])
+def test_pytorch_is_installed_where_there_is_a_gpu(monkeypatch, there, extras):
+    prepared = []
+    monkeypatch.setattr(run, "gpu_is_there", lambda: there)
+    monkeypatch.setattr(run, "hand_over", lambda _words: 0)
+    monkeypatch.setattr(_setup, "prepare", lambda **given: prepared.append(given["extras"]))
+    assert run.main(["doctor"]) == 0
+    assert prepared == [extras]
+
+
+def test_whether_there_is_a_gpu_is_found_out_with_nothing_installed():
+    program = "import sys; sys.path.insert(0, 'scripts'); import run; print(run.gpu_is_there())"
+    words = [sys.executable, "-S", "-E", "-c", program]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=_setup.ROOT)
+    assert told.stdout.strip() == str(run.gpu_is_there())
+
+
 @pytest.mark.parametrize("given", [["--with"], ["--with", "trian", "doctor"]])
 def test_an_extra_that_is_none_is_refused_with_those_there_are(given, capsys):
     assert run.main(given) == 1
-    assert "name one of display, mutate, test, train" in capsys.readouterr().err
+    assert "name one of display, gpu, mutate, test, train" in capsys.readouterr().err
 
 
 def test_help_says_what_would_be_installed_and_installs_nothing(elsewhere, monkeypatch, capsys):

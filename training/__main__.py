@@ -13,6 +13,7 @@ from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.fetch_music import fetch_music
 from .commands.not_music import not_music
+from .commands.onnx import onnx
 from .commands.papers import papers
 from .commands.render import render
 from .commands.report import report
@@ -39,6 +40,7 @@ for command in (
     report,
     compare,
     export,
+    onnx,
     papers,
     not_music,
 ):

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
 import soundfile
 import torch
+from numpy.typing import NDArray
 from rich.table import Table
-from torch import Tensor
 
 import realtime_mer
 from realtime_mer import display
@@ -30,7 +30,8 @@ from realtime_mer.console import console
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
-from realtime_mer.recognizer.contract import Estimates, RecognizerState
+from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
@@ -179,14 +180,20 @@ def _offline(recognizer: Recognizer) -> float:
     return round(_OFFLINE_S / float(np.median(times)), 1)
 
 
-class _TimedRecognizer(Recognizer):
-    """Notes how long each step took."""
+class _Timed:
+    """A recogniser that notes how long each step took, and is another's in all else."""
 
-    times_ms: list[float]
+    def __init__(self, recognizer: StreamingRecognizer) -> None:
+        self._recognizer = recognizer
+        self.times_ms: list[float] = []
 
-    def step(self, samples: Tensor, state: RecognizerState) -> tuple[Estimates, RecognizerState]:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recognizer, name)
+
+    def step(self, samples: Samples, state: Any) -> tuple[Estimates[NDArray[np.float32]], Any]:
+        """As the recogniser does."""
         began = time.perf_counter()
-        result = super().step(samples, state)
+        result = self._recognizer.step(samples, state)
         self.times_ms.append(1000 * (time.perf_counter() - began))
         return result
 
@@ -195,14 +202,14 @@ class _Session:
     """A live session with real clients in another process, watched from inside."""
 
     def __init__(self, model: str) -> None:
-        self._recognizer = _TimedRecognizer.load(model, device="cpu")
-        self._recognizer.times_ms = []
+        self._timed = _Timed(load_recognizer(model, "cpu"))
+        self._recognizer = cast(StreamingRecognizer, self._timed)
         self.resampler_delay_s = 0.0
 
     @property
     def hop_ms(self) -> list[float]:
         """Milliseconds of every step."""
-        return self._recognizer.times_ms
+        return self._timed.times_ms
 
     def latency(
         self,

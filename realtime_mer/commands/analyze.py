@@ -131,15 +131,13 @@ def run_batch(options: BatchOptions) -> list[str]:
     files = options.files
     say(f"Analysing {files[0] if len(files) == 1 else f'{len(files)} files'}")
 
-    import torch
-
     from realtime_mer.analysis import FileAnalysis
     from realtime_mer.progress import files_bar
+    from realtime_mer.recognizer.compute import compute_on_one_thread
     from realtime_mer.recognizer.loading import load_recognizer
 
-    # As live: the same numbers, and blocks too small to share between threads.
-    torch.set_num_threads(1)
-    recognizer = load_recognizer(options.model, device=options.compute)
+    recognizer = load_recognizer(options.model, options.compute)
+    compute_on_one_thread()
     with ExitStack() as stack, files_bar(shown) as progress:
         write: Callable[[Record], None] | None = None
         bar = progress.add_task("", total=len(options.files))

@@ -14,11 +14,13 @@ class Speed(StrEnum):
 
 
 class Compute(StrEnum):
-    """Where the network runs."""
+    """What the network runs on."""
 
     AUTO = "auto"
-    CPU = "cpu"
+    LIGHT = "light"
+    TORCH = "torch"
     CUDA = "cuda"
+    CPU = "cpu"
 
 
 class Layout(StrEnum):

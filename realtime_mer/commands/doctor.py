@@ -228,23 +228,18 @@ def _system_audio(listing: Listing) -> Check:
 
 
 def _compute() -> Check:
-    import torch
+    from realtime_mer.recognizer.compute import choose_compute
 
-    version = f"PyTorch {torch.__version__}"
-    if torch.cuda.is_available():
-        return Check(
-            name="compute", ok=True, detail=f"{version} with {torch.cuda.get_device_name()}"
-        )
-    return Check(
-        name="compute", ok=True, detail=f"{version} on the CPU, which is enough; no CUDA device"
-    )
+    chosen = choose_compute("auto")
+    enough = ", which is enough" if chosen.name == "light" else ""
+    return Check(name="compute", ok=True, detail=f"{chosen.name}{enough}: {chosen.why}")
 
 
 def _checkpoint() -> Check:
-    from realtime_mer.recognizer.reference import Recognizer
+    from realtime_mer.recognizer.loading import load_recognizer
 
     try:
-        recognizer = Recognizer.load("default", device="cpu")
+        recognizer = load_recognizer("default", "light")
     except RealtimeMerError as error:
         return Check(
             name="checkpoint",

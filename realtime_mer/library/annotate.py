@@ -15,6 +15,7 @@ from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
 from realtime_mer.model.files import checkpoint_files
 from realtime_mer.progress import files_bar
+from realtime_mer.recognizer.compute import choose_compute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +144,7 @@ def _jobs(options: AnnotateOptions, *, tracks: int) -> int:
 
 
 def _on_gpu(compute: str) -> bool:
-    if compute != "auto":
-        return compute.startswith("cuda")
-    import torch  # takes seconds; whoever says where to compute need not wait for it
-
-    return bool(torch.cuda.is_available())
+    return choose_compute(compute).name.startswith("cuda")
 
 
 def _cores() -> int:

@@ -150,15 +150,13 @@ def _work(connection: Connection, model: str, compute: str) -> None:
     """Answer paths with what was found, after a None once the model is loaded, until the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    import torch
-
+    from realtime_mer.recognizer.compute import compute_on_one_thread
     from realtime_mer.recognizer.loading import load_recognizer
 
-    # As `analyze` does: the same numbers, and blocks too small to share between threads.
-    torch.set_num_threads(1)
     with suppress(EOFError, ConnectionError):  # nobody asks any more
         try:
-            recognizer = load_recognizer(model, device=compute)
+            recognizer = load_recognizer(model, compute)
+            compute_on_one_thread()
         except RealtimeMerError as error:
             connection.send(error)
             return

@@ -6,8 +6,6 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-import torch
-
 import realtime_mer
 from realtime_mer.audio.opening import open_source
 from realtime_mer.audio.ring import RingBuffer
@@ -23,6 +21,7 @@ from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.live.window import open_window
 from realtime_mer.outlets.osc import Target
+from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.sessions.manifest import Manifest
@@ -47,7 +46,7 @@ class LiveOptions:
         seconds: stop after so much sound; None for no limit.
         speed: ``realtime`` paces files and the demo by the clock; ``max`` does not.
         model: name or path of a checkpoint.
-        compute: ``auto``, ``cpu`` or ``cuda``.
+        compute: as for ``choose_compute``.
         service: the WebSocket service; None for none.
         window: whether to have a window; it needs a screen.
         layout: of the window; None for that of the last time.
@@ -93,7 +92,6 @@ def run_live(options: LiveOptions) -> None:
             then has been shown, sent and written.
         RecordingError: a part of what was to be recorded is missing; the session itself went on.
     """
-    torch.set_num_threads(1)  # a hop is too small to share, and threads would wait for one another
     shaper = Shaper(smoothing_s=options.smoothing_s, delay_s=options.delay_s)
     to_stderr = options.jsonl == "-"
     console = console_for_people(stderr=to_stderr)
@@ -110,7 +108,8 @@ def run_live(options: LiveOptions) -> None:
         stack.callback(source.close)
         write = stack.enter_context(json_lines(options.jsonl)) if options.jsonl else None
         console.print(f"Source: {source.name} ({opened.why})")
-        recognizer = load_recognizer(options.model, device=options.compute)
+        recognizer = load_recognizer(options.model, options.compute)
+        compute_on_one_thread()
         hello = _hello(options, recognizer)
         ring = RingBuffer(round(RING_S * recognizer.sample_rate))
         deck = Deck(
@@ -216,7 +215,7 @@ def _recording(
             source=source.name,
             hello=hello,
             model_card=recognizer.card.model_dump(mode="json"),
-            compute=str(recognizer.device),
+            compute=recognizer.compute,
             settings={
                 name: legible(value) if isinstance(value, str) else value
                 for name, value in asdict(options).items()

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.files import card_path
 
 CNN_LSTM = "cnn-lstm"
@@ -61,11 +63,13 @@ class CardKind(BaseModel):
 
     Attributes:
         architecture, requires: as in ``BaseCard``.
+        onnx_sha256: as in ``Card``.
     """
 
     model_config = ConfigDict(frozen=True)
     architecture: str = CNN_LSTM
     requires: str = ""
+    onnx_sha256: str = ""
 
 
 class BaseCard(BaseModel):
@@ -108,6 +112,33 @@ class BaseCard(BaseModel):
     training: dict[str, Any] = {}
 
 
+class Card(BaseCard):
+    """The card of a streaming CNN-LSTM.
+
+    Attributes:
+        features, network: the settings to rebuild both with.
+        onnx_sha256: hash of the ``.onnx`` file beside the card, in hexadecimal; empty where there
+            is none.
+    """
+
+    architecture: Literal["cnn-lstm"] = "cnn-lstm"
+    window_s: float = 3.0
+    hop_s: float = 0.1
+    features: FeatureConfig = FeatureConfig()
+    network: NetworkConfig = NetworkConfig()
+    onnx_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+        return NetworkConfig.hop_frames * self.features.hop_length
+
+    @property
+    def window_samples(self) -> int:
+        """Samples an estimate depends on."""
+        return (NetworkConfig.window_frames - 1) * self.features.hop_length + self.features.n_fft
+
+
 def load_card(stem: Path, kind: type[_Read]) -> _Read:
     """Return the card of a checkpoint.
 
@@ -129,3 +160,20 @@ def load_card(stem: Path, kind: type[_Read]) -> _Read:
         raise CheckpointError(f"{path}: field {field}: {first['msg']}.") from error
     except InputError as error:
         raise CheckpointError(f"{path}: field features: {error}") from error
+
+
+def check_card(card: Card, path: Path) -> None:
+    """Refuse a card whose settings contradict one another or the network's fixed structure."""
+    sample_rate = card.features.sample_rate
+    wanted: dict[str, tuple[object, object]] = {
+        "network.n_mels": (card.network.n_mels, card.features.n_mels),
+        "window_s": (card.window_s, card.window_samples / sample_rate),
+        "hop_s": (card.hop_s, card.hop_samples / sample_rate),
+        "labels.quadrants": (tuple(card.labels.get("quadrants", ())), QUADRANTS),
+        "labels.gems": (tuple(card.labels.get("gems", ())), GEMS),
+    }
+    for field, (value, expected) in wanted.items():
+        if value != expected:
+            raise CheckpointError(
+                f"{path}: field {field} is {value!r}, but the other settings give {expected!r}."
+            )

@@ -8,44 +8,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError
-from realtime_mer.features import FeatureConfig
-from realtime_mer.model.card import CNN_LSTM, BaseCard, CardKind, load_card
+from realtime_mer.model.card import CNN_LSTM, BaseCard, Card, CardKind, check_card, load_card
 from realtime_mer.model.files import card_path, find_checkpoint, unreadable, weights_path
-from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.replacing import replacing
-
-
-class Card(BaseCard):
-    """The card of a streaming CNN-LSTM.
-
-    Attributes:
-        features, network: the settings to rebuild both with.
-    """
-
-    architecture: Literal["cnn-lstm"] = "cnn-lstm"
-    window_s: float = 3.0
-    hop_s: float = 0.1
-    features: FeatureConfig = FeatureConfig()
-    network: NetworkConfig = NetworkConfig()
-
-    @property
-    def hop_samples(self) -> int:
-        """Samples from one estimate to the next."""
-        return EmotionNetwork.hop_frames * self.features.hop_length
-
-    @property
-    def window_samples(self) -> int:
-        """Samples an estimate depends on."""
-        return (EmotionNetwork.window_frames - 1) * self.features.hop_length + self.features.n_fft
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +40,7 @@ def save_checkpoint(stem: Path, network: EmotionNetwork, card: Card) -> None:
             f"network: the weights were built with {asdict(network.config)}, the card says "
             f"{asdict(card.network)}. Write the network's own settings into the card."
         )
-    _check_card(card, stem)
+    check_card(card, stem)
     save_files(stem, network.state_dict(), card)
 
 
@@ -77,6 +50,11 @@ def save_files(stem: Path, tensors: Mapping[str, Tensor], card: BaseCard) -> Non
     # Not save_file, which leaves files that nobody but their owner can read.
     with replacing(weights_path(stem)) as file:
         file.write(save({name: value.contiguous() for name, value in tensors.items()}))
+    save_card(stem, card)
+
+
+def save_card(stem: Path, card: BaseCard) -> None:
+    """Write ``stem.json``, the card of a checkpoint of any kind."""
     text = json.dumps(card.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=False)
     with replacing(card_path(stem), "w", encoding="utf-8") as file:
         file.write(text + "\n")
@@ -97,7 +75,7 @@ def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
             "Sessions, analyze, annotate and load_recognizer take every kind."
         )
     card = load_card(stem, Card)
-    _check_card(card, card_path(stem))
+    check_card(card, card_path(stem))
     weights = weights_path(stem)
     try:
         # Without storage: what the card asks for is allocated only once the weights bear it out.
@@ -145,20 +123,3 @@ def load_tensors(stem: Path) -> dict[str, Tensor]:
                 f"{weights}: tensor {name!r} holds NaN or infinity. Fetch the checkpoint again."
             )
     return tensors
-
-
-def _check_card(card: Card, path: Path) -> None:
-    """Refuse a card whose settings contradict one another or the network's fixed structure."""
-    sample_rate = card.features.sample_rate
-    wanted: dict[str, tuple[object, object]] = {
-        "network.n_mels": (card.network.n_mels, card.features.n_mels),
-        "window_s": (card.window_s, card.window_samples / sample_rate),
-        "hop_s": (card.hop_s, card.hop_samples / sample_rate),
-        "labels.quadrants": (tuple(card.labels.get("quadrants", ())), QUADRANTS),
-        "labels.gems": (tuple(card.labels.get("gems", ())), GEMS),
-    }
-    for field, (value, expected) in wanted.items():
-        if value != expected:
-            raise CheckpointError(
-                f"{path}: field {field} is {value!r}, but the other settings give {expected!r}."
-            )

@@ -22,7 +22,7 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         CheckpointError: a file is missing.
     """
     path = Path(name_or_path)
-    stem = path.with_suffix("") if path.suffix in {".safetensors", ".json"} else path
+    stem = path.with_suffix("") if path.suffix in {".safetensors", ".json", ".onnx"} else path
     candidates = [stem]
     if stem.name == str(stem):
         candidates.append(_models_folder() / stem)
@@ -94,6 +94,11 @@ def unreadable(weights: Path, error: OSError | SafetensorError) -> CheckpointErr
 def weights_path(stem: Path) -> Path:
     """Return where the weights of a checkpoint are."""
     return Path(f"{stem}.safetensors")
+
+
+def network_path(stem: Path) -> Path:
+    """Return where the network is that runs without PyTorch, if the checkpoint has one."""
+    return Path(f"{stem}.onnx")
 
 
 def card_path(stem: Path) -> Path:

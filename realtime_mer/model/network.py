@@ -8,50 +8,14 @@ The convolutions are unpadded along time and their strides multiply to one hop, 
 ``window_frames`` frames: with 960-sample frames every 480 samples that is 72 000 samples, 3.0 s.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """The sizes of the network; a checkpoint's card carries these numbers.
-
-    Attributes:
-        n_mels: mel bands of a frame, a multiple of 8.
-        channels: channels of the three two-dimensional convolutions.
-        column_channels: channels of a column, the fourth convolution's output.
-        embedding: size of a hop's embedding and of the recurrent state.
-        dropout: probability in training, on the embedding and on the recurrent output.
-    """
-
-    n_mels: int = 64
-    channels: tuple[int, int, int] = (24, 48, 96)
-    column_channels: int = 192
-    embedding: int = 128
-    dropout: float = 0.3
-
-
-class NetworkState(NamedTuple):
-    """Everything a stream carries from hop to hop; each tensor's first axis is the stream.
-
-    Attributes:
-        frames: the last 4 normalised frames, ``(B, 1, 4, M)``.
-        coarse: the last 2 outputs of the second convolution, ``(B, channels[1], 2, M/4)``.
-        fine: the last 2 inputs of the fourth convolution, ``(B, channels[2] * M/8, 2)``.
-        columns: the last K - 1 columns, ``(B, C, 24)``.
-        hidden, cell: of the LSTM, ``(B, D)``.
-    """
-
-    frames: Tensor
-    coarse: Tensor
-    fine: Tensor
-    columns: Tensor
-    hidden: Tensor
-    cell: Tensor
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.state import NetworkState
 
 
 class NetworkOutput(NamedTuple):
@@ -74,14 +38,6 @@ class NetworkOutput(NamedTuple):
 
 class EmotionNetwork(nn.Module):
     """Map log-mel frames to emotion, whole recordings at once or hop by hop with carried state."""
-
-    hop_frames = 5
-    receptive_field = 29  # 5 + (5 - 1) + 2 * 5 + 2 * 5: kernels 5, 5, 3, 3 with strides 1, 5, 1, 1
-    columns = 25
-    window_frames = receptive_field + (columns - 1) * hop_frames
-    history_frames = window_frames - hop_frames  # what lies before the newest hop of a window
-
-    _MIN_SD = 0.03  # a floor under the predicted sd, far below what raters disagree by
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -124,7 +80,9 @@ class EmotionNetwork(nn.Module):
         recurrent, lstm_state = self._recur(embedding, lstm_state)
         return self._heads(embedding, recurrent), lstm_state
 
-    def advance(self, frames: Tensor, state: NetworkState) -> tuple[NetworkOutput, NetworkState]:
+    def advance(
+        self, frames: Tensor, state: NetworkState[Tensor]
+    ) -> tuple[NetworkOutput, NetworkState[Tensor]]:
         """Run the next hops of streams, computing nothing that the state holds already.
 
         Args:
@@ -141,20 +99,20 @@ class EmotionNetwork(nn.Module):
             frames=frame_cache,
             coarse=coarse,
             fine=fine,
-            columns=window[:, :, -(self.columns - 1) :],
+            columns=window[:, :, -(self.config.columns - 1) :],
             hidden=hidden.squeeze(0),
             cell=cell.squeeze(0),
         )
         return self._heads(embedding, recurrent), after
 
-    def initial_state(self, batch: int) -> NetworkState:
+    def initial_state(self, batch: int) -> NetworkState[Tensor]:
         """Return the state of ``batch`` streams before their first sample.
 
         A stream is preceded by digital zeros, so the caches hold the network's true response to
         them, which is not zero.
         """
         weight = self.conv1.weight
-        silence = weight.new_zeros(batch, self.history_frames, self.config.n_mels)
+        silence = weight.new_zeros(batch, self.config.history_frames, self.config.n_mels)
         columns, frames, coarse, fine = self._columns(self._normalise(silence), cache=None)
         zeros = weight.new_zeros(batch, self.config.embedding)
         return NetworkState(frames, coarse, fine, columns, zeros, zeros.clone())
@@ -170,7 +128,7 @@ class EmotionNetwork(nn.Module):
         return torch.addcmul(norm.bias - norm.running_mean * scale, frames, scale).unsqueeze(1)
 
     def _columns(
-        self, frames: Tensor, *, cache: NetworkState | None
+        self, frames: Tensor, *, cache: NetworkState[Tensor] | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Run the convolutions; return the columns ``(B, C, columns)`` and the three caches."""
         if cache is not None:
@@ -180,17 +138,17 @@ class EmotionNetwork(nn.Module):
         if cache is not None:
             coarse = torch.cat((cache.coarse, coarse), dim=2)
         x = functional.relu(self.norm3(self.conv3(coarse)))
-        fine = x.transpose(2, 3).flatten(1, 2)
+        fine = x.transpose(1, 2).flatten(2)
         if cache is not None:
-            fine = torch.cat((cache.fine, fine), dim=2)
-        columns = functional.relu(self.norm4(self.conv4(fine)))
-        return columns, frames[:, :, -4:], coarse[:, :, -2:], fine[:, :, -2:]
+            fine = torch.cat((cache.fine, fine), dim=1)
+        columns = functional.relu(self.norm4(self.conv4(fine.transpose(1, 2))))
+        return columns, frames[:, :, -4:], coarse[:, :, -2:], fine[:, -2:]
 
     def _embedding(self, columns: Tensor) -> Tensor:
         """Pool each run of K columns ``(B, C, H + K - 1)`` into an embedding ``(B, H, D)``."""
         # Both pools walk every window afresh: a running sum would drift over hours.
-        mean = functional.avg_pool1d(columns, self.columns, stride=1)
-        peak = functional.max_pool1d(columns, self.columns, stride=1)
+        mean = functional.avg_pool1d(columns, self.config.columns, stride=1)
+        peak = functional.max_pool1d(columns, self.config.columns, stride=1)
         pooled = torch.cat((mean, peak), dim=1).transpose(1, 2)
         embedding: Tensor = self.dropout(functional.relu(self.embed(pooled)))
         return embedding
@@ -217,7 +175,7 @@ class EmotionNetwork(nn.Module):
         x = torch.cat((embedding, self.dropout(recurrent)), dim=2)
         affect = self.affect_head(x)
         mean = torch.tanh(affect[..., :2])
-        sd = functional.softplus(affect[..., 2:]) + self._MIN_SD
+        sd = functional.softplus(affect[..., 2:]) + self.config.minimal_sd
         return NetworkOutput(
             valence=mean[..., 0],
             arousal=mean[..., 1],

@@ -8,29 +8,43 @@ Dimensions: B streams, n samples, H hops.
 
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from realtime_mer.errors import InputError
-from realtime_mer.features import LogMel
-from realtime_mer.model.checkpoint import Card, Checkpoint, load_checkpoint
-from realtime_mer.model.network import EmotionNetwork, NetworkOutput, NetworkState
-from realtime_mer.recognizer.contract import Estimates, RecognizerState, check_samples
+from realtime_mer.features.log_mel import LogMel
+from realtime_mer.model.card import Card
+from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
+from realtime_mer.model.network import EmotionNetwork, NetworkOutput
+from realtime_mer.model.state import NetworkState
+from realtime_mer.recognizer.contract import (
+    ESTIMATES,
+    Estimates,
+    RecognizerState,
+    Samples,
+    check_batch,
+    check_samples,
+    check_streams,
+)
 from realtime_mer.recognizer.device import pick_device
+
+_State = RecognizerState[Tensor]
 
 
 class Recognizer:
     """Recognise the emotion of music in streams of sound.
 
     A recogniser never changes after it is made: threads may share one, each with its own state.
-    One on CUDA turns TF32 off in its process.
+    Who gives tensors gets tensors on the recogniser's device, who gives arrays of NumPy gets such.
+    One on CUDA turns TF32 off in its process when it is made.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu") -> None:
@@ -42,9 +56,11 @@ class Recognizer:
         self._path = _Path(features, network, self.card).to(self.device).eval()
         self._path.requires_grad_(False)
         self._overlap = self.card.features.n_fft - self.card.features.hop_length
+        if self.device.type == "cuda":
+            _turn_tf32_off()
         # A hop is dozens of operations; as one compiled call it does not let go of the
         # interpreter lock in between (docs/decisions/0003-one-compiled-call-a-hop.md).
-        with self._exact():
+        with torch.no_grad():
             self._silent = self._path.network.initial_state(1)
             new_samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
             self._hop = _compile(self._path, new_samples, self._silent)
@@ -67,6 +83,11 @@ class Recognizer:
         return cls(load_checkpoint(name_or_path), device=pick_device(device))
 
     @property
+    def compute(self) -> str:
+        """What it computes with: ``torch``, ``cuda`` or ``cuda:N``."""
+        return "torch" if self.device.type == "cpu" else str(self.device)
+
+    @property
     def sample_rate(self) -> int:
         """Hz of the samples it takes."""
         return self.card.features.sample_rate
@@ -81,46 +102,41 @@ class Recognizer:
         """Samples an estimate looks at, apart from what the LSTM remembers."""
         return self.card.window_samples
 
-    def initial_state(self, batch: int = 1) -> RecognizerState:
-        """Return the state of streams before their first sample, preceded by digital zeros.
-
-        Raises:
-            InputError: batch is less than 1.
-        """
-        if batch < 1:
-            raise InputError(f"A batch of {batch} streams cannot be made; give 1 or more.")
+    def initial_state(self, batch: int = 1) -> _State:
+        """As ``StreamingRecognizer`` promises."""
+        check_batch(batch)
         return RecognizerState(
             samples=torch.zeros(batch, self._overlap, device=self.device),
             network=NetworkState(*(t.repeat_interleave(batch, dim=0) for t in self._silent)),
             hops=torch.zeros(batch, dtype=torch.int64, device=self.device),
         )
 
-    def step(self, samples: Tensor, state: RecognizerState) -> tuple[Estimates, RecognizerState]:
-        """Take the next samples of B streams and return the hops they complete.
+    @overload
+    def step(
+        self, samples: Samples, state: RecognizerState[Any]
+    ) -> tuple[Estimates[NDArray[np.float32]], _State]: ...
 
-        After N samples in all, exactly ``N // hop_samples`` estimates have come, and they do not
-        depend on how the samples were cut.
+    @overload
+    def step(
+        self, samples: Tensor, state: RecognizerState[Any]
+    ) -> tuple[Estimates[Tensor], _State]: ...
 
-        Args:
-            samples: float32 ``(B, n)``, n >= 0, mono at ``sample_rate``, full scale 1, finite.
-            state: from ``initial_state`` or the last step, of this recogniser or of one of the
-                same checkpoint on another device; it is not changed.
+    def step(
+        self, samples: Samples | Tensor, state: RecognizerState[Any]
+    ) -> tuple[Estimates[Any], _State]:
+        """As ``StreamingRecognizer`` promises; the state may be another runtime's."""
+        check_samples(samples, batch=state.samples.shape[0])
+        estimates, after = self._step(self._placed(samples), self._here(state))
+        return _as_given(estimates, samples), after
 
-        Returns:
-            Estimates with H hops, ``(B, 0)`` where none was completed, and the new state.
-
-        Raises:
-            InputError: shape, type or batch do not fit.
-        """
-        samples = self._checked(samples, batch=state.samples.shape[0])
-        state = state.to(self.device)
+    def _step(self, samples: Tensor, state: _State) -> tuple[Estimates[Tensor], _State]:
         heard = torch.cat((state.samples, samples), dim=1)
         hops = (heard.shape[1] - self._overlap) // self.hop_samples
         if hops == 0:
             return self._nothing(samples.shape[0]), replace(state, samples=heard)
         used = hops * self.hop_samples
         run = self._hop if hops == 1 else self._path
-        with self._exact():
+        with torch.no_grad():
             *numbers, network = run(heard[:, : self._overlap + used], state.network)
         return _named(numbers), RecognizerState(
             samples=heard[:, used:].clone(),
@@ -128,7 +144,13 @@ class Recognizer:
             hops=state.hops + hops,
         )
 
-    def run(self, samples: Tensor) -> Estimates:
+    @overload
+    def run(self, samples: Samples) -> Estimates[NDArray[np.float32]]: ...
+
+    @overload
+    def run(self, samples: Tensor) -> Estimates[Tensor]: ...
+
+    def run(self, samples: Samples | Tensor) -> Estimates[Any]:
         """Recognise whole recordings in one call, each preceded by digital zeros.
 
         Takes about 2 MB of memory per second of sound; ``step`` in blocks has no such need.
@@ -136,20 +158,23 @@ class Recognizer:
         Args:
             samples: float32 ``(B, n)`` as for ``step``.
         """
-        samples = self._checked(samples)
+        check_samples(samples)
+        return _as_given(self._run(self._placed(samples)), samples)
+
+    def _run(self, samples: Tensor) -> Estimates[Tensor]:
         hops = samples.shape[1] // self.hop_samples
         if hops == 0:
             return self._nothing(samples.shape[0])
         before = self.window_samples - self.hop_samples
         padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
-        with self._exact():
+        with torch.no_grad():
             frames = self._path.features(padded)
             output, _ = self._path.network(frames)
             return _named((*self._path.calibrated(output), self._path.columns(frames, hops)))
 
     def windowed(
-        self, window: Tensor, lstm_state: tuple[Tensor, Tensor] | None
-    ) -> tuple[Estimates, tuple[Tensor, Tensor]]:
+        self, window: Samples | Tensor, lstm_state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Estimates[Any], tuple[Tensor, Tensor]]:
         """Compute one hop from its whole window afresh: the definition of an estimate.
 
         Args:
@@ -159,7 +184,7 @@ class Recognizer:
         Raises:
             InputError: the window has another length.
         """
-        window = self._checked(window)
+        check_samples(window)
         if window.shape[1] != self.window_samples:
             raise InputError(
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
@@ -170,29 +195,19 @@ class Recognizer:
             )
             lstm_state = (zeros, zeros)
         hidden, cell = lstm_state
-        with self._exact():
+        with torch.no_grad():
             *numbers, lstm_state = self._window(
-                window, (hidden.to(self.device), cell.to(self.device))
+                self._placed(window), (self._placed(hidden), self._placed(cell))
             )
-        return _named(numbers), lstm_state
+        return _as_given(_named(numbers), window), lstm_state
 
     def reset(
-        self, state: RecognizerState, streams: Sequence[int], *, keep_memory: bool = False
-    ) -> RecognizerState:
-        """Return a state in which the given streams start anew, the others going on unchanged.
-
-        All streams of a batch share one hop grid: a stream that is reset inside a hop has zeros
-        where that hop began.
-
-        Args:
-            state: the state to start from; it is not changed.
-            streams: indices into the batch.
-            keep_memory: carry on the LSTM's state, forgetting only the sound of the window.
-        """
+        self, state: RecognizerState[Any], streams: Sequence[int], *, keep_memory: bool = False
+    ) -> _State:
+        """As ``StreamingRecognizer`` promises."""
         batch = state.samples.shape[0]
-        if bad := [index for index in streams if not 0 <= index < batch]:
-            raise InputError(f"Streams {bad} are not in a batch of {batch}.")
-        state = state.to(self.device)
+        check_streams(streams, batch=batch)
+        state = self._here(state)
         rows = torch.zeros(batch, dtype=torch.bool, device=self.device)
         rows[list(streams)] = True
         fresh = self.initial_state(batch)
@@ -209,33 +224,40 @@ class Recognizer:
             hops=state.hops if keep_memory else mix(fresh.hops, state.hops),
         )
 
-    def _checked(self, samples: Tensor, *, batch: int | None = None) -> Tensor:
-        check_samples(samples, batch=batch)
-        return samples.to(self.device)
+    def _placed(self, array: Any) -> Tensor:
+        """Return a tensor, or an array as one, on the recogniser's device."""
+        return torch.as_tensor(array, device=self.device)
 
-    def _nothing(self, batch: int) -> Estimates:
+    def _here(self, state: RecognizerState[Any]) -> _State:
+        """Return a state, of whichever runtime, on the recogniser's device."""
+        return RecognizerState(
+            samples=self._placed(state.samples),
+            network=NetworkState(*map(self._placed, state.network)),
+            hops=self._placed(state.hops),
+        )
+
+    def _nothing(self, batch: int) -> Estimates[Tensor]:
         shapes = {"quadrants": (4,), "gems": (9,), "mel": (self.card.features.n_mels,)}
         return Estimates(
             **{
                 name: torch.zeros(batch, 0, *shapes.get(name, ()), device=self.device)
-                for name in _FIELDS
+                for name in ESTIMATES
             }
         )
-
-    def _exact(self) -> AbstractContextManager[Any]:
-        """No gradients; on CUDA no TF32 either, whose 10-bit mantissa would break equality."""
-        if self.device.type == "cuda":
-            _turn_tf32_off()
-        return torch.no_grad()
 
 
 _WARM_UP_CALLS = 3  # the graph executor specialises itself during its first calls
 
-_FIELDS = tuple(field.name for field in fields(Estimates))
+
+def _named(numbers: Sequence[Tensor]) -> Estimates[Tensor]:
+    return Estimates(**dict(zip(ESTIMATES, numbers, strict=True)))
 
 
-def _named(numbers: Sequence[Tensor]) -> Estimates:
-    return Estimates(**dict(zip(_FIELDS, numbers, strict=True)))
+def _as_given(estimates: Estimates[Tensor], samples: Samples | Tensor) -> Estimates[Any]:
+    """Return estimates as tensors or as arrays, whichever the samples were."""
+    if isinstance(samples, Tensor):
+        return estimates
+    return Estimates(**{name: getattr(estimates, name).numpy(force=True) for name in ESTIMATES})
 
 
 class _Path(nn.Module):
@@ -253,7 +275,7 @@ class _Path(nn.Module):
         self.quadrant_temperature = card.calibration.quadrant_temperature
         self.hop_frames = card.hop_samples // card.features.hop_length
 
-    def forward(self, samples: Tensor, state: NetworkState) -> tuple[Any, ...]:
+    def forward(self, samples: Tensor, state: NetworkState[Tensor]) -> tuple[Any, ...]:
         frames = self.features(samples)
         output, after = self.network.advance(frames, NetworkState(*state))
         hops = frames.shape[1] // self.hop_frames
@@ -308,8 +330,9 @@ def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]
 def _turn_tf32_off() -> None:
     """Compute float32 with all of its 24 bits on CUDA from now on, whichever way that was changed.
 
-    It is a setting of the whole process and stays so: a thread that set it back after its own hop
-    would spoil those of others. Both of torch's ways to set it are left saying the same.
+    TF32's 10 bits would break the equality of the ways and runtimes. It is a setting of the whole
+    process, made once: a thread that changed it at its own hop would spoil those of others. Both
+    of torch's ways to set it are left saying the same.
     """
     cudnn: Any = torch.backends.cudnn  # torch's types lack its kinds of operation
     cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from realtime_mer.errors import CheckpointError
-from realtime_mer.model.card import Calibration
-from realtime_mer.model.checkpoint import Card, load_checkpoint, save_checkpoint
+from realtime_mer.model.card import Calibration, Card
+from realtime_mer.model.checkpoint import load_checkpoint, save_checkpoint
+from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.files import shipped_checkpoints
-from realtime_mer.model.network import NetworkConfig
 from realtime_mer.recognizer.reference import Recognizer
 from tests.command_line import noise, write_model
 from tests.networks import SMALL, random_checkpoint

@@ -2,7 +2,7 @@
 
 import torch
 
-from realtime_mer.features import LogMel
+from realtime_mer.features.log_mel import LogMel
 from tests.networks import random_checkpoint
 from tests.on_devices import each_device
 

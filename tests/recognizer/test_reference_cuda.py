@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from realtime_mer.features import LogMel
+from realtime_mer.features.log_mel import LogMel
 from realtime_mer.recognizer import reference
 from realtime_mer.recognizer.reference import Estimates, Recognizer, RecognizerState
 from tests.networks import random_checkpoint
@@ -253,23 +253,22 @@ def tf32(tf32_as_before: None) -> None:
 
 @pytest.mark.usefixtures("tf32_as_before")
 @pytest.mark.parametrize("turned_on", TURNED_ON)
-def test_tf32_is_off_while_cuda_computes(fake_cuda: Recognizer, turned_on: str) -> None:
-    seen: list[list[str]] = []
-    state = fake_cuda.initial_state(1)
-    fake_cuda._path.network.conv1.register_forward_hook(lambda *_: seen.append(precision()))
-    for compute in (
-        lambda: fake_cuda.step(torch.zeros(1, HOP), state),
-        lambda: fake_cuda.step(torch.zeros(1, HOP * 3), state),
-        lambda: fake_cuda.windowed(torch.zeros(1, WINDOW), None),
-        lambda: fake_cuda.run(torch.zeros(1, HOP)),
-    ):
-        TURNED_ON[turned_on]()
-        assert "tf32" in precision()
-        compute()
-    assert seen == [["ieee"] * 3] * 4
+def test_a_recogniser_on_cuda_turns_tf32_off_when_it_is_made_and_never_again(
+    fake_cuda: Callable[[], Recognizer], turned_on: str
+) -> None:
+    TURNED_ON[turned_on]()
+    assert "tf32" in precision()
+    made = fake_cuda()
+    assert precision() == ["ieee"] * 3
     # Whoever asks in torch's older way is told the same, and not that the ways disagree.
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+    # Another thread's setting is not changed under it at every hop.
+    TURNED_ON[turned_on]()
+    before = precision()
+    made.step(torch.zeros(1, HOP), made.initial_state(1))
+    made.run(torch.zeros(1, HOP))
+    assert precision() == before
 
 
 @pytest.mark.usefixtures("tf32")
@@ -296,8 +295,8 @@ def _moved(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 @pytest.fixture
-def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recognizer]:
-    """A recogniser on a CUDA device of shapes without values: what it mixes with others raises.
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Recognizer]]:
+    """Makes a recogniser on a CUDA device of shapes without values: what mixes with others raises.
 
     Its compiled hop is the module itself, for a graph of such tensors cannot be traced.
     """
@@ -314,20 +313,21 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recognizer]:
     monkeypatch.setattr(nn.Module, "to", _moved)
     monkeypatch.setattr(torch.backends.cudnn, "enabled", False)  # it asks for a real device
     with FakeTensorMode(allow_non_fake_inputs=True):
-        yield Recognizer(checkpoint, device="cuda")
+        yield lambda: Recognizer(checkpoint, device="cuda")
 
 
-def test_no_operation_mixes_devices(fake_cuda: Recognizer) -> None:
-    state = fake_cuda.initial_state(3)
+def test_no_operation_mixes_devices(fake_cuda: Callable[[], Recognizer]) -> None:
+    made = fake_cuda()
+    state = made.initial_state(3)
     memory = None
-    found = [fake_cuda.run(torch.zeros(3, HOP * 9)), fake_cuda.run(torch.zeros(3, 7))]
+    found = [made.run(torch.zeros(3, HOP * 9)), made.run(torch.zeros(3, 7))]
     for n in (0, 7, HOP, HOP * 3 + 5):
-        estimates, state = fake_cuda.step(torch.zeros(3, n), state)
+        estimates, state = made.step(torch.zeros(3, n), state)
         found.append(estimates)
-    state = fake_cuda.reset(state, [1], keep_memory=True)
-    state = fake_cuda.reset(state, [0, 2])
+    state = made.reset(state, [1], keep_memory=True)
+    state = made.reset(state, [0, 2])
     for _ in range(2):
-        estimates, memory = fake_cuda.windowed(torch.zeros(3, WINDOW), memory)
+        estimates, memory = made.windowed(torch.zeros(3, WINDOW), memory)
         found.append(estimates)
     placed = [*state.to_dict().values(), *memory]
     for some in found:
@@ -335,19 +335,25 @@ def test_no_operation_mixes_devices(fake_cuda: Recognizer) -> None:
     assert {tensor.device.type for tensor in placed} == {"cuda"}
 
 
-def test_a_state_from_the_processor_is_taken_to_the_device(fake_cuda: Recognizer) -> None:
-    state = fake_cuda.initial_state(2).to("cpu")
-    assert {tensor.device.type for tensor in state.to_dict().values()} == {"cpu"}
-    _, after = fake_cuda.step(torch.zeros(2, HOP), fake_cuda.reset(state, [1]))
-    _, also = fake_cuda.step(torch.zeros(2, HOP), state)
-    _, memory = fake_cuda.windowed(
+def test_a_state_from_the_processor_is_taken_to_the_device(
+    fake_cuda: Callable[[], Recognizer],
+) -> None:
+    made = fake_cuda()
+    here = {
+        name: torch.zeros(value.shape) for name, value in made.initial_state(2).to_dict().items()
+    }
+    state = RecognizerState.from_dict(here)
+    _, after = made.step(torch.zeros(2, HOP), made.reset(state, [1]))
+    _, also = made.step(torch.zeros(2, HOP), state)
+    _, memory = made.windowed(
         torch.zeros(2, WINDOW), (state.network.hidden[None], state.network.cell[None])
     )
     placed = [*after.to_dict().values(), *also.to_dict().values(), *memory]
     assert {tensor.device.type for tensor in placed} == {"cuda"}
 
 
-def test_a_mixture_of_devices_would_be_seen(fake_cuda: Recognizer) -> None:
-    state = fake_cuda.initial_state(1)
+def test_a_mixture_of_devices_would_be_seen(fake_cuda: Callable[[], Recognizer]) -> None:
+    made = fake_cuda()
+    state = made.initial_state(1)
     with pytest.raises(RuntimeError, match="two different devices"):
         torch.cat((state.samples, torch.zeros(1, HOP)), 1)

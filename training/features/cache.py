@@ -27,7 +27,8 @@ from rich.progress import track
 from torch.nn import functional
 
 from realtime_mer.audio.files import load_audio
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 
 from ..corpora import Clip
 from ..files import replacing, write_json

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
+from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.network import EmotionNetwork
 
 from ..corpora import Clip, label_hash
@@ -46,7 +47,7 @@ from .metrics import (
 )
 from .rescale import UNCHANGED, Rescaling, rescale_head
 
-FIRST_WHOLE_HOP = math.ceil(EmotionNetwork.window_frames / EmotionNetwork.hop_frames) - 1
+FIRST_WHOLE_HOP = math.ceil(NetworkConfig.window_frames / NetworkConfig.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""
 
 HOP_COLUMNS = ("valence", "arousal", "valence_sd", "arousal_sd", *QUADRANT_COLUMNS, *GEMS)
@@ -159,7 +160,7 @@ def run_clip(network: EmotionNetwork, frames: NDArray[np.floating[Any]]) -> NDAr
         (T // 5, 17), see ``HOP_COLUMNS``.
     """
     sound = torch.from_numpy(np.asarray(frames, np.float32))
-    silence = torch.zeros(network.history_frames, sound.shape[1])
+    silence = torch.zeros(network.config.history_frames, sound.shape[1])
     with torch.inference_mode():
         output, _ = network(torch.cat((silence, sound))[None])
     columns = (

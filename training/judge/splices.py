@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.progress import track
 
-from realtime_mer.model.network import EmotionNetwork
+from realtime_mer.model.config import NetworkConfig
 
 from ..corpora import Clip
 from ..features.cache import FeatureStore
@@ -42,7 +42,7 @@ LEAST_WAY = 0.4
 _SETTLED_S = 2.0
 _STOOD_S = 1.0
 _SHARE = 1 - math.exp(-1)
-_HOP_FRAMES = EmotionNetwork.hop_frames
+_HOP_FRAMES = NetworkConfig.hop_frames
 
 
 def pairs(clips: Sequence[Clip], *, seed: int) -> list[tuple[Clip, Clip]]:

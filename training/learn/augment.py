@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, field_validator, model_validator
 from pydantic.dataclasses import dataclass as checked
 
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 
 from ..features.conditions import conditions
 

@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.errors import InputError
-from realtime_mer.features import FeatureConfig
-from realtime_mer.model.network import NetworkConfig
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.model.config import NetworkConfig
 
 from .augment import AugmentConfig
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.features import FeatureConfig
-from realtime_mer.model.network import EmotionNetwork
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.model.config import NetworkConfig
 
 from ..corpora import Clip
 from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore
 from .augment import Augmenter
 from .config import SequenceConfig
 
-HOP = EmotionNetwork.hop_frames
-WINDOW = EmotionNetwork.window_frames
-HISTORY = EmotionNetwork.history_frames
+HOP = NetworkConfig.hop_frames
+WINDOW = NetworkConfig.window_frames
+HISTORY = NetworkConfig.history_frames
 
 
 def frames_per_s(features: FeatureConfig) -> float:

@@ -36,10 +36,17 @@ from torch import Tensor
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 from realtime_mer.model.card import BaseCard, Calibration, load_card
 from realtime_mer.model.checkpoint import load_tensors
-from realtime_mer.recognizer.contract import Estimates, check_samples
+from realtime_mer.recognizer.contract import (
+    Estimates,
+    Samples,
+    check_batch,
+    check_samples,
+    check_streams,
+)
 
 from .systems.registry import find_system
 from .systems.system import (
@@ -160,7 +167,7 @@ class WindowState:
             a hop that is not complete.
     """
 
-    samples: Tensor
+    samples: Samples
 
 
 class WindowRecognizer:
@@ -172,6 +179,8 @@ class WindowRecognizer:
         compute: makes the arrays of a window.
     """
 
+    compute = "torch"
+
     def __init__(
         self,
         card: PapersCard,
@@ -179,7 +188,6 @@ class WindowRecognizer:
         compute: Callable[[NDArray[np.float32]], Mapping[str, NDArray[Any]]],
     ) -> None:
         self.card = card
-        self.device = torch.device("cpu")
         self.sample_rate = int(card.view["sample_rate"])
         self.hop_samples = round(card.hop_s * self.sample_rate)
         self.window_samples = round(card.window_s * self.sample_rate)
@@ -188,55 +196,43 @@ class WindowRecognizer:
         # For displays alone, in the frames of the streaming model: 20 ms, which divide the hop.
         self._picture = LogMel(picture_config(self.sample_rate))
         # Compiles what librosa compiles at its first call, and finds tensors that do not fit.
-        noise = torch.randn(1, self.window_samples, generator=torch.Generator().manual_seed(0))
-        self._estimates(0.1 * noise)
+        noise = np.random.default_rng(0).standard_normal((1, self.window_samples), np.float32)
+        self._estimates(np.float32(0.1) * noise)
 
     def initial_state(self, batch: int = 1) -> WindowState:
-        """Return the state of streams before their first sample, preceded by digital zeros.
+        """As ``StreamingRecognizer`` promises."""
+        check_batch(batch)
+        overlap = self.window_samples - self.hop_samples
+        return WindowState(np.zeros((batch, overlap), np.float32))
 
-        Raises:
-            InputError: batch is less than 1.
-        """
-        if batch < 1:
-            raise InputError(f"A batch of {batch} streams cannot be made; give 1 or more.")
-        return WindowState(torch.zeros(batch, self.window_samples - self.hop_samples))
-
-    def step(self, samples: Tensor, state: WindowState) -> tuple[Estimates, WindowState]:
-        """Take the next samples of B streams and return the hops they complete.
-
-        After N samples in all, exactly ``N // hop_samples`` estimates have come, and they do not
-        depend on how the samples were cut.
-
-        Args:
-            samples: float32 ``(B, n)``, n >= 0, mono at ``sample_rate``, full scale 1, finite.
-            state: from ``initial_state`` or the last step; it is not changed.
-
-        Raises:
-            InputError: shape, type or batch do not fit.
-        """
+    def step(
+        self, samples: Samples, state: WindowState
+    ) -> tuple[Estimates[NDArray[np.float32]], WindowState]:
+        """As ``StreamingRecognizer`` promises."""
         check_samples(samples, batch=state.samples.shape[0])
-        heard = torch.cat((state.samples, samples), dim=1)
+        heard = np.concatenate((state.samples, samples), axis=1)
         batch, overlap = heard.shape[0], self.window_samples - self.hop_samples
         hops = (heard.shape[1] - overlap) // self.hop_samples
         used = hops * self.hop_samples
-        after = WindowState(heard[:, used:].clone())
+        after = WindowState(heard[:, used:].copy())
         windows = heard[:, : overlap + used]
         if hops:
-            flat = windows.unfold(1, self.window_samples, self.hop_samples).flatten(0, 1)
-            parts = [self._estimates(part) for part in torch.split(flat, _AT_ONCE)]
+            starts = range(0, used, self.hop_samples)
+            flat = [row[at : at + self.window_samples] for row in windows for at in starts]
+            parts = [
+                self._estimates(flat[at : at + _AT_ONCE]) for at in range(0, len(flat), _AT_ONCE)
+            ]
             numbers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         else:
             numbers = _neutral(self.card.calibration, 0)
         estimates = {
-            name: torch.from_numpy(
-                values.astype(np.float32).reshape(batch, hops, *values.shape[1:])
-            )
+            name: values.astype(np.float32).reshape(batch, hops, *values.shape[1:])
             for name, values in numbers.items()
         }
         return Estimates(**estimates, mel=self._columns(windows, hops)), after
 
-    def run(self, samples: Tensor) -> Estimates:
-        """Recognise whole recordings, each preceded by digital zeros; samples as for ``step``."""
+    def run(self, samples: Samples) -> Estimates[NDArray[np.float32]]:
+        """As ``StreamingRecognizer`` promises."""
         check_samples(samples)
         return self.step(samples, self.initial_state(samples.shape[0]))[0]
 
@@ -250,16 +246,14 @@ class WindowRecognizer:
             streams: indices into the batch.
             keep_memory: of no effect: there is none but the window.
         """
-        batch = state.samples.shape[0]
-        if bad := [index for index in streams if not 0 <= index < batch]:
-            raise InputError(f"Streams {bad} are not in a batch of {batch}.")
-        samples = state.samples.clone()
+        check_streams(streams, batch=len(state.samples))
+        samples = state.samples.copy()
         samples[list(streams)] = 0.0
         return WindowState(samples)
 
-    def _estimates(self, windows: Tensor) -> _Numbers:
+    def _estimates(self, windows: Sequence[NDArray[np.float32]] | Samples) -> _Numbers:
         """Return the estimates of windows (W, n), by the names of ``Estimates``."""
-        made = [self._compute(window) for window in windows.numpy()]
+        made = [self._compute(window) for window in windows]
         arrays = {
             name: np.stack([each[name] for each in made], dtype=np.float32) for name in made[0]
         }
@@ -278,15 +272,15 @@ class WindowRecognizer:
             numbers["gems"] = predicted["gems"] @ shares
         return numbers
 
-    def _columns(self, windows: Tensor, hops: int) -> Tensor:
+    def _columns(self, windows: Samples, hops: int) -> NDArray[np.float32]:
         """Return the loudest of each hop's log-mel frames, ``(B, H, M)``."""
         config = self._picture.config
         if not hops:
-            return torch.zeros(len(windows), 0, config.n_mels)
+            return np.zeros((len(windows), 0, config.n_mels), np.float32)
         before = config.n_fft - config.hop_length
         newest = windows[:, windows.shape[1] - hops * self.hop_samples - before :]
-        frames: Tensor = self._picture(newest)
-        return frames.reshape(len(windows), hops, -1, config.n_mels).amax(2)
+        frames: Tensor = self._picture(torch.tensor(newest))
+        return frames.reshape(len(windows), hops, -1, config.n_mels).amax(2).numpy()
 
 
 def _implied(quadrants: NDArray[np.floating[Any]], prior: Calibration) -> _Numbers:
@@ -343,17 +337,17 @@ def tensors_of(heads: Mapping[Task, Head]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.array(value)) for name, value in named.items()}
 
 
-def load(stem: Path, device: str) -> WindowRecognizer:
+def load(stem: Path, compute: str) -> WindowRecognizer:
     """Load a checkpoint of a papers' system: an entry point of ``realtime_mer.recognizers``.
 
     Raises:
         CheckpointError: weights and card, or card and system, do not fit one another.
-        InputError: another device than the processor was asked for.
+        InputError: it was asked to compute with something else than torch on the processor.
     """
-    if device not in {"auto", "cpu"}:
+    if compute not in {"auto", "cpu", "torch"}:
         raise InputError(
-            f"The papers' systems compute their features on the processor, not on {device!r}: use "
-            "cpu or auto."
+            f"The papers' systems run on PyTorch and on the processor alone, not on {compute!r}: "
+            "use torch, cpu or auto."
         )
     card = load_card(stem, PapersCard)
     system = _system(card, stem)

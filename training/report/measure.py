@@ -16,7 +16,7 @@ from ..corpora import find_corpora, read_clips
 from ..corpora.clip import Clip
 from ..corpora.emotify import read_answers
 from ..corpora.midi import rendered
-from ..export import checkpoint
+from ..export.shipping import checkpoint
 from ..features import cache
 from ..files import read_json, write_json
 from ..judge.baselines import (

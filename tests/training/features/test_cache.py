@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from realtime_mer.errors import AudioFileError
-from realtime_mer.features import FeatureConfig
+from realtime_mer.features.config import FeatureConfig
 from tests.training.made_corpora import sound
 from training.corpora import Clip
 from training.features.cache import feature_store

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 from training.features.cache import log_mel
 from training.features.conditions import band, clipped, codec, conditions, noise, room
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.features import FeatureConfig
+from realtime_mer.features.config import FeatureConfig
 from training.corpora import Clip, Curve
 from training.judge.curves import at_times, curve_agreement
 from training.judge.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS

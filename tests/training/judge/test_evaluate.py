@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from realtime_mer.errors import InputError
 from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
-from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.recognizer.reference import Recognizer
 from tests.networks import random_recognizer
 from training.__main__ import app
 from training.corpora import Clip, read_clips
 from training.corpora.splits import draw_split
-from training.export import export
+from training.export.shipping import export
 from training.features.cache import feature_store
 from training.judge.calibration import calibrate, calibration_error, held_quadrants
 from training.judge.evaluate import (
@@ -61,8 +62,8 @@ def test_a_hop_comes_every_tenth_of_a_second_of_sound() -> None:
 
 def test_the_first_whole_hop_is_the_first_that_hears_nothing_of_before_the_start() -> None:
     network = EmotionNetwork(NetworkConfig())
-    first_frame = (FIRST_WHOLE_HOP + 1) * network.hop_frames - network.window_frames
-    assert 0 <= first_frame < network.hop_frames
+    first_frame = (FIRST_WHOLE_HOP + 1) * network.config.hop_frames - network.config.window_frames
+    assert 0 <= first_frame < network.config.hop_frames
 
 
 @pytest.mark.slow

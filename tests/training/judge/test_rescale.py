@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.network import EmotionNetwork, NetworkConfig
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.network import EmotionNetwork
 from training.judge.calibration import rescale
 from training.judge.evaluate import (
     FIRST_WHOLE_HOP,

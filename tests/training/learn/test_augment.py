@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.signal import fftconvolve
 
-from realtime_mer.features import FeatureConfig, LogMel
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
 from training.features.cache import log_mel
 from training.learn.augment import AugmentConfig, Augmenter, Bands
 

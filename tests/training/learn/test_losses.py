@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.features import FeatureConfig
+from realtime_mer.features.config import FeatureConfig
 from realtime_mer.model.network import NetworkOutput
 from training.corpora import Clip, Curve
 from training.judge.curves import at_times

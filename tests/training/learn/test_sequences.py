@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_mer.features import FeatureConfig
+from realtime_mer.features.config import FeatureConfig
 from training.corpora import Clip
 from training.features.cache import FeatureStore
 from training.learn.augment import AugmentConfig, Augmenter

@@ -14,7 +14,7 @@ from tests.networks import random_recognizer
 from tests.training.made_teacher import head_arrays, teacher_arrays
 from training.__main__ import app
 from training.corpora import Clip, read_clips
-from training.export import checkpoint
+from training.export.shipping import checkpoint
 from training.features.cache import FeatureStore, feature_store
 from training.features.conditions import conditions
 from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS

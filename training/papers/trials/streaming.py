@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
@@ -18,7 +17,7 @@ from realtime_mer.recognizer.reference import Recognizer
 
 from ...corpora import Clip, label_hash
 from ...corpora.splits import Split
-from ...export import checkpoint
+from ...export.shipping import checkpoint
 from ...features.cache import FeatureStore
 from ...judge.evaluate import (
     HOP_COLUMNS,
@@ -173,7 +172,9 @@ def _cost(run: Run, network: EmotionNetwork) -> dict[str, Any]:
         recognizer = Recognizer(checkpoint(run), device="cpu")
         generator = np.random.default_rng(0)
         second = 0.1 * generator.standard_normal((1, recognizer.sample_rate), np.float32)
-        hops = torch.split(torch.from_numpy(second), recognizer.hop_samples, dim=1)
+        hops = np.split(
+            second, range(recognizer.hop_samples, second.shape[1], recognizer.hop_samples), axis=1
+        )
         state, times = recognizer.initial_state(), []
         for _ in range(5):
             before = time.process_time()

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from realtime_mer.model.card import Calibration
-from realtime_mer.model.checkpoint import Card, Checkpoint, save_checkpoint
+from realtime_mer.model.card import Calibration, Card
+from realtime_mer.model.checkpoint import Checkpoint
 
-from .corpora import CORPORA, Clip
-from .corpora.cards import RESEARCH_ONLY, entry
-from .corpora.grekow import GREKOW
-from .corpora.own import OWN
-from .files import read_json
-from .judge.evaluate import load_network, load_rescaling, read_evaluation
-from .judge.metrics import AFFECT
-from .learn.config import TrainingConfig
-from .learn.run import REFIT, Run
+from ..corpora import CORPORA, Clip
+from ..corpora.cards import RESEARCH_ONLY, entry
+from ..corpora.grekow import GREKOW
+from ..corpora.own import OWN
+from ..files import read_json
+from ..judge.evaluate import load_network, load_rescaling, read_evaluation
+from ..judge.metrics import AFFECT
+from ..learn.config import TrainingConfig
+from ..learn.run import REFIT, Run
+from .onnx_file import save_all
 
 _LICENCE = (
     f"{RESEARCH_ONLY} So: run them, study them, teach with them, publish what they say and cite "
@@ -33,7 +34,7 @@ _OWN_LICENCE = (
 
 
 def export(run: Run, stem: Path) -> Card:
-    """Write the refit's weights and their card as ``stem.safetensors`` and ``stem.json``.
+    """Write the refit as ``stem.safetensors``, ``stem.onnx`` and their card, ``stem.json``.
 
     Returns:
         The card.
@@ -42,7 +43,7 @@ def export(run: Run, stem: Path) -> Card:
         InputError: as ``checkpoint``.
     """
     made = checkpoint(run)
-    save_checkpoint(stem, made.network, made.card)
+    save_all(stem, made)
     return made.card
 
 

@@ -1,0 +1,242 @@
+"""The light recogniser: the network as onnxruntime runs it, without torch.
+
+It computes from the file ``NAME.onnx`` beside a checkpoint's card, which holds the features too;
+``docs/model-file.md`` tells what goes in and out. Its numbers are the reference's (to 1e-4).
+
+Dimensions: B streams, n samples, H hops.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state
+
+from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.model.card import Card
+from realtime_mer.model.network_file import check_settings, read_network_file
+from realtime_mer.model.state import NetworkState
+from realtime_mer.recognizer.contract import (
+    Estimates,
+    RecognizerState,
+    Samples,
+    check_batch,
+    check_samples,
+    check_streams,
+)
+
+# onnxruntime's exceptions have no base but Exception.
+_REFUSALS = (
+    onnxruntime_pybind11_state.Fail,
+    onnxruntime_pybind11_state.InvalidArgument,
+    onnxruntime_pybind11_state.InvalidGraph,
+    onnxruntime_pybind11_state.InvalidProtobuf,
+    onnxruntime_pybind11_state.NotImplemented,
+)
+
+_Floats = NDArray[np.float32]
+_State = RecognizerState[NDArray[Any]]
+
+_AT_ONCE = 300  # hops of all streams in one call: 30 s; more take memory and save no time
+
+
+class LightRecognizer:
+    """Recognise the emotion of music in streams of sound, on one thread of the processor.
+
+    A recogniser never changes after it is made: threads may share one, each with its own state.
+
+    Args:
+        card: of the checkpoint.
+        network: what its ``.onnx`` file holds.
+    """
+
+    compute = "light"
+
+    def __init__(self, card: Card, network: bytes) -> None:
+        self.card = card
+        self._overlap = card.features.n_fft - card.features.hop_length
+        self._session = _session(card, network)
+        # Zeros for the length of a window leave the caches as the stream's true beginning has
+        # them; what the recurrent state became of them does not count.
+        hops = card.window_samples // card.hop_samples
+        silence = np.zeros((1, hops * card.hop_samples), np.float32)
+        _, _, caches = self._run(silence, np.zeros((1, self._overlap), np.float32), self._zeros(1))
+        zeros = self._zeros(1)
+        self._silent = caches._replace(hidden=zeros.hidden, cell=zeros.cell)
+
+    @classmethod
+    def load(cls, stem: Path) -> Self:
+        """Load a checkpoint by the stem of its files.
+
+        Raises:
+            CheckpointError: a file is missing or damaged, or they do not fit one another.
+        """
+        return cls(*read_network_file(stem))
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples it takes."""
+        return self.card.features.sample_rate
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+        return self.card.hop_samples
+
+    @property
+    def window_samples(self) -> int:
+        """Samples an estimate looks at, apart from what the LSTM remembers."""
+        return self.card.window_samples
+
+    def initial_state(self, batch: int = 1) -> _State:
+        """As ``StreamingRecognizer`` promises."""
+        check_batch(batch)
+        return RecognizerState(
+            samples=np.zeros((batch, self._overlap), np.float32),
+            network=NetworkState(*(np.repeat(part, batch, axis=0) for part in self._silent)),
+            hops=np.zeros(batch, np.int64),
+        )
+
+    def step(
+        self, samples: Samples, state: RecognizerState[Any]
+    ) -> tuple[Estimates[_Floats], _State]:
+        """As ``StreamingRecognizer`` promises; the state may be another runtime's."""
+        state = _here(state)
+        check_samples(samples, batch=len(state.samples))
+        heard = np.concatenate((state.samples, samples), axis=1)
+        batch, overlap, hop = len(heard), self._overlap, self.hop_samples
+        hops = (heard.shape[1] - overlap) // hop
+        if hops == 0:
+            return self._nothing(batch), replace(state, samples=heard)
+        network, parts, used = state.network, [], 0
+        at_once = max(_AT_ONCE // batch, 1) * hop
+        while used < hops * hop:
+            end = min(used + at_once, hops * hop)
+            tail = heard[:, used : used + overlap]
+            numbers, _, network = self._run(heard[:, used + overlap : end + overlap], tail, network)
+            parts.append(numbers)
+            used = end
+        return _joined(parts), RecognizerState(
+            samples=heard[:, used:].copy(), network=network, hops=state.hops + hops
+        )
+
+    def run(self, samples: Samples) -> Estimates[_Floats]:
+        """As ``StreamingRecognizer`` promises."""
+        check_samples(samples)
+        return self.step(samples, self.initial_state(len(samples)))[0]
+
+    def windowed(
+        self, window: Samples, memory: tuple[_Floats, _Floats] | None
+    ) -> tuple[Estimates[_Floats], tuple[_Floats, _Floats]]:
+        """Compute one hop from its whole window afresh: the definition of an estimate.
+
+        Args:
+            window: float32 ``(B, window_samples)``, the newest sample last.
+            memory: hidden and cell ``(B, D)`` after the hop before; None at the start.
+
+        Raises:
+            InputError: the window has another length.
+        """
+        check_samples(window)
+        if window.shape[1] != self.window_samples:
+            raise InputError(
+                f"A window has {self.window_samples} samples; {window.shape[1]} were given."
+            )
+        zeros = self._zeros(len(window))
+        before, newest = window[:, : -self.hop_samples], window[:, -self.hop_samples :]
+        _, tail, caches = self._run(
+            before, np.zeros((len(window), self._overlap), np.float32), zeros
+        )
+        hidden, cell = memory or (zeros.hidden, zeros.cell)
+        numbers, _, after = self._run(newest, tail, caches._replace(hidden=hidden, cell=cell))
+        return _joined([numbers]), (after.hidden, after.cell)
+
+    def reset(
+        self, state: RecognizerState[Any], streams: Sequence[int], *, keep_memory: bool = False
+    ) -> _State:
+        """As ``StreamingRecognizer`` promises."""
+        state = _here(state)
+        check_streams(streams, batch=len(state.samples))
+        rows = list(streams)
+        samples, hops = state.samples.copy(), state.hops.copy()
+        network = NetworkState(*(part.copy() for part in state.network))
+        samples[rows] = 0.0
+        for name, silent in self._silent._asdict().items():
+            if not (keep_memory and name in {"hidden", "cell"}):
+                getattr(network, name)[rows] = silent
+        if not keep_memory:
+            hops[rows] = 0
+        return RecognizerState(samples=samples, network=network, hops=hops)
+
+    def _run(
+        self, samples: _Floats, tail: _Floats, network: NetworkState[_Floats]
+    ) -> tuple[list[_Floats], _Floats, NetworkState[_Floats]]:
+        """Run whole hops; return the numbers of the file, the tail and the network's state."""
+        given = {"samples": samples, "tail": tail, **network._asdict()}
+        numbers = self._session.run(None, given)
+        after = len(NetworkState._fields)
+        return numbers[: -after - 1], numbers[-after - 1], NetworkState(*numbers[-after:])
+
+    def _zeros(self, batch: int) -> NetworkState[_Floats]:
+        shapes = {given.name: given.shape[1:] for given in self._session.get_inputs()}
+        return NetworkState(
+            *(np.zeros((batch, *shapes[name]), np.float32) for name in NetworkState._fields)
+        )
+
+    def _nothing(self, batch: int) -> Estimates[_Floats]:
+        shapes = ((2,), (2,), (4,), (9,), (self.card.features.n_mels,))
+        return _joined([[np.zeros((batch, 0, *shape), np.float32) for shape in shapes]])
+
+
+def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
+    """Return what runs a file that fits its card.
+
+    Raises:
+        CheckpointError: it does not, or is no network.
+    """
+    options = onnxruntime.SessionOptions()
+    # A hop is too small to share, and threads that wait for one another would take cores from
+    # whatever else runs.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors alone, which are raised as well
+    try:
+        session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except _REFUSALS as error:
+        raise CheckpointError(
+            f"The .onnx file of {card.name} cannot be run ({error}). Fetch the checkpoint again."
+        ) from error
+    check_settings(card, session.get_modelmeta().custom_metadata_map)
+    return session
+
+
+def _joined(parts: Sequence[Sequence[_Floats]]) -> Estimates[_Floats]:
+    """Return what the file says of successive hops, in the order of its outputs."""
+    affect, sd, quadrants, gems, mel = (
+        same[0] if len(parts) == 1 else np.concatenate(same, axis=1)
+        for same in zip(*parts, strict=True)
+    )
+    return Estimates(
+        valence=affect[..., 0],
+        arousal=affect[..., 1],
+        valence_sd=sd[..., 0],
+        arousal_sd=sd[..., 1],
+        quadrants=quadrants,
+        gems=gems,
+        mel=mel,
+    )
+
+
+def _here(state: RecognizerState[Any]) -> _State:
+    """Return a state, of whichever runtime, as arrays."""
+    if isinstance(state.samples, np.ndarray):
+        return state
+    return RecognizerState(
+        samples=state.samples.numpy(force=True),
+        network=NetworkState(*(part.numpy(force=True) for part in state.network)),
+        hops=state.hops.numpy(force=True),
+    )

@@ -1,0 +1,217 @@
+"""The file of a checkpoint that runs without torch: what it needs, and what is refused."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import helper
+
+from realtime_mer.errors import CheckpointError
+from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.log_mel import LogMel
+from realtime_mer.model.files import find_checkpoint
+from realtime_mer.model.network_file import read_network_file, settings_of, sha256
+from realtime_mer.recognizer.light import LightRecognizer
+from tests.command_line import write_model
+from tests.networks import random_checkpoint
+from training.export.network import network_file
+from training.export.nodes import OPSET, Graph
+from training.export.onnx_file import add_network_file
+from training.export.spectrum import log_power
+
+SHIPPED = find_checkpoint("default")
+
+
+@pytest.fixture
+def stem(tmp_path: Path) -> Path:
+    """The files of an untrained checkpoint."""
+    return write_model(tmp_path).with_suffix("")
+
+
+def change_card(stem: Path, **fields: Any) -> None:
+    card = Path(f"{stem}.json")
+    told = json.loads(card.read_text())
+    for path, value in fields.items():
+        *parents, name = path.split("__")
+        place = told
+        for parent in parents:
+            place = place[parent]
+        place[name] = value
+    card.write_text(json.dumps(told))
+
+
+def rewrite(stem: Path, network: bytes) -> None:
+    """Put another network into the file, and its hash into the card."""
+    Path(f"{stem}.onnx").write_bytes(network)
+    change_card(stem, onnx_sha256=sha256(network))
+
+
+def refusal(stem: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        LightRecognizer.load(stem)
+    return str(caught.value)
+
+
+# -- what ships ------------------------------------------------------------------------------------
+
+
+def test_the_shipped_file_fits_its_card_and_the_standard() -> None:
+    card, network = read_network_file(SHIPPED)
+    assert card.onnx_sha256 == sha256(network)
+    model = onnx.load_from_string(network)
+    assert {(entry.domain, entry.version) for entry in model.opset_import} == {("", OPSET)}
+    onnx.checker.check_model(model, full_check=True)
+
+
+@pytest.mark.parametrize("checkpoint", [SHIPPED, None])
+def test_a_file_needs_nothing_but_standard_operators_and_leaves_streams_and_hops_free(
+    checkpoint: Path | None,
+) -> None:
+    network = network_file(random_checkpoint())
+    if checkpoint:
+        _, network = read_network_file(checkpoint)
+    graph = onnx.load_from_string(network).graph
+    assert {node.domain for node in graph.node} == {""}
+    for value in (*graph.input, *graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "B", value.name
+    assert graph.input[0].type.tensor_type.shape.dim[1].dim_param == "n"
+
+
+def test_the_same_checkpoint_gives_the_same_bytes() -> None:
+    assert network_file(random_checkpoint()) == network_file(random_checkpoint())
+
+
+def test_a_file_is_added_to_a_checkpoint_that_lacks_it(tmp_path: Path) -> None:
+    model = write_model(tmp_path, light=False)
+    written = add_network_file(model)
+    assert written == model.with_suffix(".onnx")
+    assert LightRecognizer.load(model.with_suffix("")).card.onnx_sha256 == sha256(
+        written.read_bytes()
+    )
+
+
+# -- features --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "hop"), [(960, 480), (1024, 480), (600, 100), (14, 5), (97, 97), (480, 400)]
+)
+def test_frames_are_those_of_the_features_whatever_their_lengths(n_fft: int, hop: int) -> None:
+    config = FeatureConfig(n_fft=n_fft, hop_length=hop, n_mels=8, f_min=0.0)
+    graph = Graph()
+    samples = graph.input("samples", ("B", "n"), "")
+    graph.output("frames", log_power(graph, samples, config), ("B", "T", 8), "")
+    network = graph.model(told="", metadata={}).SerializeToString()
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.standard_normal((2, n_fft - hop + 5 * hop))).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(network).run(None, {"samples": sound})
+    expected = LogMel(config)(torch.from_numpy(sound)).numpy()
+    np.testing.assert_allclose(found / np.log(10), expected, atol=1e-5, rtol=0)
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_missing_is_refused(stem: Path) -> None:
+    Path(f"{stem}.onnx").unlink()
+    assert "random.onnx cannot be read" in refusal(stem)
+    assert "field onnx_sha256" in refusal(stem)
+
+
+def test_a_file_that_was_changed_is_refused(stem: Path) -> None:
+    path = Path(f"{stem}.onnx")
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    path.write_bytes(changed)
+    assert "does not fit its card: field onnx_sha256 is" in refusal(stem)
+
+
+@pytest.mark.parametrize("value", ["abc", "A" * 64, None])
+def test_a_hash_that_is_none_is_refused(stem: Path, value: str | None) -> None:
+    change_card(stem, onnx_sha256=value)
+    assert "field onnx_sha256" in refusal(stem)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("calibration__hop_valence", 2.0),
+        ("calibration__hop_arousal", 2.0),
+        ("calibration__quadrant_temperature", 3.0),
+        ("features__log_gain", 100.0),
+        ("network__embedding", 16),
+    ],
+)
+def test_a_card_whose_settings_are_not_those_of_the_file_is_refused_by_the_field(
+    stem: Path, field: str, value: float
+) -> None:
+    change_card(stem, **{field: value})
+    assert f"field {field.replace('__', '.')} is {value!r}" in refusal(stem)
+
+
+def test_what_is_not_worked_into_the_file_may_be_told_otherwise(stem: Path) -> None:
+    change_card(stem, calibration__prior_valence_sd=0.25, description="another")
+    assert LightRecognizer.load(stem).card.calibration.prior_valence_sd == 0.25
+
+
+@pytest.mark.parametrize("network", [b"", b"not a network"])
+def test_what_is_no_network_is_refused(stem: Path, network: bytes) -> None:
+    rewrite(stem, network)
+    assert "cannot be run" in refusal(stem) or "does not say" in refusal(stem)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"settings": "{"}, {"settings": "3"}])
+def test_a_network_that_does_not_say_what_it_was_made_with_is_refused(
+    stem: Path, metadata: dict[str, str]
+) -> None:
+    model = onnx.load(f"{stem}.onnx")
+    del model.metadata_props[:]
+    helper.set_model_props(model, metadata)
+    rewrite(stem, model.SerializeToString())
+    assert "does not say in its metadata what it was made with" in refusal(stem)
+
+
+def test_every_setting_that_the_file_depends_on_is_compared() -> None:
+    card = random_checkpoint().card
+    told = settings_of(card)
+    assert {name.partition(".")[0] for name in told} == {"features", "network", "calibration"}
+    assert len(told) == 8 + 5 + 3
+
+
+# -- what is written of it -------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "model-file.md").read_text(encoding="utf-8")
+
+
+def test_the_page_tells_every_input_and_output_with_its_shape() -> None:
+    graph = onnx.load_from_string(read_network_file(SHIPPED)[1]).graph
+    told = dict(re.findall(r"^\| `(\w+)` \| (\([^|]+\)) \|", PAGE, re.MULTILINE))
+    for value in (*graph.input, *graph.output):
+        if not value.name.startswith("next_"):
+            sizes = [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+            assert told.pop(value.name) == f"({', '.join(map(str, sizes))})"
+    assert told == {}
+    states = [value.name for value in graph.input][1:]
+    assert [value.name for value in graph.output][-len(states) :] == [f"next_{s}" for s in states]
+
+
+def test_the_program_on_the_page_says_what_the_light_recogniser_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(SHIPPED.parent.parent)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    light = LightRecognizer.load(SHIPPED)
+    silence, rng = np.zeros((1, 2400), np.float32), np.random.default_rng(0)
+    sound = (0.1 * rng.standard_normal((1, 24_000))).astype(np.float32)
+    found, _ = names["step"](sound, names["state"])
+    expected = light.run(np.concatenate((silence, sound), axis=1))
+    np.testing.assert_allclose(found["affect"][..., 0], expected.valence[:, 1:], atol=1e-6)
+    np.testing.assert_allclose(found["gems"], expected.gems[:, 1:], atol=1e-6)

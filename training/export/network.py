@@ -1,0 +1,220 @@
+"""The network of a checkpoint as a graph of ONNX: samples and state in, estimates and state out.
+
+What only training needs is folded away: each normalisation is part of the weights before it. Hops
+and streams are free; docs/model-file.md tells what goes in and out.
+
+Dimensions: B streams, H hops, T = 5 H frames, M mel bands, C channels of a column, K = 25 columns
+pooled, D numbers of an embedding.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from realtime_mer.emotion import GEMS, QUADRANTS
+from realtime_mer.model.card import Card
+from realtime_mer.model.checkpoint import Checkpoint
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.network import EmotionNetwork
+from realtime_mer.model.network_file import SETTINGS, settings_of
+
+from .nodes import Graph, Shape
+from .spectrum import log_power
+
+_Array = NDArray[np.float64]
+
+_LN_10 = math.log(10.0)
+
+
+def network_file(checkpoint: Checkpoint) -> bytes:
+    """Return what the ``.onnx`` file of a checkpoint holds."""
+    card = checkpoint.card
+    graph = _Writer(checkpoint.network, card).write()
+    metadata = {
+        SETTINGS: json.dumps(settings_of(card), sort_keys=True),
+        "sample_rate": str(card.features.sample_rate),
+        "hop_samples": str(card.hop_samples),
+        "quadrants": " ".join(QUADRANTS),
+        "gems": " ".join(GEMS),
+    }
+    told = f"realtime-mer, checkpoint {card.name}; docs/model-file.md says how to run it"
+    model = graph.model(told=told, metadata=metadata)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _state_shapes(card: Card) -> Mapping[str, Shape]:
+    """Return the parts of the state, in the order of the file's inputs."""
+    sizes, features = card.network, card.features
+    return {
+        "tail": ("B", features.n_fft - features.hop_length),
+        "frames": ("B", 1, 4, sizes.n_mels),
+        "coarse": ("B", sizes.channels[1], 2, sizes.n_mels // 4),
+        "fine": ("B", 2, sizes.channels[2] * sizes.n_mels // 8),
+        "columns": ("B", sizes.column_channels, sizes.columns - 1),
+        "hidden": ("B", sizes.embedding),
+        "cell": ("B", sizes.embedding),
+    }
+
+
+class _Writer:
+    """Writes one checkpoint's graph, from the samples on."""
+
+    def __init__(self, network: EmotionNetwork, card: Card) -> None:
+        self._graph = Graph()
+        self._network = network
+        self._card = card
+        self._after: dict[str, str] = {}
+
+    def write(self) -> Graph:
+        """Write all of it; the outputs come in the order of docs/model-file.md."""
+        graph, features, state = self._graph, self._card.features, _state_shapes(self._card)
+        samples = graph.input("samples", ("B", "n"), f"sound, n = H * {self._card.hop_samples}")
+        for name, shape in state.items():
+            graph.input(name, shape, f"state: next_{name} of the call before")
+        heard = self._going_on("tail", samples, axis=1, keep=features.n_fft - features.hop_length)
+        logs = log_power(graph, heard, features)
+        embedding = self._embedding(self._columns(self._normalised(logs)))
+        both = graph.concat(embedding, self._recurrent(embedding), axis=2)
+        self._heads(graph.op("Transpose", both, perm=[1, 0, 2]))
+        hops = graph.reshape(logs, 0, -1, NetworkConfig.hop_frames, features.n_mels)
+        loudest = graph.op("ReduceMax", hops, graph.whole(2), keepdims=0)
+        mel = graph.op("Mul", loudest, graph.constant(1 / _LN_10))
+        graph.output("mel", mel, ("B", "H", features.n_mels), "the loudest frame of each hop")
+        for name, shape in state.items():
+            graph.output(
+                f"next_{name}", self._after[name], shape, f"state: {name} of the next call"
+            )
+        return graph
+
+    def _going_on(self, name: str, value: str, *, axis: int, keep: int) -> str:
+        """Return a value behind what the state holds of it, whose end the next state keeps."""
+        whole = self._graph.concat(name, value, axis=axis)
+        self._after[name] = self._graph.slice(whole, axis, -keep)
+        return whole
+
+    def _normalised(self, logs: str) -> str:
+        """Scale each band of ``(B, T, M)`` by training's statistics; return ``(B, 1, T, M)``."""
+        scale, shift = _affine(self._network.input_norm)
+        frames = self._graph.scaled(logs, scale / _LN_10, shift)
+        return self._graph.op("Unsqueeze", frames, self._graph.whole(1))
+
+    def _columns(self, frames: str) -> str:
+        """Run the convolutions; return the columns ``(B, C, H + K - 1)``, the state's in front."""
+        graph, network = self._graph, self._network
+        frames = self._going_on("frames", frames, axis=2, keep=4)
+        coarse = self._convolved(frames, network.conv1, network.norm1)
+        coarse = self._convolved(coarse, network.conv2, network.norm2)
+        coarse = self._going_on("coarse", coarse, axis=2, keep=2)
+        fine = self._convolved(coarse, network.conv3, network.norm3)
+        fine = graph.op("Transpose", fine, perm=[0, 2, 1, 3])
+        weight, bias = _folded(network.conv4, network.norm4)
+        fine = graph.reshape(fine, 0, -1, weight.shape[1])
+        fine = self._going_on("fine", fine, axis=1, keep=2)
+        # As one product of three frames side by side: onnxruntime is faster at that than at its
+        # convolution over one of them.
+        frames_of = [graph.slice(fine, 1, at, at - 2 or None) for at in range(3)]
+        columns = graph.linear(
+            graph.concat(*frames_of, axis=2),
+            weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]),
+            bias,
+        )
+        columns = graph.op("Transpose", graph.op("Relu", columns), perm=[0, 2, 1])
+        return self._going_on("columns", columns, axis=2, keep=NetworkConfig.columns - 1)
+
+    def _convolved(self, value: str, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
+        weight, bias = _folded(conv, norm)
+        before = [int(pad) for pad in conv.padding]
+        constants = self._graph.constant(weight), self._graph.constant(bias)
+        convolved = self._graph.op(
+            "Conv",
+            value,
+            *constants,
+            kernel_shape=list(weight.shape[2:]),
+            strides=list(conv.stride),
+            pads=before + before,
+        )
+        return self._graph.op("Relu", convolved)
+
+    def _embedding(self, columns: str) -> str:
+        """Pool each run of K columns into an embedding; return them time first, ``(H, B, D)``."""
+        graph, embed = self._graph, self._network.embed
+        pools = [
+            graph.op(f"{kind}Pool", columns, kernel_shape=[NetworkConfig.columns])
+            for kind in ("Average", "Max")
+        ]
+        pooled = graph.op("Transpose", graph.concat(*pools, axis=1), perm=[2, 0, 1])
+        return graph.op("Relu", graph.linear(pooled, _array(embed.weight).T, _array(embed.bias)))
+
+    def _recurrent(self, embedding: str) -> str:
+        """Run the LSTM over ``(H, B, D)`` and return its outputs likewise."""
+        graph, lstm, one = self._graph, self._network.lstm, self._graph.whole(0)
+        bias = _gates(lstm.bias_ih_l0) + _gates(lstm.bias_hh_l0)
+        outputs, hidden, cell = graph.several(
+            "LSTM",
+            3,
+            embedding,
+            graph.constant(_gates(lstm.weight_ih_l0)[None]),
+            graph.constant(_gates(lstm.weight_hh_l0)[None]),
+            graph.constant(np.concatenate((bias, np.zeros_like(bias)))[None]),
+            "",  # all sequences have the same length
+            graph.op("Unsqueeze", "hidden", one),
+            graph.op("Unsqueeze", "cell", one),
+            hidden_size=lstm.hidden_size,
+        )
+        self._after["hidden"] = graph.op("Squeeze", hidden, one)
+        self._after["cell"] = graph.op("Squeeze", cell, one)
+        return graph.op("Squeeze", outputs, graph.whole(1))
+
+    def _heads(self, both: str) -> None:
+        """Give out what the heads say of embedding and recurrent state, ``(B, H, 2 D)``."""
+        graph, network, calibration = self._graph, self._network, self._card.calibration
+        heads = (network.affect_head, network.quadrant_head, network.gems_head)
+        weight = np.concatenate([_array(head.weight) for head in heads])
+        bias = np.concatenate([_array(head.bias) for head in heads])
+        for part in (weight, bias):
+            part[4:8] /= calibration.quadrant_temperature
+        said = graph.linear(both, weight.T, bias)
+        sizes = graph.whole(2, 2, len(QUADRANTS), len(GEMS))
+        mean, spread, quadrants, gems = graph.several("Split", 4, said, sizes, axis=2)
+        factors = np.array([calibration.hop_valence, calibration.hop_arousal])
+        sd = graph.scaled(graph.op("Softplus", spread), factors, factors * NetworkConfig.minimal_sd)
+        for name, value, size, told in (
+            ("affect", graph.op("Tanh", mean), 2, "valence and arousal, in [-1, 1]"),
+            ("affect_sd", sd, 2, "standard deviations of valence and arousal, > 0"),
+            ("quadrants", graph.op("Softmax", quadrants, axis=2), 4, "probabilities"),
+            ("gems", graph.op("Sigmoid", gems), 9, "shares of listeners, each in [0, 1]"),
+        ):
+            graph.output(name, value, ("B", "H", size), told)
+
+
+def _array(tensor: Tensor) -> _Array:
+    array: _Array = tensor.detach().double().numpy().copy()
+    return array
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[_Array, _Array]:
+    """Return the factors and summands of a normalisation by training's statistics."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("a normalisation without statistics cannot be folded")
+    scale = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
+    return scale, _array(norm.bias) - _array(norm.running_mean) * scale
+
+
+def _folded(
+    conv: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d
+) -> tuple[_Array, _Array]:
+    """Return a convolution's weight and bias with the normalisation behind it worked in."""
+    scale, shift = _affine(norm)
+    weight = _array(conv.weight)
+    return weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), shift
+
+
+def _gates(parameter: Any) -> _Array:
+    """Return a parameter of torch's LSTM with its gates in ONNX's order: in, out, forget, cell."""
+    into, forget, cell, out = np.split(_array(parameter), 4)
+    return np.concatenate((into, out, forget, cell))
