@@ -75,7 +75,7 @@ def test_a_live_session_records_the_very_estimates_it_writes(model, song, capsys
     kept = session.manifest
     assert kept.source == song.name
     assert kept.model_card["name"] == kept.hello.model == "random"
-    assert (kept.compute, kept.audio, kept.lost, kept.failures) == ("cpu", None, 0, ())
+    assert (kept.compute, kept.audio, kept.lost, kept.failures) == ("light", None, 0, ())
     assert kept.settings["source"] == str(song)
     statuses = [m.status.value for m in session.messages() if isinstance(m, StatusMessage)]
     assert statuses == ["warming_up", "music"]
