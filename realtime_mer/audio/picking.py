@@ -105,9 +105,37 @@ class RememberedChannels:
         except OSError as error:
             raise InputError(f"{self._path} cannot be written: {error.strerror}.") from error
 
+    def forget(self, device: str) -> list[str]:
+        """Forget what was picked of a device, or of all; return the names of those forgotten.
+
+        Args:
+            device: its name or a part of it; ``all`` for every one.
+
+        Raises:
+            InputError: nothing is remembered of it, a part fits several, or it cannot be written.
+        """
+        known = list(self._all())
+        found = [device] if device in known else [one for one in known if device in one]
+        if device == "all":
+            found = known
+        elif len(found) > 1:
+            raise InputError(
+                f"--forget {device}: that fits {_listed(found)}; give one name or all."
+            )
+        elif not found:
+            others = f", but of {_listed(known)}" if known else ", nor of any other device"
+            raise InputError(f"--forget {device}: no channels are remembered of it{others}.")
+        for name in found:
+            self.put(name, None)
+        return found
+
     def _all(self) -> dict[str, object]:
         try:
             values = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return values if isinstance(values, dict) else {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -8,6 +8,7 @@ import typer
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
 from realtime_mer.printing import notice
+from realtime_mer.wording import legible
 
 
 def devices(
@@ -16,11 +17,29 @@ def devices(
         bool,
         typer.Option("--levels", help="Listen to each for a second: how loud is each channel?"),
     ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            "--forget",
+            metavar="NAME",
+            help="Forget which channels were picked of this device, or of 'all'.",
+        ),
+    ] = None,
 ) -> None:
     """See what you can listen to: microphones, and what this machine plays.
 
     `realtime-mer live mic --device NAME` then listens to one; a part of its name will do.
     """
+    if forget is not None:
+        from realtime_mer.audio.picking import RememberedChannels
+
+        forgotten = RememberedChannels().forget(forget)
+        for name in forgotten:
+            print(f"All channels of {legible(name)} are heard again.")
+        if not forgotten:
+            print("No channels were remembered.")
+        return
+
     from realtime_mer.audio.devices import survey
 
     say("Asking the sound system for its devices")

@@ -24,6 +24,22 @@ from realtime_mer.audio.stdin import StdinSource
 from realtime_mer.errors import AudioFileError, DeviceError, InputError
 
 
+def test_what_was_picked_of_a_device_can_be_forgotten(tmp_path: Path) -> None:
+    known = RememberedChannels(tmp_path / "channels.json")
+    for name in ("Scarlett 18i20", "Scarlett Solo", "Webcam"):
+        known.put(name, (2,))
+    with pytest.raises(InputError, match=r"'Scarlett 18i20', 'Scarlett Solo'.*one name or all"):
+        known.forget("Scarlett")
+    with pytest.raises(InputError, match="no channels are remembered of it, but of 'Scarlett"):
+        known.forget("Mixer")
+    assert known.forget("Solo") == ["Scarlett Solo"]
+    assert known.get("Scarlett Solo") is None
+    assert known.get("Webcam") == (2,)
+    assert known.forget("all") == ["Scarlett 18i20", "Webcam"]
+    assert known.forget("all") == []
+    assert known.get("Webcam") is None
+
+
 @pytest.mark.parametrize(
     ("text", "picked", "words"),
     [("3", (2,), "channel 3"), ("4, 3", (2, 3), "channels 3 and 4"), ("1,1", (0,), "channel 1")],
