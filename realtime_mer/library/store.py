@@ -33,10 +33,13 @@ class TrackStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         with self._complaining():
-            mode = "ro" if read_only else "rwc"
+            # Whoever only reads may have to undo first what a kill left half done, so not "ro".
+            mode = "rw" if read_only else "rwc"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             # Each statement is a transaction of its own.
             self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            if read_only:
+                self._database.execute("PRAGMA query_only = ON")
         try:
             with self._complaining():
                 self._recognise(read_only=read_only)
@@ -114,7 +117,7 @@ class TrackStore:
     def _complaining(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # damage shows as either
             raise InputError(f"{self.path} cannot be used as a table: {error}") from error
 
 

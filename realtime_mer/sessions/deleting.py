@@ -98,7 +98,8 @@ def delete_folder(folder: Path) -> None:
     """Remove a session with every file, or go on where that was broken off.
 
     Raises:
-        InputError: it is being recorded, or it is a link; nothing is touched then.
+        InputError: it is being recorded, or it is a link, and nothing is touched; or it is removed
+            and the disk did not confirm that.
         OSError: a file cannot be removed. All others are; the rest is listed as being deleted.
     """
     if folder.is_symlink():
@@ -119,7 +120,13 @@ def delete_folder(folder: Path) -> None:
         folder.rename(grave)
         sync_folder(folder.parent)
     _remove(grave)
-    sync_folder(grave.parent)
+    try:
+        sync_folder(grave.parent)
+    except OSError as error:
+        raise InputError(
+            f"{session_name(grave)} is removed, but the disk did not confirm that "
+            f"({error.strerror}): see by `realtime-mer sessions list` that it is gone."
+        ) from error
 
 
 def _is_folder(path: Path) -> bool:

@@ -51,7 +51,8 @@ class RecordingLock:
         handle, self._handle = self._handle, None
         if handle is None:
             return
-        os.close(handle)
+        with suppress(OSError):  # it is given back whatever the disk says
+            os.close(handle)
         with suppress(OSError):  # a file that nobody holds means nothing
             self._path.unlink()
 

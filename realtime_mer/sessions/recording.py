@@ -104,7 +104,7 @@ class Recording:
 
 
 def _discard(folder: Path) -> None:
-    with suppress(OSError):  # what cannot be removed is listed
+    with suppress(InputError, OSError):  # what cannot be removed is listed
         delete_folder(folder)
 
 

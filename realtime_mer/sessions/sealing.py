@@ -151,11 +151,13 @@ class SealedWriter:
         return self._file.fileno()
 
     def close(self) -> None:
-        """Note that this is the end, and close the file.
+        """Note that this is the end, and close the file. May be called twice.
 
         Raises:
             OSError: the end could not be noted; the file is closed all the same.
         """
+        if self._file.closed:
+            return
         try:
             if not self._broken:
                 self._seal(b"", last=True)

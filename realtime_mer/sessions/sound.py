@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
-from realtime_mer.sessions.sealing import Key, SealedReader, open_sealed, sealed_path
+from realtime_mer.sessions.sealing import Key, SealedReader, SealedWriter, open_sealed, sealed_path
 
 _PURPOSE = "audio.flac"
 _PLACE = struct.Struct(">QI")  # of a write in the file, and its length
@@ -55,10 +56,10 @@ class SoundRecorder:
         self.kept = 0
         self._path, self._ring, self._rate = path, ring, rate
         self._start = self._position = start
-        self._sealed = None if key is None else _SealedWrites(path, key)
+        self._writes = _Writes(path, key)
         self._file = soundfile.SoundFile(
-            path if self._sealed is None else self._sealed,
-            "x" if self._sealed is None else "w",
+            self._writes,
+            "w",
             samplerate=rate,
             channels=1,
             format="FLAC",
@@ -114,16 +115,14 @@ class SoundRecorder:
                     self._flush()
                     flushed = time.monotonic()
             self._file.close()
-            if self._sealed is not None:
-                self._sealed.flush()  # libsndfile wrote the rest and a new head
-                self._sealed.close()
+            self._writes.flush()  # libsndfile wrote the rest and a new head
+            self._writes.close()
         except (OSError, soundfile.LibsndfileError) as error:
-            # libsndfile knows no more than "System error": nearly always a full disk.
-            self.failure = f"recording of sound stopped, the session goes on: {error}"
-            with suppress(OSError, soundfile.LibsndfileError):  # for the same reason
-                self._file.close()
-                if self._sealed is not None:
-                    self._sealed.close()
+            why = error.strerror if isinstance(error, OSError) else None
+            self.failure = f"recording of sound stopped, the session goes on: {why or error}"
+            for end in (self._file.close, self._writes.close):
+                with suppress(OSError, soundfile.LibsndfileError):  # for the same reason
+                    end()
 
     def _copy(self) -> None:
         end = self._ring.written
@@ -145,16 +144,8 @@ class SoundRecorder:
         frames = max(0, self._position - self._start - 1) // self._FLAC_BLOCK * self._FLAC_BLOCK
         if not frames:
             return  # there is nothing to open yet
-        if self._sealed is not None:
-            self._sealed.write_at(_LENGTH_AT, _noted(self._sealed.head, frames))
-            self._sealed.flush()
-        else:
-            with self._path.open("r+b") as file:
-                file.seek(_LENGTH_AT)
-                noted = _noted(file.read(8), frames)
-                file.seek(_LENGTH_AT)
-                file.write(noted)
-            self._file.flush()  # to the disk itself, the length too
+        self._writes.write_at(_LENGTH_AT, _noted(self._writes.head, frames))
+        self._writes.flush()
         self.kept = frames
 
 
@@ -166,22 +157,26 @@ def _noted(head: bytes, frames: int) -> bytes:
     return (int.from_bytes(head, "big") >> 36 << 36 | frames).to_bytes(8, "big")
 
 
-class _SealedWrites:
-    """A file for libsndfile to write into, which is kept as a sealed list of writes.
+class _Writes:
+    """A file for libsndfile to write into, plain or as a sealed list of writes.
 
-    A frame is what was written since the one before: for each write where it goes (8 bytes), its
-    length (4 bytes) and its data. So it is appended to only, although libsndfile goes back to the
-    head at the end. Nothing is raised inside libsndfile: writes are kept until ``flush`` puts
-    them on the disk.
+    Nothing is raised inside libsndfile, which would not tell of every error: writes are kept until
+    ``flush`` puts them on the disk. Sealed, a frame is what was written since the one before: for
+    each write where it goes (8 bytes), its length (4 bytes) and its data. So it is appended to
+    only, although libsndfile goes back to the head at the end.
 
     Attributes:
         head: the 8 bytes of the file's head in which its length stands.
     """
 
-    def __init__(self, path: Path, key: Key) -> None:
+    def __init__(self, path: Path, key: Key | None) -> None:
         self.head = bytes(8)
-        self._path = sealed_path(path)
-        self._file = open_sealed(self._path, key=key, purpose=_PURPOSE)
+        self._path = path if key is None else sealed_path(path)
+        self._file: FileIO | SealedWriter
+        if key is None:
+            self._file = FileIO(path, "x")
+        else:
+            self._file = open_sealed(self._path, key=key, purpose=_PURPOSE)
         self._position = self._end = 0
         self._pending: list[tuple[int, bytearray]] = []
 
@@ -202,8 +197,14 @@ class _SealedWrites:
         self._end = max(self._end, offset + len(data))
 
     def flush(self) -> None:
-        """Seal what was written since the last time, and force it to the disk."""
-        if self._pending:
+        """Put what was written since the last time on the disk, and force it there."""
+        if isinstance(self._file, FileIO):
+            for offset, data in self._pending:
+                self._file.seek(offset)
+                rest = memoryview(data)
+                while rest:  # a nearly full disk takes a part, then nothing
+                    rest = rest[self._file.write(rest) :]
+        elif self._pending:
             self._file.write(
                 b"".join(_PLACE.pack(offset, len(data)) + data for offset, data in self._pending)
             )
@@ -220,7 +221,7 @@ class _SealedWrites:
         return self._position
 
     def close(self) -> None:
-        """Note the end and close the file; what was not flushed is gone."""
+        """Note the end and close the file; what was not flushed is gone. May be called twice."""
         self._file.close()
 
 

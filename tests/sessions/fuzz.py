@@ -1,19 +1,12 @@
 """Damages and forges the files of a session at random, and has everything read it.
 
-``python -m tests.sessions.fuzz SECONDS [SEED]`` goes on for so long and prints a line for each seed
-that raised anything but an error of ours. Such a seed belongs into ``EVER_FAILED``.
+It is one of the targets of `tests/fuzzing`.
 """
 
 import json
-import os
 import random
-import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from realtime_mer.errors import InputError
 from realtime_mer.sessions.export import export
@@ -21,7 +14,6 @@ from realtime_mer.sessions.html import to_html
 from realtime_mer.sessions.report import report
 from realtime_mer.sessions.store import (
     EVENTS,
-    FOLDER_VARIABLE,
     MANIFEST,
     LockedSession,
     Session,
@@ -29,19 +21,11 @@ from realtime_mer.sessions.store import (
     list_sessions,
 )
 from realtime_mer.wire.protocol import LevelMessage, Marker
+from tests.fuzzing.damage import damaged, forged
 from tests.sessions.sessions import estimates, recorded
 from tests.subscribers import status
 
-EVER_FAILED: tuple[int, ...] = ()
-"""Seeds that once raised what they should not."""
-
 FORMATS = ("csv", "jsonl", "parquet", "vtt", "audacity", "flac")
-VALUES: tuple[Any, ...] = (
-    *(None, True, -1, 0, 1e308, -1e308, 5e-324, 1e15, 2**63, 10**30, 10**400),
-    *("", "yesterday", "2020-01-01T00:00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00Z"),
-    *("\x1b[2J", "\u202e", "=1+1", "[/x]", "../../../../etc/passwd", "x" * 5000, "音"),
-    *([], {}, [1], {"a": 1}),
-)
 
 
 def files_of(session: Session) -> dict[str, bytes]:
@@ -88,58 +72,17 @@ def fuzz(seed: int, session: Session, files: Mapping[str, bytes], out: Path) -> 
 
 def _damage_manifest(draw: random.Random, path: Path, content: bytes) -> None:
     if draw.random() < 0.2:
-        path.write_bytes(_damaged(draw, content))
+        path.write_bytes(damaged(draw, content))
     else:
-        path.write_text(json.dumps(_forged(draw, json.loads(content))))
+        path.write_text(json.dumps(forged(draw, json.loads(content))))
 
 
 def _damage_events(draw: random.Random, path: Path, content: bytes) -> None:
     if draw.random() < 0.2:
-        path.write_bytes(_damaged(draw, content))
+        path.write_bytes(damaged(draw, content))
         return
     lines = content.splitlines()
     for _ in range(draw.choice((1, 3, 20))):
         number = draw.randrange(len(lines))
-        lines[number] = json.dumps(_forged(draw, json.loads(lines[number]))).encode()
+        lines[number] = json.dumps(forged(draw, json.loads(lines[number]))).encode()
     path.write_bytes(b"\n".join(lines) + b"\n")
-
-
-def _damaged(draw: random.Random, content: bytes) -> bytes:
-    start = draw.randrange(len(content))
-    length = draw.choice((1, 10, 1000, len(content)))
-    put = draw.choice((b"", b"\0" * length, draw.randbytes(length)))
-    return content[:start] + put + content[start + length :]
-
-
-def _forged(draw: random.Random, value: Any) -> Any:
-    if not isinstance(value, dict) or not value or draw.random() < 0.2:
-        return draw.choice(VALUES)
-    key = draw.choice(list(value))
-    what = draw.random()
-    if what < 0.1:
-        return {name: one for name, one in value.items() if name != key}
-    if what < 0.2:
-        return {**value, "unknown": draw.choice(VALUES)}
-    return {**value, key: _forged(draw, value[key])}
-
-
-def main(seconds: float, seed: int) -> int:
-    """Go on for so long; return how many seeds failed."""
-    end, first, failed = time.monotonic() + seconds, seed, 0
-    with tempfile.TemporaryDirectory() as name:
-        os.environ[FOLDER_VARIABLE] = f"{name}/sessions"
-        session = made()
-        files = files_of(session)
-        while time.monotonic() < end:
-            try:
-                fuzz(seed, session, files, Path(name) / "out")
-            except Exception:  # noqa: BLE001  to name the seed, and go on
-                failed += 1
-                print(f"seed {seed}: {traceback.format_exc()}", flush=True)
-            seed += 1
-    print(f"{seed - first} seeds from {first} on, {failed} failed")
-    return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0) > 0)
