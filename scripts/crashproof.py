@@ -87,6 +87,7 @@ def every_step(chosen: Sequence[Work], folder: Path) -> Iterator[Try]:
     for number, work in enumerate(chosen):
         trial = Trial(work, folder / str(number))
         for way in WAYS:
+            print(f"{work.name}, {way}", file=sys.stderr, flush=True)
             yield from trial.at_every_step(way)
 
 

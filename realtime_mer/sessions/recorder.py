@@ -104,6 +104,11 @@ class Recorder:
         return tuple(self._failures)
 
     @property
+    def waiting(self) -> int:
+        """Messages that wait for the disk."""
+        return self._queue.qsize()
+
+    @property
     def lost(self) -> int:
         """Messages that could not be recorded."""
         return self._overflowed + self._unwritten

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import soundfile
@@ -91,14 +92,15 @@ def open_file(path: Path, shown: str) -> Decoder:
         stream = ByteStream(file.read)
         kind = recognise(stream)
         size = os.fstat(file.fileno()).st_size
-        if kind in {"WAV", "AIFF", "AU"} and (layout := chunks.layout_of(stream)) is not None:
-            layout = chunks.measured(layout, file, size)
-            if decoder := _by_layout(path, shown, layout):
-                return decoder
-        if kind == "Ogg" and (links := ogg.links(stream)):
-            return Chain(_ogg_links(path, shown, links), shown)
-        if kind in {"FLAC", "MPEG"} and (starts := flac.starts(stream, size)):
-            return Chain(_flac_links(path, shown, starts, size), shown)
+        with suppress(soundfile.LibsndfileError):  # damaged: others may make something of it
+            if kind in {"WAV", "AIFF", "AU"} and (layout := chunks.layout_of(stream)) is not None:
+                layout = chunks.measured(layout, file, size)
+                if decoder := _by_layout(path, shown, layout):
+                    return decoder
+            if kind == "Ogg" and (links := ogg.links(stream)):
+                return Chain(_ogg_links(path, shown, links), shown)
+            if kind in {"FLAC", "MPEG"} and (starts := flac.starts(stream, size)):
+                return Chain(_flac_links(path, shown, starts, size), shown)
     if kind == "MPEG" and (decoder := _mpeg_file(path, shown)):
         return decoder
     return _by_library(path, shown)

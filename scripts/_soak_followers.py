@@ -1,0 +1,40 @@
+"""Subscribers of a service for `soak.py`, in a process of their own: they count what they get."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from realtime_mer.client import connect
+from realtime_mer.estimate import Estimate
+from realtime_mer.wire.protocol import StatusMessage
+
+
+async def follow(url: str, ready: "asyncio.Semaphore") -> dict[str, Any]:
+    """Follow a service to its ``bye``; return how many came, and whether all in order."""
+    estimates, statuses, last, ordered = 0, 0, -1, True
+    async with connect(url, streams=("estimates", "status", "level")) as stream:
+        ready.release()
+        async for message in stream:
+            if isinstance(message, Estimate):
+                ordered &= message.seq > last
+                last = message.seq
+                estimates += 1
+            elif isinstance(message, StatusMessage):
+                statuses += 1
+    return {"estimates": estimates, "statuses": statuses, "last": last, "ordered": ordered}
+
+
+async def main(url: str, count: int) -> Sequence[dict[str, Any]]:
+    """Follow with so many, and say when all are there."""
+    ready = asyncio.Semaphore(0)
+    followers = [asyncio.create_task(follow(url, ready)) for _ in range(count)]
+    for _ in range(count):
+        await ready.acquire()
+    print("ready", flush=True)
+    return await asyncio.gather(*followers)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(sys.argv[1], int(sys.argv[2])))), flush=True)
