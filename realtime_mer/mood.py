@@ -235,23 +235,31 @@ class Said:
             sums[_WORDS[word].quadrant] += amount
         return sums
 
-    def most(self) -> Most | None:
-        """Return the claim that was made most, and of its words the most frequent; None of none.
+    def ranked(self) -> list[Most]:
+        """Return the claims that were made, the most frequent first, each with its first word.
 
-        The word is one of that claim, so that the two never contradict each other.
+        The word is one of the claim, so that the two never contradict each other.
         """
         whole = sum(self._amounts.values())
-        if not whole:
-            return None
-        quadrants = self.quadrants
-        quadrant = max(quadrants, key=quadrants.__getitem__)
-        word = next(word for word in self.words if _WORDS[word].quadrant == quadrant)
-        return Most(
-            quadrant=quadrant,
-            part=quadrants[quadrant] / whole,
-            word=word,
-            word_part=self._amounts[word] / whole,
-        )
+        words, quadrants = self.words, self.quadrants
+        made = [quadrant for quadrant, amount in quadrants.items() if amount]
+        made.sort(key=lambda quadrant: -quadrants[quadrant])
+        first = {
+            quadrant: next(w for w in words if _WORDS[w].quadrant == quadrant) for quadrant in made
+        }
+        return [
+            Most(
+                quadrant=quadrant,
+                part=quadrants[quadrant] / whole,
+                word=first[quadrant],
+                word_part=words[first[quadrant]] / whole,
+            )
+            for quadrant in made
+        ]
+
+    def most(self) -> Most | None:
+        """Return the claim that was made most; None where nothing was said."""
+        return next(iter(self.ranked()), None)
 
 
 def _near_the_middle(valence: float, arousal: float) -> bool:

@@ -128,6 +128,9 @@ def live(
     pseudonym: Annotated[
         str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
     ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="What stands at the head of the kept session's report.")
+    ] = None,
 ) -> None:
     """Watch the mood of what plays: a microphone, what this machine plays, a file or a pipe.
 
@@ -159,9 +162,10 @@ def live(
         raise InputError(f"--seconds {seconds} must be more than 0; leave it out to go on.")
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
-    if record is None and (record_audio or pseudonym is not None):
-        option = "--record-audio" if record_audio else "--pseudonym"
-        raise InputError(f"{option} is of no use without --record.")
+    of_records = {"--record-audio": record_audio, "--pseudonym": pseudonym, "--title": title}
+    useless = [option for option, value in of_records.items() if value not in (None, False)]
+    if record is None and useless:
+        raise InputError(f"{useless[0]} is of no use without --record.")
     if osc_rate is not None and osc is None:
         raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
     fast = speed is Speed.MAX
@@ -246,6 +250,7 @@ def live(
             record_sound=record_audio,
             key=None if passphrase is None else Key.new(passphrase),
             pseudonym=pseudonym,
+            title=title,
         )
     )
 

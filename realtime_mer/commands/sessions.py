@@ -329,6 +329,10 @@ def report(
         Path | None,
         typer.Option(metavar="PATH", help="Where to write; else SESSION.html or .pdf here."),
     ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What stands at its head.", show_default="the session's"),
+    ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:
     """Write a page about a session: course, moods, segments, markers, signal quality and limits.
@@ -348,7 +352,7 @@ def report(
     with ExitStack() as stack:
         names = [one for one in (name, compare) if one is not None]
         sessions = [stack.enter_context(_opened(one, passphrase_file)) for one in names]
-        document = write(sessions)
+        document = write(sessions, title=title)
         page = to_html(document).encode() if wanted is ReportFormat.HTML else to_pdf(document)
         path = out or Path(f"{sessions[0].name}.{wanted.value}")
         try:

@@ -60,6 +60,7 @@ class LiveOptions:
         record_sound: whether to record its sound too.
         key: encrypts what is recorded; None does not.
         pseudonym: whom the session is about; None for nobody.
+        title: of the session's report; None for its name.
     """
 
     source: str | None = None
@@ -82,6 +83,7 @@ class LiveOptions:
     record_sound: bool = False
     key: Key | None = None
     pseudonym: str | None = None
+    title: str | None = None
 
 
 def run_live(options: LiveOptions) -> None:
@@ -204,12 +206,13 @@ def _recording(
     begun = ring.written
     folder = create_folder(label or "session", now=now)
     # Addresses and tokens are nobody else's business.
-    secret = {"service", "osc", "pseudonym", "key"}
+    secret = {"service", "osc", "pseudonym", "title", "key"}
     recording = Recording(
         folder,
         Manifest(
             name=folder.name,
             pseudonym=None if options.pseudonym is None else legible(options.pseudonym),
+            title=None if options.title is None else legible(options.title),
             started_at=now.isoformat("T", "milliseconds"),
             software=realtime_mer.__version__,
             source=source.name,

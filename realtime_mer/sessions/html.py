@@ -27,7 +27,7 @@ svg{display:block;width:100%;height:auto;margin:.5rem auto}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #dedbd2;
 vertical-align:top;overflow-wrap:anywhere}
-th{color:#56615e;font-weight:600}
+th{color:#56615e;font-weight:600;overflow-wrap:normal}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;
 padding:.25rem 0 .25rem 1rem}
 .bar{width:55%;padding-right:0;vertical-align:middle}.bar i{display:block;height:.7rem;
@@ -37,6 +37,11 @@ font-size:.9375rem;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .note h2{margin:0;font-size:1rem}.note ul{margin:.4rem 0 0;padding-left:1.1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.5rem;margin:1.25rem 0}
 dt{color:#56615e}dd{margin:0;overflow-wrap:anywhere}
+.wide{overflow-x:auto}
+@media screen and (max-width:44rem){body{margin:1.25rem auto}svg{max-width:100%!important}
+.wide svg{width:44rem;max-width:none!important}.wide td:not(.n){min-width:2.5rem}
+.wide td:nth-child(4){min-width:11rem}dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
+.bar{width:30%}}
 @page{margin:18mm}
 @media print{body{margin:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}
 tr,svg,.note{break-inside:avoid}h1:not(:first-child){break-before:page;border:0;padding:0}}
@@ -76,7 +81,8 @@ def _block(block: Block) -> str:
             start = f'<svg role="img" aria-label="{escape(block.description)}"'
             if block.width < 1:
                 start += f' style="max-width:{block.width:.0%}"'
-            return block.svg.replace("<svg", start, 1)
+            svg = block.svg.replace("<svg", start, 1)
+            return f"<div class=wide>{svg}</div>" if block.width == 1 else svg
 
 
 def _table(table: Table) -> str:
@@ -93,7 +99,8 @@ def _table(table: Table) -> str:
         )
 
     body = "".join(line("td", row) for row in table.rows)
-    return f"<table><thead>{line('th', table.head)}</thead><tbody>{body}</tbody></table>"
+    head = line("th", table.head)
+    return f"<div class=wide><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
 
 
 def _share(share: Share) -> str:

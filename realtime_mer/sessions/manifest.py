@@ -55,6 +55,7 @@ class Manifest(BaseModel):
         format, version: of the session's files.
         name: of the session and its folder.
         pseudonym: whom the session is about, as the therapist calls them; None for nobody.
+        title: of its report; None for the name.
         started_at: ISO 8601 time with offset.
         ended_at: the same; None while it is recorded, and for ever after a crash.
         software: version of realtime-mer.
@@ -80,6 +81,7 @@ class Manifest(BaseModel):
     version: Literal[1] = 1
     name: str
     pseudonym: str | None = None
+    title: str | None = None
     started_at: _Moment
     ended_at: _Moment | None = None
     software: str

@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.emotion import MOOD_WORDS, quadrant_of
+from realtime_mer.mood import mood_text
 from realtime_mer.sessions.course import Course, Numbers, Segment
+from realtime_mer.sessions.labels import Box, Disc, free_place, rows
 from realtime_mer.wording import STATUS_WORDS, clock, signed
 
 QUADRANT_COLOURS = {"Q1": "#f0c742", "Q2": "#ee7a2f", "Q3": "#5aabe2", "Q4": "#2fc79b"}
 """Those of the window: apart in brightness too, and safe for colour-blind eyes."""
 
+_AXES = {"valence": "unpleasant to pleasant", "arousal": "calm to energetic"}
 _COLOURS = {"valence": "#1d5f92", "arousal": "#8a5200"}
 _INK, _MUTED, _GRID, _NONE = "#24302e", "#56615e", "#c9c5b9", "#ecebe6"
 
 _WIDTH = 960
-_LEFT, _RIGHT, _TOP = 40, 12, 26  # above is room for the numbers of markers
+_LEFT, _RIGHT = 40, 12
+_ROW, _ROWS = 17, 6  # of numbers above and below, where one row has no room for all
 _PANEL, _GAP, _STRIP, _AXIS = 170, 14, 28, 24
 _POINTS = 900  # about one a pixel
 _LETTER = 7.7  # pixels that a letter takes, generously
@@ -39,14 +43,15 @@ def course_picture(
         markers: their times, in the order of their numbers; None for one without.
     """
     start, end = course.start, course.end
-    height = _TOP + 2 * _PANEL + 2 * _GAP + _STRIP + _AXIS
-    bottom = height - _AXIS
 
     def x(t: float) -> float:
         return _LEFT + (min(max(t, start), end) - start) / (end - start) * (_WIDTH - _LEFT - _RIGHT)
 
     shapes: list[str] = []
-    tops = (_TOP, _TOP + _PANEL + _GAP)
+    placed = [(n, x(t)) for n, t in enumerate(markers, start=1) if t is not None]
+    above = rows([(at, _width(f"{n}") + 4) for n, at in placed], most=_ROWS)
+    first = _ROW * (1 + max((row for row in above if row is not None), default=0)) + 9
+    tops = (first, first + _PANEL + _GAP)
     for top, name, means, sds in (
         (tops[0], "valence", course.valence, course.valence_sd),
         (tops[1], "arousal", course.arousal, course.arousal_sd),
@@ -57,11 +62,19 @@ def course_picture(
             _line(x(one.start), top, x(one.start), top + _PANEL, _MUTED, dash="2 3") for top in tops
         ]
     strip = tops[1] + _PANEL + _GAP
-    shapes += [_strip_part(one, x=x, top=strip) for one in segments]
-    for number, t in enumerate(markers, start=1):
-        if t is not None:
-            shapes.append(_line(x(t), _TOP - 8, x(t), bottom, "#000", dash="7 3"))
-            shapes.append(_text(x(t), _TOP - 12, f"{number}", fill="#000"))
+    words, deepest = _strip(segments, x=x, top=strip)
+    shapes += words
+    tall = [first - 8 - _ROW * (row or 0) for row in above]
+    shapes += [
+        _line(at, top, at, strip, "#000", dash="7 3")
+        for (_, at), top in zip(placed, tall, strict=True)
+    ]
+    shapes += [
+        _text(at, top - 4, f"{number}", fill="#000", halo=True)
+        for (number, at), top, row in zip(placed, tall, above, strict=True)
+        if row is not None
+    ]
+    height = deepest + _AXIS
     shapes += [_text(x(t), height - 5, clock(t)) for t in _ticks(start, end)]
     return _svg(_WIDTH, height, shapes)
 
@@ -87,15 +100,9 @@ def plane_picture(segments: Sequence[Segment]) -> str:
         )
     shapes.append(_line(x(-1), y(0), x(1), y(0), _GRID))
     shapes.append(_line(x(0), y(-1), x(0), y(1), _GRID))
-    shapes += [
-        _text(x(word.valence), y(word.arousal) + 4, word.word, fill="#7d8683")
-        for word in MOOD_WORDS
-    ]
-    shapes.append(_text(x(0.0), _SIZE - 6, "valence: unpleasant to pleasant"))
-    shapes.append(
-        f'<g transform="translate(14 {y(0):.1f}) rotate(-90)">'
-        f"{_text(0, 0, 'arousal: calm to energetic')}</g>"
-    )
+    shapes.append(_text(x(0.0), _SIZE - 6, f"valence: {_AXES['valence']}"))
+    arousal = f"arousal: {_AXES['arousal']}"
+    shapes.append(f'<g transform="translate(14 {y(0):.1f}) rotate(-90)">{_text(0, 0, arousal)}</g>')
     music = [
         (number, one, x(one.valence), y(one.arousal))
         for number, one in enumerate(segments, start=1)
@@ -105,13 +112,33 @@ def plane_picture(segments: Sequence[Segment]) -> str:
     path = " ".join(f"{a:.1f},{b:.1f}" for _, _, a, b in music)
     shapes.append(f'<polyline points="{path}" fill="none" stroke="{_INK}" stroke-opacity="0.35"/>')
     # The longest first, so that no disc is hidden by a larger one.
-    for number, one, a, b in sorted(music, key=lambda item: item[1].start - item[1].end):
+    music.sort(key=lambda item: item[1].start - item[1].end)
+    discs = []
+    for _, one, a, b in music:
         radius = max(_SMALLEST, _LARGEST * math.sqrt((one.end - one.start) / whole))
+        discs.append(Disc(x=a, y=b, radius=radius))
+        colour = QUADRANT_COLOURS[quadrant_of(one.valence or 0.0, one.arousal or 0.0)]
         shapes.append(
-            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{_INK}" '
-            'fill-opacity="0.85" stroke="#fff"/>'
+            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{colour}" '
+            f'fill-opacity="0.85" stroke="{_INK}"/>'
         )
-        shapes.append(_text(a, b + 5, f"{number}", fill="#fff"))
+    taken: list[Box] = []
+    for (number, _, a, b), disc in zip(music, discs, strict=True):
+        home = Box(x=a, y=b, width=_width(f"{number}"), height=15)
+        box = free_place(home, taken=taken, within=_SIZE, far=70)
+        if box is None:
+            continue  # the table has it
+        taken.append(box)
+        if math.dist((box.x, box.y), (a, b)) > disc.radius:
+            shapes.append(_line(a, b, box.x, box.y, _INK))
+        shapes.append(_text(box.x, box.y + 5, f"{number}", fill="#000", halo=True))
+    for word in MOOD_WORDS:
+        home = Box(x=x(word.valence), y=y(word.arousal), width=_width(word.word), height=17)
+        box = free_place(home, taken=taken, discs=discs, within=_SIZE, far=60)
+        if box is None:
+            box = home  # over the discs: its rim keeps it legible
+        taken.append(box)
+        shapes.append(_text(box.x, box.y + 4, word.word, fill=_MUTED, halo=True))
     return _svg(_SIZE, _SIZE, shapes)
 
 
@@ -146,8 +173,8 @@ def _panel(
             f'<polyline points="{" ".join(line)}" fill="none" stroke="{colour}" '
             'stroke-width="1.5"/>'
         )
-    label = f'<tspan font-weight="bold">{name}</tspan>'
-    width = (len(name) + 2) * _LETTER
+    label = f'<tspan font-weight="bold">{name}</tspan>: {_AXES[name]}'
+    width = _width(f"{name}: {_AXES[name]}") + 8
     shapes.append(
         f'<rect x="{_LEFT + 4}" y="{top + 5}" width="{width:.0f}" height="19" fill="#fff" '
         'fill-opacity="0.75" rx="2"/>'
@@ -158,31 +185,68 @@ def _panel(
     return shapes
 
 
-def _strip_part(one: Segment, *, x: Callable[[float], float], top: int) -> str:
-    """Return a segment in the strip of moods, with its word where that fits in."""
-    left, width = x(one.start), x(one.end) - x(one.start)
-    word = one.mood or STATUS_WORDS[one.status]
-    fill = _NONE
-    if one.valence is not None and one.arousal is not None:
-        fill = QUADRANT_COLOURS[quadrant_of(one.valence, one.arousal)]
-    shape = (
-        f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_STRIP}" fill="{fill}" '
-        'stroke="#fff"/>'
-    )
-    if width > (len(word) + 1) * _LETTER:
-        shape += _text(left + width / 2, top + _STRIP / 2 + 4, word, fill="#000")
-    return shape
+def _strip(
+    segments: Sequence[Segment], *, x: Callable[[float], float], top: int
+) -> tuple[list[str], float]:
+    """Return the strip of moods, and where it ends.
+
+    Each segment bears its number, and its words where they fit in. A number that does not fit in
+    stands below, at the end of a line.
+    """
+    shapes = []
+    narrow = []
+    for number, one in enumerate(segments, start=1):
+        left, width = x(one.start), x(one.end) - x(one.start)
+        fill = _NONE
+        if one.valence is not None and one.arousal is not None:
+            fill = QUADRANT_COLOURS[quadrant_of(one.valence, one.arousal)]
+        shapes.append(
+            f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_STRIP}" '
+            f'fill="{fill}" stroke="#fff"/>'
+        )
+        words = (mood_text(one.words), mood_text(one.words, short=True))
+        texts = words if one.words else (STATUS_WORDS[one.status],)
+        labels = [*(f"{number} {text}" for text in texts), f"{number}"]
+        fitting = next((text for text in labels if _width(text) + 4 <= width), None)
+        if fitting is None:
+            narrow.append((number, left + width / 2))
+        else:
+            middle = top + _STRIP / 2 + 4
+            shapes.append(_text(left + width / 2, middle, fitting, fill="#000"))
+    below = rows([(at, _width(f"{number}") + 4) for number, at in narrow], most=_ROWS)
+    bottom: float = top + _STRIP
+    deepest = bottom
+    for (number, at), row in zip(narrow, below, strict=True):
+        if row is not None:
+            y = bottom + _ROW * (row + 1)
+            deepest = max(deepest, y)
+            shapes.append(_line(at, bottom, at, y - 11, _MUTED))
+            shapes.append(_text(at, y, f"{number}", fill="#000"))
+    return shapes, deepest
 
 
 def _svg(width: float, height: float, shapes: Sequence[str]) -> str:
     return f'<svg viewBox="0 0 {width} {height}">{"".join(shapes)}</svg>'
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "middle", fill: str = _MUTED) -> str:
+def _text(
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "middle",
+    fill: str = _MUTED,
+    halo: bool = False,
+) -> str:
+    rim = ' stroke="#fff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"'
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="14" text-anchor="{anchor}" fill="{fill}">'
-        f"{escape(text)}</text>"
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="14" text-anchor="{anchor}" fill="{fill}"'
+        f"{rim if halo else ''}>{escape(text)}</text>"
     )
+
+
+def _width(text: str) -> float:
+    return len(text) * _LETTER
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str, *, dash: str = "") -> str:

@@ -33,6 +33,7 @@ from realtime_mer.sessions.pictures import (
     course_picture,
     plane_picture,
 )
+from realtime_mer.sessions.prose import sentence, summary
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage, StatusMessage
 from realtime_mer.wording import (
@@ -61,13 +62,14 @@ _NEUTRAL = "#a7b0ad"  # the mood word that lies in no quadrant
 _SMALLEST_SHARE = 0.01  # moods below that are summed up
 
 
-def report(sessions: Sequence[Session]) -> Document:
+def report(sessions: Sequence[Session], *, title: str | None = None) -> Document:
     """Return a report on one session, or on several one after the other with a table of all.
 
     Args:
         sessions: one or more.
+        title: of the report; without it, those of the sessions, or their names.
     """
-    title = " and ".join(legible(session.name) for session in sessions)
+    title = legible(title) if title else " and ".join(map(_title, sessions))
     told = [_Told(session) for session in sessions]
     courses = [one.course for one in told]
     limits = Note(title="What this is, and what it is not", items=LIMITS)
@@ -76,10 +78,14 @@ def report(sessions: Sequence[Session]) -> Document:
         blocks += [limits, *_comparison(sessions, courses)]
     for one in told:
         if len(sessions) > 1:
-            blocks.append(Heading(text=legible(one.session.name), level=1))
+            blocks.append(Heading(text=_title(one.session), level=1))
         blocks += _session(one, limits=limits if len(sessions) == 1 else None)
     blocks += [Heading(text="How segments were found"), Text(text=_RULE)]
     return Document(title=title, blocks=tuple(blocks))
+
+
+def _title(session: Session) -> str:
+    return legible(session.manifest.title or session.name)
 
 
 _RULE = (
@@ -125,7 +131,7 @@ class _Told:
 def _session(told: _Told, *, limits: Note | None) -> list[Block]:
     session, course, markers = told.session, told.course, told.markers
     found = segments(course)
-    blocks: list[Block] = [Text(text=_at_a_glance(course), lead=True)]
+    blocks: list[Block] = [Text(text=summary(course, found), lead=True)]
     if limits is not None:
         blocks.append(limits)
     blocks.append(_facts(session, course, sources=told.sources))
@@ -133,26 +139,14 @@ def _session(told: _Told, *, limits: Note | None) -> list[Block]:
         blocks += _pictures(course, found, markers)
         blocks += [Heading(text="Time in each quadrant"), *_quadrants(course)]
         blocks += [Heading(text="Time in each mood"), *_moods(course)]
-        blocks += [Heading(text="Segments"), _segments(found)]
+        blocks += [Heading(text="The music, part by part"), *_parts(found)]
     blocks += [Heading(text="Markers and notes"), *_markers(markers, course)]
     if len(course.t):
         blocks += [
-            Heading(text="Signal quality"),
+            Heading(text="How well the music was heard"),
             _quality(session, course, clipped=told.clipped, levels=told.levels),
         ]
     return blocks
-
-
-def _at_a_glance(course: Course) -> str:
-    if not len(course.t):
-        return "No estimate was recorded."
-    most = course.said.most()
-    if most is None:
-        return f"{clock(course.seconds)} of sound without music."
-    return (
-        f"{clock(_music_s(course))} of music in {clock(course.seconds)} of sound. "
-        f"Mostly {mostly(most)}."
-    )
 
 
 def _music_s(course: Course) -> float:
@@ -169,6 +163,7 @@ def _facts(session: Session, course: Course, *, sources: Sequence[str]) -> Facts
     if kept_from:
         kept += f", from {clock(kept_from)} on"
     rows = {
+        "Session": legible(session.name),
         "Person": manifest.pseudonym or "not stated",
         "Begun": _moment(manifest.started_at),
         "Ended": _moment(ended) if ended else "not noted: it is still recorded, or was cut off",
@@ -202,11 +197,11 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
         Text(
             text="Line: estimate. Band: one standard deviation. Grey: warming up, or no music and "
             "the last estimate is held. Dotted: change points. Dashed, numbered: markers. Below: "
-            "the mood of each segment, in the colour of its quadrant.",
+            "each segment with its number in the table, in the colour of its quadrant.",
             small=True,
         ),
     ]
-    if any(one.mood is not None for one in found):
+    if any(one.words for one in found):
         blocks += [
             Heading(text="Segments on the plane"),
             Picture(
@@ -260,6 +255,17 @@ def _shares(seconds: Mapping[str, float], colours: Mapping[str, str]) -> list[Bl
     ]
 
 
+def _parts(found: Sequence[Segment]) -> list[Block]:
+    return [
+        _segments(found),
+        Text(
+            text="\u00b1: about two out of three ratings by a panel would lie so near, if the "
+            "model is right. Two words: which of them fits better is open.",
+            small=True,
+        ),
+    ]
+
+
 def _segments(found: Sequence[Segment]) -> Table:
     rows = []
     for number, one in enumerate(found, start=1):
@@ -269,9 +275,8 @@ def _segments(found: Sequence[Segment]) -> Table:
                 f"{signed(one.valence)} ± {one.valence_sd:.2f}",
                 f"{signed(one.arousal)} ± {one.arousal_sd:.2f}",
             )
-        what = one.mood or STATUS_WORDS[one.status]
-        rows.append((str(number), clock(one.start), clock(one.end), what, *values))
-    head = ("", "from", "to", "what", "valence", "arousal")
+        rows.append((str(number), clock(one.start), clock(one.end), sentence(one), *values))
+    head = ("", "from", "to", "what the music expressed", "valence", "arousal")
     return Table(head=head, rows=tuple(rows), numbers=2)
 
 
@@ -310,10 +315,13 @@ def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> 
         for status, seconds in course.seconds_of_status().items()
     ]
     rows += [
-        ("input overflows (xruns)", str(course.xruns)),
-        ("hops left out", str(course.skipped)),
+        ("times that sound was lost before it came here (xruns)", str(course.xruns)),
+        ("estimates left out, because the computer was too slow", str(course.skipped)),
         ("measured levels at full scale or over it (clipping)", f"{clipped} of {levels}"),
-        ("median level", f"{float(np.median(course.level_dbfs)):.0f} dBFS"),
+        (
+            "typical level (0 dBFS is the loudest)",
+            f"{float(np.median(course.level_dbfs)):.0f} dBFS",
+        ),
         ("messages that could not be recorded", str(session.manifest.lost)),
         ("recorded parts that cannot be read", str(session.damaged)),
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from realtime_mer.estimate import Status
 from realtime_mer.sessions.html import to_html
+from realtime_mer.sessions.labels import Box
 from realtime_mer.sessions.pdf import to_pdf
 from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
@@ -91,17 +92,22 @@ def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:
         assert limit in words
     assert "not a measurement of a person's state" in words
     assert (
-        "0:40 of music in 0:45 of sound. Mostly pleasant and energetic (50%), above all excited "
-        "(50%)." in words
+        "40 seconds of music in 45 seconds of sound. Most of the music was pleasant and energetic "
+        "(50%), above all excited (50%). It began excited and ended sad. The greatest change came "
+        "at 0:20: from excited to sad." in words
     )
-    for heading in ("Course of valence and arousal", "Segments", "Signal quality"):
+    for heading in ("Course of valence and arousal", "The music, part by part", "How well"):
         assert heading in words
     assert "P7" in words
     assert "sighs & smiles" in words
-    assert re.search("10:000:20excited.*20:200:40sad.*30:400:45silence", words)
+    assert re.search(
+        "10:000:20Excited: very pleasant, energetic.*"
+        "20:200:40Sad: unpleasant, with little energy.*30:400:45Silence",
+        words,
+    )
     assert "excited0:2050%sad0:2050%" in words
     assert re.search(r"10:12nowexcited \(.*\)<script>alert\(1\)</script> sighs & smiles", words)
-    assert "input overflows (xruns)3" in words
+    assert "(xruns)3" in words
     assert "(clipping)1 of 2" in words
     assert "silence5.0 s" in words
 
@@ -120,7 +126,7 @@ def test_an_uncertain_line_has_a_band_and_change_points_and_markers_have_theirs(
     assert course.count("<polyline") == course.count("<polygon") == 2
     assert course.count('stroke-dasharray="2 3"') == 2 * 2
     assert course.count('stroke-dasharray="7 3"') == 1
-    for word in ("excited", "sad", "silence"):  # in the strip below
+    for word in ("1 excited", "2 sad", "3 silence"):  # in the strip below
         assert f">{word}</text>" in course
     assert plane.count("<circle") == 2  # segments of music
 
@@ -132,12 +138,12 @@ def test_a_session_that_began_amid_another_is_shown_from_there_on() -> None:
     session = recorded([*amid, note, changed], audio="audio.flac", audio_start=24_000 * 600)
     text = report([session])
     words = Page(text).words
-    assert "0:10 of music in 0:10 of sound" in words
+    assert "10 seconds of music in 10 seconds of sound" in words
     assert "0:10, 100 estimates; from 10:00 to 10:10 of what was listened to" in words
     assert "yes, from 10:00 on" in words
     assert "USB microphone, then the other microphone" in words
     assert "110:04calm (+0.25, −0.50)sighs" in words
-    assert "input overflows (xruns)1" in words
+    assert "(xruns)1" in words
     course = text.partition("</svg>")[0]
     assert ">10:00</text>" in course
     assert ">0:00</text>" not in course
@@ -170,6 +176,42 @@ def test_two_sessions_are_compared_side_by_side() -> None:
     assert re.search(r"mean valence of the music\+0\.05 \(spread 0\.45\)\+0\.75", words)
     assert words.count("Course of valence") == 2
     assert words.count("What this is, and what it is not") == 1
+
+
+def test_the_title_is_ones_own_or_the_sessions_or_its_name() -> None:
+    session, named = recorded(evening()), recorded(evening(), "named", title="Quiet <music>")
+
+    def titles(*sessions: Session, **options: str) -> list[str]:
+        page = to_html(document(list(sessions), **options))
+        return re.findall("<h1>(.*?)</h1>", page)
+
+    assert titles(session) == [session.name]
+    assert titles(named) == ["Quiet &lt;music&gt;"]
+    assert titles(named, title="Thursday") == ["Thursday"]
+    assert titles(named, session, title="Both") == ["Both", "Quiet &lt;music&gt;", session.name]
+    assert f"Session{named.name}" in Page(to_html(document([named]))).words
+
+
+def test_every_segment_and_marker_has_its_number_in_the_picture_however_narrow() -> None:
+    places = [(0.5, 0.5), (-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5)]
+    course = [
+        sample_estimate(seq=seq, valence=valence, arousal=arousal)
+        for seq in range(12_000)
+        for valence, arousal in [places[seq // 100 % 4] if seq < 2_000 else places[0]]
+    ]
+    close = [Marker(label="note", t=500.0 + seconds) for seconds in (0, 0, 1, 2)]
+    picture = report([recorded([*course, *close])]).split("<svg")[1].partition("</svg>")[0]
+    texts = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" font-size="14" text-anchor="middle"[^>]*>([^<]*)</text>',
+        picture,
+    )
+    boxes = [Box(x=float(x), y=float(y), width=7.7 * len(word), height=14) for x, y, word in texts]
+    numbers = [word.split()[0] for _, _, word in texts if ":" not in word]
+    assert sorted(numbers, key=int) == sorted(
+        [*map(str, range(1, 22)), *map(str, range(1, 5))], key=int
+    )
+    for index, box in enumerate(boxes):
+        assert not any(map(box.overlaps, boxes[:index])), texts[index]
 
 
 @pytest.mark.slow
