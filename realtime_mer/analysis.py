@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from realtime_mer.audio.ahead import ReadAhead
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Status, Summary
@@ -58,7 +59,7 @@ class FileAnalysis:
         if channels is not None:
             source.pick(channels)
         self._engine = Engine(
-            source=source,
+            source=ReadAhead(source),
             stream=EmotionStream(recognizer),
             shaper=shaper,
         )

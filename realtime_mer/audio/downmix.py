@@ -115,14 +115,21 @@ class Downmix:
 
     def _follow_offsets(self, raw: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the offsets at the borders of K whole cells and of the next, ``(K + 2, C)``."""
-        means = raw.mean(axis=-1, dtype=np.float64).T
-        heard = np.asarray(raw.any(axis=-1)).T
-        borders = np.empty((len(means) + 2, self._channels))
+        means = raw.mean(axis=-1, dtype=np.float64).tolist()
+        heard = np.asarray(raw.any(axis=-1)).tolist()
+        borders = np.empty((raw.shape[1] + 2, self._channels))
         borders[:2] = self._offsets
-        for cell, mean in enumerate(means):
-            followed = borders[cell + 1] + self._follow * (mean - borders[cell + 1])
-            # Digital zeros have no offset; what is left of one must not keep them from being zero.
-            borders[cell + 2] = np.where(heard[cell], followed, 0.0)
+        # Number by number: to call NumPy for a cell's few channels takes far longer.
+        for channel, offset in enumerate(self._offsets[1].tolist()):
+            followed = []
+            for mean, any_sound in zip(means[channel], heard[channel], strict=True):
+                offset += self._follow * (mean - offset)
+                # Digital zeros have no offset; what is left of one must not keep them from being
+                # zero.
+                if not any_sound:
+                    offset = 0.0
+                followed.append(offset)
+            borders[2:, channel] = followed
         return borders
 
     # The arithmetic below goes element by element and channel by channel, so that no number depends
@@ -163,12 +170,13 @@ class Downmix:
         self._weights = (self._weights[1], self._weights[1])
         equal = _equal(self._counting)
         together = self._sum(clean, (equal, equal), self._at)
-        powers = np.square(clean, dtype=np.float64).mean(axis=-1).T
+        powers = np.square(clean, dtype=np.float64).mean(axis=-1)
         mixed = np.square(together, dtype=np.float64).mean(axis=-1)
-        for one, other in zip(powers, mixed, strict=True):
-            self._powers += one
-            self._mixed += float(other)
-            self._cells += 1
+        # One after the other, so that a sum does not depend on how many came at a time.
+        self._powers = np.add.accumulate(np.column_stack((self._powers, powers)), axis=1)[:, -1]
+        for one in mixed.tolist():
+            self._mixed += one
+        self._cells += len(mixed)
         if self._cells == CELLS:
             self._decide(self._powers / CELLS, self._mixed / CELLS)
             self._cells, self._powers, self._mixed = 0, np.zeros(self._channels), 0.0

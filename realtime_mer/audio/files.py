@@ -23,7 +23,7 @@ from realtime_mer.errors import AudioFileError
 from realtime_mer.wording import legible
 
 _PACED_BLOCK_S = 0.02  # small beside a hop of 0.1 s, so that pacing adds little latency
-_UNPACED_BLOCK_S = 5.0  # long blocks make the network several times faster
+_UNPACED_BLOCK_S = 30.0  # long blocks make the network several times faster
 _MOST_VALUES = 1 << 22  # of a block, over all its channels: 16 MiB
 
 
