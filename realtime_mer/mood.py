@@ -15,7 +15,6 @@ from realtime_mer.emotion import (
     MOOD_WORDS,
     NEUTRAL,
     QUADRANTS,
-    MoodWord,
     quadrant_of,
 )
 
@@ -284,7 +283,10 @@ def _above_zero(mean: float, sd: float) -> float:
 
 
 def _nearest(valence: float, arousal: float, quadrant: str) -> str:
-    def distance(mood: MoodWord) -> float:
-        return math.hypot(mood.valence - valence, mood.arousal - arousal)
-
-    return min(_OF_QUADRANT[quadrant], key=distance).word
+    # A plain loop, for it is asked a few times at every hop of every stream.
+    found, least = _OF_QUADRANT[quadrant][0].word, math.inf
+    for mood in _OF_QUADRANT[quadrant]:
+        distance = math.hypot(mood.valence - valence, mood.arousal - arousal)
+        if distance < least:
+            found, least = mood.word, distance
+    return found

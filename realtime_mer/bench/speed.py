@@ -26,6 +26,7 @@ from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.bench.shares import offline_shares
 from realtime_mer.console import console
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
@@ -95,6 +96,9 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
     results = _hops(recognizer)
     say(f"offline, {_OFFLINE_S:.0f} s of sound at once")
     results["offline_x_realtime"] = _offline(recognizer)
+    say("a stereo file at 48 kHz from decoding to summary")
+    with _demo_file(rate=48_000, channels=2) as path:
+        results["file"] = offline_shares(path, recognizer)
     say(f"a live session at 24 kHz, {seconds:.0f} s")
     quiet = _Session(model)
     results["capture_to_client_ms"] = quiet.latency(
@@ -304,10 +308,11 @@ def _sound(samples: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 @contextmanager
-def _demo_file(*, rate: int) -> Iterator[Path]:
+def _demo_file(*, rate: int, channels: int = 1) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "demo.wav"
-        soundfile.write(path, demo.compose(sample_rate=rate), rate)
+        path = Path(folder) / "demo.flac"
+        sound = demo.compose(sample_rate=rate)
+        soundfile.write(path, np.column_stack([sound] * channels), rate)
         yield path
 
 
@@ -323,6 +328,11 @@ def _table(results: dict[str, Any]) -> Table:
     spread("hop, windowed", hops["windowed"], "ms")
     table.add_row("windowed / incremental", f"{results['hop_ratio']:.2f}", "")
     table.add_row("offline, times real time", f"{results['offline_x_realtime']:.0f}", "")
+    table.add_row(
+        "a file's seconds per core second", f"{results['file']['seconds_per_core_second']:.0f}", ""
+    )
+    for part, share in results["file"]["shares"].items():
+        table.add_row(f"  of it {part}", f"{share:.0%}", "")
     spread("capture to client, 24 kHz source", results["capture_to_client_ms"], "ms")
     spread("capture to client, 48 kHz source", results["capture_to_client_48k_ms"], "ms")
     table.add_row("  resampler's own delay", f"{results['resampler_delay_48k_ms']:.2f} ms", "")

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from realtime_mer.audio import demo
 from realtime_mer.bench import speed
+from realtime_mer.bench.shares import PARTS, offline_shares
 from realtime_mer.bench.speed import measure
 from tests.command_line import call, noise, write_model
+from tests.networks import random_recognizer
 
 STATED = (
     "hop_ms.incremental.median hop_ms.incremental.p99 hop_ms.windowed.median hop_ms.windowed.p99 "
@@ -50,11 +54,25 @@ def test_every_stated_measurement_is_taken_and_said(
         assert math.isfinite(numbers[name]), name
         assert numbers[name] > 0, name
     assert results["hop_ms"]["incremental"]["p99"] >= results["hop_ms"]["incremental"]["median"]
+    assert numbers["file.seconds_per_core_second"] > 0
+    assert list(results["file"]["shares"]) == list(PARTS)
     assert numbers["about.model"] == "random"
     assert numbers["about.torch_threads"] == torch.get_num_threads()
     assert numbers["about.calls"] == 15
     assert numbers["about.clients"] == 3
     assert len(said) >= 6
+
+
+def test_the_shares_of_a_files_time_are_those_of_all_its_parts(tmp_path: Path) -> None:
+    path = tmp_path / "song.flac"
+    sound = noise(4.0, rate=48_000)
+    soundfile.write(path, np.column_stack((sound, sound)), 48_000)
+    found = offline_shares(path, random_recognizer())
+    assert found["seconds_per_core_second"] > 0
+    assert list(found["shares"]) == list(PARTS)
+    assert sum(found["shares"].values()) == pytest.approx(1.0, abs=0.01)
+    assert found["shares"]["decoding"] > 0
+    assert found["shares"]["network"] > 0
 
 
 def test_a_time_too_short_to_measure_is_refused_before_anything_is_measured(capsys) -> None:
