@@ -18,7 +18,6 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-
 from realtime_mer import load_audio
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate, Status

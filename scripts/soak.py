@@ -170,7 +170,7 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         source=source.name,
         hello=hello,
         model_card=json.loads(checkpoint_files(model)[0].read_bytes()),
-        compute=str(recognizer.device),
+        compute=recognizer.compute,
         settings={},
         audio=AUDIO,
     )
