@@ -16,6 +16,8 @@ from realtime_mer.sessions.document import (
     Text,
 )
 
+_SHORT = 8  # letters, such as 1:23:45
+
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#24302e;background:#fff;max-width:58rem;
 margin:2.5rem auto;padding:0 1.25rem}
@@ -37,7 +39,7 @@ font-size:.9375rem;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .note h2{margin:0;font-size:1rem}.note ul{margin:.4rem 0 0;padding-left:1.1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.5rem;margin:1.25rem 0}
 dt{color:#56615e}dd{margin:0;overflow-wrap:anywhere}
-.wide{overflow-x:auto}
+.s{white-space:nowrap}.wide{overflow-x:auto}
 @media screen and (max-width:44rem){body{margin:1.25rem auto}svg{max-width:100%!important}
 .wide svg{width:44rem;max-width:none!important}.wide td:not(.n){min-width:2.5rem}
 .wide td:nth-child(4){min-width:11rem}dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
@@ -92,7 +94,7 @@ def _table(table: Table) -> str:
         return (
             "<tr>"
             + "".join(
-                f"<{tag}{' class=n' if i >= first else ''}>{escape(cell)}</{tag}>"
+                f"<{tag}{_kind(cell, number=i >= first)}>{escape(cell)}</{tag}>"
                 for i, cell in enumerate(cells)
             )
             + "</tr>"
@@ -101,6 +103,13 @@ def _table(table: Table) -> str:
     body = "".join(line("td", row) for row in table.rows)
     head = line("th", table.head)
     return f"<div class=wide><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _kind(cell: str, *, number: bool) -> str:
+    """Return the class of a cell: a number, or one that is too short to be broken."""
+    if number:
+        return " class=n"
+    return " class=s" if len(cell) <= _SHORT else ""
 
 
 def _share(share: Share) -> str:

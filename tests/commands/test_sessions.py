@@ -173,6 +173,7 @@ def test_tokens_are_nobodys_business(model, song, capsys) -> None:
     [
         (("--record-audio",), "--record-audio is of no use without --record"),
         (("--pseudonym", "P7"), "--pseudonym is of no use without --record"),
+        (("--title", "Quiet"), "--title is of no use without --record"),
         (("--record", "..."), "letter or a digit"),
     ],
 )
