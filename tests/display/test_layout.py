@@ -274,7 +274,7 @@ def test_a_therapist_reads_what_becomes_of_what_is_heard(qtbot: QtBot) -> None:
 def test_every_key_is_told_in_a_whole_sentence_on_a_small_screen(shown: Shown) -> None:
     dialog = KeysDialog(shown.window.menus.keys(), parent=shown.window)
     dialog.show()
-    assert dialog.height() <= 720
+    assert dialog.height() <= 600
     told = dialog.findChildren(QWidget)
     texts = [
         item.text.rstrip("\N{HORIZONTAL ELLIPSIS}") for items in MENUS.values() for item in items

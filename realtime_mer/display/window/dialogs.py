@@ -144,6 +144,7 @@ class KeysDialog(QDialog):
         for part in (pairs[:half], pairs[half:]):
             grid = QGridLayout()
             grid.setHorizontalSpacing(28)
+            grid.setVerticalSpacing(8)
             for row, (does, key) in enumerate(part):
                 bold = QLabel(key)
                 font = bold.font()
