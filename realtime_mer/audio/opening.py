@@ -49,7 +49,7 @@ def open_source(
         paced: play files and the demo piece by the clock.
         raw: what comes on standard input; None for the usual.
         channels: which to hear, counted from 0; None for those that carry signal, or, of a device,
-            those that were picked the last time.
+            those that were picked the last time. None of them (of a device) forgets that.
         remembered: what was picked of devices; None for the user's own.
 
     Raises:
@@ -77,6 +77,9 @@ def _picked(opened: Opened, channels: Picked | None, remembered: RememberedChann
     """Pick channels of what was opened, and remember them with a device."""
     source = opened.source
     if isinstance(source, DeviceSource):
+        if channels == ():
+            remembered.put(source.name, None)
+            return opened
         known = remembered.get(source.name) if channels is None else channels
         if known is None:
             return opened

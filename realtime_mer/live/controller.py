@@ -111,8 +111,8 @@ class Controller:
                 self._switch.reset()
             case AskDevices():
                 self._list_devices()
-            case ChangeSource(source=source, device=device):
-                self._change(source, device)
+            case ChangeSource():
+                self._change(command)
             case Record(name=name, sound=sound):
                 self._deck.begin(name, sound=sound)
                 self._tell()
@@ -139,9 +139,11 @@ class Controller:
         if self._send is not None:
             self._send(Devices(devices=entries))
 
-    def _change(self, source: str, device: str | None) -> None:
-        if source == "-":
+    def _change(self, to: ChangeSource) -> None:
+        if to.source == "-":
             raise InputError("Standard input can only be listened to from the start: `live -`.")
-        opened = open_source(source, device=device)
+        asked = to.channels
+        picked = None if asked is None else tuple(sorted({number - 1 for number in asked}))
+        opened = open_source(to.source, device=to.device, channels=picked)
         self._switch.change(opened.source)
         self._opened = opened

@@ -70,10 +70,13 @@ class ChangeSource(_Value):
     Attributes:
         source: ``mic``, ``system``, ``demo`` or the path of a file.
         device: name of the device, for ``mic`` and ``system``; None for the default one.
+        channels: those of the device to hear, from 1 on, which are remembered; none for all, which
+            forgets what was remembered; None for what was remembered.
     """
 
     source: _Path
     device: _Line | None = None
+    channels: tuple[Annotated[int, Field(ge=1, le=128)], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

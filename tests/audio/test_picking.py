@@ -139,6 +139,9 @@ def test_what_is_picked_of_a_device_holds_the_next_time(
     again = open_source("mic", remembered=RememberedChannels(tmp_path / "settings/channels.json"))
     assert "channels 3 and 4" in again.why
     assert [one.picked for one in interface] == [(2, 3), (2, 3)]
+    assert open_source("mic", channels=(), remembered=remembered).why == "microphone"
+    assert open_source("mic", remembered=remembered).why == "microphone"
+    assert [one.picked for one in interface[2:]] == [None, None]
 
 
 def test_a_device_that_lost_the_remembered_channels_is_heard_whole(

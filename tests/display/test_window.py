@@ -29,7 +29,7 @@ from realtime_mer.display.plots.waterfall import Waterfall
 from realtime_mer.display.preferences import Preferences, load
 from realtime_mer.display.snapshot import Link, Snapshot
 from realtime_mer.display.theme import DJ, THEMES, LayoutName
-from realtime_mer.display.window.dialogs import RecordDialog, WordsDialog
+from realtime_mer.display.window.dialogs import ChannelsDialog, RecordDialog, WordsDialog
 from realtime_mer.display.window.main import Window
 from realtime_mer.display.window.menus import MENUS
 from realtime_mer.emotion import MOOD_WORDS
@@ -591,6 +591,28 @@ def test_a_device_that_is_chosen_is_asked_for_by_name_and_ticked_once_it_is_used
     controlled.refresh(3.0)
     assert action().isChecked()
     assert "Scarlett" in controlled.notice.text()
+
+
+@pytest.mark.parametrize(("text", "picked"), [("3", (3,)), ("4, 3", (4, 3)), ("", ())])
+def test_channels_are_picked_of_the_device_that_is_heard(
+    controlled: Window, session: Session, text: str, picked: tuple[int, ...]
+) -> None:
+    session.reports.append(replace(STATE, device="Scarlett", title="Scarlett"))
+    controlled.refresh(2.0)
+    controlled.menus.actions["channels"].trigger()
+    (dialog,) = controlled.findChildren(ChannelsDialog)
+    dialog.channels.setText(text)
+    assert dialog.channels.hasAcceptableInput()
+    dialog.accept()
+    assert session.asked[-1] == ChangeSource(source="mic", device="Scarlett", channels=picked)
+
+
+def test_a_file_has_no_channels_to_pick_in_the_window(controlled: Window, session: Session) -> None:
+    session.reports.append(replace(STATE, source="song.wav", title="song.wav"))
+    controlled.refresh(2.0)
+    controlled.menus.actions["channels"].trigger()
+    assert "choose one first" in controlled.notice.text()
+    assert controlled.findChildren(ChannelsDialog) == []
 
 
 @pytest.mark.parametrize("message", ["There is no device 'x'.", "There is no device 'x'"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from realtime_mer.display.pipe import SessionPipe
-from realtime_mer.display.window.dialogs import RecordDialog
+from realtime_mer.display.window.dialogs import ChannelsDialog, RecordDialog
 from realtime_mer.display.window.menus import Menus
 from realtime_mer.display.window.settings import SettingsDialog
 from realtime_mer.wire.control import (
@@ -94,6 +94,19 @@ class SessionControl:
         path, _ = QFileDialog.getOpenFileName(self._parent, "Listen to a file")
         if path:
             self.choose(ChangeSource(source=path))
+
+    def pick_channels(self) -> None:
+        """Let somebody say which channels of the device to hear, and ask for them."""
+        state = self._state
+        if state is None or state.source not in ("mic", "system"):
+            self._say("Channels can be picked of a device: choose one first (Ctrl+D).", True)
+            return
+        source, device = state.source, state.device
+        ChannelsDialog(
+            state.title,
+            lambda picked: self.choose(ChangeSource(source=source, device=device, channels=picked)),
+            parent=self._parent,
+        ).open()
 
     def record(self) -> None:
         """Let somebody say what to record, and ask for it."""

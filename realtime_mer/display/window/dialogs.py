@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRegularExpression, Qt
+from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -81,6 +82,38 @@ class RecordDialog(Form):
         )
         self.page.addWidget(told)
         self.finish(lambda: record(self.name.text().strip(), self.sound.isChecked()))
+
+
+class ChannelsDialog(Form):
+    """Asks which channels of a device to hear.
+
+    Args:
+        device: its name.
+        choose: called with their numbers, from 1 on; none for all.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        choose: Callable[[tuple[int, ...]], None],
+        *,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(f"Channels of {device}", parent=parent)
+        self.channels = QLineEdit(placeholderText="all", maxLength=100)
+        numbers = QRegularExpression(r"\s*([1-9]\d{0,1}\s*(,\s*[1-9]\d{0,1}\s*)*)?")
+        self.channels.setValidator(QRegularExpressionValidator(numbers, self.channels))
+        self.form.addRow("Channels", self.channels)
+        told = QLabel(
+            "Write numbers, as in 3 or 3,4. They are remembered with the device.\n"
+            "Leave it empty to hear all again. How loud each one is:\n"
+            "realtime-mer devices --levels"
+        )
+        self.page.addWidget(told)
+        self.finish(lambda: choose(self._numbers()))
+
+    def _numbers(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.channels.text().split(",") if part.strip())
 
 
 class WordsDialog(Form):

@@ -120,6 +120,7 @@ class Window(QMainWindow):
                 "system": lambda: control.choose(ChangeSource(source="system")),
                 "demo": lambda: control.choose(ChangeSource(source="demo")),
                 "file": control.choose_file,
+                "channels": control.pick_channels,
                 "sources": lambda: self.menus.popup_devices(self),
                 "turn": self._turn_layout,
                 "details": self._show_details,

@@ -53,6 +53,7 @@ MENUS: Mapping[str, Sequence[Item]] = {
         Item(name="demo", text="Built-in piece", keys=("Ctrl+3",), controls=True),
         Item(name="file", text="File…", keys=("Ctrl+O",), controls=True),
         Item(name="sources", text="Choose a device", keys=("Ctrl+D",), controls=True),
+        Item(name="channels", text="Channels of the device…", keys=("Ctrl+L",), controls=True),
     ),
     "View": (
         Item(name="turn", text="Other layout", keys=("T",)),
