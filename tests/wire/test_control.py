@@ -33,6 +33,8 @@ LINES = {
     '{"do":"devices"}': AskDevices(),
     '{"do":"source","source":"mic","device":"USB"}': ChangeSource(source="mic", device="USB"),
     '{"do":"source","source":"/music/a b.flac"}': ChangeSource(source="/music/a b.flac"),
+    '{"do":"source","source":"mic","channels":[3,4]}': ChangeSource(source="mic", channels=(3, 4)),
+    '{"do":"source","source":"mic","channels":[]}': ChangeSource(source="mic", channels=()),
     '{"do":"record","name":null,"sound":true}': Record(sound=True),
     '{"do":"record","name":"friday","sound":false,"colour":"red"}': Record(name="friday"),
     '{"do":"stop-recording"}': StopRecording(),
