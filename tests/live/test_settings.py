@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,9 @@ from rich.console import Console
 from websockets.exceptions import InvalidStatus
 
 from realtime_mer.audio.switch import SwitchableSource
+from realtime_mer.client.streams import subscribe
 from realtime_mer.errors import InputError, ServiceError
+from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.service.links import qr_rows
@@ -24,6 +27,7 @@ from tests.audio.test_switch import Paced
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO, Client
+from tests.wire.test_tls import Files
 
 
 class Live:
@@ -153,6 +157,24 @@ def test_it_says_in_words_what_it_opens_to_whom_and_until_when(live: Live) -> No
     opens = live.settings.state().opens
     for word in ("link", "network", "notes", "no sound", "until you end it", "not encrypted"):
         assert word in opens
+
+
+def test_phones_of_a_session_with_a_certificate_come_encrypted(
+    stack: ExitStack, tmp_path: Path
+) -> None:
+    files = Files(tmp_path)
+    options = ServiceOptions(port=0, cert=str(files.cert), key=str(files.key))
+    live = Live(stack, options=options)
+    link = live.open()
+    assert link.startswith("https://")
+    assert "not encrypted" not in live.settings.state().opens
+    live.service.publish(sample_estimate(seq=3))
+    with subscribe(
+        f"wss://127.0.0.1:{urlsplit(link).port}", token=token_of(link), ca=str(files.ca)
+    ) as messages:
+        estimate = next(messages)
+    assert isinstance(estimate, Estimate)
+    assert estimate.seq == 3
 
 
 def test_a_session_that_was_started_for_a_network_shows_its_link_and_cannot_be_closed(

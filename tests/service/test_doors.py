@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from realtime_mer.errors import InputError, ServiceError
+from realtime_mer.service.connection import Limits
 from realtime_mer.service.server import Service
 from realtime_mer.wire.settings import Settings
 from tests.patience import PATIENCE_S
@@ -84,12 +85,17 @@ def test_closing_a_door_says_bye_to_those_who_came_by_it_and_to_nobody_else() ->
 
 def test_closing_a_door_waits_for_no_reader_that_stalls_and_no_open_handshake() -> None:
     token = secrets.token_urlsafe()
-    with running() as service:
+    with running(limits=Limits(open_timeout_s=3600.0)) as service:
         door = service.open_door(ADDRESS, token=token)
         knocking = socket.create_connection(("127.0.0.1", door.port))
+        knocking.sendall(b"GET / HTTP/1.1\r\n")
         with come_by(service, door.url, token, "estimates"):
-            service.close_door(door, "phones may not")
-            assert knocking.recv(1) == b""
+            closing = threading.Thread(
+                target=service.close_door, args=(door, "phones may not"), daemon=True
+            )
+            closing.start()
+            closing.join(PATIENCE_S)
+            assert not closing.is_alive()
             assert service.clients == 0
         knocking.close()
 

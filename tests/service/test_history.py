@@ -136,6 +136,29 @@ def test_the_past_goes_out_in_turns_so_that_others_get_what_is_new_in_between() 
         assert len([m for m in late.until("estimate") if m["type"] == "history"]) == len(sent)
 
 
+def test_whoever_asks_for_the_past_amid_what_is_new_gets_nothing_new_before_it() -> None:
+    with running() as service, Client(service, "estimates", "level") as client:
+        publish(service, 100)
+        client.settle()
+
+        def ask() -> int:
+            (connection,) = service._clients
+            past = service._past.read(600, estimates=True, markers=True)
+            connection.subscribe(
+                Subscribe(streams=("estimates",)),
+                past=past,
+                begin=lambda: service._begin(connection),
+            )
+            service._offer("estimates", sample_estimate(seq=100))
+            return len(connection._mailbox)
+
+        assert in_loop(service, ask) == 0
+        messages = client.until("estimate")
+        told = past(messages) + seqs(messages)
+        assert told == sorted(set(told))
+        assert told[-1] == 100
+
+
 def test_whoever_asks_for_the_past_too_often_gets_what_is_new_and_an_error_and_is_counted() -> None:
     limits = Limits(history_burst=2)
     with running(limits=limits) as service, Client(service) as client:

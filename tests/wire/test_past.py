@@ -97,6 +97,12 @@ def test_what_is_kept_is_bounded_by_its_seconds_whatever_the_hop(
     assert len(past) <= 2 * seconds / STEP_S + MAX_POINTS + 2
 
 
+def test_an_hour_leaves_no_more_behind_than_its_last_seconds() -> None:
+    past = past_of(*run(36_000), seconds=10.0)
+    assert len(past) <= 10.0 / STEP_S + MAX_POINTS
+    assert seqs(read(past, 10.0))[0] >= 36_000 - 101
+
+
 def test_ten_minutes_at_the_usual_hop_are_twelve_hundred_estimates_in_few_short_messages() -> None:
     past: Past[str] = Past(encode)
     for estimate in run(9000):
