@@ -157,6 +157,7 @@ def test_whoever_asks_for_the_past_amid_what_is_new_gets_nothing_new_before_it()
         told = past(messages) + seqs(messages)
         assert told == sorted(set(told))
         assert told[-1] == 100
+        assert client.settle() == []  # the past was whole by then
 
 
 def test_whoever_asks_for_the_past_too_often_gets_what_is_new_and_an_error_and_is_counted() -> None:
