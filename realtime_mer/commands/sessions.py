@@ -257,19 +257,19 @@ def replay(
             check_token(token, host=host, weak=weak_token)
     say(f"Replaying {name}")
 
-    from realtime_mer.live.outlets import ServiceOptions
-    from realtime_mer.live.replay import ReplayOptions, parse_clock, run_replay
-
-    service = ServiceOptions(host=host, port=port, token=token, weak_token=weak_token)
-    options = ReplayOptions(
-        speed=pace,
-        start=parse_clock(start),
-        # As live: at full speed it is over before anybody could follow.
-        service=service if server and pace is not None else None,
-        window=window and pace is not None,
-        jsonl=jsonl,
-    )
     with _opened(name, passphrase_file) as session:
+        from realtime_mer.live.outlets import ServiceOptions
+        from realtime_mer.live.replay import ReplayOptions, parse_clock, run_replay
+
+        service = ServiceOptions(host=host, port=port, token=token, weak_token=weak_token)
+        options = ReplayOptions(
+            speed=pace,
+            start=parse_clock(start),
+            # As live: at full speed it is over before anybody could follow.
+            service=service if server and pace is not None else None,
+            window=window and pace is not None,
+            jsonl=jsonl,
+        )
         run_replay(session, options)
 
 
@@ -307,9 +307,9 @@ def export(
         check_output(out, option="--out")
     say(f"Exporting {name}")
 
-    from realtime_mer.sessions.export import export as write
-
     with _opened(name, passphrase_file) as session:
+        from realtime_mer.sessions.export import export as write
+
         write(session, format=format.value, out=out)
 
 
@@ -344,14 +344,15 @@ def report(
         check_output(out, option="--out")
     say(f"Writing a report of {name}")
 
-    from realtime_mer.sessions.html import to_html
-    from realtime_mer.sessions.pdf import to_pdf
-    from realtime_mer.sessions.report import report as write
-
     wanted = format or _format_of(out)
     with ExitStack() as stack:
         names = [one for one in (name, compare) if one is not None]
         sessions = [stack.enter_context(_opened(one, passphrase_file)) for one in names]
+
+        from realtime_mer.sessions.html import to_html
+        from realtime_mer.sessions.pdf import to_pdf
+        from realtime_mer.sessions.report import report as write
+
         document = write(sessions, title=title)
         page = to_html(document).encode() if wanted is ReportFormat.HTML else to_pdf(document)
         path = out or Path(f"{sessions[0].name}.{wanted.value}")

@@ -13,7 +13,6 @@ import platformdirs
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
 from realtime_mer.replacing import sync_folder
-from realtime_mer.sessions.course import hop_start
 from realtime_mer.sessions.deleting import (
     STAMP,
     Remains,
@@ -31,7 +30,6 @@ from realtime_mer.sessions.manifest import (
     read_manifest,
 )
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
-from realtime_mer.sessions.sound import read_sound
 from realtime_mer.wire.protocol import Marker, ServerMessage, parse_server_message
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
@@ -152,6 +150,8 @@ class Session:
             raise InputError(
                 f"No sound was kept of {self.name}: it was recorded without --record-audio."
             )
+        from realtime_mer.sessions.sound import read_sound  # NumPy takes long, and few need it
+
         path = self.folder / AUDIO  # names in a session are fixed, whatever its manifest says
         try:
             if self._key is None:
@@ -276,6 +276,8 @@ def span(first: Estimate | None, last: Estimate | None, *, hop: float) -> tuple[
     """Return where in the stream a session begins, and its length, in seconds of sound."""
     if first is None or last is None:
         return 0.0, 0.0
+    from realtime_mer.sessions.course import hop_start  # NumPy takes long
+
     start = hop_start(first.t, hop=hop)
     return start, round(last.t - start, 6)
 

@@ -11,6 +11,7 @@ from realtime_mer import cli
 from tests.command_line import noise, write_sound
 from tests.patience import PATIENCE_S
 
+SLOW = "torch torchaudio pyarrow PySide6 pyqtgraph numpy soundfile"
 HEAVY = "torch torchaudio pyarrow cryptography PySide6 pyqtgraph numpy soundfile websockets asyncio"
 
 # Ends with the first words, and tells what had been imported by then.
@@ -74,6 +75,26 @@ def test_it_says_what_it_is_about_to_do_before_anything_that_takes_long(
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [f"{COMMANDS[typed]} ...", []]
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "export", "report"])
+def test_a_session_that_is_not_there_is_refused_before_anything_heavy_is_imported(
+    command: str, tmp_path: Path
+) -> None:
+    program = (
+        "import sys\nfrom realtime_mer import cli\n"
+        "assert cli.run() == 1\nprint([one for one in HEAVY.split() if one in sys.modules])"
+    )
+    options = ["--port", "0"] if command == "replay" else []
+    done = subprocess.run(
+        [sys.executable, "-c", f"HEAVY = {SLOW!r}\n{program}", "sessions", command, "no", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert "realtime-mer: There is no session 'no'" in done.stderr
+    assert done.stdout == "[]\n"
 
 
 def test_no_command_is_without_first_words() -> None:

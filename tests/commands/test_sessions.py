@@ -338,9 +338,16 @@ def test_how_long_it_is_counts_from_its_beginning(capsys) -> None:
 # -- sessions ------------------------------------------------------------------------------------
 
 
+def cut_off(session: Session) -> Session:
+    """Leave a session as a crash of its recorder would."""
+    path = session.folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), "ended_at": None}))
+    return session
+
+
 def test_off_a_terminal_the_list_is_a_line_each_name_first_and_never_cut(capsys) -> None:
     first = recorded([*estimates(12), Marker(label="x", t=1.0)], "a" * 200)
-    second = recorded([], "b", audio=AUDIO, ended_at=None)
+    second = cut_off(recorded([], "b", audio=AUDIO))
     heading, *lines = (
         line.split(" ") for line in call(capsys, "sessions", "list").out.splitlines()
     )
@@ -354,11 +361,12 @@ def test_off_a_terminal_the_list_is_a_line_each_name_first_and_never_cut(capsys)
 def test_a_session_that_is_recorded_now_is_told_from_one_that_was_cut_off(
     capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = recorded(estimates(12), ended_at=None)
+    session = cut_off(recorded(estimates(12)))
     lock = RecordingLock(session.folder)
     _, line = call(capsys, "sessions", "list").out.splitlines()
     assert line.split(" ")[5] == "recording"
     monkeypatch.setenv("FORCE_COLOR", "1")  # passes for a terminal
+    monkeypatch.setenv("COLUMNS", "120")
     assert "0:01, recording" in call(capsys, "sessions", "list").out
     lock.release()
     assert "0:01, cut off" in call(capsys, "sessions", "list").out

@@ -127,18 +127,16 @@ def test_a_table_may_hold_several_folders(folder, annotate, model, capsys) -> No
 
 
 def test_broken_files_are_listed_and_not_fatal(folder, annotate) -> None:
-    cut(folder / "music" / "a.wav")
     (folder / "music" / "empty.mp3").touch()
     (folder / "music" / "rubbish.flac").write_text("rubbish")
     write_sound(folder / "music" / "short.wav", noise(0.05))
     result = annotate()
     assert result.code == 0
-    assert "2 tracks; 2 new, 0 unchanged, 0 gone, 4 broken" in result.out
+    assert "3 tracks; 3 new, 0 unchanged, 0 gone, 3 broken" in result.out
     lines = result.remarks()
     for line, (name, reason) in zip(
         lines,
         (
-            ("a.wav", "breaks off after"),
             ("empty.mp3", "is empty"),
             ("rubbish.flac", "decoded"),
             ("short.wav", "is shorter than one hop"),
@@ -147,6 +145,14 @@ def test_broken_files_are_listed_and_not_fatal(folder, annotate) -> None:
     ):
         assert line.startswith(f"realtime-mer: {folder / 'music' / name} ")
         assert reason in line
+
+
+def test_a_file_that_was_cut_off_is_told_and_its_track_kept(folder, annotate) -> None:
+    cut(folder / "music" / "a.wav")
+    result = annotate()
+    assert "3 tracks; 3 new" in result.out
+    (line,) = remarks(result.err)
+    assert "frames fewer than the file announces" in line
 
 
 def test_what_a_file_announces_wrongly_is_told_and_its_track_kept(folder, annotate) -> None:
@@ -169,7 +175,7 @@ def test_a_track_that_breaks_leaves_the_table(folder, annotate) -> None:
 
 
 def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
-    cut(folder / "music" / "a.wav")
+    (folder / "music" / "a.wav").write_text("rubbish")
     assert annotate().remarks() == annotate().remarks() != []
 
 

@@ -145,6 +145,11 @@ class Window(io.RawIOBase):
         self._corrected = corrected or {}
         self._position = 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has been read to its end."""
+        return self._position >= self._size
+
     def readable(self) -> bool:
         """True."""
         return True

@@ -354,6 +354,5 @@ def _mpeg_links(stream: ByteStream, shown: str) -> Iterator[Decoder]:
             skip=about.delay,
             drop=about.padding,
             slack=2 * samples,
-            must_be_whole=False,
             faults=faults,
         )

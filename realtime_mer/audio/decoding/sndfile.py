@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from realtime_mer.audio.decoding.bytes import Window
 from realtime_mer.audio.limits import LONGEST_S, unfit
 from realtime_mer.errors import AudioFileError
 
@@ -21,7 +22,6 @@ NOTHING = -1
 """Frames announced by a header that says nothing of them."""
 
 _PIECE_S = 0.25  # libsndfile drops the whole of a read in which the file breaks off
-_NO_BREAK_S = 0.1  # what is missing of an announced length without being called a break
 
 
 class Decoder(Protocol):
@@ -67,8 +67,6 @@ class SndfileDecoder:
         skip, drop: frames to leave out at the start, and at the end.
         share: part of the frames found there that the header promises, where that is all it says.
         slack: frames by which the header may be wrong without a word.
-        must_be_whole: whether fewer frames than announced are an error, as of samples that were
-            cut off; else they are counted.
         faults: counts of what is wrong with its bytes; whoever feeds it may go on counting.
         settings: of ``soundfile.SoundFile``, for raw samples.
 
@@ -90,7 +88,6 @@ class SndfileDecoder:
         drop: int = 0,
         share: float = 1.0,
         slack: int = 0,
-        must_be_whole: bool = True,
         faults: dict[str, int] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> None:
@@ -122,7 +119,6 @@ class SndfileDecoder:
         self._skip, self._drop = skip, drop
         self._kept: NDArray[np.float32] = np.zeros((0, self._file.channels), dtype=np.float32)
         self._slack = slack
-        self._must_be_whole = must_be_whole
         self._decoded = 0  # by libsndfile, what is skipped left out
         self._ended = False
         self._failure: str | None = None
@@ -191,7 +187,7 @@ class SndfileDecoder:
         self._decoded += len(piece)
         if self._decoded > LONGEST_S * self.rate:
             self._failure = f"more than {LONGEST_S / 3600:.0f} hours cannot be used"
-            self._ended = self._must_be_whole = True
+            self._ended = True
             self._announced = max(self._announced, self._decoded + 1)
         return piece
 
@@ -200,11 +196,9 @@ class SndfileDecoder:
         announced, self._announced = self._announced, NOTHING
         missing = announced - self._decoded
         failure, self._failure = self._failure, None
-        if failure is not None and (missing > 0 or announced == NOTHING):
+        cut_off = isinstance(self._bytes, Window) and self._bytes.exhausted and missing > 0
+        if failure is not None and (missing > 0 or announced == NOTHING) and not cut_off:
             raise breaks_off(self._shown, self._decoded / self.rate, failure)
-        if missing > _NO_BREAK_S * self.rate and self._must_be_whole:
-            reason = f"{announced / self.rate:.1f} s were announced"
-            raise breaks_off(self._shown, self._decoded / self.rate, reason)
         if announced != NOTHING and abs(missing) > self._slack:
             self._faults[MORE if missing < 0 else FEWER] = abs(missing)
 
