@@ -7,8 +7,7 @@ import typer
 
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
-from realtime_mer.printing import notice
-from realtime_mer.wording import legible
+from realtime_mer.printing import line, notice
 
 
 def devices(
@@ -35,7 +34,7 @@ def devices(
 
         forgotten = RememberedChannels().forget(forget)
         for name in forgotten:
-            print(f"All channels of {legible(name)} are heard again.")
+            line(f"All channels of {name} are heard again.")
         if not forgotten:
             print("No channels were remembered.")
         return
