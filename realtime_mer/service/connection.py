@@ -238,6 +238,10 @@ class Connection(ServerConnection):
 
     def offer(self, stream: str, frame: bytes, *, t: float) -> int:
         """Send the newest message of a stream as soon as possible; how many it pushed out."""
+        if not self._mailbox and self._past is None and self._takes:
+            if self._mailbox.passes(stream, t=t):
+                self.transport.write(frame)
+            return 0
         pushed_out = self._mailbox.offer(stream, frame, t=t)
         self._pump()
         return pushed_out
@@ -257,9 +261,14 @@ class Connection(ServerConnection):
         except TimeoutError:
             self.transport.abort()
 
+    @property
+    def _takes(self) -> bool:
+        """Whether its socket takes what it is given, and it may still be given anything."""
+        return not self.paused and self.parting is None and self.state is State.OPEN
+
     def _pump(self) -> None:
         # send() would make the frame anew for every reader, and wait for the slow ones.
-        while not self.paused and self.parting is None and self.state is State.OPEN:
+        while self._takes:
             frame = self._mailbox.take()
             if frame is None:
                 self._send_past()

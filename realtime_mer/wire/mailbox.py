@@ -115,6 +115,14 @@ class Mailbox(Generic[_T]):
         self.replaced += pushed_out
         return pushed_out
 
+    def passes(self, stream: str, *, t: float) -> bool:
+        """Whether an item goes past an empty mailbox, as ``offer`` and ``take`` would let it.
+
+        It is for a reader that takes what it is given, and spares the way through the slot.
+        """
+        slot = self._slots.get(stream)
+        return slot is not None and not self.hopeless and slot.admits(t)
+
     def take(self) -> _T | None:
         """Remove and return what is to be sent next; None if nothing waits."""
         first: deque[tuple[int, _T]] | None = None
@@ -126,6 +134,10 @@ class Mailbox(Generic[_T]):
     def __len__(self) -> int:
         """How many items wait."""
         return sum(map(len, self._queues))
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return any(self._queues)
 
 
 class MessageBudget:

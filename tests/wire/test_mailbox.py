@@ -222,3 +222,36 @@ def test_of_several_items_that_all_matter_the_oldest_give_way_and_no_reader_is_h
     mailbox.select(["estimates"])
     assert mailbox.offer("markers", 5, t=0.0) == 0
     assert mailbox.take() is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["estimates", "level", "other"]), st.integers(0, 40)), max_size=40
+    ),
+    st.sampled_from([None, 2.0, 10.0]),
+)
+def test_past_an_empty_mailbox_goes_just_what_would_come_through_it(
+    items: list[tuple[str, int]], max_rate: float | None
+) -> None:
+    through: Mailbox[int] = Mailbox()
+    past: Mailbox[int] = Mailbox()
+    for mailbox in (through, past):
+        mailbox.select(["estimates", "level"], max_rate=max_rate)
+    for number, (stream, tenths) in enumerate(items):
+        through.offer(stream, number, t=tenths / 10)
+        assert past.passes(stream, t=tenths / 10) == (through.take() == number)
+        assert not past
+
+
+def test_whether_anything_waits_can_be_asked_and_nothing_passes_a_hopeless_reader() -> None:
+    mailbox: Mailbox[str] = Mailbox(ordered_limit=1)
+    mailbox.select(["level"])
+    assert not mailbox
+    mailbox.put("a")
+    assert mailbox
+    assert mailbox.take() == "a"
+    assert not mailbox
+    mailbox.put("b")
+    mailbox.put("c")
+    mailbox.take()
+    assert not mailbox.passes("level", t=1.0)

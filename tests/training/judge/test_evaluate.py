@@ -30,7 +30,7 @@ from training.judge.evaluate import (
     load_network,
     run_clip,
 )
-from training.judge.metrics import bootstrap, coverage
+from training.judge.metrics import bootstrap, coverage, mean_of
 from training.learn.config import TrainingConfig
 from training.learn.run import Run, open_run
 from training.learn.train import train_part
@@ -101,7 +101,7 @@ def test_baselines_come_from_the_training_side_of_each_fold_alone(run: Run) -> N
 
 def test_the_bootstrap_draws_groups_not_clips() -> None:
     table = pd.DataFrame({"group": ["a"] * 50 + ["b"] * 50, "x": [0.0] * 50 + [1.0] * 50})
-    interval = bootstrap(table, lambda t: t["x"].mean())
+    interval = bootstrap(table, mean_of("x"))
     assert interval == (0.5, 0.0, 1.0)
 
 
