@@ -35,6 +35,10 @@ BETWEEN_SHORT = "{} \N{EN DASH} {}"
 
 _WORDS = {mood.word: mood for mood in MOOD_WORDS}
 _ORDER = {word: place for place, word in enumerate(_WORDS)}
+_NEIGHBOURS = {
+    name: (QUADRANTS[place - 1], QUADRANTS[(place + 1) % len(QUADRANTS)])
+    for place, name in enumerate(QUADRANTS)
+}
 _OF_QUADRANT = {
     name: tuple(mood for mood in MOOD_WORDS if mood.quadrant == name) for name in QUADRANTS
 }
@@ -77,7 +81,7 @@ def mood_words(
             "Q4": right * (1 - up),
         }
         likely = {name: (point[name] + quadrants.get(name, 0.0)) / 2 for name in QUADRANTS}
-        other = max(_neighbours(here), key=likely.__getitem__)
+        other = max(_NEIGHBOURS[here], key=likely.__getitem__)
         if likely[other] < CLEAR * likely[here]:
             return (_nearest(valence, arousal, here),)
     both = (_nearest(valence, arousal, here), _nearest(valence, arousal, other))
@@ -266,13 +270,12 @@ def _near_the_middle(valence: float, arousal: float) -> bool:
 
 
 def _likeliest(quadrants: Mapping[str, float], *, rather: str) -> str:
-    most = max(QUADRANTS, key=lambda name: quadrants.get(name, 0.0))
-    return rather if quadrants.get(rather, 0.0) == quadrants.get(most, 0.0) else most
-
-
-def _neighbours(quadrant: str) -> Iterable[str]:
-    place = QUADRANTS.index(quadrant)
-    return QUADRANTS[place - 1], QUADRANTS[(place + 1) % len(QUADRANTS)]
+    # A plain loop, as below: it is asked at every hop of every stream.
+    found, highest = rather, quadrants.get(rather, 0.0)
+    for name in QUADRANTS:
+        if (probability := quadrants.get(name, 0.0)) > highest:
+            found, highest = name, probability
+    return found
 
 
 def _above_zero(mean: float, sd: float) -> float:
