@@ -6,7 +6,7 @@ it. ``contradictions`` states what that means.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
