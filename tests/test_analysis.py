@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import realtime_mer
-from realtime_mer import Recognizer, load_audio
+from realtime_mer import load_audio, load_recognizer
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Status, columns
+from realtime_mer.recognizer.contract import StreamingRecognizer
 from tests.command_line import RATE, Result, call, noise, remarks, start, write_model, write_sound
 from tests.patience import PATIENCE_S
 
@@ -35,8 +35,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recognizer(model: Path) -> Recognizer:
-    return Recognizer.load(model, device="cpu")
+def recognizer(model: Path) -> StreamingRecognizer:
+    return load_recognizer(model, "cpu")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_hop_of_music_has_the_numbers_of_the_recogniser(
     folder, analyze, recognizer, rate: int, channels: int
 ) -> None:
     path = write_sound(folder / "song.wav", noise(5, rate=rate, channels=channels), rate=rate)
-    expected = recognizer.run(torch.from_numpy(load_audio(path)).unsqueeze(0))
+    expected = recognizer.run(load_audio(path)[np.newaxis])
     music = [record for record in analyze("song.wav").records() if record["status"] == "music"]
     assert len(music) == 21  # from the first whole window on
     for record in music:

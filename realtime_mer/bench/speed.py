@@ -6,16 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import psutil
 import soundfile
-import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
@@ -26,14 +23,16 @@ from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.bench.hops import Spread, load_runtimes, noise, time_hops
 from realtime_mer.bench.shares import offline_shares
+from realtime_mer.bench.start import start_session
 from realtime_mer.console import console
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
+from realtime_mer.recognizer.compute import choose_compute
 from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
-from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Event, Hello
@@ -41,26 +40,6 @@ from realtime_mer.wire.protocol import Event, Hello
 _ROUNDS, _CALLS = 25, 20  # of a hop each way
 _OFFLINE_S = 60.0
 _CLIENTS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Median and 99th percentile of repeated measurements."""
-
-    median: float
-    p99: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Summarise at least one value."""
-        return cls(
-            median=round(float(np.median(values)), 3),
-            p99=round(float(np.percentile(values, 99)), 3),
-        )
-
-    def to_dict(self) -> dict[str, float]:
-        """Return a JSON-ready mapping."""
-        return {"median": self.median, "p99": self.p99}
 
 
 def run_bench(*, as_json: bool, model: str, seconds: float) -> None:
@@ -74,7 +53,6 @@ def run_bench(*, as_json: bool, model: str, seconds: float) -> None:
     Raises:
         RealtimeMerError: a setting cannot be used, or a fresh session does not start.
     """
-    torch.set_num_threads(1)
     notes = console(stderr=True)
     results = measure(model=model, seconds=seconds, say=lambda text: notes.print(text))
     if as_json:
@@ -91,9 +69,13 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
         seconds: how long each live session is watched.
         say: is told what is being measured.
     """
-    say("one hop, incremental and windowed")
-    recognizer = Recognizer.load(model, device="cpu")
-    results = _hops(recognizer)
+    say("one hop, incremental and windowed, in every runtime by turns")
+    runtimes = load_runtimes(model)
+    spreads, unit_ms = time_hops(runtimes, rounds=_ROUNDS, calls=_CALLS)
+    taken = next(iter(runtimes))  # what auto takes where there is no GPU
+    results = _told(spreads[taken])
+    results["unit_ms"] = unit_ms
+    recognizer = runtimes[taken]
     say(f"offline, {_OFFLINE_S:.0f} s of sound at once")
     results["offline_x_realtime"] = _offline(recognizer)
     say("a stereo file at 48 kHz from decoding to summary")
@@ -124,15 +106,25 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
         window=window,
     ).to_dict()
     results["hop_ms"]["loaded"] = Spread.of(busy.hop_ms).to_dict()
-    say("start-up and memory of a fresh session")
-    results["startup_s"], results["rss_mb"] = _startup(model)
-    if torch.cuda.is_available():
+    say("start-up and memory of a fresh session, in every runtime")
+    results["runtimes"] = {}
+    with _demo_file(rate=recognizer.sample_rate) as path:
+        for name in runtimes:
+            start = start_session(model, name, path)
+            results["runtimes"][name] = {
+                "hop_ms": spreads[name]["incremental"].to_dict(),
+                "startup_cpu_s": start.processor_s,
+                "rss_mb": start.resident_mb,
+            }
+            if name == taken:
+                results["startup_s"], results["rss_mb"] = start.seconds, start.resident_mb
+    if choose_compute("auto").name == "cuda":
         say("the same hops on CUDA")
-        cuda = Recognizer.load(model, device="cuda")
-        results["cuda"] = {**_hops(cuda), "offline_x_realtime": _offline(cuda)}
+        results["cuda"], _ = _hops(load_recognizer(model, "cuda"))
     results["about"] = {
         "model": recognizer.card.name,
-        "torch_threads": torch.get_num_threads(),
+        "runtime": taken,
+        "threads": 1,
         "cpu_count": os.cpu_count(),
         "calls": _ROUNDS * _CALLS,
         "live_seconds": seconds,
@@ -142,44 +134,26 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
     return results
 
 
-def _hops(recognizer: Recognizer) -> dict[str, Any]:
-    """Time single hops in rounds by turns, so that a change of the machine's speed hits both."""
-    samples = _sound(recognizer.window_samples)
-    window = torch.from_numpy(samples).unsqueeze(0)
-    hop = window[:, -recognizer.hop_samples :]
-    state = recognizer.initial_state(1)
-    memory = None
-    incremental: list[list[float]] = []
-    windowed: list[list[float]] = []
-    for _ in range(_ROUNDS):
-        incremental.append([])
-        for _ in range(_CALLS):
-            began = time.perf_counter()
-            estimates, state = recognizer.step(hop, state)
-            estimates.valence.item()  # waits for CUDA
-            incremental[-1].append(1000 * (time.perf_counter() - began))
-        windowed.append([])
-        for _ in range(_CALLS):
-            began = time.perf_counter()
-            estimates, memory = recognizer.windowed(window, memory)
-            estimates.valence.item()
-            windowed[-1].append(1000 * (time.perf_counter() - began))
-    ratios = np.median(windowed, axis=1) / np.median(incremental, axis=1)
+def _hops(recognizer: Any) -> tuple[dict[str, Any], float]:
+    """Time one recogniser's hops and whole recordings."""
+    spreads, unit_ms = time_hops({"it": recognizer}, rounds=_ROUNDS, calls=_CALLS)
+    return _told(spreads["it"]) | {"offline_x_realtime": _offline(recognizer)}, unit_ms
+
+
+def _told(ways: Mapping[str, Spread]) -> dict[str, Any]:
+    ratio = ways["windowed"].median / ways["incremental"].median
     return {
-        "hop_ms": {
-            "incremental": Spread.of(np.ravel(incremental).tolist()).to_dict(),
-            "windowed": Spread.of(np.ravel(windowed).tolist()).to_dict(),
-        },
-        "hop_ratio": round(float(np.median(ratios)), 2),
+        "hop_ms": {way: spread.to_dict() for way, spread in ways.items()},
+        "hop_ratio": round(ratio, 2),
     }
 
 
-def _offline(recognizer: Recognizer) -> float:
-    samples = torch.from_numpy(_sound(round(_OFFLINE_S * recognizer.sample_rate))).unsqueeze(0)
+def _offline(recognizer: StreamingRecognizer) -> float:
+    samples = noise(round(_OFFLINE_S * recognizer.sample_rate))
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        recognizer.run(samples).valence.sum().item()
+        recognizer.run(samples)
         times.append(time.perf_counter() - began)
     return round(_OFFLINE_S / float(np.median(times)), 1)
 
@@ -281,32 +255,6 @@ def _start_clients(url: str, count: int) -> subprocess.Popen[str]:
     return process
 
 
-def _startup(model: str) -> tuple[float, float]:
-    """Return seconds from the command to its first estimate, and its resident MB by then."""
-    command = ["live", "demo", "--model", model, "--no-window", "--port", "0", "--jsonl", "-"]
-    began = time.monotonic()
-    with subprocess.Popen(
-        [sys.executable, "-m", "realtime_mer", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        if process.stdout is None or not process.stdout.readline():
-            process.wait()
-            raise RealtimeMerError(
-                "A fresh session ended before its first estimate: run `realtime-mer live demo "
-                "--no-window --port 0` to see why."
-            )
-        seconds = time.monotonic() - began
-        resident = psutil.Process(process.pid).memory_info().rss
-        process.terminate()
-    return round(seconds, 2), round(resident / 2**20, 1)
-
-
-def _sound(samples: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return (0.1 * np.random.default_rng(0).standard_normal(samples)).astype(np.float32)
-
-
 @contextmanager
 def _demo_file(*, rate: int, channels: int = 1) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
@@ -324,6 +272,13 @@ def _table(results: dict[str, Any]) -> Table:
         table.add_row(name, f"{values['median']:.2f} {unit}", f"{values['p99']:.2f} {unit}")
 
     hops = results["hop_ms"]
+    for name, runtime in results["runtimes"].items():
+        spread(f"hop, {name}", runtime["hop_ms"], "ms")
+        unit = runtime["hop_ms"]["median"] / results["unit_ms"]
+        table.add_row("  in plain products", f"{unit:.3f}", "")
+        table.add_row("  start, processor time", f"{runtime['startup_cpu_s']:.2f} s", "")
+        table.add_row("  resident memory", f"{runtime['rss_mb']:.0f} MB", "")
+    table.add_row("a plain product, 512 by 512", f"{results['unit_ms']:.2f} ms", "")
     spread("hop, incremental", hops["incremental"], "ms")
     spread("hop, windowed", hops["windowed"], "ms")
     table.add_row("windowed / incremental", f"{results['hop_ratio']:.2f}", "")

@@ -106,7 +106,7 @@ class LightRecognizer:
     ) -> tuple[Estimates[_Floats], _State]:
         """As ``StreamingRecognizer`` promises; the state may be another runtime's."""
         state = _here(state)
-        check_samples(samples, batch=len(state.samples))
+        _check_arrays(samples, batch=len(state.samples))
         heard = np.concatenate((state.samples, samples), axis=1)
         batch, overlap, hop = len(heard), self._overlap, self.hop_samples
         hops = (heard.shape[1] - overlap) // hop
@@ -126,7 +126,7 @@ class LightRecognizer:
 
     def run(self, samples: Samples) -> Estimates[_Floats]:
         """As ``StreamingRecognizer`` promises."""
-        check_samples(samples)
+        _check_arrays(samples)
         return self.step(samples, self.initial_state(len(samples)))[0]
 
     def windowed(
@@ -141,7 +141,7 @@ class LightRecognizer:
         Raises:
             InputError: the window has another length.
         """
-        check_samples(window)
+        _check_arrays(window)
         if window.shape[1] != self.window_samples:
             raise InputError(
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
@@ -190,6 +190,15 @@ class LightRecognizer:
     def _nothing(self, batch: int) -> Estimates[_Floats]:
         shapes = ((2,), (2,), (4,), (9,), (self.card.features.n_mels,))
         return _joined([[np.zeros((batch, 0, *shape), np.float32) for shape in shapes]])
+
+
+def _check_arrays(samples: Any, *, batch: int | None = None) -> None:
+    check_samples(samples, batch=batch)
+    if not isinstance(samples, np.ndarray):
+        raise InputError(
+            f"Samples are a {type(samples).__name__}, and this recogniser takes arrays of NumPy: "
+            "give samples.numpy(), or load the Recognizer of PyTorch."
+        )
 
 
 def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from realtime_mer.audio import demo
 from realtime_mer.bench import speed
@@ -22,7 +21,10 @@ STATED = (
     "hop_ms.incremental.median hop_ms.incremental.p99 hop_ms.windowed.median hop_ms.windowed.p99 "
     "hop_ms.loaded.p99 hop_ratio offline_x_realtime capture_to_client_ms.median "
     "capture_to_client_ms.p99 capture_to_client_48k_ms.median capture_to_client_48k_ms.p99 "
-    "resampler_delay_48k_ms startup_s rss_mb"
+    "resampler_delay_48k_ms startup_s rss_mb unit_ms "
+    "runtimes.light.hop_ms.median runtimes.light.hop_ms.p99 runtimes.light.startup_cpu_s "
+    "runtimes.light.rss_mb runtimes.torch.hop_ms.median runtimes.torch.hop_ms.p99 "
+    "runtimes.torch.startup_cpu_s runtimes.torch.rss_mb"
 ).split()
 
 
@@ -57,7 +59,9 @@ def test_every_stated_measurement_is_taken_and_said(
     assert numbers["file.seconds_per_core_second"] > 0
     assert list(results["file"]["shares"]) == list(PARTS)
     assert numbers["about.model"] == "random"
-    assert numbers["about.torch_threads"] == torch.get_num_threads()
+    assert (numbers["about.runtime"], numbers["about.threads"]) == ("light", 1)
+    assert numbers["runtimes.light.hop_ms.median"] == numbers["hop_ms.incremental.median"]
+    assert numbers["runtimes.light.rss_mb"] == numbers["rss_mb"]
     assert numbers["about.calls"] == 15
     assert numbers["about.clients"] == 3
     assert len(said) >= 6

@@ -8,7 +8,7 @@ import numpy as np
 from realtime_mer import display
 from realtime_mer.commands.doctor import Check, checks
 from realtime_mer.errors import CheckpointError
-from realtime_mer.recognizer.reference import Recognizer
+from realtime_mer.recognizer.light import LightRecognizer
 
 
 def check(name: str, **options) -> Check:
@@ -36,7 +36,7 @@ def test_a_checkpoint_that_does_not_load_is_told_in_its_own_words(monkeypatch):
     def load(*arguments, **options):
         raise CheckpointError("the card says 9 moods, the weights have 8")
 
-    monkeypatch.setattr(Recognizer, "load", load)
+    monkeypatch.setattr(LightRecognizer, "load", load)
     broken = check("checkpoint")
     assert (broken.ok, broken.detail) == (False, "the card says 9 moods, the weights have 8")
 

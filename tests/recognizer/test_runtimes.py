@@ -388,6 +388,12 @@ def test_samples_that_do_not_fit_are_refused(recognizer: Runtime, samples: Any) 
         recognizer.step(samples, recognizer.initial_state(1))
 
 
+def test_the_light_recogniser_refuses_tensors(runtimes: dict[str, Runtime]) -> None:
+    light: Any = runtimes["light"]
+    with pytest.raises(InputError, match=r"are a Tensor, .* give samples\.numpy\(\)"):
+        light.run(torch.zeros(1, HOP))
+
+
 def test_the_state_of_a_network_has_the_parts_that_its_file_takes(
     runtimes: dict[str, Runtime],
 ) -> None:
