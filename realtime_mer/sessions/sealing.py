@@ -234,8 +234,11 @@ def open_sealed(path: Path, *, key: Key, purpose: str) -> SealedWriter:
     Raises:
         OSError: the file is there already, or cannot be written.
     """
-    file = cast(BinaryIO, path.open("xb", buffering=0))
-    return SealedWriter(file, key=key, purpose=purpose)
+    return SealedWriter(_open_unbuffered(path), key=key, purpose=purpose)
+
+
+def _open_unbuffered(path: Path) -> BinaryIO:
+    return cast(BinaryIO, path.open("xb", buffering=0))
 
 
 def _frame(file: BinaryIO) -> bytes | None:

@@ -66,8 +66,16 @@ _OPEN_FLAGS = {2: 1, 257: 2}  # which argument
 _TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _TAKES_ROOM = ("write", "pwrite", "writev", "mkdir", "open", "ftruncate")
 
-_TRACE_ME, _GET_REGISTERS, _SET_REGISTERS, _TO_NEXT_CALL, _SET_OPTIONS = 0, 12, 13, 24, 0x4200
-_MARK_CALLS, _FOLLOW_THREADS, _END_WITH_ME = 1, 8, 0x100000
+_TRACE_ME, _GO_ON, _GET_REGISTERS, _SET_REGISTERS, _TO_ITS_END, _SET_OPTIONS = (
+    0,
+    7,
+    12,
+    13,
+    24,
+    0x4200,
+)
+_MARK_ENDS, _FOLLOW_THREADS, _STOP_AT_FILTER, _END_WITH_ME = 1, 8, 0x80, 0x100000
+_AT_FILTER = 7  # the event
 _ALL_THREADS = 0x40000000
 _REGISTERS = 27
 _RAX, _RDX, _NUMBER = 10, 12, 15
@@ -136,6 +144,7 @@ def _fork(work: Callable[[Tell], None], *, traced: bool) -> tuple[int, int]:
             os.setpgid(0, 0)  # so that whoever follows waits for this process and its threads
             _ptrace(_TRACE_ME, 0)
             os.kill(os.getpid(), signal.SIGSTOP)
+            _stop_at_calls()
         try:
             work(lambda value: _write(here, [value]))
         except BaseException:  # noqa: BLE001  told to who looks at it
@@ -168,13 +177,14 @@ class _Following:
         self._at, self._way = at, way
         self._outcome = Outcome()
         self._process = 0
-        self._within: dict[int, int | None] = {}  # threads in a call, and its result if it is ours
+        self._within: dict[int, int | None] = {}  # threads in a call, and the error it is to return
         self._torn = False
 
     def follow(self, process: int, pipe: int) -> Outcome:
         self._process = process
         os.waitpid(process, 0)
-        _ptrace(_SET_OPTIONS, process, _MARK_CALLS | _FOLLOW_THREADS | _END_WITH_ME)
+        options = _MARK_ENDS | _FOLLOW_THREADS | _STOP_AT_FILTER | _END_WITH_ME
+        _ptrace(_SET_OPTIONS, process, options)
         self._go_on(process)
         while True:
             thread, status = os.waitpid(-process, _ALL_THREADS)
@@ -186,29 +196,27 @@ class _Following:
 
     def _stopped(self, thread: int, status: int) -> None:
         number = os.WSTOPSIG(status)
-        if number != signal.SIGTRAP | 0x80:
-            # A thread begins with a stop of its own, and its making is told as a trap.
-            ours = number in (signal.SIGTRAP, signal.SIGSTOP)
-            self._go_on(thread, 0 if ours else number)
-            return
         try:
-            if thread in self._within:
+            if status >> 16 == _AT_FILTER:
+                self._enters(thread)
+            elif number == signal.SIGTRAP | 0x80:
                 self._leaves(thread, self._within.pop(thread))
-            else:
-                self._within[thread] = self._enters(thread)
+            elif number not in (signal.SIGTRAP, signal.SIGSTOP):
+                self._go_on(thread, number)
+                return
         except ProcessLookupError:
             return  # killed meanwhile
         self._go_on(thread)
 
     def _go_on(self, thread: int, number: int = 0) -> None:
         with suppress(ProcessLookupError):  # killed meanwhile
-            _ptrace(_TO_NEXT_CALL, thread, number)
+            _ptrace(_TO_ITS_END if thread in self._within else _GO_ON, thread, number)
 
-    def _enters(self, thread: int) -> int | None:
+    def _enters(self, thread: int) -> None:
         registers = _registers(thread)
         step = self._step(thread, registers)
         if step is None:
-            return None
+            return
         outcome = self._outcome
         outcome.steps += 1
         if outcome.steps == self._at:
@@ -217,14 +225,17 @@ class _Following:
                 registers[_RDX] //= 2
                 _put_registers(thread, registers)
                 self._torn = True
+                self._within[thread] = None
             elif self._way in ("kill", "torn"):
                 os.kill(self._process, signal.SIGKILL)
         if not self._fails(step[0]):
-            return None
-        if step[0] != "close":  # which closes, whatever it returns
-            registers[_NUMBER] = 2**64 - 1
-            _put_registers(thread, registers)
-        return errno.ENOSPC if self._way == "full" else errno.EIO
+            return
+        error = errno.ENOSPC if self._way == "full" else errno.EIO
+        if step[0] == "close":  # which closes, whatever it returns
+            self._within[thread] = error
+            return
+        registers[_NUMBER], registers[_RAX] = 2**64 - 1, 2**64 - error  # left out
+        _put_registers(thread, registers)
 
     def _fails(self, name: str) -> bool:
         steps = self._outcome.steps
@@ -274,6 +285,32 @@ class _Following:
         with open(f"/proc/{thread}/fdinfo/{handle}") as file:
             flags = next(line for line in file if line.startswith("flags:"))
         return bool(int(flags.split()[1], 8) & (os.O_WRONLY | os.O_RDWR))
+
+
+def _stop_at_calls() -> None:
+    """Let this process stop at the calls that may be steps, and at no other."""
+
+    def instruction(code: int, yes: int, no: int, value: int) -> bytes:
+        return struct.pack("=HBBI", code, yes, no, value)
+
+    load, equal, back = 0x20, 0x15, 0x06
+    calls = list(_CALLS)
+    program = instruction(load, 0, 0, 0)  # the number of the call
+    for at, number in enumerate(calls):
+        program += instruction(equal, len(calls) - at, 0, number)
+    program += instruction(back, 0, 0, 0x7FFF0000)  # it is allowed
+    program += instruction(back, 0, 0, 0x7FF00000)  # whoever follows is asked
+    text = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("=H6xQ", len(program) // 8, ctypes.addressof(text))
+    filter_ = ctypes.create_string_buffer(head, len(head))
+    no_new_rights, set_filter, by_filter = 38, 22, 2
+    library = _library()
+    for words in (
+        (no_new_rights, 1, 0, 0, 0),
+        (set_filter, by_filter, ctypes.addressof(filter_), 0, 0),
+    ):
+        if library.prctl(*(ctypes.c_ulong(word) for word in words)):
+            raise OSError(ctypes.get_errno(), "this system follows no calls")
 
 
 @cache

@@ -170,3 +170,26 @@ def test_parquet_of_something_else_is_one_line(tmp_path: Path) -> None:
 def test_a_table_whose_name_is_no_text_is_written_and_read(path: Path) -> None:
     named = path.with_name(os.fsdecode(b"\xff" + os.fsencode(path.suffix)))
     assert read_table(write(named)) == TRACKS
+
+
+def test_a_table_whose_writing_was_killed_half_way_is_read_as_it_was_before(
+    tmp_path: Path,
+) -> None:
+    whole = write(tmp_path / "whole.sqlite")
+    writer = sqlite3.connect(whole, isolation_level=None)
+    writer.execute("PRAGMA cache_size = 1")  # so that it writes before it is done
+    writer.execute("BEGIN")
+    writer.execute("UPDATE tracks SET model = hex(zeroblob(100000))")
+    for end in ("", "-journal"):  # what a kill would leave at this moment
+        (tmp_path / f"left.sqlite{end}").write_bytes(Path(f"{whole}{end}").read_bytes())
+    writer.close()
+    assert (tmp_path / "left.sqlite-journal").stat().st_size > 0
+    assert read_table(tmp_path / "left.sqlite") == TRACKS
+    assert not (tmp_path / "left.sqlite-journal").exists()
+
+
+def test_who_reads_a_table_writes_nothing_into_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.sqlite")
+    with TrackStore(path, read_only=True) as store, pytest.raises(InputError, match="readonly"):
+        store.drop([TRACKS[0].path])
+    assert read_table(path) == TRACKS

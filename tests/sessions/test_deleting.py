@@ -14,7 +14,7 @@ import pytest
 
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
-from realtime_mer.sessions import lock
+from realtime_mer.sessions import deleting, lock
 from realtime_mer.sessions.deleting import State, begun_by_name
 from realtime_mer.sessions.lock import LOCK, is_recorded
 from realtime_mer.sessions.recording import Recording
@@ -262,3 +262,40 @@ def test_a_name_tells_when_a_session_began() -> None:
         assert begun is not None
         assert begun.tzinfo is not None
         assert (begun.year, begun.hour, begun.minute) == (2020, 19, 30)
+
+
+def test_what_the_disk_did_not_confirm_is_told_as_such(
+    capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = recorded([])
+    calls = []
+
+    def refuse(folder: Path) -> None:
+        calls.append(folder)
+        if len(calls) == 2:  # after the last file is gone
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(deleting, "sync_folder", refuse)
+    complaint = call(capsys, "sessions", "delete", session.name).complaint()
+    assert f"{session.name} is removed, but the disk did not confirm that" in complaint
+    assert list_sessions() == ([], [])
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_session_ends_though_closing_its_lock_fails(
+    monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    key = Key.new(PASSPHRASE, n=2**10) if sealed else None
+    recorder = begin(wait=True, key=key)
+    close = os.close
+
+    def refuse(handle: int) -> None:
+        close(handle)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lock.os, "close", refuse)
+        recorder._lock.release()
+    recorder.close()
+    assert recorder.failures == ()
+    assert not is_recorded(recorder.folder)

@@ -1,9 +1,13 @@
 """The sound of a session: sample by sample where it was, and readable after anything."""
 
+import errno
+import io
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -11,6 +15,8 @@ import pytest
 import soundfile
 
 from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.sessions import sealing
+from realtime_mer.sessions import sound as sound_module
 from realtime_mer.sessions.sealing import Key, sealed_path
 from realtime_mer.sessions.sound import SoundRecorder
 from tests.command_line import RATE, call, noise
@@ -156,3 +162,38 @@ def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises((OSError, soundfile.LibsndfileError)):
         SoundRecorder(tmp_path / "audio.flac", RingBuffer(RATE), rate=RATE)
     assert (tmp_path / "audio.flac").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_an_error_of_the_disk_at_any_write_of_sound_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    key = Key.new(PASSPHRASE, n=2**10) if sealed else None
+    left = 0
+
+    class BrokenDisk(io.FileIO):
+        def write(self, data: Any, /) -> int:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().write(data)
+
+    monkeypatch.setattr(sound_module, "FileIO", BrokenDisk)
+    monkeypatch.setattr(
+        sealing, "_open_unbuffered", lambda path: BrokenDisk(path, "x"), raising=True
+    )
+    told = []
+    for at in range(2 if sealed else 1, 20):
+        left = at
+        ring = RingBuffer(30 * RATE)
+        recorder = SoundRecorder(tmp_path / f"{at}.flac", ring, rate=RATE, key=key)
+        ring.write(noise(1)[:, 0])
+        recorder.close()
+        told.append(recorder.failure)
+        if recorder.failure is None:
+            break
+    assert told[:-1] == ["recording of sound stopped, the session goes on: Input/output error"] * (
+        len(told) - 1
+    )
+    assert len(told) > 2
