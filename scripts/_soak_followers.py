@@ -14,7 +14,8 @@ from realtime_mer.wire.protocol import StatusMessage
 async def follow(url: str, ready: "asyncio.Semaphore") -> dict[str, Any]:
     """Follow a service to its ``bye``; return how many came, and whether all in order."""
     estimates, statuses, last, ordered = 0, 0, -1, True
-    async with connect(url, streams=("estimates", "status", "level")) as stream:
+    streams = ("estimates", "status", "level")
+    async with connect(url, streams=streams, reconnect=False) as stream:
         ready.release()
         async for message in stream:
             if isinstance(message, Estimate):
