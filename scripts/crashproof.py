@@ -21,9 +21,10 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
@@ -47,22 +48,43 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results")
     options = parser.parse_args()
     chosen = [work for work in works() if options.only in work.name]
-    rows: dict[str, Counter[str]] = {work.name: Counter() for work in chosen}
-    steps: dict[str, int] = {}
+    rows: dict[str, Counter[str]] = {}
+    draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
-        tried = every_step(chosen, Path(name) / "steps")
-        at_random = random_moments(chosen, Path(name) / "moments", options.kills, options.seed)
-        for kind, tries in (("", tried), (", at random", at_random)):
-            for one in tries:
-                row = rows[one.work]
-                row[f"{one.way}{kind}"] += 1
+        for number, work in enumerate(chosen):
+            rows[work.name] = row = Counter()
+            first, last = (options.kills * at // len(chosen) for at in (number, number + 1))
+            for one in tries(work, Path(name) / str(number), last - first, draw):
+                row[one.way] += 1
+                row["steps"] = max(row["steps"], one.outcome.steps)
                 row["broken promises"] += len(one.problems)
-                steps[one.work] = max(steps.get(one.work, 0), one.outcome.steps)
                 for problem in one.problems:
-                    where = f"{one.way}{kind} at {one.at:.4g} ({one.outcome.step})"
-                    print(f"{one.work}: {where}: {problem}", flush=True)
-    total = sum(rows.values(), Counter())
-    result = {
+                    where = f"{one.way} at {one.at:.4g} ({one.outcome.step})"
+                    print(f"{work.name}: {where}: {problem}", flush=True)
+            print(f"{work.name}: {dict(row)}", flush=True)
+            text = json.dumps(result(rows, kills=options.kills, seed=options.seed), indent=1)
+            if not options.only:
+                (options.out / "crashproof.json").write_text(f"{text}\n", encoding="utf-8")
+    return int(any(row["broken promises"] for row in rows.values()))
+
+
+def tries(work: Work, folder: Path, kills: int, draw: random.Random) -> Iterator[Try]:
+    """Yield a work broken off at every step in every way, and killed at random moments."""
+    trial = Trial(work, folder)
+    for way in WAYS:
+        yield from trial.at_every_step(way)
+    longest = trial.seconds()
+    for _ in range(kills):
+        yield trial.at_random(draw, longest=longest)
+
+
+def result(rows: dict[str, Counter[str]], *, kills: int, seed: int) -> dict[str, Any]:
+    """Return what is written: the works that were tried, and how often."""
+    total: Counter[str] = Counter()
+    for row in rows.values():
+        total.update(row)
+    del total["steps"]
+    return {
         "date": datetime.now(UTC).date().isoformat(),
         "software": f"realtime-mer {realtime_mer.__version__}",
         "python": platform.python_version(),
@@ -70,35 +92,13 @@ def main() -> int:
         f"SQLite {sqlite3.sqlite_version}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "protocol": "each work broken off at every step in turn, one process a time: kill before "
-        "the step, kill after half of a write, EIO at the step, EIO from it on, ENOSPC from it on; "
-        f"then {options.kills} kills at random moments, drawn with seed {options.seed}",
+        "the step, kill after half of a write (torn), EIO at the step, EIO from it on, ENOSPC from "
+        f"it on (full); and {kills} kills at random moments, drawn with seed {seed}",
         "total": dict(total),
-        "works": {name: {"steps": steps[name], **row} for name, row in rows.items()},
+        "works": {
+            name: {**row, "broken promises": row["broken promises"]} for name, row in rows.items()
+        },
     }
-    text = json.dumps(result, indent=1) + "\n"
-    if not options.only:
-        (options.out / "crashproof.json").write_text(text, encoding="utf-8")
-    print(text, end="")
-    return 1 if total["broken promises"] else 0
-
-
-def every_step(chosen: Sequence[Work], folder: Path) -> Iterator[Try]:
-    """Yield every work, broken off at every step in every way."""
-    for number, work in enumerate(chosen):
-        trial = Trial(work, folder / str(number))
-        for way in WAYS:
-            print(f"{work.name}, {way}", file=sys.stderr, flush=True)
-            yield from trial.at_every_step(way)
-
-
-def random_moments(chosen: Sequence[Work], folder: Path, kills: int, seed: int) -> Iterator[Try]:
-    """Yield works, drawn at random and killed at random moments."""
-    draw = random.Random(seed)
-    trials = [Trial(work, folder / str(number)) for number, work in enumerate(chosen)]
-    seconds = [trial.seconds() for trial in trials]
-    for _ in range(kills):
-        number = draw.randrange(len(trials))
-        yield trials[number].at_random(draw, longest=seconds[number])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Breaks works off, step by step or at random moments, and gathers the promises they broke."""
 
-import os
 import random
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet
 
@@ -76,24 +76,21 @@ class Trial:
         self._renew()
         moment = draw.uniform(0, longest)
         outcome = kill_after(lambda tell: self._work.do(self._home, tell), moment)
-        return self._judged(outcome, "kill", moment)
+        return self._judged(outcome, "random", moment)
 
     def _renew(self) -> None:
         shutil.rmtree(self._home, ignore_errors=True)
         shutil.copytree(self._first, self._home, symlinks=True)  # times of files, too
 
-    def _judged(self, outcome: Outcome, way: Way, at: float) -> Try:
+    def _judged(self, outcome: Outcome, way: Way | Literal["random"], at: float) -> Try:
         def judge(tell: object) -> None:
             assert callable(tell)
-            for problem in self._work.problems(self._home, self._before, way, outcome):
+            for problem in self._work.problems(
+                self._home, self._before, "kill" if way == "random" else way, outcome
+            ):
                 tell(problem)
 
         problems = apart(judge)
         if outcome.escaped is not None:
             problems.append(outcome.escaped)
         return Try(work=self._work.name, way=way, at=at, outcome=outcome, problems=problems)
-
-
-def one_thread() -> None:
-    """Let what is forked off compute alone: threads do not survive a fork."""
-    os.environ["OMP_NUM_THREADS"] = "1"

@@ -339,14 +339,14 @@ def works() -> Sequence[Work]:
 
     playlist = [made_track(f"/music/{number}.flac") for number in range(50)]
     return (
-        _record_one(sealed=False),
-        _record_one(sealed=True),
-        _delete(),
         *(_exported(format) for format in ("csv", "jsonl", "parquet", "vtt", "flac")),
         _reported(),
         _table("csv"),
         _table("parquet"),
         _file("playlist", _plainly(lambda path: write_m3u8(path, playlist))),
         _file("channels", _plainly(lambda path: RememberedChannels(path).put("mic", [2]))),
+        _delete(),
         *annotating(),
+        _record_one(sealed=False),
+        _record_one(sealed=True),
     )
