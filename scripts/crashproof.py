@@ -52,7 +52,8 @@ def main() -> int:
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         for number, work in enumerate(chosen):
-            rows[work.name] = row = Counter()
+            row: Counter[str] = Counter()
+            rows[work.name] = row
             first, last = (options.kills * at // len(chosen) for at in (number, number + 1))
             for one in tries(work, Path(name) / str(number), last - first, draw):
                 row[one.way] += 1
