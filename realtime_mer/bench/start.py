@@ -1,10 +1,13 @@
 """What it takes to start a session."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -27,7 +30,9 @@ class Start:
 
 
 def start_session(model: str, compute: str, sound: Path) -> Start:
-    """Start a session that hears a file, and end it after its first estimate.
+    """Start a session that hears a file twice, end it after its first estimate, tell of the second.
+
+    The first start of an installation compiles every module to byte code, and no later one does.
 
     Args:
         model: name or path of a checkpoint.
@@ -37,11 +42,20 @@ def start_session(model: str, compute: str, sound: Path) -> Start:
     Raises:
         RealtimeMerError: it ended before.
     """
+    with TemporaryDirectory() as compiled:
+        env = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        _start(model, compute, sound, env)
+        return _start(model, compute, sound, env)
+
+
+def _start(model: str, compute: str, sound: Path, env: Mapping[str, str]) -> Start:
     command = ["live", str(sound), "--model", model, "--compute", compute]
     command += ["--no-window", "--port", "0", "--jsonl", "-"]
     began = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "realtime_mer", *command],
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
