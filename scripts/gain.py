@@ -16,7 +16,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from realtime_mer import load_audio
@@ -37,7 +36,6 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/results/gain.json"))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     recognizer = load_recognizer(compute="cpu")
     by_gain: dict[int, list[Moved]] = defaultdict(list)
     by_level: dict[int, list[Moved]] = defaultdict(list)

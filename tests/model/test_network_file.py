@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import helper
+from typer.testing import CliRunner
 
 from realtime_mer.errors import CheckpointError
 from realtime_mer.features.config import FeatureConfig
@@ -20,6 +21,7 @@ from realtime_mer.model.network_file import read_network_file, settings_of, sha2
 from realtime_mer.recognizer.light import LightRecognizer
 from tests.command_line import write_model
 from tests.networks import random_checkpoint
+from training.__main__ import app
 from training.export.network import network_file
 from training.export.nodes import OPSET, Graph
 from training.export.onnx_file import add_network_file
@@ -215,3 +217,10 @@ def test_the_program_on_the_page_says_what_the_light_recogniser_says(
     expected = light.run(np.concatenate((silence, sound), axis=1))
     np.testing.assert_allclose(found["affect"][..., 0], expected.valence[:, 1:], atol=1e-6)
     np.testing.assert_allclose(found["gems"], expected.gems[:, 1:], atol=1e-6)
+
+
+def test_the_command_writes_the_file_and_says_where(tmp_path: Path) -> None:
+    model = write_model(tmp_path, light=False)
+    done = CliRunner().invoke(app, ["onnx", str(model)])
+    assert (done.exit_code, done.output.split()[:1]) == (0, ["wrote"])
+    assert LightRecognizer.load(model.with_suffix("")).compute == "light"
