@@ -19,7 +19,7 @@ from realtime_mer.wire.protocol import (
     StatusMessage,
 )
 
-_LEVELS = 64  # six seconds, for a window that was held up
+_LEVELS = _ESTIMATES = 64  # six seconds, for a window that was held up
 _MARKERS = 64
 _PARTS = 64  # of the past: ten minutes are some twenty
 
@@ -41,7 +41,7 @@ class Snapshot:
         problem: why it is not, empty otherwise.
         hello: what it said of itself, None before it has spoken.
         source: where its sound comes from, None before it has said so.
-        estimate: its latest, None before the first.
+        estimates: its last, oldest first, at most 64.
         status: what it last said of the sound, None before the first word.
         detail: what it said about that status, may be empty.
         recording: what is recorded there; None for nothing, or before it has said so.
@@ -54,7 +54,7 @@ class Snapshot:
     problem: str = ""
     hello: Hello | None = None
     source: str | None = None
-    estimate: Estimate | None = None
+    estimates: tuple[Estimate, ...] = ()
     status: Status | None = None
     detail: str = ""
     recording: RecordingState | None = None
@@ -62,16 +62,29 @@ class Snapshot:
     markers: tuple[Marker, ...] = ()
     past: tuple[History, ...] = ()
 
+    @property
+    def estimate(self) -> Estimate | None:
+        """The latest estimate, None before the first."""
+        return self.estimates[-1] if self.estimates else None
+
     def after(self, message: ServerMessage | Gap) -> "Snapshot":
         """Return what is known once a message has come; most types change nothing."""
         match message:
             case Hello():
-                return replace(self, link=Link.CONNECTED, problem="", hello=message, past=())
+                same = self.hello is not None and self.hello.session == message.session
+                return replace(
+                    self,
+                    link=Link.CONNECTED,
+                    problem="",
+                    hello=message,
+                    estimates=self.estimates if same else (),
+                    past=(),
+                )
             case Estimate():
                 same = message.status is self.status
                 return replace(
                     self,
-                    estimate=message,
+                    estimates=(*self.estimates[1 - _ESTIMATES :], message),
                     status=message.status,
                     detail=self.detail if same else "",
                 )

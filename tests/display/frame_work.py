@@ -74,11 +74,13 @@ def measure(
                     levels=levels,
                     source="demo",
                     status=Status.MUSIC,
-                    estimate=sample_estimate(
-                        seq=frame,
-                        t=t,
-                        valence=0.6 * math.cos(angle) + 0.03 * math.sin(13 * t),
-                        arousal=0.6 * math.sin(angle) + 0.03 * math.cos(17 * t),
+                    estimates=(
+                        sample_estimate(
+                            seq=frame,
+                            t=t,
+                            valence=0.6 * math.cos(angle) + 0.03 * math.sin(13 * t),
+                            arousal=0.6 * math.sin(angle) + 0.03 * math.cos(17 * t),
+                        ),
                     ),
                 )
             )

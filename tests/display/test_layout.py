@@ -43,7 +43,9 @@ class Shown:
 
     def says(self, *, detail: str = "", **estimate: object) -> None:
         shown = sample_estimate(t=self.now, **estimate)  # type: ignore[arg-type]
-        self.snapshot = replace(self.snapshot, estimate=shown, status=shown.status, detail=detail)
+        self.snapshot = replace(
+            self.snapshot, estimates=(shown,), status=shown.status, detail=detail
+        )
         self.puts()
 
     def puts(self, **news: object) -> None:

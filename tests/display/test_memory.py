@@ -27,11 +27,28 @@ def memory() -> Memory:
 
 
 def test_an_estimate_is_news_once(memory: Memory) -> None:
-    snapshot = Snapshot(estimate=sample_estimate(seq=3))
+    snapshot = Snapshot(estimates=(sample_estimate(seq=3),))
     assert memory.take(snapshot, now=1.0).estimate is snapshot.estimate
     assert memory.take(replace(snapshot, detail="x"), now=2.0).estimate is None
     assert (memory.seen, memory.arrived) == (snapshot.estimate, 1.0)
     assert len(memory.history) == 1
+
+
+def test_all_that_came_within_a_frame_is_drawn_and_none_of_it_twice(memory: Memory) -> None:
+    snapshot = Snapshot()
+    for seq in range(25):  # two and a half seconds, as after the window was held up
+        snapshot = snapshot.after(sample_estimate(seq=seq))
+        if seq in (4, 24):
+            memory.take(snapshot, now=seq)
+    assert memory.history.rows()[:, 0] == pytest.approx([0.1 * (seq + 1) for seq in range(25)])
+
+
+def test_what_came_of_another_session_is_not_drawn_with_this_one(memory: Memory) -> None:
+    snapshot = Snapshot().after(hello("a")).after(sample_estimate(seq=3))
+    memory.take(snapshot, now=1.0)
+    snapshot = snapshot.after(sample_estimate(seq=4)).after(hello("b"))
+    memory.take(snapshot.after(sample_estimate(seq=9)), now=2.0)
+    assert memory.history.rows()[:, 0] == pytest.approx([1.0])
 
 
 def test_levels_that_were_seen_add_nothing_to_the_spectrum(memory: Memory) -> None:
@@ -62,8 +79,10 @@ def test_only_new_markers_are_listed_and_placed(memory: Memory) -> None:
 
 
 def test_a_stream_that_begins_anew_places_no_marker_of_before(memory: Memory) -> None:
-    memory.take(Snapshot(estimate=sample_estimate(seq=50), markers=(marker("a", 4.0),)), now=1.0)
-    memory.take(Snapshot(estimate=sample_estimate(seq=0)), now=2.0)
+    memory.take(
+        Snapshot(estimates=(sample_estimate(seq=50),), markers=(marker("a", 4.0),)), now=1.0
+    )
+    memory.take(Snapshot(estimates=(sample_estimate(seq=0),)), now=2.0)
     assert list(memory.marked) == []
     assert len(memory.markers) == 1
 
@@ -94,7 +113,7 @@ def test_the_past_comes_before_the_estimates_with_its_markers_which_are_no_news(
 ) -> None:
     verse = marker("verse", 1.5)
     told = past(1.0, 1.5, 2.0), past(markers=(verse,))
-    snapshot = Snapshot(past=told, estimate=sample_estimate(t=2.5))
+    snapshot = Snapshot(past=told, estimates=(sample_estimate(t=2.5),))
     news = memory.take(snapshot, now=1.0)
     assert (news.past, news.markers) == ((verse,), ())
     assert memory.history.rows()[:, 0].tolist() == [1.0, 1.5, 2.0, 2.5]
@@ -104,7 +123,7 @@ def test_the_past_comes_before_the_estimates_with_its_markers_which_are_no_news(
 
 def test_after_a_loss_the_past_fills_the_hole_and_repeats_nothing(memory: Memory) -> None:
     verse, chorus = marker("verse", 1.0), marker("chorus", 2.0)
-    before = Snapshot(hello=hello("a"), estimate=sample_estimate(t=1.0), markers=(verse,))
+    before = Snapshot(hello=hello("a"), estimates=(sample_estimate(t=1.0),), markers=(verse,))
     memory.take(before, now=1.0)
     again = before.after(hello("a")).after(past(0.5, 1.0, 1.5, 2.0, markers=(verse, chorus)))
     news = memory.take(again.after(sample_estimate(t=2.5)), now=2.0)
@@ -114,7 +133,7 @@ def test_after_a_loss_the_past_fills_the_hole_and_repeats_nothing(memory: Memory
 
 
 def test_the_past_of_a_service_started_anew_takes_the_place_of_the_old_one(memory: Memory) -> None:
-    before = Snapshot(hello=hello("a"), estimate=sample_estimate(t=1.0))
+    before = Snapshot(hello=hello("a"), estimates=(sample_estimate(t=1.0),))
     memory.take(before, now=1.0)
     again = before.after(hello("b")).after(past(0.5, 1.5)).after(sample_estimate(t=2.0))
     memory.take(again, now=2.0)
@@ -130,7 +149,7 @@ def test_what_the_service_is_and_says_of_itself_is_news(memory: Memory) -> None:
 def test_the_clock_of_a_session_begins_with_the_latest_estimate_and_never_below_zero(
     memory: Memory,
 ) -> None:
-    memory.take(Snapshot(estimate=sample_estimate(t=65.0)), now=1.0)
+    memory.take(Snapshot(estimates=(sample_estimate(t=65.0),)), now=1.0)
     assert memory.clock(65.0) == 65.0
     memory.restart_clock()
     assert (memory.clock(70.0), memory.clock(60.0)) == (5.0, 0.0)

@@ -73,7 +73,7 @@ class Service:
             Snapshot(
                 link=Link.CONNECTED,
                 hello=HELLO,
-                estimate=estimate,
+                estimates=(estimate,),
                 status=status or estimate.status,
             )
         )
@@ -111,7 +111,7 @@ def test_the_point_glides_from_one_estimate_to_the_next(service: Service) -> Non
     service.latest.put(
         Snapshot(
             link=Link.CONNECTED,
-            estimate=sample_estimate(t=1.1, valence=0.4, arousal=-0.2),
+            estimates=(sample_estimate(t=1.1, valence=0.4, arousal=-0.2),),
             status=Status.MUSIC,
         )
     )
@@ -389,7 +389,7 @@ def test_a_frame_draws_one_slow_part_at_most_and_the_point_sixty_times_a_second(
     for frame in range(120):  # two seconds
         if frame % 6 == 0:
             estimate = sample_estimate(t=1.7 + frame / 60, valence=(-1) ** (frame // 6) * 0.5)
-            service.latest.put(replace(service.latest.get()[1], estimate=estimate))
+            service.latest.put(replace(service.latest.get()[1], estimates=(estimate,)))
         moved += service.window.refresh(service.now + frame / 60)
     assert moved == 120
     assert len(slow) == len(set(slow))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 
 from realtime_mer.display.plots.history import History, Spectrum
 from realtime_mer.display.snapshot import Snapshot
@@ -18,7 +19,7 @@ class News:
     """What a snapshot brought.
 
     Attributes:
-        estimate: the estimate, if it is new.
+        estimate: the latest estimate, if it is new.
         levels: whether there are new levels.
         spectrum: whether there is a new column of the spectrum.
         markers: those that are new, oldest first.
@@ -85,9 +86,8 @@ class Memory:
         past = self._take_past(before)
         estimate = snapshot.estimate if snapshot.estimate is not self.seen else None
         if estimate is not None:
+            self._take_estimates()
             self.seen, self.arrived = estimate, now
-            if self.history.add(estimate):
-                self.marked.clear()
         levels = snapshot.levels is not before.levels
         return News(
             estimate=estimate,
@@ -109,6 +109,13 @@ class Memory:
                     markers.append(marker)
                     self._place(marker)
         return tuple(markers) if told or markers else None
+
+    def _take_estimates(self) -> None:
+        """Remember all that came since the last frame, not just the latest."""
+        unseen = takewhile(lambda old: old is not self.seen, reversed(self.snapshot.estimates))
+        for estimate in reversed(list(unseen)):
+            if self.history.add(estimate):
+                self.marked.clear()
 
     def _place(self, marker: Marker) -> None:
         self.markers.append(marker)
