@@ -49,3 +49,32 @@ def head_arrays(seed: int = 0) -> dict[str, np.ndarray]:
         name: (0.1 * generator.standard_normal(shape)).astype(np.float32)
         for name, shape in shapes.items()
     }
+
+
+def tagger_arrays(seed: int = 0) -> dict[str, np.ndarray]:
+    """A narrower AudioSet tagger of random numbers, with the real one's kernels and mel bank."""
+    generator = np.random.default_rng(seed)
+    shapes: dict[str, tuple[int, ...]] = {"stem": (4, 1, 3, 3), "last": (12, 6, 1, 1)}
+    width = 4
+    for number in range(1, 16):
+        block, size = f"block{number:02}", 5 if number in (4, 5, 6, 13, 14, 15) else 3
+        out = 4 if number == 1 else 6
+        expanded = 4 if number == 1 else 8
+        if number > 1:
+            shapes[f"{block}.expand"] = (expanded, width, 1, 1)
+        shapes[f"{block}.depthwise"] = (expanded, 1, size, size)
+        if number in (4, 5, 6, 11, 12, 13, 14, 15):
+            shapes[f"{block}.squeeze"] = (3, expanded)
+            shapes[f"{block}.excite"] = (expanded, 3)
+        shapes[f"{block}.project"] = (out, expanded, 1, 1)
+        width = out
+    shapes |= {"classifier.hidden": (512, 12), "classifier.logits": (527, 512)}
+    arrays = {}
+    for name, shape in shapes.items():
+        scale = 1 / np.sqrt(np.prod(shape[1:]))
+        arrays[f"{name}.weight"] = scale * generator.standard_normal(shape)
+        arrays[f"{name}.bias"] = 0.2 * generator.standard_normal(shape[0])
+    # Triangles of any kind will do for what does not name a frequency.
+    arrays["mel_bank"] = generator.uniform(0, 1, (128, 513))
+    arrays["window"] = np.hanning(800)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}

@@ -32,7 +32,7 @@ from realtime_mer.features.log_mel import LogMel
 
 from ..corpora import Clip
 from ..files import replacing, write_json
-from . import handcrafted, teacher
+from . import handcrafted, tagger, teacher
 from .conditions import Condition
 
 TEACHER_HOP_S = 2
@@ -205,13 +205,9 @@ def teacher_store(
 def _embeddings(
     network: teacher.MusiCNN, rate: int, samples: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    # Not load_audio's own resampler: that is made for short delay, this one for quality.
-    sound = soxr.resample(samples, rate, teacher.SAMPLE_RATE)
-    window = TEACHER_WINDOW_S * teacher.SAMPLE_RATE
-    starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * teacher.SAMPLE_RATE)
-    if not starts:
+    windows = _windows(samples, rate, teacher.SAMPLE_RATE)
+    if not len(windows):
         return np.empty((0, teacher.EMBEDDING), np.float32)
-    windows = np.stack([sound[at : at + window] for at in starts])
     with torch.inference_mode():
         mel = network.mel(torch.from_numpy(windows))[:, : teacher.WINDOW_FRAMES]
         # Half precision is what the rows are kept in anyway, and half the time.
@@ -219,6 +215,56 @@ def _embeddings(
             parts = [network(mel[at : at + 8]) for at in range(0, len(mel), 8)]
         embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
     return embeddings
+
+
+def tagger_store(
+    clips: Sequence[Clip],
+    weights: Path,
+    folder: Path,
+    *,
+    longest_s: int | None = None,
+    jobs: int = 1,
+) -> FeatureStore:
+    """Return what the tagger heard in ``teacher_store``'s windows: hidden layer, then logits.
+
+    Args:
+        clips: whose sound.
+        weights: the tagger's arrays, an ``.npz`` file.
+        folder: the cache.
+        longest_s: hear this many seconds from a clip's start; None for all.
+        jobs: processes that compute side by side.
+    """
+    rate = FeatureConfig().sample_rate
+    return _store(
+        clips,
+        folder,
+        "tagger",
+        hashlib.sha256(weights.read_bytes()).hexdigest(),
+        rate,
+        tagger.EMBEDDING + tagger.CLASSES,
+        partial(_tagged, tagger.Tagger(np.load(weights)).eval(), rate),
+        longest_s=longest_s,
+        jobs=jobs,
+    )
+
+
+def _tagged(network: tagger.Tagger, rate: int, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    windows = _windows(samples, rate, tagger.SAMPLE_RATE)
+    rows = np.empty((len(windows), tagger.EMBEDDING + tagger.CLASSES), np.float32)
+    with torch.inference_mode():
+        for at in range(0, len(windows), 8):
+            heard = network(network.mel(torch.from_numpy(windows[at : at + 8])))
+            rows[at : at + 8] = torch.cat((heard.hidden, heard.logits), 1).numpy()
+    return rows
+
+
+def _windows(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """Return a sound's whole windows at the rate a teacher hears, (windows, samples)."""
+    # Not load_audio's own resampler: that is made for short delay, this one for quality.
+    sound = soxr.resample(samples, rate, wanted)
+    window = TEACHER_WINDOW_S * wanted
+    starts = range(0, len(sound) - window + 1, TEACHER_HOP_S * wanted)
+    return np.array([sound[at : at + window] for at in starts]).reshape(-1, window)
 
 
 def _store(

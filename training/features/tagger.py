@@ -1,0 +1,149 @@
+"""An AudioSet tagger in PyTorch, read from plain arrays: a teacher of instruments, voices, noises.
+
+``mn04`` of F. Schmid, K. Koutini, G. Widmer, "Efficient large-scale audio tagging via
+transformer-to-CNN knowledge distillation", ICASSP 2023 (MIT licence): a MobileNetV3 with the 527
+classes of AudioSet. Its batch normalisations are folded into weights and biases. The arrays are
+``<layer>.weight`` and ``<layer>.bias``, besides ``mel_bank``, ``window`` and ``class_names``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from realtime_mer.errors import InputError
+
+SAMPLE_RATE = 32_000
+"""Samples a second that the tagger hears."""
+HOP_LENGTH = 320
+"""Samples between its frames."""
+EMBEDDING = 512
+"""Numbers of its last hidden layer."""
+CLASSES = 527
+"""Classes of AudioSet."""
+
+_N_FFT = 1024
+_PRE_EMPHASIS = 0.97
+_FLOOR = 1e-5
+_SHIFT, _SCALE = 4.5, 5.0
+# Blocks that halve the image, those whose input is added to their output, and the first with
+# hard-swish instead of a rectifier: MobileNetV3-Large's (Howard et al., ICCV 2019, table 1).
+_BLOCKS = 15
+_HALVING = frozenset((2, 4, 7, 13))
+_ADDING = frozenset((1, 3, 5, 6, 8, 9, 10, 12, 14, 15))
+_FIRST_HARD_SWISH = 7
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the tagger made of sounds.
+
+    Attributes:
+        hidden: (B, 512) the last hidden layer, after its hard-swish, at least -0.375.
+        logits: (B, 527) the classes' logits; a sigmoid makes independent probabilities.
+    """
+
+    hidden: Tensor
+    logits: Tensor
+
+
+class Tagger(nn.Module):
+    """The tagging network from samples to its classes.
+
+    Args:
+        arrays: the network's arrays by name.
+
+    Raises:
+        InputError: an array is missing.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
+        layers = ["stem", "last", "classifier.hidden", "classifier.logits"]
+        for block in _blocks():
+            layers += [f"{block}.depthwise", f"{block}.project"]
+            # The first block widens nothing, and only some look at the whole image.
+            for part in ("expand", "squeeze", "excite"):
+                if f"{block}.{part}.weight" in arrays:
+                    layers.append(f"{block}.{part}")
+        names = [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]
+        for name in (*names, "mel_bank", "window"):
+            if name not in arrays:
+                raise InputError(f"the tagger's arrays lack {name!r}; use audioset_mn04's")
+            # Buffers: the tagger is never trained. Their names cannot hold a dot.
+            array = np.array(arrays[name], np.float32)
+            self.register_buffer(_buffer(name), torch.from_numpy(array))
+
+    def _get(self, name: str) -> Tensor:
+        return self.get_buffer(_buffer(name))
+
+    def _has(self, layer: str) -> bool:
+        return hasattr(self, _buffer(f"{layer}.weight"))
+
+    def mel(self, samples: Tensor) -> Tensor:
+        """Return the log-mel image of a sound.
+
+        Args:
+            samples: (B, n) float32 at 32 kHz in [-1, 1], n at least 514.
+
+        Returns:
+            (B, 128, frames); frame k is centred on sample 320 k of the sound's differences.
+        """
+        sharpened = samples[:, 1:] - _PRE_EMPHASIS * samples[:, :-1]
+        spectrum = torch.stft(
+            sharpened,
+            _N_FFT,
+            HOP_LENGTH,
+            win_length=len(self._get("window")),
+            window=self._get("window"),
+            center=True,
+            pad_mode="reflect",
+            return_complex=True,
+        )
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (torch.log(self._get("mel_bank") @ power + _FLOOR) + _SHIFT) / _SCALE
+
+    def forward(self, mel: Tensor) -> Heard:
+        """Return what the tagger makes of whole images, each of one length.
+
+        Args:
+            mel: (B, 128, frames) as ``mel`` gives it.
+        """
+        x = functional.hardswish(self._convolve(mel[:, None], "stem", stride=2))
+        for number, block in enumerate(_blocks(), 1):
+            x = self._block(x, block, number)
+        x = functional.hardswish(self._convolve(x, "last"))
+        hidden = functional.hardswish(self._dense(x.mean((2, 3)), "classifier.hidden"))
+        return Heard(hidden=hidden, logits=self._dense(hidden, "classifier.logits"))
+
+    def _block(self, x: Tensor, block: str, number: int) -> Tensor:
+        swish = number >= _FIRST_HARD_SWISH
+        activate = functional.hardswish if swish else functional.relu
+        y = activate(self._convolve(x, f"{block}.expand")) if self._has(f"{block}.expand") else x
+        stride = 2 if number in _HALVING else 1
+        y = activate(self._convolve(y, f"{block}.depthwise", stride=stride, groups=y.shape[1]))
+        if self._has(f"{block}.squeeze"):
+            narrow = functional.relu(self._dense(y.mean((2, 3)), f"{block}.squeeze"))
+            y = y * torch.sigmoid(self._dense(narrow, f"{block}.excite"))[:, :, None, None]
+        y = self._convolve(y, f"{block}.project")
+        return x + y if number in _ADDING else y
+
+    def _convolve(self, x: Tensor, layer: str, *, stride: int = 1, groups: int = 1) -> Tensor:
+        weight = self._get(f"{layer}.weight")
+        padding = weight.shape[2] // 2
+        bias = self._get(f"{layer}.bias")
+        return functional.conv2d(x, weight, bias, stride, padding, groups=groups)
+
+    def _dense(self, x: Tensor, layer: str) -> Tensor:
+        return functional.linear(x, self._get(f"{layer}.weight"), self._get(f"{layer}.bias"))
+
+
+def _blocks() -> list[str]:
+    return [f"block{number:02}" for number in range(1, _BLOCKS + 1)]
+
+
+def _buffer(name: str) -> str:
+    return name.replace(".", "__")
