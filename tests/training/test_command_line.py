@@ -131,7 +131,7 @@ def test_a_teacher_that_is_not_there_is_a_mistake_and_no_traceback(
     tiny_config.write_text(tiny_config.read_text().replace("teacher = 0.0", "teacher = 1.0"))
     places = ["--run", str(tmp_path / "new"), "--data", str(corpora_root)]
     assert _call(monkeypatch, "train", *places, "--config", str(tiny_config)) == 1
-    assert "name them by --teacher" in capsys.readouterr().err
+    assert "name their folder by --teachers" in capsys.readouterr().err
 
 
 def test_ctrl_c_says_that_what_was_finished_is_kept(

@@ -16,8 +16,8 @@ Data = Annotated[
 RunFolder = Annotated[Path, typer.Option("--run", help="Run folder.")]
 Threads = Annotated[int, typer.Option(min=1, help="Processor threads.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that render and compute features.")]
-Teacher = Annotated[
-    Path | None, typer.Option(help="The teacher's arrays (else DATA/teachers/msd_musicnn.npz).")
+Teachers = Annotated[
+    Path | None, typer.Option(help="Folder of the teachers' arrays (else DATA/teachers).")
 ]
 Resamples = Annotated[int, typer.Option(min=1, help="Draws behind an interval.")]
 Json = Annotated[bool, typer.Option("--json", help="Nothing but JSON, for programs.")]
@@ -52,9 +52,9 @@ def check_run(folder: Path, config: Path | None = None) -> None:
         raise InputError(f"{folder} is no run folder yet; begin it with --config SETTINGS.toml")
 
 
-def teacher_path(given: Path | None, root: Path) -> Path:
-    """Return where the teacher's arrays lie: as given, else below the folder of the corpora."""
-    return given or root / "teachers" / "msd_musicnn.npz"
+def teachers_folder(given: Path | None, root: Path) -> Path:
+    """Return where the teachers' arrays lie: as given, else below the folder of the corpora."""
+    return given or root / "teachers"
 
 
 def print_json(content: Mapping[str, Any]) -> None:

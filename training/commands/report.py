@@ -14,11 +14,11 @@ from .options import (
     Jobs,
     Resamples,
     RunFolder,
-    Teacher,
+    Teachers,
     Threads,
     check_run,
     loading,
-    teacher_path,
+    teachers_folder,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def report(
             "--unheard-s", min=6, help="Seconds heard of each piece of a corpus never trained on."
         ),
     ] = 60,
-    teacher: Teacher = None,
+    teachers: Teachers = None,
     resamples: Resamples = 1000,
     jobs: Jobs = 1,
     threads: Threads = 1,
@@ -85,7 +85,7 @@ def report(
     bench = Bench(
         root=root,
         cache=place,
-        teacher=teacher_path(teacher, root),
+        teachers=teachers_folder(teachers, root),
         fonts=_fonts(sound_font),
         unseen_s=unseen_s,
         left_out=[open_run(folder, clips, None) for folder in left_out or ()],

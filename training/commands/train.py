@@ -11,11 +11,11 @@ from .options import (
     Data,
     Jobs,
     RunFolder,
-    Teacher,
+    Teachers,
     Threads,
     check_run,
     loading,
-    teacher_path,
+    teachers_folder,
 )
 
 
@@ -28,7 +28,7 @@ def train(
     part: Annotated[
         list[str] | None, typer.Option(help="Only this part: fold-0 ... or all (the refit).")
     ] = None,
-    teacher: Teacher = None,
+    teachers: Teachers = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: CUDA where it is.")] = "auto",
     jobs: Jobs = 1,
     threads: Threads = 1,
@@ -48,11 +48,11 @@ def train(
 
         from ..corpora.splits import too_few
         from ..features import cache
+        from ..features.teachers import arrays_of
         from ..learn.processes import joined
         from ..learn.run import SHARED, open_run
         from ..learn.train import train_part
         from ..learn.training_set import gather
-        from ..report.measure import teacher_arrays
     torch.set_num_threads(threads)
     place = cache_folder or cache.cache_folder()
     with joined(device) as world:
@@ -61,11 +61,17 @@ def train(
             opened = open_run(run, read_clips(root), config)
             if new and (remark := too_few(opened.clips, opened.split.folds)) is not None:
                 Console().print(remark, soft_wrap=True)
-            arrays = None
+            folder = None
             if opened.config.losses.teacher > 0:
-                arrays = teacher_arrays(teacher_path(teacher, root))
-                opened.record(teacher_sha256=hashlib.sha256(arrays.read_bytes()).hexdigest())
-            training_set = gather(opened, root, place, arrays, jobs=jobs)
+                folder = teachers_folder(teachers, root)
+                arrays = {name: arrays_of(name, folder) for name in opened.config.teachers}
+                opened.record(
+                    teachers_sha256={
+                        name: hashlib.sha256(path.read_bytes()).hexdigest()
+                        for name, path in arrays.items()
+                    }
+                )
+            training_set = gather(opened, root, place, folder, jobs=jobs)
             opened.record(device=world.device.type, processes=world.size)
         shared = opened.folder / SHARED if opened.config.shared_epochs else None
         for name in part or opened.parts:

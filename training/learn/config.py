@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Collection
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
@@ -78,6 +78,7 @@ class TrainingConfig:
         seed: of everything random.
         folds: of the grouped cross-validation.
         corpora: what it learns from and is judged by, of what there is; none named means all.
+        teachers: whose word is learnt, of ``features.teachers.TEACHERS``; see ``losses.teacher``.
         epochs, steps_per_epoch: length of the schedule.
         teacher_epochs: first epochs of a part, in which only the teacher speaks.
         also: corpora that every part learns from and none is judged by.
@@ -100,6 +101,9 @@ class TrainingConfig:
     seed: int = 1
     folds: int = 5
     corpora: tuple[str, ...] = ()
+    teachers: Annotated[tuple[Literal["musicnn", "tagger"], ...], Field(min_length=1)] = (
+        "musicnn",
+    )
     epochs: int = 30
     steps_per_epoch: int = 50
     teacher_epochs: int = 0

@@ -235,7 +235,7 @@ def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
     """Return squared error plus half of 1 - cosine, the mean over rows.
 
     Args:
-        embedding, target: (n, 200), targets standardised; n may be 0.
+        embedding, target: (n, width), targets standardised; n may be 0.
     """
     if not len(target):
         return embedding.sum() * 0.0

@@ -1,4 +1,4 @@
-"""Pseudo-labels: what models of the teacher's embedding make of every few seconds of music.
+"""Pseudo-labels: what models of the teachers' word make of every few seconds of music.
 
 They are no labels of people. They let music that nobody rated, and the items that a corpus did not
 ask, keep the network from learning its few hundred rated songs by heart. In a part of a run they
@@ -24,6 +24,7 @@ from sklearn.svm import SVC, SVR
 from ..corpora import Clip
 from ..corpora.splits import joined_groups
 from ..features.cache import FeatureStore
+from ..features.teachers import heard_rows
 
 AFFECT, QUADRANT, GEMS = slice(0, 2), slice(2, 6), slice(6, 15)
 """Where a row holds valence and arousal, quadrant probabilities and shares of listeners."""
@@ -49,18 +50,19 @@ class _Task:
 
 
 def pseudo_labels(
-    clips: Sequence[Clip], teacher: FeatureStore, *, reference: str
+    clips: Sequence[Clip], teacher: FeatureStore, *, teachers: Sequence[str], reference: str
 ) -> Mapping[str, NDArray[np.float32]]:
     """Return a row for every window of the teacher of every clip, NaN where nothing was learnt.
 
     Args:
         clips: the training clips of a part, rated or not.
-        teacher: their embeddings.
+        teacher: what the teachers made of them.
+        teachers: their names, in the order of their numbers in a row.
         reference: the corpus whose valence and arousal are learnt. Its quadrants follow from them
             and are not learnt apart.
     """
     windows = {
-        clip.key: np.maximum(teacher[clip.key].astype(np.float64), 0.0)
+        clip.key: heard_rows(teachers, teacher[clip.key].astype(np.float64))
         for clip in clips
         if len(teacher[clip.key])
     }

@@ -13,11 +13,12 @@ from .pseudo import WIDTH, pseudo_labels
 
 
 class Targets(nn.Module):
-    """What a part of a run learns from: labels, and the teacher's embeddings, standardised.
+    """What a part of a run learns from: labels, and what its teachers heard, standardised.
 
     Args:
         clips: the training clips; nothing of other clips is looked at.
-        teacher: the teacher's embeddings; None for no teacher.
+        teacher: what the teachers made of the clips; None for no teacher.
+        teachers: their names, in the order of their numbers in a row.
         hop_s, lag_s: as for ``Labels``.
     """
 
@@ -26,11 +27,13 @@ class Targets(nn.Module):
         clips: Sequence[Clip],
         teacher: FeatureStore | None,
         *,
+        teachers: Sequence[str] = (),
         hop_s: float,
         lag_s: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.labels = Labels(clips, hop_s=hop_s, lag_s=lag_s)
+        self.teachers = tuple(teachers)
         self.teacher_rows: dict[str, int] = {}
         self._start = nn.Buffer(torch.zeros(len(clips), dtype=torch.long))
         self._rows = nn.Buffer(torch.zeros(0, 1))
@@ -41,16 +44,17 @@ class Targets(nn.Module):
             lengths = torch.tensor([len(own) for own in rows])
             self._start = nn.Buffer(lengths.cumsum(0) - lengths)
             every = torch.cat(rows)
-            self._rows = nn.Buffer((every - every.mean(0)) / every.std(0))
+            # A class that a teacher never hears does not vary, and says nothing.
+            self._rows = nn.Buffer((every - every.mean(0)) / every.std(0).clamp(min=1e-3))
 
     @property
     def teacher_width(self) -> int:
-        """Numbers in an embedding of the teacher."""
+        """Numbers in a row of the teachers."""
         return self._rows.shape[1]
 
     def add_pseudo(self, clips: Sequence[Clip], teacher: FeatureStore, reference: str) -> None:
         """Learn pseudo-labels from these clips alone."""
-        rows = pseudo_labels(clips, teacher, reference=reference)
+        rows = pseudo_labels(clips, teacher, teachers=self.teachers, reference=reference)
         empty = np.zeros((0, WIDTH), np.float32)
         said = np.concatenate([rows.get(clip.key, empty) for clip in clips])
         self._pseudo = nn.Buffer(torch.from_numpy(said))
@@ -65,5 +69,5 @@ class Targets(nn.Module):
         return self._pseudo[self._start[clip] + row]
 
     def teacher(self, clip: Tensor, row: Tensor) -> Tensor:
-        """Return the embeddings of clips' rows, (n, width)."""
+        """Return what the teachers say of clips' rows, (n, width)."""
         return self._rows[self._start[clip] + row]

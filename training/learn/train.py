@@ -19,6 +19,7 @@ from realtime_mer.errors import InputError
 
 from ..corpora import Clip
 from ..features.cache import FeatureStore
+from ..features.teachers import columns
 from ..files import replacing, write_json
 from .augment import Augmenter
 from .config import TrainingConfig
@@ -193,7 +194,13 @@ class _Training:
 def _targets(
     clips: Sequence[Clip], teacher: FeatureStore | None, config: TrainingConfig, *, pseudo: bool
 ) -> Targets:
-    targets = Targets(clips, teacher, hop_s=hop_s(config.features), lag_s=config.annotation_lag_s)
+    targets = Targets(
+        clips,
+        teacher,
+        teachers=config.teachers,
+        hop_s=hop_s(config.features),
+        lag_s=config.annotation_lag_s,
+    )
     if pseudo and config.losses.pseudo > 0 and teacher is not None:
         targets.add_pseudo(clips, teacher, config.losses.reference)
     return targets
@@ -316,9 +323,11 @@ def _losses(
     if targets.teacher_rows and config.losses.teacher > 0:
         row = heard["teacher"]
         there = (row >= 0) & (clip >= 0)
-        losses["teacher"] = config.losses.teacher * teacher_loss(
-            learner.teacher_head(embedding[there]), targets.teacher(clip[there], row[there])
-        )
+        said = learner.teacher_head(embedding[there])
+        wanted = targets.teacher(clip[there], row[there])
+        # One with more numbers is not listened to more than the others.
+        each = [teacher_loss(said[:, own], wanted[:, own]) for own in columns(config.teachers)]
+        losses["teacher"] = config.losses.teacher * torch.stack(each).mean()
     if labelled:
         losses |= label_losses(
             output,

@@ -19,6 +19,7 @@ from ..corpora.midi import rendered
 from ..features import cache
 from ..features.cache import FeatureStore
 from ..features.conditions import Condition, conditions
+from ..features.teachers import committee_store
 from .run import Run, audio_hash
 
 FREE_MUSIC = "free-music"
@@ -32,7 +33,7 @@ class TrainingSet:
         run: the run, with the clips that every part learns from besides.
         features: log-mel frames of all clips.
         changed: their frames under each condition that the settings name, if any.
-        teacher: the teacher's embeddings of them; None for no teacher.
+        teacher: what the run's teachers made of them; None for no teacher.
     """
 
     run: Run
@@ -41,14 +42,16 @@ class TrainingSet:
     teacher: FeatureStore | None
 
 
-def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int = 1) -> TrainingSet:
+def gather(
+    run: Run, root: Path, place: Path, teachers: Path | None, *, jobs: int = 1
+) -> TrainingSet:
     """Return what a run's settings ask for, computing what is not cached, and record it.
 
     Args:
         run: as opened.
         root: folder of the corpora.
         place: the cache, which holds the free music and what is rendered.
-        arrays: the teacher's; None for no teacher.
+        teachers: folder of the teachers' arrays; None for no teacher.
         jobs: processes that render and compute side by side.
 
     Raises:
@@ -80,10 +83,12 @@ def gather(run: Run, root: Path, place: Path, arrays: Path | None, *, jobs: int 
     features = frames(None)
     changed = [frames((name, conditions()[name])) for name in config.sequences.augment.changes]
     teacher = None
-    if arrays is not None:
+    if teachers is not None:
         teacher = cache.merged(
             [
-                cache.teacher_store(clips, arrays, place, longest_s=longest, jobs=jobs)
+                committee_store(
+                    config.teachers, clips, teachers, place, longest_s=longest, jobs=jobs
+                )
                 for clips, longest in heard
             ]
         )

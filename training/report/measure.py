@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from realtime_mer.errors import InputError
 from realtime_mer.recognizer.reference import Recognizer
 
 from ..corpora import find_corpora, read_clips
@@ -18,6 +17,7 @@ from ..corpora.emotify import read_answers
 from ..corpora.midi import rendered
 from ..export.shipping import checkpoint
 from ..features import cache
+from ..features.teachers import arrays_of
 from ..files import read_json, write_json
 from ..judge.baselines import (
     AFFECT_HEAD,
@@ -62,7 +62,7 @@ class Bench:
     Attributes:
         root: folder of the corpora.
         cache: where what is computed once is kept.
-        teacher: the teacher's arrays; Essentia's heads lie beside them.
+        teachers: folder of the teachers' arrays and of Essentia's heads.
         fonts: sound fonts to render with; None for every one that is installed.
         unseen_s: seconds that are heard of each piece of a corpus never trained on.
         left_out: runs that left corpora out, to be judged by these.
@@ -73,7 +73,7 @@ class Bench:
 
     root: Path
     cache: Path
-    teacher: Path
+    teachers: Path
     fonts: Sequence[Path] | None = None
     unseen_s: int = 60
     left_out: Sequence[Run] = ()
@@ -84,7 +84,7 @@ class Bench:
     @property
     def heads(self) -> Path:
         """Where Essentia's heads are looked for."""
-        return self.teacher.with_name("essentia_heads.npz")
+        return self.teachers / "essentia_heads.npz"
 
 
 def measured(run: Run, out: Path, name: str) -> Rows | None:
@@ -115,7 +115,7 @@ def _baselines(run: Run, bench: Bench) -> Rows:
             cache.handcrafted_store(run.clips, bench.cache, jobs=bench.jobs), run.clips
         ),
         "MusiCNN embedding": clip_rows(
-            cache.teacher_store(run.clips, teacher_arrays(bench.teacher), bench.cache),
+            cache.teacher_store(run.clips, arrays_of("musicnn", bench.teachers), bench.cache),
             run.clips,
         ),
     }
@@ -132,7 +132,7 @@ def _baselines(run: Run, bench: Bench) -> Rows:
 def _heads(run: Run, bench: Bench) -> Rows:
     heads = load_heads(bench.heads)
     embeddings = cache.teacher_store(
-        run.clips, teacher_arrays(bench.teacher), bench.cache, jobs=bench.jobs
+        run.clips, arrays_of("musicnn", bench.teachers), bench.cache, jobs=bench.jobs
     )
     network = load_predictions(run)
     corpora = {clip.corpus for clip in run.clips} - LEARNT_FROM
@@ -212,7 +212,7 @@ def _unseen(run: Run, bench: Bench) -> Rows:
 
 def _judge_clips(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
     """Return the rows of ``judge_unseen`` for clips or notes that a run never heard."""
-    arrays = teacher_arrays(bench.teacher)
+    arrays = arrays_of("musicnn", bench.teachers)
     # Read first: a damaged file is told before what takes long.
     heads = load_heads(bench.heads) if bench.heads.is_file() else None
     sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
@@ -262,17 +262,6 @@ def _tried(run: Run, bench: Bench) -> Rows:
 
 def _recognizer(run: Run) -> Recognizer:
     return Recognizer(checkpoint(run), device="cpu")
-
-
-def teacher_arrays(path: Path) -> Path:
-    """Return where the teacher's arrays lie.
-
-    Raises:
-        InputError: they do not.
-    """
-    if not path.is_file():
-        raise InputError(f"no arrays of the teacher at {path}; name them by --teacher")
-    return path
 
 
 PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {

@@ -44,6 +44,10 @@ def _store(windows: dict[str, np.ndarray]) -> FeatureStore:
     return FeatureStore((np.concatenate(list(windows.values())).astype(np.float16),), spans, {})
 
 
+def said_of(clips: list[Clip], teacher: FeatureStore) -> dict[str, np.ndarray]:
+    return dict(pseudo_labels(clips, teacher, teachers=["musicnn"], reference="grekow"))
+
+
 @pytest.fixture(scope="module")
 def training_set() -> tuple[list[Clip], FeatureStore]:
     clips, windows = _rated()
@@ -54,7 +58,7 @@ def test_music_that_nobody_rated_gets_what_its_embedding_says(
     training_set: tuple[list[Clip], FeatureStore],
 ) -> None:
     clips, teacher = training_set
-    rows = pseudo_labels(clips, teacher, reference="grekow")
+    rows = said_of(clips, teacher)
     truth = {clip.id: clip for clip in clips if clip.corpus == "grekow"}
     free = [clip for clip in clips if clip.corpus == "free-music"]
     said = np.array([rows[clip.key].mean(0) for clip in free])
@@ -72,8 +76,8 @@ def test_a_rated_clip_never_hears_its_own_label_back(
     odd = next(clip for clip in clips if clip.corpus == "grekow")
     other = replace(odd, valence=-odd.valence, arousal=-odd.arousal)
     changed = [other if clip is odd else clip for clip in clips]
-    before = pseudo_labels(clips, teacher, reference="grekow")[odd.key][:, AFFECT]
-    after = pseudo_labels(changed, teacher, reference="grekow")[odd.key][:, AFFECT]
+    before = said_of(clips, teacher)[odd.key][:, AFFECT]
+    after = said_of(changed, teacher)[odd.key][:, AFFECT]
     np.testing.assert_array_equal(before, after)
 
 
@@ -82,5 +86,5 @@ def test_without_ratings_there_are_no_pseudo_labels(
 ) -> None:
     clips, teacher = training_set
     free = [clip for clip in clips if clip.corpus == "free-music"]
-    rows = pseudo_labels(free, teacher, reference="grekow")
+    rows = said_of(free, teacher)
     assert all(np.isnan(row).all() for row in rows.values())

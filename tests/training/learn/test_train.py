@@ -147,6 +147,34 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
         assert log[-1][name] < log[2][name], name
 
 
+@pytest.mark.slow
+def test_every_teacher_of_a_committee_is_learnt_alike(
+    training_set: tuple[list[Clip], FeatureStore, TrainingConfig], tmp_path: Path
+) -> None:
+    clips, features, config = training_set
+    config = replace(
+        config,
+        teachers=("musicnn", "tagger"),
+        epochs=1,
+        steps_per_epoch=1,
+        teacher_epochs=1,
+        losses=replace(config.losses, teacher=1.0),
+    )
+    generator = np.random.default_rng(0)
+    every = generator.standard_normal((2 * len(clips), 200 + 512 + 527)).astype(np.float16)
+    spans = {clip.key: (0, 2 * n, 2 * n + 2) for n, clip in enumerate(clips)}
+    said = {}
+    for name, rows in (("both", every), ("one", every[:, :200])):
+        own = config if name == "both" else replace(config, teachers=("musicnn",))
+        store = FeatureStore((rows,), spans, {})
+        train_part(clips, features, store, own, tmp_path / name, stream_key=0)
+        log = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        said[name] = json.loads(log[0])["teacher"]
+    # Noise is as far away from a tagger's thousand numbers as from MusiCNN's two hundred: the mean
+    # over teachers is what one of them costs, and not five times as much.
+    assert said["both"] == pytest.approx(said["one"], rel=0.1)
+
+
 def _half_loud(count: int) -> tuple[list[Clip], FeatureStore]:
     """Clips of 16 s of which one half is loud, rated as aroused there and as calm in the other."""
     generator = np.random.default_rng(0)

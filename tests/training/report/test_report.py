@@ -202,11 +202,11 @@ def test_a_clip_entered_with_another_state_is_judged_on_the_hops_that_hear_it_al
 def test_a_part_is_measured_once_for_the_same_weights(
     run: Run, corpora_root: Path, cache_root: Path, tmp_path: Path
 ) -> None:
-    bench = Bench(root=corpora_root, cache=cache_root, teacher=tmp_path / "none", resamples=5)
+    bench = Bench(root=corpora_root, cache=cache_root, teachers=tmp_path / "none", resamples=5)
     rows = measure(run, tmp_path / "out", "curves", bench)
     assert rows == []  # none of the made corpora has ratings that move
     assert measured(run, tmp_path / "out", "curves") == []
-    with pytest.raises(InputError, match="--teacher"):
+    with pytest.raises(InputError, match="--teachers"):
         measure(run, tmp_path / "out", "baselines", bench)
     assert measured(run, tmp_path / "out", "baselines") is None
 
@@ -358,11 +358,9 @@ def plugged(corpora_root: Path, tmp_path: Path) -> Bench:
     """A bench with a made teacher and made heads."""
     place = tmp_path / "teachers"
     place.mkdir()
-    np.savez(place / "teacher.npz", **teacher_arrays())
+    np.savez(place / "msd_musicnn.npz", **teacher_arrays())
     np.savez(place / "essentia_heads.npz", **head_arrays())
-    return Bench(
-        root=corpora_root, cache=tmp_path / "cache", teacher=place / "teacher.npz", resamples=5
-    )
+    return Bench(root=corpora_root, cache=tmp_path / "cache", teachers=place, resamples=5)
 
 
 @pytest.mark.slow
