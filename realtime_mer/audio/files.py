@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.decoding.bytes import ByteStream
-from realtime_mer.audio.decoding.formats import open_file, open_stream, recognise
+from realtime_mer.audio.decoding.formats import open_file, open_stream
+from realtime_mer.audio.decoding.marks import recognise
 from realtime_mer.audio.decoding.sndfile import Decoder
 from realtime_mer.audio.intake import Intake
 from realtime_mer.audio.limits import MOST_CHANNELS

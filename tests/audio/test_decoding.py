@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from realtime_mer.audio.decoding import chunks, mpeg, ogg
 from realtime_mer.audio.decoding.bytes import ByteStream
-from realtime_mer.audio.decoding.formats import NO_END, SKIPPED, recognise
+from realtime_mer.audio.decoding.formats import NO_END, SKIPPED
+from realtime_mer.audio.decoding.marks import recognise
 from realtime_mer.audio.decoding.sndfile import FEWER, MORE
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.stdin import StdinSource
@@ -201,14 +202,16 @@ def test_an_ogg_file_without_its_end_mark_says_so(tmp_path: Path) -> None:
 
 
 def test_links_are_told_from_streams_that_run_side_by_side() -> None:
-    def page(flags: int) -> bytes:
-        return struct.pack("<4sBBqIIIBB", b"OggS", 0, flags, 0, 1, 0, 0, 1, 3) + b"abc"
+    def page(flags: int, serial: int, number: int) -> bytes:
+        head = struct.pack("<4sBBqIIIBB", b"OggS", 0, flags, 0, serial, number, 0, 1, 3)
+        return head + b"abc"
 
-    two_streams = page(2) + page(2) + page(0) + page(4)
+    two_streams = page(2, 1, 0) + page(2, 2, 0) + page(0, 1, 1) + page(4, 2, 1)
     assert len(ogg.links(ByteStream(io.BytesIO(two_streams).read))) == 1
     links = ogg.links(ByteStream(io.BytesIO(two_streams + b"lost" + two_streams).read))
     size = len(two_streams)
-    assert [(link.start, link.end) for link in links] == [(0, size + 4), (size + 4, 2 * size + 4)]
+    assert [link.parts for link in links] == [((0, size),), ((size + 4, 2 * size + 4),)]
+    assert [(link.left_out, link.missing) for link in links] == [(0, 0), (4, 0)]
 
 
 @pytest.mark.parametrize("tenths", [0, 1])

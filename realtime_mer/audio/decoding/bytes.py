@@ -1,7 +1,9 @@
 """Bytes that are read forwards, as libsndfile wants them: peeked at, cut out, corrected."""
 
 import io
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import IO
 
 _CHUNK = 1 << 16
@@ -14,22 +16,23 @@ class ByteStream:
     Args:
         read: returns the next bytes, as many as are there, up to the number it is given; none at
             the end.
+        position: where the first of them stands.
 
     Attributes:
-        position: bytes taken so far.
+        position: where the next stands.
     """
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
+    def __init__(self, read: Callable[[int], bytes], *, position: int = 0) -> None:
         self._read = read
         self._buffer = b""
         self._start = 0  # of what has not been taken, in the buffer
         self._ended = False
-        self.position = 0
+        self.position = position
 
     def peek(self, size: int) -> bytes:
         """Return the next ``size`` bytes without taking them; fewer at the end only."""
-        while not self._ended and len(self._buffer) - self._start < size:
-            more = self._read(_CHUNK)
+        while not self._ended and (missing := size - len(self._buffer) + self._start) > 0:
+            more = self._read(max(_CHUNK, missing))
             self._ended = not more
             self._buffer = self._buffer[self._start :] + more
             self._start = 0
@@ -128,20 +131,25 @@ class Forwards(io.RawIOBase):
 
 
 class Window(io.RawIOBase):
-    """A part of a file as a file of its own, with some of its bytes corrected.
+    """Parts of a file as a file of its own, with some of its bytes corrected.
 
     Args:
         file: binary, seekable; nothing else may read from it meanwhile.
-        start, end: positions of the part.
-        corrected: other bytes by their position in the part.
+        parts: first position of each, and the one after its last; in order.
+        corrected: other bytes by their position in what is left.
     """
 
     def __init__(
-        self, file: IO[bytes], *, start: int, end: int, corrected: dict[int, bytes] | None = None
+        self,
+        file: IO[bytes],
+        *,
+        parts: Sequence[tuple[int, int]],
+        corrected: dict[int, bytes] | None = None,
     ) -> None:
         self._file = file
-        self._first = start
-        self._size = end - start
+        self._parts = parts
+        self._starts = [0, *accumulate(end - start for start, end in parts)]
+        self._size = self._starts.pop()
         self._corrected = corrected or {}
         self._position = 0
 
@@ -169,10 +177,14 @@ class Window(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer; less at the end of the part."""
-        size = max(0, min(len(buffer), self._size - self._position))
-        self._file.seek(self._first + self._position)
-        data = bytearray(self._file.read(size))
+        """Fill a buffer; less at the end of the file or of a part."""
+        if self._position >= self._size:
+            return 0
+        part = bisect_right(self._starts, self._position) - 1
+        start, end = self._parts[part]
+        at = start + self._position - self._starts[part]
+        self._file.seek(at)
+        data = bytearray(self._file.read(min(len(buffer), end - at)))
         for at, right in self._corrected.items():
             for index, value in enumerate(right, at - self._position):
                 if 0 <= index < len(data):

@@ -1,10 +1,11 @@
-"""WAV (RIFF, RIFX, RF64, BW64), AIFF and AU: where their sound lies, whatever they announce.
+"""WAV (RIFF, RIFX, RF64, BW64), AIFF, AU: where their sound lies, whatever they announce.
 
 Recorders that crash leave a length of 0 or an old one, lengths wrap at 4 GiB, and streams announce
 the largest there is. What lies in the file is what counts.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -14,6 +15,16 @@ UNKNOWN_LENGTH = 0x7FFF0000
 """Bytes; streamed files announce about 2 or 4 GB where they do not know, and lie about nothing."""
 
 _PCM, _ADPCM, _FLOAT, _ALAW, _ULAW, _MPEG, _MP3, _EXTENSIBLE = 1, 2, 3, 6, 7, 0x50, 0x55, 0xFFFE
+_SUBTYPES = {  # by (tag, bytes of a sample)
+    (_PCM, 1): "PCM_U8",
+    (_PCM, 2): "PCM_16",
+    (_PCM, 3): "PCM_24",
+    (_PCM, 4): "PCM_32",
+    (_FLOAT, 4): "FLOAT",
+    (_FLOAT, 8): "DOUBLE",
+    (_ALAW, 1): "ALAW",
+    (_ULAW, 1): "ULAW",
+}
 _HEADS = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">", b"FORM": ">"}
 _MOST_HEADER = 1 << 24  # bytes before the sound: pictures of a tag at most
 
@@ -23,6 +34,7 @@ class Layout:
     """Where the sound of a file lies.
 
     Attributes:
+        origin: position of the header's first byte, where something lies in front of it.
         start: position of its first byte.
         announced: bytes of it that the header promises; None where that is said to be unknown.
         size: bytes that are there; None of a stream, which has no end yet.
@@ -36,6 +48,7 @@ class Layout:
         frames_at: position of the number of frames, of an AIFF file; else None.
     """
 
+    origin: int = 0
     start: int = 0
     announced: int | None = None
     size: int | None = None
@@ -56,12 +69,13 @@ class Layout:
         return frames / self.rate if self.rate else 0.0
 
     def corrected(self) -> dict[int, bytes]:
-        """Return the lengths as they should be, by their positions."""
+        """Return the lengths as they should be, by their positions from the header's on."""
         size = self.size or 0
         aiff = self.frames_at is not None
-        right = {4: self.start + size - 8, self.length_at: size + 8 * aiff}
+        origin = self.origin
+        right = {4: self.start - origin + size - 8, self.length_at - origin: size + 8 * aiff}
         if self.frames_at is not None and self.width:
-            right[self.frames_at] = size // self.width
+            right[self.frames_at - origin] = size // self.width
         return {at: struct.pack(self.order + "I", min(n, 2**32 - 1)) for at, n in right.items()}
 
 
@@ -70,7 +84,7 @@ def layout_of(stream: ByteStream) -> Layout | None:
 
     The stream stands at the first byte of the sound afterwards.
     """
-    head = stream.peek(12)
+    head, origin = stream.peek(12), stream.position
     if head[:4] == b".snd":
         return _sun(stream)
     order = _HEADS.get(head[:4])
@@ -84,14 +98,19 @@ def layout_of(stream: ByteStream) -> Layout | None:
         name, size = head[:4], int(struct.unpack(order + "I", head[4:])[0])
         at = stream.position
         if name in {b"data", b"SSND"} and kind is not None:
-            stream.skip(16 if aiff else 8)
+            # AIFF may leave room in front of the samples, to have them begin at a round position.
+            room = 0
+            if aiff and len(body := stream.peek(16)) == 16:
+                (room,) = struct.unpack_from(">I", body, 8)
+            stream.skip((16 if aiff else 8) + room)
             unknown = size >= UNKNOWN_LENGTH
             if size == 2**32 - 1 and wide is not None:
                 size, unknown = wide, wide >= 2**62
             return replace(
                 kind,
+                origin=origin,
                 start=stream.position,
-                announced=None if unknown else max(0, size - 8) if aiff else size,
+                announced=None if unknown else max(0, size - 8 - room) if aiff else size,
                 length_at=at + 4,
             )
         if size > _MOST_HEADER:
@@ -100,11 +119,53 @@ def layout_of(stream: ByteStream) -> Layout | None:
         if name == b"ds64" and len(body) >= 16:
             (wide,) = struct.unpack_from("<Q", body, 8)
         elif name == b"fmt " and len(body) >= 16:
-            kind = _wave(body, order)
+            kind = wave_format(body, order)
         elif name == b"COMM" and len(body) >= 18:
             kind = _aiff(body, at + 8)
-        stream.skip(8 + size + size % 2)
+        stream.skip(8 + size)
+        if size % 2 and not _is_name(stream.peek(4)):  # some writers forget the byte that pads
+            stream.skip(1)
     return None
+
+
+def all_of(file: IO[bytes], size: int, *, first: Layout) -> Iterator[Layout]:
+    """Yield where the sound of a file of ``size`` bytes lies, however many were joined into it.
+
+    Args:
+        file: seekable.
+        size: of the file.
+        first: what its first header says.
+    """
+    layout = measured(first, file, size)
+    yield layout
+    at = layout.start + (layout.size or 0)
+    while at < size:
+        file.seek(at)
+        head = file.read(12)
+        if (at - layout.origin) % 2 and not _is_name(head[:4]):
+            at += 1
+            continue
+        if len(head) < 8 or not _is_name(head[:4]):
+            return
+        name, length = head[:4], int(struct.unpack(layout.order + "I", head[4:8])[0])
+        if name in _HEADS:
+            file.seek(at)
+            stream = ByteStream(file.read, position=at)
+            if (joined := layout_of(stream)) is None:
+                return
+            layout = measured(joined, file, size)
+        elif name == b"data" and length < UNKNOWN_LENGTH:
+            layout = measured(replace(layout, start=at + 8, announced=length), file, size)
+        else:
+            at += 8 + length
+            continue
+        yield layout
+        at = layout.start + (layout.size or 0)
+
+
+def _is_name(data: bytes) -> bool:
+    """Whether four bytes can be the name of a chunk."""
+    return len(data) == 4 and all(0x20 <= byte < 0x7F for byte in data)
 
 
 def measured(layout: Layout, file: IO[bytes], size: int) -> Layout:
@@ -117,7 +178,7 @@ def measured(layout: Layout, file: IO[bytes], size: int) -> Layout:
     announced = layout.announced
     if announced and announced < there:
         end = layout.start + announced
-        for at in {end, end + end % 2}:
+        for at in {end, end + (end - layout.origin) % 2}:
             file.seek(at)
             if is_no_sound(file.read(4096), layout.order):
                 return replace(layout, size=announced)
@@ -134,24 +195,17 @@ def is_no_sound(data: bytes, order: str) -> bool:
     if len(data) < 8 or not any(data) or data[:3] in {b"TAG", b"ID3"} or data[:8] == b"APETAGEX":
         return True
     length = int(struct.unpack_from(order + "I", data, 4)[0])
-    return all(0x20 <= byte < 0x7F for byte in data[:4]) and length < UNKNOWN_LENGTH
+    return _is_name(data[:4]) and (length < UNKNOWN_LENGTH or data[:4] in _HEADS)
 
 
-def _wave(body: bytes, order: str) -> Layout:
-    tag, channels, rate, _, width, _ = struct.unpack_from(order + "HHIIHH", body)
+def wave_format(body: bytes, order: str) -> Layout:
+    """Return what the chunk ``fmt `` of a WAV or W64 file says, without any place."""
+    tag, channels, rate, _, width, bits = struct.unpack_from(order + "HHIIHH", body)
+    width = width or channels * ((bits + 7) // 8)
     if tag == _EXTENSIBLE and len(body) >= 26:
         (tag,) = struct.unpack_from(order + "H", body, 24)
     size = width // channels if channels else 0  # bytes of a sample, whatever bits it uses
-    subtype = {
-        (_PCM, 1): "PCM_U8",
-        (_PCM, 2): "PCM_16",
-        (_PCM, 3): "PCM_24",
-        (_PCM, 4): "PCM_32",
-        (_FLOAT, 4): "FLOAT",
-        (_FLOAT, 8): "DOUBLE",
-        (_ALAW, 1): "ALAW",
-        (_ULAW, 1): "ULAW",
-    }.get((tag, size))
+    subtype = _SUBTYPES.get((tag, size))
     if channels and width % channels:
         subtype = None
     return Layout(
@@ -187,7 +241,7 @@ def _aiff(body: bytes, at: int) -> Layout:
 
 def _sun(stream: ByteStream) -> Layout | None:
     """Read the header of an AU file, which is nothing but six numbers and a remark."""
-    head = stream.peek(24)
+    head, origin = stream.peek(24), stream.position
     if len(head) < 24:
         return None
     start, announced, encoding, rate, channels = struct.unpack_from(">5I", head, 4)
@@ -205,7 +259,8 @@ def _sun(stream: ByteStream) -> Layout | None:
         return None
     stream.skip(start)
     return Layout(
-        start=start,
+        origin=origin,
+        start=stream.position,
         announced=None if announced >= UNKNOWN_LENGTH else announced,
         width=size * channels,
         rate=rate,

@@ -15,6 +15,10 @@ from realtime_mer.audio.decoding.sndfile import breaks_off
 from realtime_mer.audio.limits import unfit
 from realtime_mer.errors import AudioFileError
 
+DAMAGED = "complaints of ffmpeg, which finds the file damaged or cut off: sound is missing"
+
+_MOST_COMPLAINTS = 1 << 20  # bytes of them that are read
+
 # Only local files: a playlist must not make ffmpeg fetch anything.
 _FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe")
 
@@ -27,7 +31,8 @@ class FfmpegDecoder:
         shown: what to call it in messages.
 
     Raises:
-        AudioFileError: ffmpeg cannot decode it either, or it claims what no sound can be.
+        AudioFileError: ffmpeg cannot decode it either, or it claims what no sound can be; from
+            ``read``, where ffmpeg itself ended too soon.
     """
 
     _HEADER = struct.Struct(">4s5I")
@@ -43,10 +48,12 @@ class FfmpegDecoder:
         )
         self._output = cast(IO[bytes], self._process.stdout)
         self._decoded = 0
+        self._judged = False
+        self._faults: dict[str, int] = {}
         self._lock = threading.Lock()
         header = self._output.read(self._HEADER.size)
         if len(header) < self._HEADER.size:
-            reason = self._complaint() or "no audio in it"
+            reason = self._reason()
             self.close()
             raise AudioFileError(
                 f"{shown} is not audio that can be decoded ({reason}): "
@@ -65,16 +72,16 @@ class FfmpegDecoder:
             if self._output.closed:
                 return np.zeros((0, self._channels), dtype=np.float32)
             data = self._output.read(frames * width)
-            complaint = "" if data else self._complaint()
-        if complaint:
-            raise breaks_off(self._shown, self._decoded / self.rate, complaint)
+            if not data:
+                self._judge()
         samples = np.frombuffer(data[: len(data) // width * width], dtype=">f4")
         self._decoded += len(samples) // self._channels
         return samples.astype(np.float32).reshape(-1, self._channels)
 
     def take_faults(self) -> dict[str, int]:
-        """Return nothing: what ffmpeg complains of ends the sound."""
-        return {}
+        """Return in words what ffmpeg found wrong since the last call, and how often."""
+        faults, self._faults = self._faults, {}
+        return faults
 
     def close(self) -> None:
         """End ffmpeg; from any thread."""
@@ -84,9 +91,35 @@ class FfmpegDecoder:
             self._output.close()
             self._complaints.close()
 
-    def _complaint(self) -> str:
-        """Return ffmpeg's last message, without the addresses and names it puts in front."""
+    def _judge(self) -> None:
+        """Tell what ffmpeg complained of, once; it went on to decode what it could.
+
+        Raises:
+            AudioFileError: it did not come to the end.
+        """
+        if self._judged:
+            return
+        self._judged = True
+        complaints = self._complaints_said()
+        if self._process.returncode != 0:
+            reason = complaints[-1] if complaints else f"ffmpeg: {self._process.returncode}"
+            raise breaks_off(self._shown, self._decoded / self.rate, reason)
+        if complaints:
+            self._faults = {DAMAGED: len(complaints)}
+
+    def _reason(self) -> str:
+        """Return why there is no sound at all."""
+        complaints = self._complaints_said()
+        said = " ".join(complaints)
+        if "moov atom not found" in said:
+            return "its index, which lies at the end, is missing: it was cut off"
+        if not complaints or "matches no streams" in said:
+            return "no audio in it"
+        return complaints[-1]
+
+    def _complaints_said(self) -> list[str]:
+        """Return ffmpeg's messages, without the addresses and names it puts in front."""
         self._process.wait()
         self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").splitlines()
-        return re.sub(r"^(\[[^]]*\] |file:.*?: )*", "", lines[-1]) if lines else ""
+        lines = self._complaints.read(_MOST_COMPLAINTS).decode(errors="replace").splitlines()
+        return [re.sub(r"^(\[[^]]*\] |file:.*?: )*", "", line) for line in lines]

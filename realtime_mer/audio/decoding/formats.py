@@ -1,4 +1,4 @@
-"""Sound formats told by their first bytes, and a decoder for each."""
+"""A decoder for each format of sound."""
 
 import os
 import shutil
@@ -9,72 +9,20 @@ from pathlib import Path
 
 import soundfile
 
-from realtime_mer.audio.decoding import chunks, flac, mpeg, ogg
+from realtime_mer.audio.decoding import chunks, flac, mpeg, ogg, wide
 from realtime_mer.audio.decoding.bytes import ByteStream, Forwards, Window
 from realtime_mer.audio.decoding.ffmpeg import FfmpegDecoder
+from realtime_mer.audio.decoding.marks import recognise, to_beginning
 from realtime_mer.audio.decoding.sndfile import NOTHING, Chain, Decoder, SndfileDecoder
 from realtime_mer.audio.limits import unfit
 from realtime_mer.errors import AudioFileError
 
 NO_END = "Ogg streams without their end mark, so cut off or still being written"
-SKIPPED = "bytes between MPEG frames that are no sound and were left out"
+LOST_PAGES = "pages of Ogg that are missing, with the sound in them"
+SKIPPED = "bytes that are no sound and were left out"
 
-_GARBAGE = 1 << 20  # bytes in front of MPEG frames that are looked through
+_GARBAGE = 1 << 24  # bytes in front of the sound that are looked through
 _SOME_GARBAGE = 4096  # bytes; what is less has no sound to lose
-
-_STREAMS = {
-    b"RIFF": "WAV",
-    b"RIFX": "WAV",
-    b"RF64": "WAV",
-    b"BW64": "WAV",
-    b"FORM": "AIFF",
-    b"OggS": "Ogg",
-    b"fLaC": "FLAC",
-    b"ID3": "MPEG",
-    b".snd": "AU",
-}
-_FILES = {
-    b"caff": "CAF",
-    b"riff\x2e\x91\xcf\x11": "W64",
-    b"\x1aE\xdf\xa3": "Matroska or WebM",
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media",
-    b"ADIF": "AAC",
-    b"MAC ": "Monkey's Audio",
-    b"wvpk": "WavPack",
-}
-
-
-def recognise(stream: ByteStream) -> str | None:
-    """Return the name of the format that a stream begins with; None for raw samples.
-
-    No more is waited for than is needed to tell.
-    """
-    size = 1
-    while True:
-        head = stream.peek(size)
-        kind = _kind(head)
-        if kind or kind is None or len(head) < size:
-            return kind or None
-        size = len(head) + 1
-
-
-def _kind(head: bytes) -> str | None:
-    """Return what begins with some bytes; None for nothing known, "" where they are too few."""
-    unsure = False
-    for mark, name in {**_STREAMS, **_FILES}.items():
-        if not head.startswith(mark):
-            unsure |= mark.startswith(head)
-        elif name != "WAV" or head[8:12] == b"WAVE":
-            return name
-        else:
-            unsure |= b"WAVE".startswith(head[8:])
-    unsure |= len(head) < 8 and bytes(2).startswith(head[:2]) and b"ftyp".startswith(head[4:])
-    if head[4:8] == b"ftyp":
-        return "MP4"
-    begins = mpeg.begins(head)
-    if begins:
-        return "MPEG"
-    return "" if unsure or begins is None else None
 
 
 def open_file(path: Path, shown: str) -> Decoder:
@@ -92,15 +40,24 @@ def open_file(path: Path, shown: str) -> Decoder:
         stream = ByteStream(file.read)
         kind = recognise(stream)
         size = os.fstat(file.fileno()).st_size
+        left_out = 0
+        if kind in {None, "MPEG"}:
+            left_out = to_beginning(stream, within=_GARBAGE)
+            kind = recognise(stream) if stream.position else kind
+        faults = {SKIPPED: left_out} if left_out > _SOME_GARBAGE else {}
         with suppress(soundfile.LibsndfileError):  # damaged: others may make something of it
             if kind in {"WAV", "AIFF", "AU"} and (layout := chunks.layout_of(stream)) is not None:
+                layouts = list(chunks.all_of(file, size, first=layout))
+                if decoder := _by_layouts(path, shown, layouts, faults):
+                    return decoder
+            if kind in {"CAF", "W64"} and (layout := wide.layout_of(stream)) is not None:
                 layout = chunks.measured(layout, file, size)
-                if decoder := _by_layout(path, shown, layout):
+                if decoder := _by_layouts(path, shown, [layout], faults):
                     return decoder
             if kind == "Ogg" and (links := ogg.links(stream)):
-                return Chain(_ogg_links(path, shown, links), shown)
-            if kind in {"FLAC", "MPEG"} and (starts := flac.starts(stream, size)):
-                return Chain(_flac_links(path, shown, starts, size), shown)
+                return Chain(_ogg_links(path, shown, links, faults), shown)
+            if kind == "FLAC" and (starts := flac.starts(stream, size)):
+                return Chain(_flac_links(path, shown, starts, size, faults), shown)
     if kind == "MPEG" and (decoder := _mpeg_file(path, shown)):
         return decoder
     return _by_library(path, shown)
@@ -171,27 +128,43 @@ def _by_library(path: Path, shown: str) -> Decoder:
     return FfmpegDecoder(path, shown)
 
 
-def _by_layout(path: Path, shown: str, layout: chunks.Layout) -> Decoder | None:
-    """Return a decoder of what lies in a file; None where its header is right."""
-    if trouble := unfit(rate=layout.rate, channels=layout.channels, seconds=layout.seconds):
-        raise AudioFileError(f"{shown} claims {trouble}: convert it")
+def _by_layouts(
+    path: Path, shown: str, layouts: list[chunks.Layout], faults: dict[str, int]
+) -> Decoder | None:
+    """Return a decoder of what lies in a file; None where only libsndfile knows what it is."""
+    for layout in layouts:
+        trouble = unfit(rate=layout.rate, channels=layout.channels, seconds=layout.seconds)
+        if trouble:
+            raise AudioFileError(f"{shown} claims {trouble}: convert it")
+    layouts = [layout for layout in layouts if layout.size]
+    if not layouts or (len(layouts) == 1 and _is_right(layouts[0])):
+        return None
+    links = (link for one in layouts if (link := _by_layout(path, shown, one, faults)))
+    return Chain(links, shown)
+
+
+def _is_right(layout: chunks.Layout) -> bool:
+    """Whether a decoder may read the header by itself."""
+    needs_one = layout.subtype is None and not layout.mpeg
+    return needs_one and layout.origin == 0 and layout.announced == layout.size
+
+
+def _by_layout(
+    path: Path, shown: str, layout: chunks.Layout, faults: dict[str, int]
+) -> Decoder | None:
     size, announced = layout.size or 0, layout.announced
-    if size == 0:
-        return None
+    end = layout.start + size
     if layout.mpeg:
-        return _mpeg_file(path, shown, start=layout.start, end=layout.start + size)
-    if announced == size:
-        return None
-    if layout.subtype is None or layout.frames_at is not None:
-        file = Window(
-            path.open("rb"), start=0, end=layout.start + size, corrected=layout.corrected()
-        )
+        return _mpeg_file(path, shown, start=layout.start, end=end)
+    if layout.subtype is None:
+        file = Window(path.open("rb"), parts=[(layout.origin, end)], corrected=layout.corrected())
         share = 1.0 if announced is None else announced / size
-        return SndfileDecoder(file, shown, share=share)
+        return SndfileDecoder(file, shown, share=share, faults=faults)
     return SndfileDecoder(
-        Window(path.open("rb"), start=layout.start, end=layout.start + size),
+        Window(path.open("rb"), parts=[(layout.start, end)]),
         shown,
         announced=NOTHING if announced is None else announced // layout.width,
+        faults=faults,
         settings=_raw(layout),
     )
 
@@ -254,10 +227,17 @@ def _then(data: bytes, stream: ByteStream) -> Callable[[], bytes]:
 # -- Ogg -------------------------------------------------------------------------------------------
 
 
-def _ogg_links(path: Path, shown: str, links: list[ogg.Link]) -> Iterator[Decoder]:
+def _ogg_links(
+    path: Path, shown: str, links: list[ogg.Link], faults: dict[str, int]
+) -> Iterator[Decoder]:
     for link in links:
-        file = path if len(links) == 1 else Window(path.open("rb"), start=link.start, end=link.end)
-        yield SndfileDecoder(file, shown, faults={} if link.ended else {NO_END: 1})
+        if link.left_out > _SOME_GARBAGE:
+            faults[SKIPPED] = faults.get(SKIPPED, 0) + link.left_out
+        if link.missing:
+            faults[LOST_PAGES] = link.missing
+        if not link.ended:
+            faults[NO_END] = 1
+        yield SndfileDecoder(Window(path.open("rb"), parts=link.parts), shown, faults=faults)
 
 
 def _ogg_stream_links(stream: ByteStream, shown: str) -> Iterator[Decoder]:
@@ -291,13 +271,15 @@ def _ogg_stream_links(stream: ByteStream, shown: str) -> Iterator[Decoder]:
 # -- FLAC ------------------------------------------------------------------------------------------
 
 
-def _flac_links(path: Path, shown: str, starts: list[int], size: int) -> Iterator[Decoder]:
+def _flac_links(
+    path: Path, shown: str, starts: list[int], size: int, faults: dict[str, int]
+) -> Iterator[Decoder]:
     for start, end in zip(starts, [*starts[1:], size], strict=True):
         with path.open("rb") as file:
             file.seek(start)
             announced, corrected = flac.length(file.read(flac.HEAD))
-        window = Window(path.open("rb"), start=start, end=end, corrected=corrected)
-        yield SndfileDecoder(window, shown, announced=announced or NOTHING)
+        window = Window(path.open("rb"), parts=[(start, end)], corrected=corrected)
+        yield SndfileDecoder(window, shown, announced=announced or NOTHING, faults=faults)
 
 
 # -- MPEG ------------------------------------------------------------------------------------------
@@ -306,10 +288,10 @@ def _flac_links(path: Path, shown: str, starts: list[int], size: int) -> Iterato
 def _mpeg_file(path: Path, shown: str, *, start: int = 0, end: int | None = None) -> Decoder | None:
     """Return a decoder of a file's MPEG frames; None where it has none near its beginning."""
     end = path.stat().st_size if end is None else end
-    with Window(path.open("rb"), start=start, end=min(end, start + _GARBAGE)) as beginning:
+    with Window(path.open("rb"), parts=[(start, min(end, start + _GARBAGE))]) as beginning:
         if mpeg.Frames(ByteStream(beginning.read)).next() is None:
             return None
-    file = Window(path.open("rb"), start=start, end=end)
+    file = Window(path.open("rb"), parts=[(start, end)])
     try:
         return Chain(_mpeg_links(ByteStream(file.read), shown), shown, close=file.close)
     except (soundfile.LibsndfileError, StopIteration):  # a few bytes that only looked like it

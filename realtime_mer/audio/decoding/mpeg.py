@@ -20,6 +20,8 @@ _BITRATES = {  # kbit/s by (first version, layer), from index 1 on
 }
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _CONFIRM = 3  # frames in a row; fewer are found in any data by chance
+_MUSIC = 32  # frames in a row that cannot be chance
+_MOST_TAG = 1 << 24  # bytes of a tag that are looked at
 _DECODER_DELAY = 529  # samples by which every decoder is late, as LAME's header counts
 
 
@@ -166,7 +168,7 @@ class Frames:
                 return found, data
             size = tag_size(head if head[:1] != b"A" else self._stream.peek(32))
             if size:
-                self._stream.skip(size)
+                self._stream.skip(self._without_frames(size) if head[:3] == b"ID3" else size)
             else:
                 self._last = None
                 self._stream.skip(1)
@@ -184,6 +186,27 @@ class Frames:
             return self._last is not None
         following = header(data[found.size :])
         return following is not None and following.goes_on(found)
+
+    def _without_frames(self, size: int) -> int:
+        """Return how much of a tag of so many bytes is tag: its size may be nonsense."""
+        inside = self._stream.peek(min(size, _MOST_TAG) + 32)
+        behind = inside[size:]
+        if behind and (header(behind) or tag_size(behind) or not any(behind)):
+            return size
+        end = min(size, len(inside))
+        at = 10
+        while (at := inside.find(b"\xff", at)) >= 0:
+            place, count = at, 0
+            first = header(inside[at : at + 4])
+            found = first
+            while first is not None and found is not None and found.goes_on(first):
+                place, count = place + found.size, count + 1
+                found = header(inside[place : place + 4])
+            # Pictures hold what looks like a frame or two, and no music.
+            if count >= _MUSIC or (count >= _CONFIRM and place >= end):
+                return at
+            at += 1
+        return size
 
     def _to_next(self) -> int:
         """Leave out what cannot begin a frame or a tag; return how many bytes."""

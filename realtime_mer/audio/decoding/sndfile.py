@@ -107,11 +107,7 @@ class SndfileDecoder:
         known = 0 < self._file.frames < 2**62
         found = round(self._file.frames * share) if known else NOTHING
         self._announced = found if announced is None else announced
-        trouble = unfit(
-            rate=self.rate,
-            channels=self._file.channels,
-            seconds=max(0, self._announced) / max(1, self.rate),
-        )
+        trouble = unfit(rate=self.rate, channels=self._file.channels)
         if trouble:
             self.close()
             raise AudioFileError(f"{shown} claims {trouble}: convert it")
