@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -34,12 +35,16 @@ settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs that tests start, and compute with one thread, as they do.
+    """Let Ctrl-C reach the programs that tests start, and start and compute as they do.
 
     Whoever starts tests in the background of a shell (``&``, ``nohup``) has them ignore SIGINT, and
     all that they start inherits it.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
+    # Containers often forbid bytecode, for small images. Each process that tests start would then
+    # compile all that it imports anew, which takes as long as all else that it does.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
