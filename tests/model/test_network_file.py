@@ -203,6 +203,20 @@ def test_the_page_tells_every_input_and_output_with_its_shape() -> None:
     assert [value.name for value in graph.output][-len(states) :] == [f"next_{s}" for s in states]
 
 
+def test_the_page_tells_every_operator_that_an_engine_needs() -> None:
+    (told,) = re.findall(r"needs these operators: ([\w,\s]+)\.", PAGE)
+    graph = onnx.load_from_string(read_network_file(SHIPPED)[1]).graph
+    assert re.split(r",\s+", told) == sorted({node.op_type for node in graph.node})
+
+
+def test_the_page_tells_what_the_file_says_of_silence() -> None:
+    (valence, arousal), *more = re.findall(r"says valence −(\.\d\d) and arousal −(\.\d\d)", PAGE)
+    said = LightRecognizer.load(SHIPPED).run(np.zeros((1, 240_000), np.float32))
+    assert more == []
+    assert said.valence[0, -1] == pytest.approx(-float(valence), abs=0.01)
+    assert said.arousal[0, -1] == pytest.approx(-float(arousal), abs=0.01)
+
+
 def test_the_program_on_the_page_says_what_the_light_recogniser_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
