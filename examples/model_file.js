@@ -54,7 +54,10 @@ function silent(shape) {
   return new ort.Tensor("float32", new Float32Array(shape.reduce((a, b) => a * b)), shape);
 }
 
-/** Returns the sound of a file that the browser can play: mono, at the network's rate. */
+/**
+ * Returns the sound of a file that the browser can play: mono, at the network's rate. Browsers
+ * resample coarsely, which may move an estimate by some hundredths.
+ */
 export async function decode(file) {
   const context = new OfflineAudioContext(1, 1, RATE);
   const sound = await context.decodeAudioData(await file.arrayBuffer());
