@@ -28,7 +28,7 @@ STATUS_NOTES = {
     Status.SILENCE: "the last estimate is held",
     Status.TOO_QUIET: "turn it up: the last estimate is held",
     Status.NO_SIGNAL: "only zeros arrive: a denied permission or a paused player",
-    Status.GAP: "samples were lost",
+    Status.GAP: "some sound was lost",
     Status.RECONNECTING: "the sound device is gone; the last estimate is held",
     Status.PAUSED: "no estimates until somebody lets it go on",
 }
@@ -69,6 +69,9 @@ PHONES_OPEN = (
 
 UNENCRYPTED = "It is not encrypted: open it only in a network that you trust."
 """What is added where the service has no certificate."""
+
+SESSION_END = "the session has ended"
+"""The reason that everybody is given when a session ends."""
 
 PHONES_END = "phones may not watch any more"
 """The reason that those are given who are cut off."""

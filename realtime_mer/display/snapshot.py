@@ -103,7 +103,7 @@ class Snapshot:
             case History():
                 return replace(self, past=(*self.past[1 - _PARTS :], message))
             case Bye():
-                return self.lost(f"the service ended: {message.reason}")
+                return self.lost(message.reason)
             case _:
                 return self
 

@@ -68,6 +68,7 @@ from realtime_mer.wire.protocol import (
 )
 from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wire.turns import Turns
+from realtime_mer.wording import SESSION_END
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -181,7 +182,7 @@ class Service:
         self._thread.start()
         bound.result()
 
-    def close(self, reason: str = "the service stops") -> None:
+    def close(self, reason: str = SESSION_END) -> None:
         """Say ``bye`` to all and free the port; returns when both are done. May be called twice."""
         loop, self._loop = self._loop, None
         if loop is not None:

@@ -57,7 +57,7 @@ export const STATUS = {
     word: "no signal",
     note: "only zeros arrive: a denied permission or a paused player",
   },
-  gap: { word: "gap", note: "samples were lost" },
+  gap: { word: "gap", note: "some sound was lost" },
   reconnecting: {
     word: "reconnecting",
     note: "the sound device is gone; the last estimate is held",

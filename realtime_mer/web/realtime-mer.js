@@ -238,7 +238,7 @@ export class Stream extends EventTarget {
     } else if (message.type === "history") {
       message = this.#unknown(message);
     } else if (message.type === "bye") {
-      this.#farewell = `the service ended: ${message.reason}`;
+      this.#farewell = message.reason;
     } else if (message.type === "pong" && this.#ping?.id === message.id) {
       const ms = performance.now() - this.#ping.at;
       this.#ping = null;

@@ -5,22 +5,24 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
+from PySide6.QtGui import QPalette
 from pytestqt.qtbot import QtBot
 
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.snapshot import Snapshot
+from realtime_mer.display.theme import THEMES, LayoutName
 from realtime_mer.display.window.main import Window
 from realtime_mer.display.window.phone import PhoneDialog
 from realtime_mer.display.window.settings import SettingsDialog
 from realtime_mer.service.links import qr_rows
 from realtime_mer.wire.control import ChangeSettings, Failed
 from realtime_mer.wire.settings import Change, Phones, Settings
-from realtime_mer.wording import PHONES_OPEN
+from realtime_mer.wording import PHONES_OPEN, UNENCRYPTED
 from tests.display.test_window import STATE, URL, Session
 
-LINK = "http://192.168.1.5:41234/#token=s3cret"
-CLOSED = Settings(speed=1.0, delay_s=0.5, opens=PHONES_OPEN)
+LINK = "http://192.168.1.5:41234/#token=AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg"
+CLOSED = Settings(speed=1.0, delay_s=0.5, opens=f"{PHONES_OPEN} {UNENCRYPTED}")
 OPEN = replace(CLOSED, phones=Phones(link=LINK, code=qr_rows(LINK)))
 
 
@@ -105,6 +107,29 @@ def test_phones_are_let_in_after_it_was_said_what_that_opens_and_kept_out_again(
     assert not dialog.code.isVisible()
     assert dialog.button.text() == "Let phones watch"
     assert steered.window.notice.text() == "Phones may not watch any more."
+
+
+@pytest.mark.parametrize("layout", THEMES)
+def test_what_the_link_opens_is_read_whole_where_phones_watch_already(
+    qtbot: QtBot, layout: LayoutName
+) -> None:
+    steered = Steered(qtbot, OPEN)
+    steered.window.arrange(layout)
+    dialog = steered.phone()
+    dialog.grab()  # lays it out
+    assert dialog.opens.height() >= dialog.opens.heightForWidth(dialog.opens.width())
+
+
+@pytest.mark.parametrize("layout", THEMES)
+def test_fields_have_the_colours_of_the_layout(qtbot: QtBot, layout: LayoutName) -> None:
+    steered = Steered(qtbot, CLOSED)
+    steered.window.arrange(layout)
+    dialog = steered.settings()
+    for field in (dialog.speed, dialog.smoothing, dialog.delay):
+        colours = field.palette()
+        for role in (QPalette.ColorRole.Base, QPalette.ColorRole.Button):
+            assert colours.color(role).name() == THEMES[layout].panel
+        assert colours.color(QPalette.ColorRole.Text).name() == THEMES[layout].text
 
 
 def test_a_session_that_was_started_for_a_network_shows_its_link_and_no_button(

@@ -77,7 +77,7 @@ SERVER_MESSAGES = {
         opens="Whoever gets this link sees what is estimated.",
     ),
     "error": ErrorMessage(code="bad_json", message="not JSON"),
-    "bye": Bye(reason="the service stops"),
+    "bye": Bye(reason="the session has ended"),
     "pong": Pong(id="a"),
 }
 CLIENT_MESSAGES = {

@@ -190,6 +190,7 @@ def style(theme: Theme, *, scale: float) -> str:
         }}
         QMenu::item:disabled {{ color: {theme.muted}; background: transparent; }}
         QDialog QLabel, QDialog QCheckBox {{ font-size: {points:.1f}pt; color: {theme.text}; }}
+        QComboBox, QAbstractSpinBox {{ font-size: {points:.1f}pt; }}
         QPushButton {{
             color: {theme.text}; background: {theme.background}; border: 1px solid {theme.muted};
             border-radius: 6px; padding: 6px 12px; font-size: {points:.1f}pt;
@@ -208,9 +209,11 @@ def style(theme: Theme, *, scale: float) -> str:
         }}
         QLineEdit {{ placeholder-text-color: {theme.muted}; }}
         QLineEdit:focus {{ border: 2px solid {theme.valence}; }}
-        QScrollBar:vertical {{ background: transparent; width: 8px; }}
-        QScrollBar::handle:vertical {{
-            background: {theme.muted}; border-radius: 4px; min-height: 24px;
+        QScrollBar {{ background: transparent; }}
+        QScrollBar:vertical {{ width: 8px; }}
+        QScrollBar:horizontal {{ height: 8px; }}
+        QScrollBar::handle {{
+            background: {theme.muted}; border-radius: 4px; min-height: 24px; min-width: 24px;
         }}
         QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
         QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}

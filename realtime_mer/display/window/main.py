@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QFrame, QLayout, QMainWindow, QScrollArea
+from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLayout, QMainWindow, QScrollArea
 
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
@@ -168,6 +168,7 @@ class Window(QMainWindow):
         self._fitting = fitting(self.width(), self.height())
         scale = self.preferences.scale * self._fitting
         self.setPalette(palette(theme))
+        QApplication.setPalette(palette(theme))  # of dialogs too, which inherit from no window
         self.setStyleSheet(style(theme, scale=scale))
         written = self.face.notes.note.text() if self._built and self.face.notes is not None else ""
         self._built = True

@@ -52,7 +52,7 @@ class Notes(QFrame):
         )
         self.restart = QPushButton("Restart clock")
         self.restart.clicked.connect(lambda: restart())
-        self.note = QLineEdit(placeholderText="note (may be empty)", maxLength=MAX_LABEL)
+        self.note = QLineEdit(placeholderText="note (optional)", maxLength=MAX_LABEL)
         self.note.setAccessibleName("note to the next marker")
         self.mark = QPushButton("Mark")
         self.mark.setObjectName("mark")

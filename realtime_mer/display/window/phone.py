@@ -72,6 +72,7 @@ class PhoneDialog(QDialog):
         self._show_link(link if changeable else link or self._link)
         self.words.setVisible(self._shown is not None or not changeable)
         self.opens.setText(settings.opens)
+        self.opens.ensurePolished()  # in the size that it will be written in
         self.opens.setMinimumHeight(self.opens.heightForWidth(_WIDTH))
         self.opens.setVisible(changeable)
         on = self._shown is not None
