@@ -18,12 +18,15 @@ _FILES = {
     "/charts.js": ("charts.js", _SCRIPT),
     "/controls.js": ("controls.js", _SCRIPT),
     "/emotion.js": ("emotion.js", _SCRIPT),
+    "/fit.js": ("fit.js", _SCRIPT),
     "/history.js": ("history.js", _SCRIPT),
     "/labels.js": ("labels.js", _SCRIPT),
     "/markers.js": ("markers.js", _SCRIPT),
     "/meter.js": ("meter.js", _SCRIPT),
     "/mood.js": ("mood.js", _SCRIPT),
+    "/plane.js": ("plane.js", _SCRIPT),
     "/settings.js": ("settings.js", _SCRIPT),
+    "/svg.js": ("svg.js", _SCRIPT),
     "/values.js": ("values.js", _SCRIPT),
 }
 

@@ -1,15 +1,18 @@
 /** The page: a subscription, and everything that shows it. */
 
-import { Plane, TimeLine, gemsBars, quadrantBars } from "./charts.js";
+import { TimeLine, gemsBars, quadrantBars } from "./charts.js";
 import { Controls } from "./controls.js";
 import { BETWEEN_SHORT, MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
+import { ems } from "./fit.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
 import { Meter } from "./meter.js";
 import { contradicts, moodText } from "./mood.js";
+import { Plane } from "./plane.js";
 import { connect, tokenFromFragment } from "./realtime-mer.js";
 import * as settings from "./settings.js";
 import {
+  HELD_RGB,
   Steady,
   approach,
   clock,
@@ -214,7 +217,7 @@ function showTexts(now) {
   plane.showMood(mood);
   const word = moodText(mood, words, BETWEEN_SHORT);
   write("mood", word);
-  setProperty(root.style, "--letters", String(word.length)); // a long word is written smaller
+  setProperty(root.style, "--ems", ems(word, byId("mood")).toFixed(2)); // a long one is smaller
   for (const name of ["valence", "arousal"]) {
     write(name, signed(estimate[name]));
     write(`${name}-sd`, `\u00b1 ${estimate[`${name}_sd`].toFixed(2)}`);
@@ -263,10 +266,10 @@ function movePoint(now, elapsed) {
   plane.move(here);
 }
 
-/** Let the colour of the dj theme follow the mood, slowly enough never to flash. */
-function showColour(elapsed) {
+/** Let the colour of the dj theme follow the mood, slowly enough never to flash; grey if held. */
+function showColour(elapsed, current) {
   if (here === null) return;
-  const goal = moodColour(here.valence, here.arousal);
+  const goal = current ? moodColour(here.valence, here.arousal) : HELD_RGB;
   const from = shownColour ?? goal;
   shownColour = goal.map((part, channel) =>
     approach(from[channel], part, elapsed, PACE[theme].colour),
@@ -295,7 +298,9 @@ function frame() {
   done.frame = now;
   if (due("trace", Math.max(0.1, slowly))) plane.trace(now);
   const sinceColour = Math.min(now - done.colour, MOST_COLOUR_SECONDS);
-  if (theme === "dj" && due("colour", COLOUR_PERIOD)) showColour(sinceColour);
+  if (theme === "dj" && due("colour", COLOUR_PERIOD)) {
+    showColour(sinceColour, !root.classList.contains("held"));
+  }
   if (due("texts", Math.max(pace.texts, slowly))) {
     showTexts(now);
     if (slowly) meter.draw(now, slowly, 0);

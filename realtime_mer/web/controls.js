@@ -74,6 +74,7 @@ export class Controls {
     link.hidden = phones === null;
     link.textContent = phones?.link ?? "";
     if (phones !== null) drawCode(code, phones.code);
+    if (before?.phones === null && phones !== null) code.scrollIntoView({ block: "nearest" });
     if (before !== null) this.#say("Changed.");
   }
 

@@ -81,6 +81,9 @@ export function moodColour(valence, arousal) {
   );
 }
 
+/** The colour in the place of a mood that is held, as in style.css. */
+export const HELD_RGB = [152, 162, 179];
+
 /** The ground of the dj theme, as in style.css. */
 export const GROUND_RGB = [12, 15, 20];
 

@@ -97,6 +97,15 @@ class Browser:
         """Run the body of an asynchronous function in the page, ``m`` being one of its modules."""
         return self.js(f"return (async () => {{ const m = await import('/{name}'); {script} }})()")
 
+    def say_mood(self, text: str) -> None:
+        """Write a mood as large as the page would."""
+        self.module(
+            "fit.js",
+            f"const [text, mood] = [{json.dumps(text)}, document.getElementById('mood')];"
+            "mood.textContent = text;"
+            "document.documentElement.style.setProperty('--ems', m.ems(text, mood).toFixed(2));",
+        )
+
     def wait_for(self, script: str, *arguments: Any) -> Any:
         """Wait until an expression in the page is true, and return it."""
         return until(lambda: self.js(f"return {script}", *arguments), what=script)

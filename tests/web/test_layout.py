@@ -111,15 +111,11 @@ def test_on_a_phone_the_mood_stays_where_it_is_whatever_the_state_has_to_say(
 def test_nothing_moves_when_the_word_of_the_mood_is_a_longer_one(display: Browser) -> None:
     for size in SIZES:
         resize(display, size)
-        places = [
-            display.js(
-                "mood.textContent = arguments[0];"
-                "document.documentElement.style.setProperty('--letters', arguments[0].length);"
-                "return document.getElementById('numbers').getBoundingClientRect().top",
-                word,
-            )
-            for word in ("sad", "astonished", "between calm and tired")
-        ]
+        places = []
+        for word in ("sad", "astonished", "between calm and tired"):
+            display.say_mood(word)
+            top = "document.getElementById('numbers').getBoundingClientRect().top"
+            places.append(display.js(f"return {top}"))
         assert len(set(places)) == 1
 
 
@@ -177,7 +173,7 @@ def test_nothing_covers_a_word_of_the_plane_wherever_the_point_is(
     tab.open(service)
     tab.wait_for("document.getElementById('network').textContent")
     tab.js(_LONE_PLANE, side)
-    plane = "import('/charts.js').then(m => { window.plane = new m.Plane(window.lone); })"
+    plane = "import('/plane.js').then(m => { window.plane = new m.Plane(window.lone); })"
     tab.js(plane)
     tab.wait_for("window.plane && window.lone.viewBox.baseVal.width === arguments[0]", side)
     covered, least = tab.module("emotion.js", f"const own = {own};{_EVERY_POINT}")

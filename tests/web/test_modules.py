@@ -408,6 +408,7 @@ def test_the_corners_of_the_plane_have_the_colours_of_the_quadrants(page: Browse
         "return [[1, 1], [-1, 1], [-1, -1], [1, -1]].map(([v, a]) => m.moodColour(v, a))",
     ) == page.module("values.js", "return Object.values(m.QUADRANT_RGB)")
     assert page.module("values.js", "return m.css(m.GROUND_RGB)") == "rgb(12 15 20)"
+    assert page.module("values.js", "return m.css(m.HELD_RGB)") == "rgb(152 162 179)"
     ground = page.js(
         "return getComputedStyle(document.documentElement).getPropertyValue('--ground').trim()"
     )

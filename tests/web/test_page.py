@@ -677,11 +677,7 @@ def test_nothing_is_cut_off_or_overlaps_on_phone_tablet_and_desktop(
         tab.resize(size)
         pair = mood_text(("astonished", "distressed"), short=True)
         for said in (*(mood.word for mood in MOOD_WORDS), pair):
-            tab.js(
-                "const mood = document.getElementById('mood'); mood.textContent = arguments[0];"
-                "document.documentElement.style.setProperty('--letters', arguments[0].length)",
-                said,
-            )
+            tab.say_mood(said)
             assert tab.js(_FITS) == [], (size, said)
         tab.wait_for("document.querySelector('#plane svg').viewBox.baseVal.width > 0")
         boxes = tab.wait_for(_WORD_BOXES)
@@ -731,6 +727,16 @@ return [...document.querySelectorAll("header, main > section, footer")].map((e) 
   return { id: e.id || e.tagName, left, right, top, bottom };
 });
 """
+
+
+def test_a_held_mood_loses_its_colour(tab: Browser, service: Service) -> None:
+    open_display(tab, service)
+    publish(service, estimate_at(0.5, 0.5, seq=0))
+    parts = "getComputedStyle(now).borderLeftColor.match(/\\d+/g).map(Number)"
+    vivid = f"(parts => Math.max(...parts) - Math.min(...parts) > 100)({parts})"
+    tab.wait_for(vivid)
+    publish(service, estimate_at(0.5, 0.5, seq=1, status=Status.SILENCE))
+    tab.wait_for(f"!{vivid}")
 
 
 def test_the_colour_of_the_dj_theme_follows_the_mood_without_flashing(
