@@ -259,26 +259,29 @@ class Engine:
     ) -> Iterator[Event]:
         estimates = self.stream.push(samples, gaps=gaps, resets=resets)
         now, clock = time.monotonic(), datetime.now().astimezone()
-        for estimate, (hop, mel) in zip(estimates, self.stream.heard(), strict=True):
+        heard = self.stream.heard()
+        for estimate in estimates:
             if estimate.t > self._limit:
                 self._stopped.set()
                 break
             self._t = estimate.t
             arrived = self.ring.arrived_at(round(estimate.t * self._rate)) if stamped else None
-            age = None if arrived is None else now - arrived
-            estimate = replace(
-                estimate,
-                latency_ms=None if age is None else round(1000 * age, 3),
-                wall_time=None
-                if age is None
-                else (clock - timedelta(seconds=age)).isoformat("T", "milliseconds"),
-                xruns=self.xruns,
-            )
+            if arrived is not None:
+                age = now - arrived
+                estimate = replace(
+                    estimate,
+                    latency_ms=round(1000 * age, 3),
+                    wall_time=(clock - timedelta(seconds=age)).isoformat("T", "milliseconds"),
+                    xruns=self.xruns,
+                )
+            elif self.xruns:
+                estimate = replace(estimate, xruns=self.xruns)
             yield from self._changed(estimate.status, estimate)
             t = estimate.t
             yield from self._announced(self._shaper.shape(estimate))
             # One for every hop of a backlog: a picture of the sound has no holes after it.
             if self._publish is not None:
+                hop, mel = next(heard)
                 level = LevelMessage(
                     t=t, level_dbfs=hop.level_dbfs, peak_dbfs=hop.peak_dbfs, mel=mel
                 )

@@ -138,13 +138,9 @@ def affects(numbers: Estimates[NDArray[np.float32]]) -> list[list[Affect]]:
     """Return what the numbers of B streams say of each of their H hops: B lists of H."""
     # Six decimals: finer than float32 guarantees, and half the length in JSON. All at once: each
     # operation on an array costs as much as a few hundred of its numbers.
-    table = np.empty((*numbers.valence.shape, 4 + len(QUADRANTS) + len(GEMS)))
-    table[:, :, 0] = numbers.valence
-    table[:, :, 1] = numbers.arousal
-    table[:, :, 2] = numbers.valence_sd
-    table[:, :, 3] = numbers.arousal_sd
-    table[:, :, 4:8] = numbers.quadrants
-    table[:, :, 8:] = numbers.gems
+    columns = (numbers.valence, numbers.arousal, numbers.valence_sd, numbers.arousal_sd)
+    parts = (*(column[:, :, np.newaxis] for column in columns), numbers.quadrants, numbers.gems)
+    table = np.concatenate(parts, axis=2, dtype=np.float64)
     return [[_affect(row) for row in rows] for rows in table.round(DECIMALS).tolist()]
 
 

@@ -13,15 +13,26 @@ if TYPE_CHECKING:  # it brings torch, which a replay has no use for
 
 
 class Averager:
-    """Running means over estimates, in constant memory however long the stream.
+    """Running means over the hops of a stream that count, in constant memory however long it is.
+
+    Those that are ``music`` count, and all of them as long as there is none.
+
+    Args:
+        words: note which mood words were said, too, which takes longer than the means.
 
     Attributes:
-        count: estimates taken.
+        count: estimates that count.
+        of_music: whether they are of music.
         valence, arousal, valence_variance, arousal_variance, quadrants, gems: means.
-        said: which mood words were said, in hops.
+        said: which mood words were said, in hops; none where they are not noted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, words: bool = False) -> None:
+        self._words = words
+        self._begin(of_music=False)
+
+    def _begin(self, *, of_music: bool) -> None:
+        self.of_music = of_music
         self.count = 0
         self.valence = 0.0
         self.arousal = 0.0
@@ -32,9 +43,15 @@ class Averager:
         self.said = Said()
 
     def add(self, estimate: Estimate) -> None:
-        """Take one more estimate into the means."""
+        """Take the next estimate."""
+        music = estimate.status is Status.MUSIC
+        if music and not self.of_music:
+            self._begin(of_music=True)
+        if self.of_music and not music:
+            return
         self.count += 1
-        self.said.add(estimate.words)
+        if self._words:
+            self.said.add(estimate.words)
         self.valence += (estimate.valence - self.valence) / self.count
         self.arousal += (estimate.arousal - self.arousal) / self.count
         self.valence_variance += (estimate.valence_sd**2 - self.valence_variance) / self.count
@@ -48,7 +65,7 @@ class Averager:
 class Summarizer:
     """Collect the estimates of a clip and summarise them.
 
-    A summary averages the hops that are ``music``, and all hops if there are none.
+    A summary averages the hops that count; see ``Averager``.
 
     Args:
         calibration: of the checkpoint that made the estimates; says how a clip's sd follows.
@@ -56,19 +73,16 @@ class Summarizer:
 
     def __init__(self, calibration: "Calibration") -> None:
         self._calibration = calibration
-        self._music = Averager()
-        self._all = Averager()
+        self._mean = Averager()
 
     def add(self, estimates: Iterable[Estimate]) -> None:
         """Take more estimates, in order."""
         for estimate in estimates:
-            self._all.add(estimate)
-            if estimate.status is Status.MUSIC:
-                self._music.add(estimate)
+            self._mean.add(estimate)
 
     def summary(self, *, path: str, seconds: float) -> Summary:
         """Return the summary of what was added; its affect is None if nothing was."""
-        mean = self._music if self._music.count else self._all
+        mean = self._mean
         if mean.count == 0:
             return Summary(path=path, seconds=seconds, affect=None)
         affect = Affect(

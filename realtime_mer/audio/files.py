@@ -81,6 +81,7 @@ class FileSource:
 
     def __init__(self, path: str | PathLike[str], *, paced: bool) -> None:
         self._path = os.fspath(path)
+        self._name = legible(Path(path).name)
         self._closed = threading.Event()
         self._decoder = _open(Path(path), self._path)
         self._block_s = _PACED_BLOCK_S if paced else _UNPACED_BLOCK_S
@@ -92,7 +93,7 @@ class FileSource:
     @property
     def name(self) -> str:
         """The file's name without its folders, which are not every subscriber's business."""
-        return legible(Path(self._path).name)
+        return self._name
 
     @property
     def real_time(self) -> bool:

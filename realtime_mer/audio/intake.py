@@ -148,8 +148,7 @@ class Intake:
 
     def _clean(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bound the values before the resampler, whose state a single NaN would poison."""
-        peak = np.abs(samples).max()
-        if peak <= MAX_LEVEL:  # False for NaN too
+        if samples.max() <= MAX_LEVEL and samples.min() >= -MAX_LEVEL:  # False for NaN too
             return samples
         finite = np.isfinite(samples)
         self.replaced += int(samples.size - np.count_nonzero(finite))

@@ -59,27 +59,27 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._music = Averager()
-        self._all = Averager()
+        self._count = 0
+        self._mean = Averager(words=True)
         self._last: Estimate | None = None
 
     def add(self, estimate: Estimate) -> None:
         """Count an estimate."""
         self._last = estimate
-        self._all.add(estimate)
-        if estimate.status is Status.MUSIC:
-            self._music.add(estimate)
+        self._count += 1
+        self._mean.add(estimate)
 
     def summary_lines(self) -> list[str]:
         """Return what is printed at the end of a session, one statement a line."""
         last = self._last
         if last is None:
             return ["no estimate: less than one hop of sound was heard"]
-        mean = self._music if self._music.count else self._all
-        of = "music" if self._music.count else "all hops, none was music"
+        mean = self._mean
+        music = mean.count if mean.of_music else 0
+        of = "music" if mean.of_music else "all hops, none was music"
         most = mean.said.most()
         return [
-            f"heard {last.t:.1f} s: {self._all.count} estimates, {self._music.count} of music",
+            f"heard {last.t:.1f} s: {self._count} estimates, {music} of music",
             f"mean valence {mean.valence:+.2f}, arousal {mean.arousal:+.2f} (over {of})",
             f"mostly {mostly(most)}" if most is not None else "",
             f"xruns {last.xruns}, hops skipped {last.skipped}",
