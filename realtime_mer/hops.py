@@ -38,8 +38,8 @@ class StreamPolicy:
 
     silence_below_dbfs: float = -66.0
     sound_above_dbfs: float = -60.0
-    too_quiet_below_dbfs: float = -44.0
-    loud_enough_above_dbfs: float = -41.0
+    too_quiet_below_dbfs: float = -38.0
+    loud_enough_above_dbfs: float = -35.0
     silence_after_s: float = 1.5
     no_signal_after_s: float = 1.0
     confidence_decay_s: float = 10.0

@@ -3,10 +3,12 @@
 
 Each clip's first 30 s are estimated at their own level and 3, 6, … 66 dB quieter. What is written
 to `docs/results/gain.json`: by gain, and by the level that the clip then has, how far the mean
-valence and arousal after the warm-up lie from those at the clip's own level. Where half of the
-clips have moved by .1, music is too quiet to judge (`StreamPolicy.too_quiet_below_dbfs`).
+valence and arousal after the warm-up lie from those at the clip's own level; the level at which
+each clip has moved by .1; and how much of the music, as loud as it is, lies under a gate. Where
+half of the clips have moved by .1, music is too quiet to judge
+(`StreamPolicy.too_quiet_below_dbfs`).
 
-    .venv/bin/python scripts/gain.py $REALTIME_MER_DATA/*/audio/*1.opus
+    .venv/bin/python scripts/gain.py $REALTIME_MER_DATA/{emotify,grekow,panda4q}/audio/*[05].opus
 """
 
 import argparse
@@ -26,6 +28,9 @@ from realtime_mer.recognizer.loading import load_recognizer
 SECONDS = 30.0
 STEP_DB = 3
 GAINS_DB = range(0, -67, -STEP_DB)
+MOVED_BY = 0.1
+GATES_DBFS = range(-36, -55, -2)
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 Moved = tuple[float, float]  # valence and arousal, from their values at the clip's own level
 
@@ -39,12 +44,17 @@ def main() -> None:
     recognizer = load_recognizer(compute="cpu")
     by_gain: dict[int, list[Moved]] = defaultdict(list)
     by_level: dict[int, list[Moved]] = defaultdict(list)
+    crossings: list[float] = []
+    windows: list[NDArray[np.float64]] = []
     for path in arguments.clips:
         samples = load_audio(path, sample_rate=recognizer.sample_rate, longest_s=SECONDS)
         own = 10 * math.log10(max(float(np.mean(np.square(samples, dtype=np.float64))), 1e-12))
-        for gain, moved in zip(GAINS_DB, curve(recognizer, samples), strict=True):
+        moves = curve(recognizer, samples)
+        for gain, moved in zip(GAINS_DB, moves, strict=True):
             by_gain[gain].append(moved)
             by_level[STEP_DB * round((own + gain) / STEP_DB)].append(moved)
+        crossings.append(own + crossing(moves))
+        windows.append(levels(samples, size=recognizer.window_samples))
         print(path.name, f"{own:.1f} dBFS", flush=True)
     policy = StreamPolicy()
     result = {
@@ -52,6 +62,11 @@ def main() -> None:
         "model": recognizer.card.name,
         "protocol": "each clip against itself at its own level, means of its hops after 3 s",
         "too_quiet_below_dbfs": policy.too_quiet_below_dbfs,
+        "level_where_moved_by_.1_dbfs": {
+            f"{100 * share:.0f} % of clips": round(float(np.quantile(crossings, 1 - share)), 1)
+            for share in QUANTILES
+        },
+        "windows_under_gate_dbfs": {gate: under(windows, gate) for gate in GATES_DBFS},
         "by_gain_db": {gain: row(moved) for gain, moved in by_gain.items()},
         "by_level_dbfs": {level: row(by_level[level]) for level in sorted(by_level, reverse=True)},
     }
@@ -72,6 +87,37 @@ def curve(recognizer: StreamingRecognizer, samples: NDArray[np.float32]) -> list
     return [(one - valence, other - arousal) for one, other in means]
 
 
+def crossing(moves: list[Moved]) -> float:
+    """Return the gain in dB at which valence or arousal has first moved by ``MOVED_BY``.
+
+    Between two gains in a line; -inf where no gain does it.
+    """
+    values = np.abs(np.array(moves)).max(axis=1)
+    over = np.flatnonzero(values > MOVED_BY)
+    if not len(over):
+        return -math.inf
+    at = int(over[0])
+    part = (MOVED_BY - values[at - 1]) / (values[at] - values[at - 1])
+    return float(GAINS_DB[at - 1] - STEP_DB * part)
+
+
+def levels(samples: NDArray[np.float32], *, size: int) -> NDArray[np.float64]:
+    """Return the levels in dBFS of a clip's windows that follow one another."""
+    whole = np.reshape(samples[: len(samples) // size * size], (-1, size))
+    power = np.mean(np.square(whole, dtype=np.float64), axis=1)
+    return np.asarray(10 * np.log10(np.maximum(power, 1e-12)), dtype=np.float64)
+
+
+def under(windows: list[NDArray[np.float64]], gate: float) -> dict[str, float]:
+    """Return how much of the music lies under a gate at its own level."""
+    shares = [float((clip < gate).mean()) for clip in windows if len(clip)]
+    return {
+        "share_of_windows": round(float((np.concatenate(windows) < gate).mean()), 4),
+        "clips_with_one": sum(share > 0 for share in shares),
+        "clips_mostly": sum(share > 0.5 for share in shares),
+    }
+
+
 def row(moved: list[Moved]) -> dict[str, float]:
     """Return the means of how far clips moved, and how many moved by more than .1."""
     values = np.abs(np.array(moved))
@@ -80,7 +126,8 @@ def row(moved: list[Moved]) -> dict[str, float]:
         "valence_moved": round(float(values[:, 0].mean()), 4),
         "arousal_moved": round(float(values[:, 1].mean()), 4),
         "arousal_change": round(float(np.array(moved)[:, 1].mean()), 4),
-        "share_over_.1": round(float((values.max(axis=1) > 0.1).mean()), 3),
+        "median_moved": round(float(np.median(values.max(axis=1))), 4),
+        "share_over_.1": round(float((values.max(axis=1) > MOVED_BY).mean()), 3),
     }
 
 

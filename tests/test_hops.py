@@ -77,12 +77,12 @@ def test_the_level_of_the_window_says_whether_sound_is_too_quiet_to_judge(
     statuses(hops, *[tone(-30)] * WINDOW)
     # A pause of less than the window is part of the music.
     assert statuses(hops, tone(-60), tone(-60), tone(-30)) == [music] * 3
-    # The window holds -30, -43, -43; then -45 three times.
-    assert statuses(hops, tone(-43), tone(-43), tone(-43)) == [music] * 3
-    assert statuses(hops, *[tone(-45)] * 4)[-2:] == [too_quiet] * 2
+    # The window holds -30, -37, -37; then -39 three times.
+    assert statuses(hops, tone(-37), tone(-37), tone(-37)) == [music] * 3
+    assert statuses(hops, *[tone(-39)] * 4)[-2:] == [too_quiet] * 2
     # Louder than the first threshold is not loud enough: it takes the second.
-    assert statuses(hops, *[tone(-42)] * 4) == [too_quiet] * 4
-    assert statuses(hops, *[tone(-40)] * 4)[-1] == music
+    assert statuses(hops, *[tone(-36)] * 4) == [too_quiet] * 4
+    assert statuses(hops, *[tone(-34)] * 4)[-1] == music
 
 
 def test_at_the_threshold_itself_sound_is_loud_enough(hops: HopClassifier) -> None:
@@ -221,7 +221,7 @@ def test_a_window_that_fills_anew_goes_on_sounding(hops: HopClassifier) -> None:
         ),
         (
             {"loud_enough_above_dbfs": -50.0},
-            "loud_enough_above_dbfs -50.0 must not lie under too_quiet_below_dbfs -44.0.",
+            "loud_enough_above_dbfs -50.0 must not lie under too_quiet_below_dbfs -38.0.",
         ),
     ],
 )

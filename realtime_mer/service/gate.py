@@ -44,6 +44,7 @@ class Gate:
         metrics: gives the body and content type of ``/metrics``.
         told: is told one line when an address has to wait for its wrong tokens.
         guesses: the wrong tokens so far.
+        guessable: whether the token could be found by trying.
     """
 
     host: str
@@ -52,6 +53,12 @@ class Gate:
     metrics: Callable[[], tuple[bytes, str]]
     told: Callable[[str], None] = lambda line: None
     guesses: Guesses = field(default_factory=Guesses)
+    guessable: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once, since strangers may ask as often as they like.
+        bits = access.randomness_bits(self.token or "")
+        object.__setattr__(self, "guessable", bits < access.ENOUGH_BITS)
 
     def accepts(self, token: str) -> bool:
         """Whether this is the token."""
@@ -69,7 +76,7 @@ class Gate:
             now: seconds of a steady clock.
         """
         waiting = self.guesses.pause(address, now) > 0
-        if waiting and access.randomness_bits(self.token or "") < access.ENOUGH_BITS:
+        if waiting and self.guessable:
             return Verdict.TOO_SOON
         if self.accepts(token):
             self.guesses.right(address)

@@ -118,13 +118,14 @@ def randomness_bits(token: str) -> float:
 
     Every sign counts as drawn from the smallest usual alphabet that the token fits: digits,
     hexadecimal, Base32, letters of one case, Base64. Words, repeated parts and signs in a row such
-    as ``1234`` count for little. Of tokens that were drawn with just 128 bits in Base64, about one
-    in 200 is taken for words; longer ones, and hexadecimal, are not.
+    as ``1234`` count for little. Less than one in a million of the tokens that were drawn with 128
+    bits, in hexadecimal or Base64, is taken for less: what looks like words counts as such only
+    where enough of them are known ones.
     """
     bits = math.log2(_alphabet(token)) * len(token)
     if not _HEXADECIMAL.fullmatch(token):
         words = sum(map(len, _WORD.findall(token if not _is_shouted(token) else token.lower())))
-        if words > 0.75 * sum(map(str.isalnum, token)):
+        if words > 0.75 * sum(map(str.isalnum, token)) and _letters_of_known_words(token) >= 9:
             bits -= (math.log2(_alphabet(token)) - _BITS_PER_LETTER_OF_A_WORD) * words
     parts = [token[at : at + 4] for at in range(len(token) - 3)]
     if parts and len(set(parts)) < 0.75 * len(parts):
@@ -138,18 +139,30 @@ def randomness_bits(token: str) -> float:
 _HEXADECIMAL = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
 _WORD = re.compile(r"[A-Z][a-z]{2,}|[a-z]{3,}")
 _BITS_PER_LETTER_OF_A_WORD = 2.0  # a word of six or seven letters out of a list of some thousands
+_MOST_JUDGED = 72  # signs; zxcvbn takes no more, and its time grows with their square
 _ALPHABETS = (
     (re.compile(r"[0-9]*"), 10),
     (_HEXADECIMAL, 16),
     (re.compile(r"[A-Z]+|[a-z]+"), 26),
     (re.compile(r"[A-Z2-7]+"), 32),
-    (re.compile(r"[^A-Z]+|[^a-z]+"), 38),
 )
 
 
 def _alphabet(token: str) -> int:
     """Return how many signs the smallest usual alphabet has that a token fits."""
     return next((size for signs, size in _ALPHABETS if signs.fullmatch(token)), 64)
+
+
+def _letters_of_known_words(token: str) -> int:
+    """Return how many letters belong to words, names and passwords that people use.
+
+    Words of three letters do not count, which are found in any letters.
+    """
+    from zxcvbn import zxcvbn  # a tenth of a second, for its lists of words
+
+    found = zxcvbn(token[:_MOST_JUDGED])["sequence"]
+    words = [match["token"] for match in found if match["pattern"] == "dictionary"]
+    return sum(len(word) for word in words if len(word) >= 4)
 
 
 def _is_shouted(token: str) -> bool:
