@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -611,3 +612,46 @@ def test_scripts_import_nothing_but_the_standard_library(name):
     code = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2])"
     command = [sys.executable, "-S", "-c", code, str(path.parent), str(path)]
     subprocess.run(command, check=True)
+
+
+@pytest.fixture
+def test_script(monkeypatch):
+    """scripts/test.py, which sets up nothing and starts nothing, and what it would have started."""
+    script = runpy.run_path(str(SCRIPTS / "test.py"))
+    started, codes = [], []
+
+    def wait_for(command, **how):
+        started.append(command[1:] if "pytest" not in command else command[3:])
+        return codes.pop(0) if "pytest" in command and codes else 0
+
+    monkeypatch.setattr(_setup, "prepare", lambda **how: None)
+    monkeypatch.setitem(script["main"].__globals__, "wait_for", wait_for)
+    monkeypatch.chdir(SCRIPTS)
+    return script["main"], started, codes
+
+
+def test_every_folder_of_tests_is_in_one_run_and_coverage_is_measured_in_one(test_script):
+    main, started, _ = test_script
+    assert main([]) == 0
+    measured, others = started[-2:]
+    folders = [option for option in measured if option.startswith("tests/")]
+    assert folders == ["tests/wire", "tests/service"]
+    assert all((SCRIPTS.parent / folder).is_dir() for folder in folders)
+    assert [f"--ignore={folder}" for folder in folders] == others[-2:]
+    assert {"--cov=realtime_mer.wire", "--cov=realtime_mer.service"} < set(measured)
+    assert {"--cov-branch", "--cov-fail-under=95"} < set(measured)
+    assert not any(option.startswith("--cov") for option in others)
+
+
+@pytest.mark.parametrize("codes", [[1, 0], [0, 1]])
+def test_a_failure_in_either_run_is_the_exit_code_and_both_are_made(test_script, codes):
+    main, started, given = test_script
+    given.extend(codes)
+    assert main([]) == 1
+    assert len(started) == 3 + 2
+
+
+def test_arguments_make_one_run_without_checks(test_script):
+    main, started, _ = test_script
+    assert main(["-k", "silence"]) == 0
+    assert started == [["-k", "silence"]]

@@ -16,6 +16,11 @@ import sys
 import time
 from array import array
 
+from realtime_mer.service.listening import allow_files
+
+MANY_SOCKETS = 65536
+"""Files of this process, as far as the system lets it."""
+
 _HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -82,7 +87,7 @@ class SocketSubscriber:
 
 
 def _main(port: int, count: int) -> None:
-    allow_many_sockets()
+    allow_files(MANY_SOCKETS)
     readers = [SocketSubscriber(port) for _ in range(count)]
     receipts: array[float] = array("d")
     with selectors.DefaultSelector() as selector:
@@ -98,16 +103,6 @@ def _main(port: int, count: int) -> None:
     for reader in readers:
         reader.socket.close()
     sys.stdout.buffer.write(receipts.tobytes())
-
-
-def allow_many_sockets() -> None:
-    """Let this process open as many sockets as the system lets it; Windows has no such limit."""
-    if sys.platform != "win32":
-        import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = 65536 if most == resource.RLIM_INFINITY else min(most, 65536)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ import psutil
 from numpy.typing import NDArray
 from rich.table import Table
 
-from realtime_mer.bench.readers import SocketSubscriber, allow_many_sockets
+from realtime_mer.bench.readers import MANY_SOCKETS, SocketSubscriber
 from realtime_mer.bench.served import loaded_service
 from realtime_mer.console import console
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.service.listening import allow_files
 
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))
 _STALL_CLIENTS = 100
@@ -74,7 +75,7 @@ def measure(*, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
         seconds: how long each load is watched.
         say: is told what is being measured.
     """
-    allow_many_sockets()
+    allow_files(MANY_SOCKETS)
     loads = []
     with _own_core() as readers_cores:
         for clients, rate in _LOADS:

@@ -50,6 +50,22 @@ def check_token(token: str, *, host: str, weak: bool = False) -> None:
         )
 
 
+def allow_files(wanted: int) -> None:
+    """Let this process have so many files open, sockets among them, as far as the system lets it.
+
+    A limit that is higher stays. Windows has none.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if now == resource.RLIM_INFINITY:
+            return
+        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        if allowed > now:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+
+
 def check_free(host: str, port: int) -> None:
     """Refuse a port that is taken now, or a host that is not there.
 

@@ -41,7 +41,13 @@ from realtime_mer.service.connection import (
 from realtime_mer.service.door import Door
 from realtime_mer.service.gate import Admission, Gate, Verdict
 from realtime_mer.service.guesses import Guesses
-from realtime_mer.service.listening import cannot_listen, check_port, check_token, usual_address
+from realtime_mer.service.listening import (
+    allow_files,
+    cannot_listen,
+    check_port,
+    check_token,
+    usual_address,
+)
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.notices import LibraryLog, Notices
@@ -72,6 +78,7 @@ from realtime_mer.wording import SESSION_END
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_OTHER_FILES = 512  # those of the rest of the program
 
 
 class Service:
@@ -170,11 +177,16 @@ class Service:
     def start(self) -> None:
         """Listen; returns once the port is bound.
 
+        Where the system allows fewer open files than the connections that may come and 512 more,
+        this process asks for as many.
+
         Raises:
             ServiceError: the port is busy, the address is not there, or it was started before.
         """
         if self._thread is not None:
             raise ServiceError("this service was started before: make a new one")
+        # A system may allow so few (macOS: 256) that its own bounds would never be reached.
+        allow_files(self._limits.connections + self._limits.waiting + _OTHER_FILES)
         bound: Future[None] = Future()
         self._thread = threading.Thread(
             target=self._thread_main, args=(bound,), name="realtime-mer-service", daemon=True

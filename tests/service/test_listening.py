@@ -1,11 +1,14 @@
 """Where a service may listen, looked at without starting one."""
 
 import socket
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.service.listening import check_free, check_port
+from realtime_mer.service.connection import Limits
+from realtime_mer.service.listening import allow_files, check_free, check_port
 from tests.subscribers import running
 
 
@@ -36,3 +39,36 @@ def test_a_port_taken_on_one_address_is_not_free_on_all() -> None:
 def test_a_number_that_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(InputError, match=str(port)):
         check_port(port)
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """A limit of open files as macOS has it."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    yield 256
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def files_allowed() -> tuple[int, int]:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of files to set")
+def test_a_service_makes_room_for_the_connections_that_it_bounds_itself(few_files: int) -> None:
+    with running(limits=Limits(connections=300, waiting=200)):
+        now, most = files_allowed()
+    assert now == min(300 + 200 + 512, most)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of files to set")
+def test_a_limit_of_files_that_is_higher_stays(few_files: int) -> None:
+    allow_files(few_files - 1)
+    assert files_allowed()[0] == few_files
+    _, most = files_allowed()
+    allow_files(most)
+    allow_files(few_files)
+    assert files_allowed()[0] == most

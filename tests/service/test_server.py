@@ -568,7 +568,7 @@ def test_a_token_with_spaces_or_nothing_in_it_is_refused() -> None:
 
 def test_beyond_loopback_a_token_that_could_be_guessed_is_refused_unless_one_insists() -> None:
     for host in ("0.0.0.0", "192.168.1.5"):
-        with pytest.raises(InputError, match=r"29 bits .* 128: .* --weak-token"):
+        with pytest.raises(InputError, match=r"30 bits .* 128: .* --weak-token"):
             Service(hello=HELLO, host=host, port=0, token="correct-horse")
     Service(hello=HELLO, host="0.0.0.0", port=0, token="correct-horse", weak_token=True)
     Service(hello=HELLO, host="127.0.0.1", port=0, token="correct-horse")
