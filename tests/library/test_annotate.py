@@ -105,6 +105,7 @@ def test_another_model_does_all_again(folder, annotate, model, capsys) -> None:
     annotate()
     copy = folder / "other.safetensors"
     shutil.copy(model, copy)
+    shutil.copy(model.with_suffix(".onnx"), copy.with_suffix(".onnx"))
     card = json.loads(model.with_suffix(".json").read_text())
     copy.with_suffix(".json").write_text(json.dumps({**card, "name": "other"}))
     result = call(capsys, "annotate", *options(copy))
@@ -170,8 +171,21 @@ def test_what_a_file_announces_wrongly_is_told_and_its_track_kept(folder, annota
 
 def test_a_track_that_breaks_leaves_the_table(folder, annotate) -> None:
     annotate()
-    cut(folder / "music" / "a.wav")
+    path = folder / "music" / "deep" / "b.flac"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(data)
     assert "2 tracks; 0 new, 2 unchanged, 0 gone, 1 broken" in annotate().out
+
+
+def test_a_track_that_was_cut_off_stays_with_what_it_has_and_is_told(folder, annotate) -> None:
+    annotate()
+    cut(folder / "music" / "a.wav")
+    result = annotate()
+    assert "3 tracks; 1 new, 2 unchanged, 0 gone, 0 broken" in result.out
+    (line,) = result.remarks()
+    assert "frames fewer than the file announces" in line
 
 
 def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
