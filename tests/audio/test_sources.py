@@ -106,7 +106,8 @@ def test_a_lost_device_is_reopened_by_name_and_the_loss_is_counted(helpers, end)
     back, between = until(source, lambda block: not block.reconnecting)
     assert between
     assert all(len(block.samples) == 0 and block.missing == 0 for block in between)
-    assert started == [["--kind", "input"]] + [["--kind", "input", "--device=Microphone"]] * 2
+    default = ["--kind", "input", "--follow"]
+    assert started == [default, *[[*default, "--device=Microphone"]] * 2]
     assert (back.rate, len(back.samples)) == (44_100, 441)
     expected = (back.arrived_at - last) * 44_100 - 441
     assert back.missing == pytest.approx(expected, abs=1)

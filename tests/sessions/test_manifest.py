@@ -52,8 +52,9 @@ def test_one_bad_manifest_is_listed_as_damaged_and_costs_no_other(
     good, bad = recorded([], "good"), recorded(estimates(2), "bad")
     change(bad, **changes)
     listed = call(capsys, "sessions", "list")
-    assert [line.split()[0] for line in listed.out.splitlines()] == [good.name, bad.name]
-    assert listed.out.split()[8 + 5] == "damaged"
+    _, *lines = (line.split() for line in listed.out.splitlines())
+    assert [line[0] for line in lines] == [good.name, bad.name]
+    assert lines[1][5] == "damaged"
     (problem,) = listed.remarks()
     assert bad.name in problem
     assert "cannot be used" in problem
@@ -163,8 +164,8 @@ def test_events_that_cannot_be_read_cost_no_other_session(capsys) -> None:
     (bad.folder / EVENTS).unlink()
     (bad.folder / EVENTS).mkdir()
     listed = call(capsys, "sessions", "list")
-    assert [line.split()[5] for line in listed.out.splitlines()] == ["ended", "damaged"]
-    assert listed.out.startswith(good.name)
+    _, *lines = (line.split() for line in listed.out.splitlines())
+    assert [(line[0], line[5]) for line in lines] == [(good.name, "ended"), (bad.name, "damaged")]
     assert bad.name in listed.err
 
 
