@@ -14,12 +14,14 @@ import pytest
 
 from realtime_mer.commands.libraries import library_problem
 from tests.command_line import Result, command, noise, write_sound
+from tests.conftest import PulseServer
 from tests.patience import PATIENCE_S
 
+NETWORK = "Could not load this library: /opt/libonnxruntime.so"
 SHARED = "libnothere.so.2: cannot open shared object file: No such file or directory"
 
 BROKEN = {
-    "torch": 'raise OSError("Could not load this library: /opt/libtorch_cpu.so")',
+    "onnxruntime": f'raise OSError("{NETWORK}")',
     "soundfile": f'raise OSError("{SHARED}")',
     "sounddevice": 'raise ImportError("cannot import name fish")',
     "soundcard": "import no_such_library",
@@ -51,27 +53,41 @@ def test_the_doctor_lists_what_cannot_be_imported_and_goes_on(tmp_path: Path) ->
     found = {check["name"]: check for check in json.loads(result.out)}
     details = {
         "audio back end": "sounddevice cannot be loaded (cannot import name fish)",
-        "system audio": "soundcard cannot be loaded (No module named 'no_such_library')",
         "sound files": f"soundfile cannot be loaded ({SHARED})",
         "service": "websockets cannot be loaded (undefined symbol: fish)",
         "sessions": f"cryptography cannot be loaded ({SHARED})",
-        "compute": "torch cannot be loaded (Could not load this library: /opt/libtorch_cpu.so)",
-        "checkpoint": "torch cannot be loaded (Could not load this library: /opt/libtorch_cpu.so)",
+        "checkpoint": f"onnxruntime cannot be loaded ({NETWORK})",
     }
     for name, detail in details.items():
         assert detail in found[name]["detail"]
-        assert "install" in found[name]["advice"] or "sound server" in found[name]["advice"]
-    assert "scripts/run.py" in found["compute"]["advice"]
+        assert "install" in found[name]["advice"]
+    assert "scripts/run.py" in found["checkpoint"]["advice"]
     assert found["port"]["name"] == "port"  # the last one was reached
+
+
+def test_the_doctor_names_what_is_to_record_the_speakers_and_cannot(
+    pulse: PulseServer, tmp_path: Path
+) -> None:
+    result = run(tmp_path, "doctor", "--json", broken={"soundcard": BROKEN["soundcard"]})
+    found = {check["name"]: check for check in json.loads(result.out)}
+    detail = found["system audio"]["detail"]
+    assert "soundcard cannot be loaded (No module named 'no_such_library')" in detail
+    assert found["microphone"]["detail"].startswith("'default'")  # there is another way to it
 
 
 def test_a_command_that_needs_it_names_it_and_says_nothing_of_room(tmp_path: Path) -> None:
     write_sound(tmp_path / "song.wav", noise(0.1))
-    result = run(tmp_path, "analyze", "song.wav", broken={"torch": BROKEN["torch"]})
-    line = result.complaint()
-    assert "torch cannot be loaded (Could not load this library: /opt/libtorch_cpu.so)" in line
+    broken = {"onnxruntime": BROKEN["onnxruntime"]}
+    line = run(tmp_path, "analyze", "song.wav", broken=broken).complaint()
+    assert f"onnxruntime cannot be loaded ({NETWORK})" in line
     assert "scripts/run.py" in line
     assert "room" not in line
+
+
+def test_a_library_that_a_command_does_without_stops_nothing(tmp_path: Path) -> None:
+    write_sound(tmp_path / "song.wav", noise(0.1))
+    result = run(tmp_path, "analyze", "song.wav", broken={"torch": "raise ImportError"})
+    assert (result.code, len(result.records())) == (0, 1)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")

@@ -21,7 +21,7 @@ from realtime_mer.errors import DeviceError
 def find_all(kind: Kind) -> list[Found]:
     """List the devices of a kind. Raises DeviceError, with advice, where that is impossible."""
     if sys.platform == "linux":
-        found = _linux_inputs() if kind == "input" else soundserver.find_sources(kind)
+        found = _linux_inputs() if kind == "input" else _served(kind)
     elif kind == "loopback" and sys.platform != "darwin":
         found = soundcard.find_loopbacks()
     else:
@@ -55,10 +55,17 @@ def watch(found: Found, *, follow: bool) -> Iterator[MovedTo]:
         yield lambda: None
 
 
+def _served(kind: Kind) -> list[Found]:
+    """Return the sound server's sources, where there is what records them."""
+    found = soundserver.find_sources(kind)
+    soundcard.load()
+    return found
+
+
 def _linux_inputs() -> list[Found]:
     """Return the sound server's sources, and the sound cards that can be opened past it."""
     try:
-        sources = soundserver.find_sources("input")
+        sources = _served("input")
     except DeviceError:
         return portaudio.find_inputs(virtual=False)
     try:

@@ -19,7 +19,7 @@ _RATE = (
 
 def find_loopbacks() -> list[Found]:
     """Return the loopbacks of Windows. Raises DeviceError where SoundCard cannot be loaded."""
-    soundcard = _library()
+    soundcard = load()
     try:
         speaker = soundcard.default_speaker().id
     except (IndexError, RuntimeError):  # no speaker at all
@@ -46,7 +46,7 @@ def open_source(found: Found) -> Iterator[Read]:
     """Record a microphone or a loopback. Raises DeviceError where that fails."""
     device = found.device
     frames = round(device.rate * BLOCK_S)
-    soundcard = _library()
+    soundcard = load()
     try:
         microphone = found.handle
         if isinstance(microphone, str):
@@ -72,7 +72,8 @@ def open_source(found: Found) -> Iterator[Read]:
         ) from error
 
 
-def _library() -> Any:
+def load() -> Any:
+    """Return SoundCard. Raises DeviceError where it cannot be loaded."""
     try:
         import soundcard  # on Linux its import connects to the sound server
     except AssertionError as error:  # SoundCard's way of saying that the connection failed
