@@ -45,8 +45,8 @@ dt{color:#56615e}dd{margin:0;overflow-wrap:anywhere}
 .wide td:nth-child(4){min-width:11rem}dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
 .bar{width:30%}}
 @page{margin:18mm}
-@media print{body{margin:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}
-tr,svg,.note{break-inside:avoid}h1:not(:first-child){break-before:page;border:0;padding:0}}
+@media print{html{font-size:10pt}body{margin:0;max-width:none;font-size:1rem}h2{break-after:avoid}
+tr,svg,p,.note{break-inside:avoid}h1:not(:first-child){break-before:page;border:0;padding:0}}
 """
 
 

@@ -24,6 +24,9 @@ _INK, _MUTED, _GRID, _NONE = "#24302e", "#56615e", "#c9c5b9", "#ecebe6"
 _WIDTH = 960
 _LEFT, _RIGHT = 40, 12
 _ROW, _ROWS = 17, 6  # of numbers above and below, where one row has no room for all
+MOST_NUMBERS = 40
+"""Of more segments only so many, the longest, bear numbers in a picture, and no line joins them."""
+
 _PANEL, _GAP, _STRIP, _AXIS = 170, 14, 28, 24
 _POINTS = 900  # about one a pixel
 _LETTER = 7.7  # pixels that a letter takes, generously
@@ -57,7 +60,7 @@ def course_picture(
         (tops[1], "arousal", course.arousal, course.arousal_sd),
     ):
         shapes += _panel(course, name, means, sds, x=x, top=top)
-    for one in segments[1:]:
+    for one in segments[1:] if len(segments) <= MOST_NUMBERS else ():
         shapes += [
             _line(x(one.start), top, x(one.start), top + _PANEL, _MUTED, dash="2 3") for top in tops
         ]
@@ -75,7 +78,9 @@ def course_picture(
         if row is not None
     ]
     height = deepest + _AXIS
-    shapes += [_text(x(t), height - 5, clock(t)) for t in _ticks(start, end)]
+    for t in _ticks(start, end):
+        half = _width(clock(t)) / 2  # the last one ends with the picture
+        shapes.append(_text(min(x(t), _WIDTH - half), height - 5, clock(t)))
     return _svg(_WIDTH, height, shapes)
 
 
@@ -110,7 +115,10 @@ def plane_picture(segments: Sequence[Segment]) -> str:
     ]
     whole = sum(one.end - one.start for _, one, _, _ in music)
     path = " ".join(f"{a:.1f},{b:.1f}" for _, _, a, b in music)
-    shapes.append(f'<polyline points="{path}" fill="none" stroke="{_INK}" stroke-opacity="0.35"/>')
+    if len(music) <= MOST_NUMBERS:
+        shapes.append(
+            f'<polyline points="{path}" fill="none" stroke="{_INK}" stroke-opacity="0.35"/>'
+        )
     # The longest first, so that no disc is hidden by a larger one.
     music.sort(key=lambda item: item[1].start - item[1].end)
     discs = []
@@ -123,7 +131,7 @@ def plane_picture(segments: Sequence[Segment]) -> str:
             f'fill-opacity="0.85" stroke="{_INK}"/>'
         )
     taken: list[Box] = []
-    for (number, _, a, b), disc in zip(music, discs, strict=True):
+    for (number, _, a, b), disc in list(zip(music, discs, strict=True))[:MOST_NUMBERS]:
         home = Box(x=a, y=b, width=_width(f"{number}"), height=15)
         box = free_place(home, taken=taken, within=_SIZE, far=70)
         if box is None:
@@ -190,9 +198,11 @@ def _strip(
 ) -> tuple[list[str], float]:
     """Return the strip of moods, and where it ends.
 
-    Each segment bears its number, and its words where they fit in. A number that does not fit in
-    stands below, at the end of a line.
+    Each segment, or each of the longest, bears its number, and its words where they fit in. A
+    number that does not fit in stands below, at the end of a line.
     """
+    by_length = sorted(enumerate(segments, start=1), key=lambda item: item[1].start - item[1].end)
+    longest = {number for number, _ in by_length[:MOST_NUMBERS]}
     shapes = []
     narrow = []
     for number, one in enumerate(segments, start=1):
@@ -206,6 +216,8 @@ def _strip(
         )
         words = (mood_text(one.words), mood_text(one.words, short=True))
         texts = words if one.words else (STATUS_WORDS[one.status],)
+        if number not in longest:
+            continue
         labels = [*(f"{number} {text}" for text in texts), f"{number}"]
         fitting = next((text for text in labels if _width(text) + 4 <= width), None)
         if fitting is None:

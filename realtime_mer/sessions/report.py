@@ -29,6 +29,7 @@ from realtime_mer.sessions.document import (
     Text,
 )
 from realtime_mer.sessions.pictures import (
+    MOST_NUMBERS,
     QUADRANT_COLOURS,
     course_picture,
     plane_picture,
@@ -187,6 +188,10 @@ def _moment(text: str) -> str:
 
 
 def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker]) -> list[Block]:
+    many = len(found) > MOST_NUMBERS
+    longest = f" Of {len(found)} segments only the longest {MOST_NUMBERS} bear numbers here."
+    dotted = "" if many else "Dotted: change points. "
+    joined = longest if many else " The line goes by time."
     blocks: list[Block] = [
         Heading(text="Course of valence and arousal"),
         Picture(
@@ -196,8 +201,9 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
         ),
         Text(
             text="Line: estimate. Band: one standard deviation. Grey: warming up, or no music and "
-            "the last estimate is held. Dotted: change points. Dashed, numbered: markers. Below: "
-            "each segment with its number in the table, in the colour of its quadrant.",
+            f"the last estimate is held. {dotted}Dashed, numbered: markers. Below: each segment "
+            "with its number in the table, in the colour of its quadrant."
+            f"{longest if many else ''}",
             small=True,
         ),
     ]
@@ -211,7 +217,7 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
             ),
             Text(
                 text="Each disc is a segment of music: its place is the mean, its area the time it "
-                "took, its number that in the table of segments. The line goes by time.",
+                f"took, its number that in the table of segments.{joined}",
                 small=True,
             ),
         ]
@@ -320,7 +326,7 @@ def _quality(session: Session, course: Course, *, clipped: int, levels: int) -> 
         ("measured levels at full scale or over it (clipping)", f"{clipped} of {levels}"),
         (
             "typical level (0 dBFS is the loudest)",
-            f"{float(np.median(course.level_dbfs)):.0f} dBFS",
+            f"{float(np.median(course.level_dbfs)):.0f} dBFS".replace("-", "\N{MINUS SIGN}"),
         ),
         ("messages that could not be recorded", str(session.manifest.lost)),
         ("recorded parts that cannot be read", str(session.damaged)),

@@ -12,6 +12,7 @@ from realtime_mer.estimate import Status
 from realtime_mer.sessions.html import to_html
 from realtime_mer.sessions.labels import Box
 from realtime_mer.sessions.pdf import to_pdf
+from realtime_mer.sessions.pictures import MOST_NUMBERS
 from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
@@ -212,6 +213,23 @@ def test_every_segment_and_marker_has_its_number_in_the_picture_however_narrow()
     )
     for index, box in enumerate(boxes):
         assert not any(map(box.overlaps, boxes[:index])), texts[index]
+
+
+def test_of_more_segments_than_can_be_read_the_longest_bear_numbers() -> None:
+    places = [(0.5, 0.5), (-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5)]
+    course = [
+        sample_estimate(seq=seq, valence=valence, arousal=arousal)
+        for seq in range(60 * 100 + 3_000)
+        for valence, arousal in [places[seq // 100 % 4] if seq < 6_000 else places[0]]
+    ]
+    page = report([recorded(course)])
+    _, *pictures = page.split("<svg")
+    for picture in pictures[:2]:
+        numbers = re.findall(r"#000\"[^>]*>(\d+)[^<:]*</text>", picture.partition("</svg>")[0])
+        assert "61" in numbers  # the longest
+        assert 10 < len(numbers) <= MOST_NUMBERS
+    assert f"Of 61 segments only the longest {MOST_NUMBERS} bear numbers here." in page
+    assert "Dotted" not in page
 
 
 @pytest.mark.slow
