@@ -22,9 +22,10 @@ from realtime_mer.display.pipe import SessionPipe
 from realtime_mer.display.plots.bars import Bars
 from realtime_mer.display.plots.history import History
 from realtime_mer.display.plots.meter import LevelMeter
-from realtime_mer.display.plots.plane import TRAIL_SECONDS, Plane
+from realtime_mer.display.plots.plane import Plane
 from realtime_mer.display.plots.reading import Reading
 from realtime_mer.display.plots.timelines import POINTS, TimeLine
+from realtime_mer.display.plots.trail import TRAIL_SECONDS
 from realtime_mer.display.plots.waterfall import Waterfall
 from realtime_mer.display.preferences import Preferences, load
 from realtime_mer.display.snapshot import Link, Snapshot

@@ -4,10 +4,8 @@ It moves sixty times a second, so it is painted in layers: the ground once, the 
 and out of sight, words as small pictures, and of all that in each frame only where something moved.
 """
 
-import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,38 +15,25 @@ from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
-    QPolygonF,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from realtime_mer.display.plots.ground import blank, paint_ground, word_picture
+from realtime_mer.display.plots.trail import Layer, scaled
 from realtime_mer.display.plots.words import WordPlaces
 from realtime_mer.display.theme import Theme
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate
 from realtime_mer.mood import Words
 
-TRAIL_SECONDS = 30.0
-_PIECES = 8  # steps of the fade
-_PIECES_A_FRAME = 3  # strokes are by far the dearest of what is drawn
 _GLIDE = (0.05, 0.5)  # bounds in seconds of the glide from one estimate to the next
 _STILL = 0.2  # pixels; a smaller move cannot be seen
-_HALO = 2.5  # pixels of ground round a word
 _CLEAR = 5.0  # pixels between the point and a word that made way for it
 _TIP = 16  # estimates that may wait for the trail to be drawn again
-_CORNERS = {"Q1": (0, 0), "Q2": (-1, 0), "Q3": (-1, -1), "Q4": (0, -1)}
-
-
-@dataclass
-class _Layer:
-    """The ground with a trail on it, and where that trail is."""
-
-    picture: QPixmap
-    trail: QRect
 
 
 class Plane(QWidget):
@@ -82,7 +67,7 @@ class Plane(QWidget):
         self._places = {mood.word: (mood.valence, mood.arousal) for mood in MOOD_WORDS}
         self._pictures: dict[tuple[str, bool], QPixmap] = {}
         self._ground = QPixmap()
-        self._scene, self._behind = _Layer(QPixmap(), QRect()), _Layer(QPixmap(), QRect())
+        self._scene, self._behind = Layer(QPixmap(), QRect()), Layer(QPixmap(), QRect())
         self._square = QRectF()
         self._past: NDArray[np.float64] = np.empty((0, 5))
         self._tip: deque[tuple[float, float]] = deque(maxlen=_TIP)
@@ -270,46 +255,17 @@ class Plane(QWidget):
         font.setBold(bold)
         return font
 
-    def _blank(self, size: QSize) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(size * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        return pixmap
-
     def _picture(self, word: str, *, bold: bool) -> QPixmap:
         picture = self._pictures.get((word, bold))
         if picture is None:
-            picture = self._pictures[word, bold] = self._draw_word(self._labels[word], bold=bold)
-        return picture
-
-    def _draw_word(self, label: str, *, bold: bool) -> QPixmap:
-        font = self._font(self._theme.plane_pt * (1.15 if bold else 1.0), bold=bold)
-        metrics = QFontMetricsF(font)
-        picture = self._blank(
-            QSize(
-                int(metrics.horizontalAdvance(label) + 4 * _HALO + 2),
-                int(metrics.height() + 2 * _HALO),
+            font = self._font(self._theme.plane_pt * (1.15 if bold else 1.0), bold=bold)
+            picture = self._pictures[word, bold] = word_picture(
+                self._labels[word],
+                font=font,
+                colour=QColor(self._theme.text if bold else self._theme.muted),
+                halo=QColor(self._theme.background),
+                ratio=self.devicePixelRatioF(),
             )
-        )
-        picture.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(picture)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        path = QPainterPath()
-        path.addText(2 * _HALO, _HALO + metrics.ascent(), font, label)
-        halo = QColor(self._theme.background)
-        halo.setAlpha(200)
-        painter.setPen(
-            QPen(
-                halo,
-                2 * _HALO,
-                Qt.PenStyle.SolidLine,
-                Qt.PenCapStyle.RoundCap,
-                Qt.PenJoinStyle.RoundJoin,
-            )
-        )
-        painter.drawPath(path)
-        painter.fillPath(path, QColor(self._theme.text if bold else self._theme.muted))
-        painter.end()
         return picture
 
     def _draw_ground(self) -> None:
@@ -336,96 +292,27 @@ class Plane(QWidget):
             radius=theme.dot + _CLEAR,
         )
         self.squared.emit(round(self._square.left()), round(self.width() - self._square.right()))
-        self._ground = self._blank(self.size())
+        self._ground = blank(self.size(), ratio=self.devicePixelRatioF())
         self._ground.fill(QColor(theme.background))
         painter = QPainter(self._ground)
-        square = self._square
-        for name, (x, y) in _CORNERS.items():
-            tint = QColor(theme.quadrants[name])
-            tint.setAlpha(theme.tint)
-            corner = QRectF(self.on_screen(x, y + 1), self.on_screen(x + 1, y))
-            painter.fillRect(corner, tint)
-            painter.setPen(QColor(theme.muted))  # in its own colour it could not be read
-            painter.setFont(self._font(theme.small_pt, bold=True))
-            right, top = x == 0, y == 0
-            painter.drawText(
-                corner.adjusted(9, 6, -9, -6),
-                (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft)
-                | (Qt.AlignmentFlag.AlignTop if top else Qt.AlignmentFlag.AlignBottom),
-                name,
-            )
-        painter.setPen(QPen(QColor(theme.grid), 1))
-        painter.drawLine(self.on_screen(-1, 0), self.on_screen(1, 0))
-        painter.drawLine(self.on_screen(0, -1), self.on_screen(0, 1))
-        painter.setFont(small)
-        painter.setPen(QColor(theme.muted))
-        centre = Qt.AlignmentFlag.AlignCenter
-        arrows = "\N{LEFTWARDS ARROW}  {}  \N{RIGHTWARDS ARROW}"
-        below_square = QRectF(square.left(), square.bottom() + 4, square.width(), line)
-        painter.drawText(below_square, centre, f"unpleasant  {arrows.format('valence')}  pleasant")
-        _ends(painter, below_square)
-        painter.translate(square.left() - line - 5, square.bottom())
-        painter.rotate(-90)
-        beside_square = QRectF(0, 0, square.height(), line)
-        painter.drawText(beside_square, centre, f"calm  {arrows.format('arousal')}  energetic")
-        _ends(painter, beside_square)
+        paint_ground(
+            painter,
+            self._square,
+            theme=theme,
+            small=small,
+            bold=self._font(theme.small_pt, bold=True),
+        )
         painter.end()
-        self._scene = _Layer(self._ground.copy(), QRect())
-        self._behind = _Layer(self._ground.copy(), QRect())
+        self._scene = Layer(self._ground.copy(), QRect())
+        self._behind = Layer(self._ground.copy(), QRect())
         for _ in self._draw_trail(self._scene, self._past):
             pass
         self._make_way()
         self._drawn_area = self._point_area()
         self.update()
 
-    def _draw_trail(self, layer: _Layer, past: NDArray[np.float64]) -> Iterator[None]:
-        """Draw what lies before the newest estimate, a few pieces a step."""
-        if layer.picture.isNull():
-            return
-        painter = QPainter(layer.picture)
-        if layer.trail.isValid():
-            ratio = self._ground.devicePixelRatio()
-            painter.drawPixmap(QRectF(layer.trail), self._ground, _scaled(layer.trail, ratio))
-        painter.end()
-        layer.trail = QRect()
-        pieces = self._pieces(past)
-        while pieces:
-            painter = QPainter(layer.picture)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for pen, lines in pieces[:_PIECES_A_FRAME]:
-                painter.setPen(pen)
-                for line in lines:
-                    painter.drawPolyline(line)
-                    area = line.boundingRect().adjusted(-3, -3, 3, 3).toAlignedRect()
-                    layer.trail = layer.trail.united(area & self.rect())
-            painter.end()
-            del pieces[:_PIECES_A_FRAME]
-            yield
-
-    def _pieces(self, past: NDArray[np.float64]) -> list[tuple[QPen, list[QPolygonF]]]:
-        """Return the trail's pieces, oldest first, each with its pen."""
-        if len(past) < 2:
-            return []
-        square = self._square
-        places = np.empty((len(past), 2))
-        places[:, 0] = square.left() + (past[:, 1] + 1) / 2 * square.width()
-        places[:, 1] = square.bottom() - (past[:, 2] + 1) / 2 * square.height()
-        edges = np.searchsorted(
-            past[:, 0], past[-1, 0] - np.linspace(TRAIL_SECONDS, 0.0, _PIECES + 1)
-        )
-        edges[-1] = len(past)
-        colour = QColor(self._theme.text)
-        pieces = []
-        for number, (start, end) in enumerate(itertools.pairwise(edges), 1):
-            fade = number / _PIECES
-            colour.setAlphaF(0.05 + 0.6 * fade**1.5)
-            pen = QPen(colour, 1.0 + 1.8 * fade)
-            pen.setCapStyle(Qt.PenCapStyle.FlatCap)  # round ends would show as beads
-            # One row before, so that the pieces meet.
-            runs = _without_holes(places[max(0, start - 1) : end])
-            lines = [QPolygonF([QPointF(x, y) for x, y in run.tolist()]) for run in runs]
-            pieces.append((pen, lines))
-        return pieces
+    def _draw_trail(self, layer: Layer, past: NDArray[np.float64]) -> Iterator[None]:
+        return layer.draw(past, ground=self._ground, square=self._square, colour=self._theme.text)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ratio = self.devicePixelRatioF()
@@ -433,7 +320,7 @@ class Plane(QWidget):
             self._draw_ground()
         painter = QPainter(self)
         for area in event.region():  # type: ignore[attr-defined]  # missing in its stubs
-            painter.drawPixmap(QRectF(area), self._scene.picture, _scaled(area, ratio))
+            painter.drawPixmap(QRectF(area), self._scene.picture, scaled(area, ratio))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         exposed = QRectF(event.rect())
         if self._shown and exposed.intersects(QRectF(self._point_area())):
@@ -456,7 +343,7 @@ class Plane(QWidget):
         width, height = (max(1, round(sd * scale)) * 2 for sd in (valence_sd, arousal_sd))
         if self._ellipse_key != (width, height, self.current):
             self._ellipse_key = (width, height, self.current)
-            picture = self._blank(QSize(width + 4, height + 4))
+            picture = blank(QSize(width + 4, height + 4), ratio=self.devicePixelRatioF())
             picture.fill(Qt.GlobalColor.transparent)
             inner = QPainter(picture)
             inner.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -481,7 +368,7 @@ class Plane(QWidget):
         painter.drawPolyline([*(self.on_screen(*at) for at in self._tip), place])
         if self._point_picture.isNull():
             size = round(2 * theme.dot + 6)
-            picture = self._blank(QSize(size, size))
+            picture = blank(QSize(size, size), ratio=self.devicePixelRatioF())
             picture.fill(Qt.GlobalColor.transparent)
             inner = QPainter(picture)
             inner.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -496,20 +383,3 @@ class Plane(QWidget):
             self._point_picture = picture
         half = self._point_picture.deviceIndependentSize().width() / 2
         painter.drawPixmap(QPointF(place.x() - half, place.y() - half), self._point_picture)
-
-
-def _ends(painter: QPainter, line: QRectF) -> None:
-    middle = Qt.AlignmentFlag.AlignVCenter
-    painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, "\N{MINUS SIGN}1")
-    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, "1")
-
-
-def _scaled(area: QRect, ratio: float) -> QRectF:
-    return QRectF(area.x() * ratio, area.y() * ratio, area.width() * ratio, area.height() * ratio)
-
-
-def _without_holes(places: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    holes = np.flatnonzero(np.isnan(places[:, 0]))
-    if not len(holes):
-        return [places]
-    return [run[~np.isnan(run[:, 0])] for run in np.split(places, holes) if len(run) > 1]

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from PySide6.QtGui import QColor
 
 from realtime_mer.display.plots.history import thinned
-from realtime_mer.display.plots.plane import TRAIL_SECONDS
 from realtime_mer.display.plots.timelines import POINTS, TimeLine
+from realtime_mer.display.plots.trail import TRAIL_SECONDS
 from realtime_mer.display.snapshot import Link
 from realtime_mer.display.theme import Theme, mood_colour
 from realtime_mer.display.window.face import Face
