@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.mood import Said, Words, mood_text, mood_words
+from realtime_mer.sessions.moods import words_of
 
 SHORTEST_SEGMENT_S = 8.0
 """A segment of music is at least so long, unless the music itself is shorter."""
@@ -44,7 +45,7 @@ class Course:
         hop: seconds from one estimate to the next.
         t: seconds at the end of each window.
         valence, arousal, valence_sd, arousal_sd, level_dbfs: as in ``Estimate``.
-        statuses, words: of each estimate.
+        statuses: of each estimate.
         quadrants: the probability of each of ``QUADRANTS``, ``(n, 4)``.
         xruns, skipped: from the first estimate to the last.
     """
@@ -57,36 +58,33 @@ class Course:
     arousal_sd: Numbers
     level_dbfs: Numbers
     statuses: tuple[Status, ...]
-    words: tuple[Words, ...]
     quadrants: Numbers
     xruns: int
     skipped: int
 
     @classmethod
     def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
-        """Collect estimates, of which there may be none."""
+        """Collect estimates, of which there may be none; rows of a session will do as well."""
         numbers = array("d")  # row by row; objects would take four times the room
-        statuses, words = [], []
+        statuses = []
         before = None  # what was counted before the first estimate
         xruns = skipped = 0
         for one in estimates:
             if before is None:  # a recording may begin amid a session that has counted already
                 before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
-            affect = one.affect
-            shares = affect.quadrants
+            shares = one.quadrants
             numbers.extend(
                 (
                     one.t,
-                    affect.valence,
-                    affect.arousal,
-                    affect.valence_sd,
-                    affect.arousal_sd,
+                    one.valence,
+                    one.arousal,
+                    one.valence_sd,
+                    one.arousal_sd,
                     one.level_dbfs,
                     *(shares.get(name, 0.0) for name in QUADRANTS),
                 )
             )
             statuses.append(one.status)
-            words.append(affect.words)
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
         names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
         table = np.array(numbers, dtype=np.float64).reshape(-1, len(names) + len(QUADRANTS)).T
@@ -94,10 +92,20 @@ class Course:
             hop=hop,
             **dict(zip(names, np.ascontiguousarray(table[: len(names)]), strict=True)),
             statuses=tuple(statuses),
-            words=tuple(words),
             quadrants=np.ascontiguousarray(table[len(names) :].T),
             xruns=xruns,
             skipped=skipped,
+        )
+
+    @cached_property
+    def words(self) -> tuple[Words, ...]:
+        """What is said of each estimate."""
+        return words_of(
+            self.valence,
+            self.arousal,
+            valence_sd=self.valence_sd,
+            arousal_sd=self.arousal_sd,
+            quadrants=self.quadrants,
         )
 
     @cached_property

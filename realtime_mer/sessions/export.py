@@ -131,7 +131,7 @@ def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, st
         if isinstance(message, Marker):
             markers.append(message)
 
-    course = Course.of(session.estimates(others=keep), hop=session.manifest.hello.hop)
+    course = Course.of(session.rows(others=keep), hop=session.manifest.hello.hop)
     labels = [
         (max(0.0, one.start - zero), one.end - zero, segment_text(one))
         for one in segments(course)

@@ -115,9 +115,7 @@ class _Told:
         self.markers: list[Marker] = []
         self.sources = [session.manifest.source]
         self.levels = self.clipped = 0
-        self.course = Course.of(
-            session.estimates(others=self._take), hop=session.manifest.hello.hop
-        )
+        self.course = Course.of(session.rows(others=self._take), hop=session.manifest.hello.hop)
 
     def _take(self, message: ServerMessage) -> None:
         if isinstance(message, LevelMessage):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import platformdirs
 
@@ -30,7 +30,13 @@ from realtime_mer.sessions.manifest import (
     read_manifest,
 )
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
-from realtime_mer.wire.protocol import Marker, ServerMessage, parse_server_message
+from realtime_mer.wire.protocol import (
+    EstimateRow,
+    Marker,
+    ServerMessage,
+    parse_server_message,
+    parse_server_row,
+)
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
 """Environment variable that names another folder for sessions."""
@@ -108,10 +114,13 @@ class Session:
         Raises:
             InputError: their file cannot be read.
         """
+        return self._read(parse_server_message)
+
+    def _read(self, parse: Callable[[str], Any]) -> Iterator[Any]:
         self.damaged, self.cut_off = 0, False
         for line in self._lines():
             try:
-                message = parse_server_message(line.decode("utf-8"))
+                message = parse(line.decode("utf-8"))
             except (UnicodeDecodeError, ProtocolError):
                 self.damaged += 1
                 continue
@@ -188,19 +197,23 @@ class Session:
             )
         return found
 
-    def estimates(
-        self, *, others: Callable[[ServerMessage], None] | None = None
-    ) -> Iterator[Estimate]:
-        """Yield the estimates, in order.
+    def estimates(self) -> Iterator[Estimate]:
+        """Yield the estimates, in order."""
+        for message in self.messages():
+            if isinstance(message, Estimate):
+                yield message
+
+    def rows(self, *, others: Callable[[ServerMessage], None]) -> Iterator[Any]:
+        """Yield what ``estimates`` does, each as a flat ``EstimateRow``, in half the time.
 
         Args:
             others: is handed every other message on the way, so that all of a session can be had
                 from one reading.
         """
-        for message in self.messages():
-            if isinstance(message, Estimate):
+        for message in self._read(parse_server_row):
+            if isinstance(message, EstimateRow):
                 yield message
-            elif others is not None:
+            else:
                 others(message)
 
     def totals(self, *, read: bool = False) -> Totals:

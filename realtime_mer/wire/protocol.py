@@ -394,7 +394,7 @@ _ESTIMATE_BOUNDS: Mapping[str, Any] = {
 
 
 def _flat_estimate() -> Any:
-    """Return the type of an estimate as it travels, flat; it is read back as an ``Estimate``."""
+    """Return the type of an estimate as it travels, flat."""
     parts = {**get_type_hints(Affect), "mood": str, **get_type_hints(Estimate)}
     types = {**parts, **_ESTIMATE_BOUNDS}
     defaults = {field.name: field.default for field in dataclass_fields(Estimate)}
@@ -407,7 +407,11 @@ def _flat_estimate() -> Any:
         namespace={"__doc__": Estimate.__doc__},
         kw_only=True,
     )
-    return Annotated[flat, AfterValidator(lambda values: Estimate.from_dict(vars(values)))]
+    return flat
+
+
+EstimateRow: Any = _flat_estimate()
+"""An estimate as it travels: its attributes are those of ``Estimate``, flat and without mood."""
 
 
 def _of_one_length(history: History) -> History:
@@ -416,12 +420,16 @@ def _of_one_length(history: History) -> History:
     return history
 
 
+def _whole(row: Any) -> Estimate:
+    return Estimate.from_dict(vars(row))
+
+
 def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
     # itself, and the values of the core carry none of their own.
     config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
     travelling = {
-        Estimate: _flat_estimate(),
+        Estimate: Annotated[EstimateRow, AfterValidator(_whole)],
         History: Annotated[History, AfterValidator(_of_one_length)],
     }
     return {
@@ -431,6 +439,7 @@ def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
 
 
 SERVER_ADAPTERS = _adapters(SERVER_TYPES)
+_ROW_ADAPTERS = {**SERVER_ADAPTERS, **_adapters({"estimate": EstimateRow})}
 CLIENT_ADAPTERS = _adapters(CLIENT_TYPES)
 
 
@@ -441,6 +450,7 @@ def _reader(adapters: Mapping[str, TypeAdapter[Any]]) -> SchemaValidator:
 
 
 _SERVER_READER = _reader(SERVER_ADAPTERS)
+_ROW_READER = _reader(_ROW_ADAPTERS)
 _CLIENT_READER = _reader(CLIENT_ADAPTERS)
 
 
@@ -476,6 +486,17 @@ def parse_server_message(text: str | bytes) -> ServerMessage | None:
         text, _SERVER_READER, SERVER_ADAPTERS, MAX_SERVER_MESSAGE
     )
     return message
+
+
+def parse_server_row(text: str | bytes) -> ServerMessage | Any | None:
+    """Read a message as ``parse_server_message`` does, but an estimate as an ``EstimateRow``.
+
+    That is half the work, for whoever reads hundreds of thousands.
+
+    Raises:
+        ProtocolError: as there.
+    """
+    return _parse(text, _ROW_READER, _ROW_ADAPTERS, MAX_SERVER_MESSAGE)
 
 
 def parse_client_message(text: str | bytes) -> ClientMessage | None:
