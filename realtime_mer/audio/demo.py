@@ -6,7 +6,9 @@ emotion agree on (A. Gabrielsson and E. Lindström in Juslin and Sloboda, Handbo
 Emotion, 2010): tempo, mode, loudness, register, articulation, timbre and dissonance.
 """
 
+import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,25 +42,46 @@ SECTIONS = (
     Section(name="sad", start_s=48.0, end_s=64.0, quadrant="Q3"),
 )
 
-_PEAK = 0.89  # -1 dBFS
+_GAIN = 0.7145553  # brings the piece's highest sample at 24 kHz to 0.89, -1 dBFS
+_EARLY_S = 0.02  # no player comes in sooner before a note, nor before a section
+_ROOM_S = 1.9
+_END_S = 1.2  # fade of the last chord
 
 
 def compose(*, sample_rate: int = 24_000, seed: int = 4) -> NDArray[np.float32]:
-    """Return the whole piece as float32 ``(frames, 2)``, 64 s long with a peak of -1 dBFS.
+    """Return the whole piece as float32 ``(frames, 2)``, 64 s long.
+
+    Its peak is -1 dBFS at the usual rate and seed, and a little beside it at others.
 
     Args:
         sample_rate: in Hz, at least 16 000 for all the instruments to sound as meant.
         seed: of the players' small liberties in time and touch and of all noise; the notes are
             written down. The same seed gives the same samples.
     """
+    return np.concatenate(list(compose_parts(sample_rate=sample_rate, seed=seed)))
+
+
+def compose_parts(*, sample_rate: int = 24_000, seed: int = 4) -> Iterator[NDArray[np.float32]]:
+    """Yield the piece in parts, each when it is composed, about a section long.
+
+    The first takes a tenth of the time that the whole takes.
+
+    Args:
+        sample_rate, seed: as for ``compose``.
+    """
     stage = _Stage(seconds=SECTIONS[-1].end_s, rate=sample_rate, seed=seed)
     for section, perform in zip(SECTIONS, (_calm, _joyful, _tense, _sad), strict=True):
         perform(stage, section.start_s)
-    return stage.mixdown()
+        if section is SECTIONS[-1]:
+            yield stage.finished(section.end_s, fade_s=_END_S)
+        else:
+            yield stage.finished(section.end_s - _EARLY_S)
 
 
 class DemoSource:
     """The demo piece as a source of sound: 24 kHz stereo in blocks of 20 ms.
+
+    Each part is composed while the one before it plays, in a thread of its own.
 
     Args:
         paced: deliver at the speed of a sound card instead of as fast as it is read.
@@ -67,13 +90,11 @@ class DemoSource:
     """
 
     def __init__(self, *, paced: bool, loop: bool = False, sample_rate: int = 24_000) -> None:
-        self._piece = compose(sample_rate=sample_rate)
         self._rate = sample_rate
         self._paced = paced
-        self._loop = loop
         self._pacer = Pacer(rate=sample_rate)
         self._closed = False
-        self._position = 0
+        self._blocks = self._play(loop=loop)
 
     @property
     def name(self) -> str:
@@ -96,12 +117,9 @@ class DemoSource:
 
     def read(self) -> Block | None:
         """Return the next block, when it is due if paced; None at the end or once closed."""
-        if self._closed or self._position == len(self._piece):
+        samples = None if self._closed else next(self._blocks, None)
+        if samples is None:
             return None
-        samples = self._piece[self._position : self._position + self._rate // 50]
-        self._position += len(samples)
-        if self._loop and self._position == len(self._piece):
-            self._position = 0
         if not self._paced:
             return Block(samples=samples, rate=self._rate)
         due = self._pacer.wait(len(samples))
@@ -116,6 +134,35 @@ class DemoSource:
         self._closed = True
         self._pacer.close()
 
+    def _play(self, *, loop: bool) -> Iterator[NDArray[np.float32]]:
+        """Yield blocks of 20 ms to the end of the piece, or for ever."""
+        size = self._rate // 50
+        played = []
+        for part in _composed_ahead(self._rate):
+            played.append(part)
+            yield from _cut(part, size)
+        for part in itertools.cycle(played) if loop else ():
+            yield from _cut(part, size)
+
+
+def _composed_ahead(rate: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the parts of the piece, the next one being composed meanwhile."""
+    composer = ThreadPoolExecutor(1, thread_name_prefix="composer")
+    try:
+        parts = compose_parts(sample_rate=rate)
+        coming = composer.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = composer.submit(next, parts, None)
+            yield part
+    finally:
+        composer.shutdown(wait=False)
+
+
+def _cut(part: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
+    """Yield successive blocks of so many frames; the last may have fewer."""
+    for start in range(0, len(part), size):
+        yield part[start : start + size]
+
 
 class _Stage:
     """Where notes are put: a stereo mix and a send to the room behind it."""
@@ -123,6 +170,9 @@ class _Stage:
     def __init__(self, *, seconds: float, rate: int, seed: int) -> None:
         self.rate = rate
         self.rng = np.random.default_rng(seed)
+        # The room's noise is its own: it sounds in the first part, before the last is played.
+        self._room = synth.room(_ROOM_S, rate=rate, rng=np.random.default_rng((seed, 1)))
+        self._finished = 0
         self._dry = np.zeros((round(seconds * rate), 2), np.float32)
         self._send = np.zeros(len(self._dry), np.float32)
 
@@ -139,20 +189,29 @@ class _Stage:
 
     def human(self, at: float, *, spread: float = 0.006) -> float:
         """Return a time a little beside ``at``, as a player would hit it."""
-        return max(0.0, at + float(np.clip(self.rng.normal(0, spread), -0.02, 0.02)))
+        return max(0.0, at + float(np.clip(self.rng.normal(0, spread), -_EARLY_S, _EARLY_S)))
 
     def touch(self, velocity: float) -> float:
         """Return a velocity a little beside ``velocity``."""
         return float(np.clip(velocity * self.rng.normal(1, 0.07), 0.05, 1.0))
 
-    def mixdown(self) -> NDArray[np.float32]:
-        """Return dry and room together, faded out at the end and brought to the peak."""
-        mix = self._dry + synth.convolve(self._send, synth.room(1.9, rate=self.rate, rng=self.rng))
-        fade = round(1.2 * self.rate)
-        mix[-fade:] *= (0.5 + 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / fade))[:, None].astype(
-            np.float32
-        )
-        return mix * np.float32(_PEAK / np.max(np.abs(mix)))
+    def finished(self, until_s: float, *, fade_s: float = 0.0) -> NDArray[np.float32]:
+        """Return what came since the last call, dry and room together.
+
+        Args:
+            until_s: where it ends, in seconds; whatever is put later begins there or after.
+            fade_s: fade it out over so many seconds before.
+        """
+        start, end = self._finished, round(until_s * self.rate)
+        send = self._send[start : end + len(self._room)].copy()
+        send[end - start :] = 0.0
+        self._dry[start : start + len(send)] += synth.convolve(send, self._room)
+        self._finished = end
+        mix = self._dry[start:end]
+        if fade := round(fade_s * self.rate):
+            down = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, fade + 1) / fade)
+            mix[-fade:] *= down[:, None].astype(np.float32)
+        return np.float32(_GAIN) * mix
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import sys
 from dataclasses import dataclass, replace
 
 from realtime_mer.audio.block import Source
-from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.devices import list_devices
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.picking import Picked, RememberedChannels, shown
@@ -64,7 +63,7 @@ def open_source(
         case "mic" | "system":
             opened = _open_device(spec, device, remembered)
         case "demo":
-            opened = Opened(source=DemoSource(paced=paced), spec=spec, why="the built-in piece")
+            opened = Opened(source=_demo(paced=paced), spec=spec, why="the built-in piece")
         case "-":
             opened = _open_stdin(raw or RawFormat())
         case path:
@@ -134,4 +133,11 @@ def _best(device: str | None, remembered: RememberedChannels) -> Opened:
     if device is not None:
         raise failures[0] if failures else no_device(device)
     why = "; ".join([*reasons, "so the built-in piece plays"])
-    return Opened(source=DemoSource(paced=True), spec="demo", why=why)
+    return Opened(source=_demo(paced=True), spec="demo", why=why)
+
+
+def _demo(*, paced: bool) -> Source:
+    """Return the demo piece; only whoever hears it waits for its instruments to be imported."""
+    from realtime_mer.audio.demo import DemoSource
+
+    return DemoSource(paced=paced)

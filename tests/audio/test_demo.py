@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_mer.audio import demo, synth
-from realtime_mer.audio.demo import SECTIONS, DemoSource, compose
+from realtime_mer.audio.demo import SECTIONS, DemoSource, compose, compose_parts
 from realtime_mer.emotion import QUADRANTS
 from tests.patience import PATIENCE_S
 
@@ -33,7 +33,7 @@ def sections(piece) -> dict[str, NDArray[np.float32]]:
 @pytest.fixture
 def composed(piece, monkeypatch) -> None:
     """Sources play the piece that is there already."""
-    monkeypatch.setattr(demo, "compose", lambda *, sample_rate: piece)
+    monkeypatch.setattr(demo, "compose_parts", lambda *, sample_rate: iter([piece]))
 
 
 def spectrogram(sound: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -93,6 +93,7 @@ def test_the_same_seed_gives_the_same_samples_and_another_seed_others(piece):
 def test_another_rate_gives_the_same_music(piece):
     other = compose(sample_rate=16_000)
     assert other.shape == (64 * 16_000, 2)
+    assert 0.7 < np.abs(other).max() < 1.0
     for s in SECTIONS:
         here = piece[round(s.start_s * RATE) : round(s.end_s * RATE)]
         there = other[round(s.start_s * 16_000) : round(s.end_s * 16_000)]
@@ -232,6 +233,39 @@ def test_unpaced_source_delivers_the_whole_piece_in_blocks_of_20_ms(piece):
     assert all(block.rate == RATE and block.arrived_at is None for block in blocks)
     np.testing.assert_array_equal(np.concatenate([block.samples for block in blocks]), piece)
     assert source.read() is None
+
+
+@pytest.mark.slow
+def test_in_parts_the_piece_is_as_if_it_were_mixed_when_all_had_played(piece):
+    stage = demo._Stage(seconds=SECTIONS[-1].end_s, rate=RATE, seed=4)
+    for section in SECTIONS:
+        getattr(demo, f"_{section.name}")(stage, section.start_s)
+    at_once = stage.finished(SECTIONS[-1].end_s, fade_s=demo._END_S)
+    np.testing.assert_allclose(piece, at_once, atol=1e-6)
+
+
+def test_the_first_sound_comes_before_the_rest_is_composed(piece, monkeypatch):
+    first, rest = piece[: 2 * RATE], piece[2 * RATE : 3 * RATE]
+    go_on = threading.Event()
+
+    def parts(*, sample_rate):
+        yield first
+        go_on.wait(PATIENCE_S)
+        yield rest
+
+    monkeypatch.setattr(demo, "compose_parts", parts)
+    source = DemoSource(paced=False)
+    heard = [source.read().samples for _ in range(100)]
+    assert not go_on.is_set()
+    go_on.set()
+    heard += [block.samples for block in iter(source.read, None)]
+    np.testing.assert_array_equal(np.concatenate(heard), piece[: 3 * RATE])
+
+
+def test_the_first_part_is_played_without_the_others(monkeypatch):
+    for later in ("_joyful", "_tense", "_sad"):
+        monkeypatch.setattr(demo, later, None)
+    assert len(next(compose_parts(sample_rate=16_000))) > 15 * 16_000
 
 
 def test_looping_source_begins_again(piece, composed):
