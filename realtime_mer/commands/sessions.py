@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -393,7 +393,7 @@ def delete(
     chosen = {name: find_to_delete(name) for name in names or []}
     problems = []
     if older_than is not None:
-        limit = datetime.now().astimezone() - timedelta(days=older_than)
+        limit = _days_ago(older_than)
         sessions, remains = list_sessions()
         for thing in (*sessions, *remains):
             old = _begun_before(thing, limit)
@@ -419,6 +419,15 @@ def delete(
         complain(problem)
     if problems:
         raise typer.Exit(1)
+
+
+def _days_ago(days: float) -> datetime:
+    """Return the moment so many days ago; the first there is where they lead beyond that."""
+    first = datetime.min.replace(tzinfo=UTC)
+    try:
+        return max(first, datetime.now(UTC) - timedelta(days=days))
+    except OverflowError:
+        return first
 
 
 def _begun_before(thing: "AnySession | Remains", limit: datetime) -> bool | None:

@@ -9,14 +9,12 @@ from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.features.config import FeatureConfig
 from realtime_mer.model.config import NetworkConfig
-from realtime_mer.model.files import card_path
+from realtime_mer.model.files import MOST_CARD, card_path, read_plain
 
 CNN_LSTM = "cnn-lstm"
 """The kind of recogniser that this package brings."""
 
 _Read = TypeVar("_Read", bound=BaseModel)
-
-_MOST_CARD = 1 << 24  # bytes; those that ship have thousands
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -147,11 +145,7 @@ def load_card(stem: Path, kind: type[_Read]) -> _Read:
     """
     path = card_path(stem)
     try:
-        if (size := path.stat().st_size) > _MOST_CARD:
-            raise CheckpointError(
-                f"{path} has {size} bytes, and a card has at most {_MOST_CARD}. Fetch it again."
-            )
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(read_plain(path, most=MOST_CARD))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:

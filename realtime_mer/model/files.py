@@ -3,13 +3,21 @@
 Little is imported here, so that a mistyped name or a damaged file is answered at once.
 """
 
+import errno
 import json
+import stat
 from pathlib import Path
 
 from safetensors import SafetensorError, deserialize
 
 from realtime_mer.errors import CheckpointError
 from realtime_mer.wording import nearest
+
+MOST_CARD = 1 << 24
+"""Bytes of a card; those that ship have thousands."""
+
+MOST_NETWORK = 1 << 30
+"""Bytes of weights, and of an ``.onnx`` file; those that ship have millions."""
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
@@ -69,24 +77,40 @@ def check_checkpoint(name_or_path: str | Path) -> None:
     """
     card, weights = checkpoint_files(name_or_path)
     try:
-        json.loads(card.read_bytes())
+        json.loads(read_plain(card, most=MOST_CARD))
     except OSError as error:
         raise CheckpointError(f"{card} cannot be read ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of ten thousand brackets
         raise CheckpointError(
             f"{card} is no JSON ({error}). Fetch the checkpoint again."
         ) from error
     try:
         # Not safe_open, which imports torch or numpy.
-        deserialize(weights.read_bytes())  # type: ignore[no-untyped-call]
+        deserialize(read_plain(weights, most=MOST_NETWORK))  # type: ignore[no-untyped-call]
     except (OSError, SafetensorError) as error:
         raise unreadable(weights, error) from error
 
 
+def read_plain(path: Path, *, most: int) -> bytes:
+    """Return what a plain file holds: no pipe is waited for, and nothing of any length is held.
+
+    Raises:
+        OSError: it cannot be read, is no plain file, or has more than ``most`` bytes.
+    """
+    status = path.stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    if status.st_size > most:
+        told = f"it has {status.st_size} bytes, and at most {most} are taken"
+        raise OSError(errno.EFBIG, told, str(path))
+    return path.read_bytes()
+
+
 def unreadable(weights: Path, error: OSError | SafetensorError) -> CheckpointError:
     """Return what is said of weights that cannot be read."""
+    why = error.strerror if isinstance(error, OSError) else error
     return CheckpointError(
-        f"{weights} cannot be read as safetensors ({error}). Fetch the checkpoint again."
+        f"{weights} cannot be read as safetensors ({why}). Fetch the checkpoint again."
     )
 
 

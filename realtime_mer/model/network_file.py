@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime_mer.errors import CheckpointError
 from realtime_mer.model.card import Card, check_card, load_card
-from realtime_mer.model.files import card_path, network_path
+from realtime_mer.model.files import MOST_NETWORK, card_path, network_path, read_plain
 
 SETTINGS = "settings"
 """The entry of the file's metadata that says what its network was made with."""
@@ -34,7 +34,7 @@ def read_network_file(stem: Path) -> tuple[Card, bytes]:
             f"`python -m training onnx {stem}`."
         )
     try:
-        network = path.read_bytes()
+        network = read_plain(path, most=MOST_NETWORK)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror}), and field onnx_sha256 of its card asks for "

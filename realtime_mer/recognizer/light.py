@@ -6,6 +6,7 @@ It computes from the file ``NAME.onnx`` beside a checkpoint's card, which holds 
 Dimensions: B streams, n samples, H hops.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +37,15 @@ _REFUSALS = (
     onnxruntime_pybind11_state.InvalidGraph,
     onnxruntime_pybind11_state.InvalidProtobuf,
     onnxruntime_pybind11_state.NotImplemented,
+    onnxruntime_pybind11_state.RuntimeException,
 )
+
+_ANSWERS = ("affect", "affect_sd", "quadrants", "gems", "mel")
 
 _Floats = NDArray[np.float32]
 _State = RecognizerState[NDArray[Any]]
+
+_MOST_STATE = 1 << 24  # numbers of a part of a stream's state; some thousands in what ships
 
 _AT_ONCE = 300  # hops of all streams in one call: 30 s; more take memory and save no time
 
@@ -64,8 +70,14 @@ class LightRecognizer:
         # them; what the recurrent state became of them does not count.
         hops = card.window_samples // card.hop_samples
         silence = np.zeros((1, hops * card.hop_samples), np.float32)
-        _, _, caches = self._run(silence, np.zeros((1, self._overlap), np.float32), self._zeros(1))
         zeros = self._zeros(1)
+        try:
+            numbers, tail, caches = self._run(
+                silence, np.zeros((1, self._overlap), np.float32), zeros
+            )
+        except _REFUSALS as error:
+            raise _unusable(card, str(error)) from error
+        self._check_numbers([*numbers, tail, *caches], zeros, hops=hops)
         self._silent = caches._replace(hidden=zeros.hidden, cell=zeros.cell)
 
     @classmethod
@@ -181,6 +193,25 @@ class LightRecognizer:
         after = len(NetworkState._fields)
         return numbers[: -after - 1], numbers[-after - 1], NetworkState(*numbers[-after:])
 
+    def _check_numbers(
+        self, numbers: list[_Floats], zeros: NetworkState[_Floats], *, hops: int
+    ) -> None:
+        """Refuse a file whose numbers for silence are not those that its card promises."""
+        shapes = [(1, hops, *shape) for shape in self._shapes]
+        shapes += [(1, self._overlap), *(part.shape for part in zeros)]
+        names = (*_ANSWERS, "next_tail", *(f"next_{name}" for name in NetworkState._fields))
+        for name, found, shape in zip(names, numbers, shapes, strict=True):
+            if found.shape != shape or found.dtype != np.float32:
+                told = f"{name} is {found.dtype} {found.shape} where float32 {shape} is wanted"
+                raise _unusable(self.card, told)
+            if not np.isfinite(found).all():
+                raise _unusable(self.card, f"{name} of silence is NaN or infinite")
+
+    @property
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
+        """What a hop has of each answer."""
+        return ((2,), (2,), (4,), (9,), (self.card.features.n_mels,))
+
     def _zeros(self, batch: int) -> NetworkState[_Floats]:
         shapes = {given.name: given.shape[1:] for given in self._session.get_inputs()}
         return NetworkState(
@@ -188,8 +219,7 @@ class LightRecognizer:
         )
 
     def _nothing(self, batch: int) -> Estimates[_Floats]:
-        shapes = ((2,), (2,), (4,), (9,), (self.card.features.n_mels,))
-        return _joined([[np.zeros((batch, 0, *shape), np.float32) for shape in shapes]])
+        return _joined([[np.zeros((batch, 0, *shape), np.float32) for shape in self._shapes]])
 
 
 def _check_arrays(samples: Any, *, batch: int | None = None) -> None:
@@ -216,11 +246,30 @@ def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
     try:
         session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except _REFUSALS as error:
-        raise CheckpointError(
-            f"The .onnx file of {card.name} cannot be run ({error}). Fetch the checkpoint again."
-        ) from error
+        raise _unusable(card, str(error)) from error
     check_settings(card, session.get_modelmeta().custom_metadata_map)
+    parts = NetworkState._fields
+    wanted = {
+        "inputs": ["samples", "tail", *parts],
+        "outputs": [*_ANSWERS, "next_tail", *(f"next_{name}" for name in parts)],
+    }
+    found = {"inputs": session.get_inputs(), "outputs": session.get_outputs()}
+    for side, names in wanted.items():
+        there = [one.name for one in found[side]]
+        if there != names:
+            raise _unusable(card, f"its {side} are {', '.join(there)}, not {', '.join(names)}")
+    sizes = {one.name: one.shape for one in found["inputs"]}
+    for name in parts:
+        one = [size if isinstance(size, int) else 0 for size in sizes[name][1:]]
+        if not 0 < math.prod(one) <= _MOST_STATE:
+            raise _unusable(card, f"its input {name} has the shape {sizes[name]}")
     return session
+
+
+def _unusable(card: Card, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"The .onnx file of {card.name} cannot be run ({why}). Fetch the checkpoint again."
+    )
 
 
 def _joined(parts: Sequence[Sequence[_Floats]]) -> Estimates[_Floats]:

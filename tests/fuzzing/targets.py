@@ -124,29 +124,38 @@ def _sounds() -> dict[str, bytes]:
 
 
 def checkpoints(folder: Path) -> Try:
-    """Return the fuzzer of cards and weights."""
+    """Return the fuzzer of cards, weights and ``.onnx`` files, whose hash the card is given."""
     from realtime_mer.model.checkpoint import save_checkpoint
-    from realtime_mer.model.files import card_path, check_checkpoint, weights_path
+    from realtime_mer.model.files import card_path, check_checkpoint, network_path, weights_path
+    from realtime_mer.model.network_file import sha256
     from realtime_mer.recognizer.loading import load_recognizer
     from tests.networks import random_checkpoint
+    from training.export.network import network_file
 
     stem = folder / "network"
     whole = random_checkpoint()
     save_checkpoint(stem, whole.network, whole.card)
     card, weights = card_path(stem).read_bytes(), weights_path(stem).read_bytes()
+    network = network_file(whole)
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, 12_000)).astype(np.float32)
     hear = load_recognizer(stem, "cpu")
     hear.step(noise, hear.initial_state())  # which the whole one does
 
     def one(seed: int) -> None:
         draw = random.Random(seed)
-        bad_card, bad_weights = card, weights
-        if draw.random() < 0.6:
+        bad_card, bad_weights, bad_network = card, weights, network
+        what = draw.random()
+        if what < 0.5:
             bad_card = _forged_bytes(draw, card)
-        else:
+        elif what < 0.8:
             bad_weights = _forged_weights(draw, weights)
+        else:
+            bad_network = damaged(draw, network)
+            told = {**json.loads(card), "onnx_sha256": sha256(bad_network)}
+            bad_card = json.dumps(told).encode()
         card_path(stem).write_bytes(bad_card)
         weights_path(stem).write_bytes(bad_weights)
+        network_path(stem).write_bytes(bad_network)
         try:
             check_checkpoint(stem)
             recognizer = load_recognizer(stem, "cpu")

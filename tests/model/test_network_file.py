@@ -1,7 +1,9 @@
 """The file of a checkpoint that runs without torch: what it needs, and what is refused."""
 
 import json
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import helper
+from onnx import helper, numpy_helper
 from typer.testing import CliRunner
 
 from realtime_mer.errors import CheckpointError
 from realtime_mer.features.config import FeatureConfig
 from realtime_mer.features.log_mel import LogMel
-from realtime_mer.model.files import find_checkpoint
+from realtime_mer.model.files import check_checkpoint, find_checkpoint
 from realtime_mer.model.network_file import read_network_file, settings_of, sha256
 from realtime_mer.recognizer.light import LightRecognizer
 from tests.command_line import write_model
@@ -177,6 +179,100 @@ def test_a_network_that_does_not_say_what_it_was_made_with_is_refused(
     helper.set_model_props(model, metadata)
     rewrite(stem, model.SerializeToString())
     assert "does not say in its metadata what it was made with" in refusal(stem)
+
+
+def rename_input(model: onnx.ModelProto) -> None:
+    for node in model.graph.node:
+        for at, name in enumerate(node.input):
+            node.input[at] = "other" if name == "tail" else name
+    model.graph.input[1].name = "other"
+
+
+def drop_output(model: onnx.ModelProto) -> None:
+    del model.graph.output[0]
+
+
+def repeat_output(model: onnx.ModelProto) -> None:
+    model.graph.output.append(model.graph.output[0])
+
+
+def swap_outputs(model: onnx.ModelProto) -> None:
+    first, second, *others = model.graph.output
+    del model.graph.output[:]
+    model.graph.output.extend([second, first, *others])
+
+
+def swap_names(model: onnx.ModelProto) -> None:
+    """Let each of two outputs say that it is the other."""
+    other = {"affect": "gems", "gems": "affect"}
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [other.get(name, name) for name in names]
+    for value in model.graph.output[0], model.graph.output[3]:
+        size = value.type.tensor_type.shape.dim[-1]
+        size.dim_value = 11 - size.dim_value
+
+
+def set_size(name: str, size: int) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        (value,) = (one for one in model.graph.input if one.name == name)
+        value.type.tensor_type.shape.dim[-1].dim_value = size
+
+    return change
+
+
+def fill_with_nan(model: onnx.ModelProto) -> None:
+    largest = max(model.graph.initializer, key=lambda one: len(one.raw_data))
+    values = np.full_like(numpy_helper.to_array(largest), np.nan)
+    largest.CopyFrom(numpy_helper.from_array(values, largest.name))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (rename_input, "its inputs are samples, other, frames"),
+        (drop_output, "its outputs are affect_sd, quadrants"),
+        (repeat_output, "its outputs are"),
+        (swap_outputs, "its outputs are affect_sd, affect"),
+        (swap_names, "affect is float32 (1, 30, 9) where float32 (1, 30, 2) is wanted"),
+        (set_size("hidden", 5), "cannot be run"),
+        (set_size("cell", 1 << 40), "its input cell has the shape"),
+        (fill_with_nan, "of silence is NaN or infinite"),
+    ],
+)
+def test_another_network_is_refused_though_card_and_hash_fit_it(
+    stem: Path, change: Callable[[onnx.ModelProto], None], told: str
+) -> None:
+    model = onnx.load(f"{stem}.onnx")
+    change(model)
+    rewrite(stem, model.SerializeToString())
+    assert told in refusal(stem)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(stem: Path) -> None:
+    Path(f"{stem}.onnx").unlink()
+    os.mkfifo(f"{stem}.onnx")
+    assert "it is no plain file" in refusal(stem)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "json"])
+def test_a_file_of_any_length_is_refused_before_it_is_read(stem: Path, suffix: str) -> None:
+    os.truncate(f"{stem}.{suffix}", 1 << 40)  # sparse: it takes no room
+    assert "it has 1099511627776 bytes" in refusal(stem)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "json"])
+def test_so_it_is_before_anything_is_loaded(stem: Path, suffix: str) -> None:
+    os.truncate(f"{stem}.{suffix}", 1 << 40)
+    with pytest.raises(CheckpointError, match="it has 1099511627776 bytes"):
+        check_checkpoint(stem)
+
+
+def test_a_card_of_nothing_but_brackets_is_refused(stem: Path) -> None:
+    Path(f"{stem}.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="is no JSON"):
+        check_checkpoint(stem)
 
 
 def test_every_setting_that_the_file_depends_on_is_compared() -> None:

@@ -172,6 +172,14 @@ def test_what_cannot_be_opened_is_deleted_by_the_age_in_its_name_or_named(
     assert sorted(os.listdir(home)) == ["undated", young.name]
 
 
+@pytest.mark.parametrize("days", ["1e6", "1e9", "inf"])
+def test_nothing_is_older_than_all_days_there_are(capsys, home: Path, days: str) -> None:
+    session = recorded([], "old")
+    result = call(capsys, "sessions", "delete", "--older-than", days)
+    assert (result.code, result.out, result.remarks()) == (0, "", [])
+    assert session.folder.exists()
+
+
 def test_what_an_earlier_deletion_left_of_the_same_name_goes_too(home: Path) -> None:
     session = recorded([sample_estimate()])
     grave = home / f".deleting-{session.name}"
