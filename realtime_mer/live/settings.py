@@ -127,12 +127,14 @@ class LiveSettings:
 
     def serve_pages(self) -> None:
         """Do what pages have asked for since the last call, and tell them how settings stand."""
+        made = False
         for change in self._outlets.take_changes():
             try:
                 self.apply(change)
+                made = True
             except RealtimeMerError as error:
                 self._outlets.refuse_change(one_line(str(error)))
         state = self.state()
-        if state != self._told:
+        if made or state != self._told:  # whoever asks is answered, be it for what stands already
             self._told = state
             self._outlets.tell_settings(state)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -225,6 +226,19 @@ def test_the_link_that_a_terminal_shows_lets_its_page_change_settings(live: Live
         live.settings.serve_pages()
         assert page.receive()["speed"] == 4.0
         assert live.switch.speed == 4.0
+
+
+@pytest.mark.parametrize("asked", [{}, {"speed": 1.0}, {"delay_s": -0.0}, {"phones": False}])
+def test_a_change_to_what_stands_already_is_answered(live: Live, asked: dict[str, Any]) -> None:
+    with Client(live.service) as page:
+        page.send(type="own", key=key_in(live.printed))
+        page.settle()
+        live.settings.serve_pages()
+        before = page.receive()
+        page.send(type="change", **asked)
+        page.settle()
+        live.settings.serve_pages()
+        assert page.receive() == before
 
 
 def test_what_cannot_be_changed_is_told_to_the_page(live: Live) -> None:
