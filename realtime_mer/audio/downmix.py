@@ -32,6 +32,9 @@ CANCELLED, RESTORED = 0.4, 0.7
 """Power of the mean of N channels over a N-th of their mean power, 1 for unrelated channels: under
 the one they cancel (two channels: correlation -0.6), over the other they do so no more (-0.3)."""
 
+EXTINCT = 0.01
+"""The same of 0.1 s, under which there is no doubt (-0.99): the mean is all but silent."""
+
 _CARRIES = 10 ** (CARRIES_DBFS / 10)  # as powers
 _UNDER_LOUDEST = 10 ** (UNDER_LOUDEST_DB / 10)
 _SMOOTH = 10  # decisions over which powers are averaged before channels are said to cancel
@@ -271,6 +274,10 @@ class _Heard:
 
     def _compare(self, mixed: float) -> None:
         """See whether the channels that count cancel in their mean."""
+        now = list(compress(self.powers, self._counting))
+        extinct = mixed < EXTINCT * sum(now) / len(now) ** 2
+        if extinct and self._alone is None:
+            self._sure = 0  # what was before counts no more
         self._sure = min(self._sure + 1, _SMOOTH)
         self._averages = [
             average + (power - average) / self._sure
@@ -282,7 +289,7 @@ class _Heard:
         unrelated = sum(counting) / len(counting) ** 2
         share = self._average_mixed / unrelated
         if self._alone is None:
-            if self._sure >= _SURE and share < CANCELLED:
+            if (extinct or self._sure >= _SURE) and share < CANCELLED:
                 channels = compress(range(len(self._averages)), self._counting)
                 self._alone = max(channels, key=self._averages.__getitem__)
         elif share > RESTORED:

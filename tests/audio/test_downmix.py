@@ -103,6 +103,16 @@ def test_channels_in_antiphase_sound_as_one_of_them_alone() -> None:
     assert downmix.cancelled >= 45  # tenths of a second
 
 
+def test_music_that_turns_over_in_its_middle_is_lost_for_two_tenths_of_a_second_at_most() -> None:
+    """Even where what came before was far louder."""
+    music = noise(4)
+    music[2 * RATE :] *= 0.1
+    turned = music * np.where(np.arange(len(music)) < 2 * RATE, 1, -1)[:, None].astype(np.float32)
+    result = mixed(np.concatenate([music, turned], axis=1))
+    found = slice(2 * RATE + RATE // 5, None)
+    np.testing.assert_allclose(np.abs(result[found]), np.abs(music[found, 0]), atol=1e-3)
+
+
 def test_a_song_with_one_side_turned_over_is_not_summed() -> None:
     """Left and right are alike but not the same, as in a real recording."""
     left = noise(5)
