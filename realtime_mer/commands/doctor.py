@@ -11,9 +11,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import typer
@@ -88,17 +88,18 @@ class Check:
         return asdict(self)
 
 
-def checks(*, port: int = DEFAULT_PORT) -> Iterator[Check]:
-    """Look at everything a live session uses, one thing after the other, in some seconds.
+def checks(*, port: int = DEFAULT_PORT, names: Collection[str] | None = None) -> Iterator[Check]:
+    """Look at what a live session uses, one thing after the other, all of it in some seconds.
 
     Args:
         port: port of the WebSocket service.
+        names: of the things to look at; None for all.
     """
-    listing = survey()
+    listing = cache(survey)
     looks: dict[str, Callable[[], Check]] = {
-        "audio back end": partial(_audio_back_end, listing),
-        "microphone": partial(_microphone, listing),
-        "system audio": partial(_system_audio, listing),
+        "audio back end": lambda: _audio_back_end(listing()),
+        "microphone": lambda: _microphone(listing()),
+        "system audio": lambda: _system_audio(listing()),
         **{name: partial(_part, name, libraries) for name, libraries in _PARTS.items()},
         "compute": _compute,
         "checkpoint": _checkpoint,
@@ -106,6 +107,8 @@ def checks(*, port: int = DEFAULT_PORT) -> Iterator[Check]:
         "port": partial(_port, port),
     }
     for name, look in looks.items():
+        if names is not None and name not in names:
+            continue
         try:
             yield look()
         except (ImportError, OSError) as error:

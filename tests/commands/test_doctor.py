@@ -12,7 +12,9 @@ from realtime_mer.recognizer.light import LightRecognizer
 
 
 def check(name: str, **options) -> Check:
-    return next(check for check in checks(**options) if check.name == name)
+    (found,) = checks(names={name}, **options)
+    assert found.name == name
+    return found
 
 
 def test_every_check_is_ready_for_json_and_bad_news_comes_with_advice():

@@ -33,6 +33,7 @@ def broken(work: Work, folder: Path, *, stride: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_file_is_whole_whatever_breaks_its_writing_off_at_any_step(tmp_path: Path) -> None:
     assert broken(WORKS["channels"], tmp_path / "tried", stride=3) == []
 

@@ -53,6 +53,7 @@ def _killed_at_the_fourth(folder: Path, cache: Path) -> None:
     feature_store(_clips(folder), CONFIG, cache, condition=(NAME, _Softer(last=4)))
 
 
+@pytest.mark.slow
 def test_a_killed_computation_leaves_no_store_and_goes_on_where_it_was(
     clips: list[Clip], tmp_path: Path
 ) -> None:

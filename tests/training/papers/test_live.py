@@ -59,6 +59,7 @@ def _sound(seconds: float, rate: int) -> NDArray[np.float32]:
     return np.float32(0.1) * rng.standard_normal((1, round(seconds * rate)), np.float32)
 
 
+@pytest.mark.slow
 def test_another_package_called_training_breaks_no_checkpoint(stem: Path, tmp_path: Path) -> None:
     other = tmp_path / "training"
     other.mkdir()

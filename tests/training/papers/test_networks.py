@@ -578,6 +578,7 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.slow
 def test_the_fusion_learns_what_neither_sound_nor_words_tell_alone(
     tmp_path: Path, vectors: parisi.WordVectors
 ) -> None:
