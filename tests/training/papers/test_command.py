@@ -115,6 +115,7 @@ def test_every_leaky_row_is_marked_and_says_what_leaks(run: Run) -> None:
     assert {row["unit"] for row in record.metrics} <= {"segments", "real segments"}
 
 
+@pytest.mark.slow
 def test_leaky_rows_tell_real_segments_from_those_that_over_sampling_made(run: Run) -> None:
     uneven = replace(SMALL, split=replace(SMALL.split, shares=(0.3, 0.2, 0.5)))
     (record,) = run(uneven, "emotify", "paper")
@@ -223,6 +224,7 @@ def test_whether_a_division_is_stated_is_no_part_of_what_a_row_is_known_by(run: 
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_row_goes_on_with_the_fold_it_was_at(
     run: Run, cache_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +261,7 @@ def test_the_folds_are_those_that_the_default_checkpoint_is_judged_on(corpora_ro
     assert split.folds == 5
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_row_and_says_why_others_are_missing(
     run: Run, corpora_root: Path, tmp_path: Path
 ) -> None:
@@ -456,6 +459,7 @@ def test_the_page_shows_notes_on_printed_figures_and_rmse_where_a_paper_prints_i
     assert note in text
 
 
+@pytest.mark.slow
 def test_4q_is_shown_in_macro_f1_beside_what_its_authors_report(
     run: Run, corpora_root: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def vectors(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_words_that_recur_in_other_songs_are_learnt(
     table: Path, vectors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
