@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from realtime_mer.audio.devices import survey
+from realtime_mer.audio.devices import Kind, find_device, survey
+from realtime_mer.audio.levels import channel_levels
 from realtime_mer.audio.opening import Opened, open_source
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.errors import DeviceError, InputError, RealtimeMerError
@@ -11,8 +12,10 @@ from realtime_mer.live.settings import LiveSettings
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire.control import (
     AskDevices,
+    AskLevels,
     ChangeSettings,
     ChangeSource,
+    ChannelLevels,
     Command,
     DeviceEntry,
     Devices,
@@ -111,6 +114,8 @@ class Controller:
                 self._switch.reset()
             case AskDevices():
                 self._list_devices()
+            case AskLevels():
+                self._listen_to_channels()
             case ChangeSource():
                 self._change(command)
             case Record(name=name, sound=sound):
@@ -138,6 +143,15 @@ class Controller:
         )
         if self._send is not None:
             self._send(Devices(devices=entries))
+
+    def _listen_to_channels(self) -> None:
+        kinds: dict[str, Kind] = {"mic": "input", "system": "loopback"}
+        kind = kinds.get(self._opened.spec)
+        if kind is None:
+            raise InputError("Only a device has channels to choose from.")
+        levels = channel_levels(find_device(self._opened.device, kind=kind))
+        if self._send is not None:
+            self._send(ChannelLevels(levels=tuple(levels)))
 
     def _change(self, to: ChangeSource) -> None:
         if to.source == "-":

@@ -64,6 +64,11 @@ class AskDevices(_Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskLevels(_Value):
+    """Ask how loud each channel of the device that is heard is; ``ChannelLevels`` answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChangeSource(_Value):
     """Listen to something else; if that cannot be opened, the old source goes on.
 
@@ -154,6 +159,17 @@ class Devices(_Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChannelLevels(_Value):
+    """How loud each channel of the device that is heard was in the last second.
+
+    Attributes:
+        levels: of each in dBFS, from -120.
+    """
+
+    levels: Annotated[tuple[Annotated[float, Field(ge=-120)], ...], Field(max_length=128)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed(_Value):
     """A command could not be carried out; everything is as it was before.
 
@@ -167,15 +183,24 @@ class Failed(_Value):
 
 
 Command = (
-    Pause | Resume | Reset | AskDevices | ChangeSource | Record | StopRecording | ChangeSettings
+    Pause
+    | Resume
+    | Reset
+    | AskDevices
+    | AskLevels
+    | ChangeSource
+    | Record
+    | StopRecording
+    | ChangeSettings
 )
-Report = SessionState | Devices | Failed
+Report = SessionState | Devices | ChannelLevels | Failed
 
 COMMANDS: Mapping[str, type[Command]] = {
     "pause": Pause,
     "resume": Resume,
     "reset": Reset,
     "devices": AskDevices,
+    "levels": AskLevels,
     "source": ChangeSource,
     "record": Record,
     "stop-recording": StopRecording,
@@ -184,6 +209,7 @@ COMMANDS: Mapping[str, type[Command]] = {
 REPORTS: Mapping[str, type[Report]] = {
     "state": SessionState,
     "devices": Devices,
+    "levels": ChannelLevels,
     "failed": Failed,
 }
 _TAGS: Mapping[type, tuple[str, str]] = {

@@ -36,7 +36,9 @@ from realtime_mer.display.window.menus import MENUS
 from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.wire.control import (
+    AskLevels,
     ChangeSource,
+    ChannelLevels,
     Command,
     DeviceEntry,
     Devices,
@@ -606,6 +608,26 @@ def test_channels_are_picked_of_the_device_that_is_heard(
     assert dialog.channels.hasAcceptableInput()
     dialog.accept()
     assert session.asked[-1] == ChangeSource(source="mic", device="Scarlett", channels=picked)
+
+
+def test_how_loud_each_channel_is_stands_in_the_dialog(
+    controlled: Window, session: Session
+) -> None:
+    session.reports.append(replace(STATE, device="Scarlett", title="Scarlett"))
+    controlled.refresh(2.0)
+    controlled.menus.actions["channels"].trigger()
+    assert session.asked[-1] == AskLevels()
+    (dialog,) = controlled.findChildren(ChannelsDialog)
+    session.reports.append(ChannelLevels(levels=(-120.0, -18.4, *[-120.0] * 8)))
+    controlled.refresh(3.0)
+    first, second, *_, last = dialog.levels.text().split("\n")
+    assert first == "1: no signal\t9: no signal"
+    assert second == "2: \N{MINUS SIGN}18 dBFS\t10: no signal"
+    assert last == "8: no signal"
+    session.reports.append(Failed(do="levels", message="It is used by another program."))
+    controlled.refresh(4.0)
+    assert dialog.levels.text() == "It is used by another program."
+    assert controlled.notice.text() != dialog.levels.text()
 
 
 def test_a_file_has_no_channels_to_pick_in_the_window(controlled: Window, session: Session) -> None:

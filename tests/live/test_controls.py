@@ -154,9 +154,13 @@ def test_a_session_goes_from_mic_to_demo_to_a_broken_device_and_back(
             hear("music", DEMO, inside=False),
             do("devices"),
             until(say="devices"),
+            do("levels"),
+            until(say="levels"),
             do("source", source="demo", device=None),
             until(say="state", source="demo", title=DEMO),
             hear("music", DEMO),
+            do("levels"),
+            until(say="failed", do="levels"),
             do("source", source="mic", device="no such device"),
             until(say="failed", do="source"),
             do("source", source=str(tmp_path / "missing.wav"), device=None),
@@ -180,7 +184,10 @@ def test_a_session_goes_from_mic_to_demo_to_a_broken_device_and_back(
     first = next(report for report in said if report["say"] == "state")
     (listed,) = (report["devices"] for report in said if report["say"] == "devices")
     assert first["title"] in {device["name"] for device in listed if device["kind"] == "mic"}
-    failures = [report["message"] for report in said if report["say"] == "failed"]
+    (heard,) = (report["levels"] for report in said if report["say"] == "levels")
+    assert max(heard) > -60  # of the music, beside the session that goes on hearing it
+    no_channels, *failures = [report["message"] for report in said if report["say"] == "failed"]
+    assert no_channels == "Only a device has channels to choose from."
     assert "no such device" in failures[0]
     assert "missing.wav does not exist" in failures[1]
     assert "Standard input" in failures[2]

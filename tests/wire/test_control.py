@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from realtime_mer.wire.control import (
     MAX_LINE,
     AskDevices,
+    AskLevels,
     ChangeSettings,
     ChangeSource,
+    ChannelLevels,
     Command,
     DeviceEntry,
     Devices,
@@ -31,6 +33,7 @@ LINES = {
     '{"do":"resume"}': Resume(),
     '{"do":"reset"}': Reset(),
     '{"do":"devices"}': AskDevices(),
+    '{"do":"levels"}': AskLevels(),
     '{"do":"source","source":"mic","device":"USB"}': ChangeSource(source="mic", device="USB"),
     '{"do":"source","source":"/music/a b.flac"}': ChangeSource(source="/music/a b.flac"),
     '{"do":"source","source":"mic","channels":[3,4]}': ChangeSource(source="mic", channels=(3, 4)),
@@ -74,6 +77,7 @@ REPORTS = st.one_of(
             max_size=4,
         ).map(tuple),
     ),
+    st.builds(ChannelLevels, levels=st.lists(st.floats(-120, 10), max_size=4).map(tuple)),
     st.builds(Failed, do=TEXT, message=TEXT),
 )
 

@@ -10,8 +10,10 @@ from realtime_mer.display.window.menus import Menus
 from realtime_mer.display.window.settings import SettingsDialog
 from realtime_mer.wire.control import (
     AskDevices,
+    AskLevels,
     ChangeSettings,
     ChangeSource,
+    ChannelLevels,
     Command,
     DeviceEntry,
     Devices,
@@ -107,6 +109,7 @@ class SessionControl:
             lambda picked: self.choose(ChangeSource(source=source, device=device, channels=picked)),
             parent=self._parent,
         ).open()
+        self._ask(AskLevels())
 
     def record(self) -> None:
         """Let somebody say what to record, and ask for it."""
@@ -141,6 +144,12 @@ class SessionControl:
             case Devices():
                 self._devices, self._no_devices = report.devices, ""
                 self._show_devices()
+            case ChannelLevels():
+                for dialog in self._parent.findChildren(ChannelsDialog):
+                    dialog.show_levels(report.levels)
+            case Failed(do="levels"):
+                for dialog in self._parent.findChildren(ChannelsDialog):
+                    dialog.show_problem(report.message)
             case Failed(do="devices"):  # the window asked, not a person: the menu says it
                 self._devices, self._no_devices = (), report.message
                 self._show_devices()

@@ -1,6 +1,6 @@
 """The small dialogs of the window; each opens without holding it up."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PySide6.QtCore import QRegularExpression, Qt
 from PySide6.QtGui import QRegularExpressionValidator
@@ -18,9 +18,13 @@ from PySide6.QtWidgets import (
 )
 
 from realtime_mer.emotion import MOOD_WORDS
+from realtime_mer.estimate import Status
 from realtime_mer.wire.protocol import MAX_LABEL
+from realtime_mer.wording import STATUS_WORDS
 
 _MAX_WORD = 40
+_ROWS = 8  # of levels
+_NOTHING_DBFS = -120.0  # of digital silence
 
 
 class Form(QDialog):
@@ -106,14 +110,32 @@ class ChannelsDialog(Form):
         self.form.addRow("Channels", self.channels)
         told = QLabel(
             "Write numbers, as in 3 or 3,4. They are remembered with the device.\n"
-            "Leave it empty to hear all again. How loud each one is:\n"
-            "realtime-mer devices --levels"
+            "Leave it empty to hear all again. How loud each one was just now:"
         )
         self.page.addWidget(told)
+        self.levels = QLabel("listening for a second …")
+        self.levels.setTextFormat(Qt.TextFormat.PlainText)
+        self.page.addWidget(self.levels)
         self.finish(lambda: choose(self._numbers()))
+
+    def show_levels(self, levels: Sequence[float]) -> None:
+        """Show the level of each channel in dBFS, in columns of eight."""
+        cells = [f"{number}: {_loud(level)}" for number, level in enumerate(levels, start=1)]
+        rows = min(_ROWS, len(cells))
+        self.levels.setText("\n".join("\t".join(cells[row::rows]) for row in range(rows)))
+
+    def show_problem(self, message: str) -> None:
+        """Say why there are no levels."""
+        self.levels.setText(message)
 
     def _numbers(self) -> tuple[int, ...]:
         return tuple(int(part) for part in self.channels.text().split(",") if part.strip())
+
+
+def _loud(level: float) -> str:
+    if level <= _NOTHING_DBFS:
+        return STATUS_WORDS[Status.NO_SIGNAL]
+    return f"{level:.0f} dBFS".replace("-", "\N{MINUS SIGN}")
 
 
 class WordsDialog(Form):

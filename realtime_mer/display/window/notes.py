@@ -65,6 +65,7 @@ class Notes(QFrame):
         self.markers.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.markers.setAccessibleName("markers")
         self.markers.setMinimumHeight(60)
+        self.markers.setSpacing(3)  # a note of two lines is told from the next one
         # Not labels, whose height depends on their width: the window would want a scroll bar.
         text, small = theme.text_pt * scale, theme.small_pt * scale
         self.hint = Reading("", points=text, colour=theme.muted, lines=9)
