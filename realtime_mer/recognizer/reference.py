@@ -205,23 +205,24 @@ class Recognizer:
         self, state: RecognizerState[Any], streams: Sequence[int], *, keep_memory: bool = False
     ) -> _State:
         """As ``StreamingRecognizer`` promises."""
-        batch = state.samples.shape[0]
-        check_streams(streams, batch=batch)
+        check_streams(streams, batch=state.samples.shape[0])
         state = self._here(state)
-        rows = torch.zeros(batch, dtype=torch.bool, device=self.device)
-        rows[list(streams)] = True
-        fresh = self.initial_state(batch)
+        rows, fresh = list(streams), self.initial_state(1)
+        kept = {"hidden", "cell"} if keep_memory else set()
 
-        def mix(new: Tensor, old: Tensor) -> Tensor:
-            return torch.where(rows.view(-1, *([1] * (old.dim() - 1))), new, old)
+        def anew(old: Tensor, new: Tensor | float) -> Tensor:
+            part = old.clone()
+            part[rows] = new
+            return part
 
-        network = NetworkState(*map(mix, fresh.network, state.network))
-        if keep_memory:
-            network = network._replace(hidden=state.network.hidden, cell=state.network.cell)
+        network = {
+            name: old if name in kept else anew(old, getattr(fresh.network, name))
+            for name, old in state.network._asdict().items()
+        }
         return RecognizerState(
-            samples=mix(torch.zeros_like(state.samples), state.samples),
-            network=network,
-            hops=state.hops if keep_memory else mix(fresh.hops, state.hops),
+            samples=anew(state.samples, 0.0),
+            network=NetworkState(**network),
+            hops=state.hops if keep_memory else anew(state.hops, 0),
         )
 
     def _placed(self, array: Any) -> Tensor:

@@ -16,7 +16,7 @@ from realtime_mer.sessions.pictures import MOST_NUMBERS
 from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage
+from realtime_mer.wire.protocol import LevelMessage, Marker
 from tests.command_line import call
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
@@ -75,14 +75,14 @@ def evening(**changes: object) -> list[object]:
 
 def test_each_session_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    whole = Session.messages
+    whole = Session._lines
 
-    def counted(session: Session) -> Iterator[ServerMessage]:
+    def counted(session: Session) -> Iterator[bytes]:
         read.append(session.name)
         return whole(session)
 
     sessions = [recorded(evening(), label="one"), recorded(evening(), label="two")]
-    monkeypatch.setattr(Session, "messages", counted)
+    monkeypatch.setattr(Session, "_lines", counted)
     report(sessions)
     assert read == [session.name for session in sessions]
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
+from realtime_mer.estimate import Estimate
 from realtime_mer.sessions.deleting import State
 from realtime_mer.sessions.store import (
     EVENTS,
@@ -23,6 +24,7 @@ from realtime_mer.sessions.store import (
     list_sessions,
     sessions_folder,
 )
+from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage
 from tests.sessions.sessions import estimates, recorded
 
 NOON = datetime(2026, 1, 2, 12, 30, 15, tzinfo=UTC)
@@ -122,3 +124,33 @@ def test_a_session_without_events_yet_is_empty() -> None:
 def test_a_folder_without_a_manifest_is_no_session(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no session"):
         Session(tmp_path)
+
+
+def test_rows_tell_what_the_estimates_do_and_count_what_is_damaged_alike() -> None:
+    session = recorded(
+        [
+            *estimates(3, xruns=2, wall_time=None),
+            LevelMessage(t=0.3, level_dbfs=-3.0, peak_dbfs=-0.5, mel=(0, 255)),
+            Marker(label="here", t=0.3),
+        ]
+    )
+    good = (session.folder / EVENTS).read_text(encoding="utf-8")
+    line = good.splitlines()[0]
+    broken = [
+        "{",
+        '{"type": "estimate"}',
+        line.replace('"seq":0', '"seq":-1'),
+        line.replace('"valence":0.25', '"valence":NaN'),
+        line.replace('"status":"music"', '"status":"joy"'),
+    ]
+    assert len({line, *broken}) == 6
+    with (session.folder / EVENTS).open("a", encoding="utf-8") as file:
+        file.write("".join(f"{one}\n" for one in broken))
+    others: list[ServerMessage] = []
+    rows = list(session.rows(others=others.append))
+    assert session.damaged == len(broken)
+    whole = list(session.messages())
+    assert session.damaged == len(broken)
+    assert others == [one for one in whole if not isinstance(one, Estimate)]
+    told = [one.to_dict() for one in session.estimates()]
+    assert [{**vars(row), "mood": one["mood"]} for row, one in zip(rows, told, strict=True)] == told
