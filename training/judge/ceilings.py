@@ -25,7 +25,6 @@ from .metrics import (
     interval,
     interval_note,
     mean_of,
-    pearson,
     row,
 )
 
@@ -55,22 +54,24 @@ def share_ceilings(
     names = np.unique(groups)
     places = [np.flatnonzero(groups == name) for name in names]
 
+    lengths = np.array([len(answers[clip.key]) for clip in asked])
+    sizes = np.stack((lengths // 2, lengths - lengths // 2), axis=1).ravel()
+    starts = np.cumsum(sizes) - sizes
+
     def halves() -> NDArray[np.float64]:
         """Return both halves' shares, (2, songs, 9)."""
-        shares = []
-        for clip in asked:
-            own = generator.permutation(answers[clip.key])
-            middle = len(own) // 2
-            shares.append((own[:middle].mean(0), own[middle:].mean(0)))
-        return np.array(shares).transpose(1, 0, 2)
+        ticks = np.concatenate([generator.permutation(answers[clip.key]) for clip in asked])
+        counts = np.add.reduceat(ticks, starts, axis=0, dtype=np.int64)
+        shares = (counts / sizes[:, None]).reshape(len(asked), 2, -1)
+        return np.asarray(shares.transpose(1, 0, 2))
 
     split = [halves() for _ in range(SPLITS)]
-    value = np.mean([_perfect(each) for each in split], axis=0)
+    value = np.mean([perfect(each) for each in split], axis=0)
     drawn = []
     for n in range(resamples):
         chosen = generator.integers(0, len(names), len(names))
         songs = np.concatenate([places[each] for each in chosen])
-        drawn.append(_perfect(split[n % len(split)][:, songs]))
+        drawn.append(perfect(split[n % len(split)][:, songs]))
     spread = np.array(drawn)
     table = pd.DataFrame({"group": groups})
     protocol = (
@@ -87,14 +88,18 @@ def share_ceilings(
     ]
 
 
-def _perfect(halves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the ceiling of each item from both halves' shares (2, songs, items)."""
-    reached = []
-    for first, second in zip(halves[0].T, halves[1].T, strict=True):
-        half = pearson(first, second)
-        # Halves that contradict one another leave nothing to be reached.
-        reached.append(np.sqrt(2 * max(half, 0.0) / (1 + max(half, 0.0))))
-    return np.array(reached)
+def perfect(halves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ceiling of each item from both halves' shares (2, songs, items).
+
+    It is no number for an item of which one half says the same of every song.
+    """
+    varied = (halves.std(axis=1) > 0).all(axis=0)
+    first, second = halves - halves.mean(axis=1, keepdims=True)
+    powers = np.square(first).sum(axis=0) * np.square(second).sum(axis=0)
+    together = (first * second).sum(axis=0) / np.sqrt(np.where(varied, powers, np.nan))
+    # Halves that contradict one another leave nothing to be reached.
+    half = np.clip(together, 0.0, 1.0)
+    return np.asarray(np.sqrt(2 * half / (1 + half)))
 
 
 def repeat_ceilings(clips: Sequence[Clip], *, resamples: int = 1000) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from realtime_mer.emotion import GEMS
 from training.corpora import Clip
 from training.corpora.emotify import read_answers
-from training.judge.ceilings import repeat_ceilings, share_ceilings
+from training.judge.ceilings import perfect, repeat_ceilings, share_ceilings
 
 
 def _song(n: int, **labels: object) -> Clip:
@@ -47,6 +47,18 @@ def test_listeners_who_answer_at_random_leave_little_to_be_reached() -> None:
     clips = [_song(n) for n in range(200)]
     rows = share_ceilings(clips, _answers(200, 20, agree=False), resamples=5)
     assert rows[0]["value"] < 0.3
+
+
+def test_the_ceilings_of_all_items_at_once_are_those_of_each() -> None:
+    halves = np.random.default_rng(0).uniform(size=(2, 50, 4))
+    halves[1, :, 0] = 0.7 * halves[0, :, 0] + 0.3 * halves[1, :, 0]
+    halves[1, :, 1] = -halves[0, :, 1]  # they contradict one another
+    halves[0, :, 2] = 0.25
+    found = perfect(halves)
+    half = np.corrcoef(halves[0, :, 0], halves[1, :, 0])[0, 1]
+    assert found[0] == pytest.approx(np.sqrt(2 * half / (1 + half)), abs=1e-12)
+    assert found[1] == 0.0
+    assert np.isnan(found[2])  # everybody said the same
 
 
 def test_songs_with_one_answer_have_no_halves() -> None:
