@@ -61,9 +61,10 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name not in {"torch", "torchaudio"}:
             raise
+        from realtime_mer.wording import installing
+
         raise ModuleNotFoundError(
-            f"{name} computes with PyTorch, which is not installed: `pip install "
-            "realtime-mer[gpu]`. Without it there is load_recognizer(), which takes arrays of "
-            "NumPy.",
+            f"{name} computes with PyTorch, which is not installed: {installing('gpu')}. Without "
+            "it there is load_recognizer(), which takes arrays of NumPy.",
             name=error.name,
         ) from error

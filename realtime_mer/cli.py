@@ -3,11 +3,14 @@
 import io
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from realtime_mer import __version__
+from realtime_mer.audio.spec import DEVICE_WORDS
 from realtime_mer.commands.analyze import analyze
 from realtime_mer.commands.annotate import annotate
 from realtime_mer.commands.bench import bench
@@ -20,12 +23,26 @@ from realtime_mer.commands.mark import mark
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
-from realtime_mer.errors import RealtimeMerError
+from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.leaving import end_as_at_ctrl_c, end_with
 from realtime_mer.printing import complain, line
 
+
+class Commands(TyperGroup):
+    """The commands; whoever names a source in the place of one is told of ``live``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if self.get_command(ctx, name) is None and (
+            name in {"-", "demo", *DEVICE_WORDS} or Path(name).is_file()
+        ):
+            raise InputError(f"{name} is no command: did you mean `realtime-mer live {name}`?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="realtime-mer",
+    cls=Commands,
     help="Watch the mood of music as it plays: sound in, valence, arousal, quadrants and GEMS out."
     "\n\n"
     "`realtime-mer live` listens to your microphone, `realtime-mer doctor` says what is missing.",

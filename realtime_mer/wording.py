@@ -58,6 +58,15 @@ WAITING_WORD = "waiting"
 WAITING_NOTE = "no estimate for {} s"
 """Since when, in whole seconds."""
 
+
+def installing(extra: str) -> str:
+    """Return what brings an extra, as you would type it; quoted, as zsh would take the brackets."""
+    return (
+        f"`pip install 'realtime-mer[{extra}]'` "
+        f"(in a checkout: `python3 scripts/run.py --with {extra} doctor`)"
+    )
+
+
 PHONES_OPEN = (
     "Whoever gets this link, in any network from which this machine can be reached, sees what is "
     "estimated in this session: mood and numbers, levels and a coarse picture of the sound, the "

@@ -44,6 +44,17 @@ def test_live_has_the_options_it_promises(
     assert option in call(capsys, "live", "--help").out
 
 
+@pytest.mark.parametrize("source", ["demo", "mic", "system", "song.wav"])
+def test_a_source_in_the_place_of_a_command_is_taken_for_one_of_live(
+    capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path / "song.wav", noise(1))
+    result = call(capsys, source)
+    assert result.code == 1
+    assert f"did you mean `realtime-mer live {source}`?" in result.err
+
+
 def test_the_version_is_that_of_the_package(capsys) -> None:
     result = call(capsys, "--version")
     assert (result.code, result.out) == (0, f"realtime-mer {realtime_mer.__version__}\n")

@@ -97,7 +97,7 @@ assert realtime_mer.load_recognizer().compute == "light"
 try:
     from realtime_mer import Recognizer
 except ModuleNotFoundError as error:
-    assert "pip install realtime-mer[gpu]" in str(error), error
+    assert "pip install 'realtime-mer[gpu]'" in str(error), error
     assert error.name == "torch"
 else:
     raise AssertionError("there is a Recognizer without torch")

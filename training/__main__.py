@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.wording import installing
 
 from .commands.compare import compare
 from .commands.corpora import corpora
@@ -59,8 +60,7 @@ def main() -> None:
         if isinstance(error, ModuleNotFoundError):
             _stop(
                 f"{error.name} is not installed. Training needs more than running: "
-                "pip install 'realtime-mer[train]' "
-                "(in a checkout: python3 scripts/run.py --with train doctor)"
+                f"{installing('train')}"
             )
         _stop(f"{error.name or 'a library'} cannot be loaded: {error}; install it again")
     except OSError as error:

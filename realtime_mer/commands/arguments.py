@@ -50,7 +50,13 @@ class SampleFormat(StrEnum):
 Model = Annotated[
     str, typer.Option(help="A shipped checkpoint's name, or the path of a .safetensors file.")
 ]
-ComputeOption = Annotated[Compute, typer.Option(help="Where the network runs.")]
+ComputeOption = Annotated[
+    Compute,
+    typer.Option(
+        help="What the network runs on: auto takes a GPU that PyTorch sees, else light (also "
+        "called cpu), which needs no PyTorch."
+    ),
+]
 Smoothing = Annotated[
     float, typer.Option(metavar="SECONDS", help="Smooth what is shown and sent over this time.")
 ]

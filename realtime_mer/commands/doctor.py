@@ -24,6 +24,7 @@ from realtime_mer.commands.first_words import say
 from realtime_mer.commands.libraries import library_problem
 from realtime_mer.errors import DeviceError, RealtimeMerError, ServiceError
 from realtime_mer.service.listening import check_free
+from realtime_mer.wording import installing
 
 DEFAULT_PORT = 8765
 
@@ -267,7 +268,7 @@ def _window() -> Check:
             name=name,
             ok=None,
             detail="the display extra is not installed",
-            advice="`pip install 'realtime-mer[display]'`",
+            advice=installing("display"),
         )
     screen = display.has_screen()
     environ = os.environ if screen else {**os.environ, "QT_QPA_PLATFORM": "offscreen"}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from realtime_mer.display.screen import Trial, has_screen
 from realtime_mer.errors import InputError
 from realtime_mer.wire.control import CONTROLS_OPTION
+from realtime_mer.wording import installing
 
 if TYPE_CHECKING:
     from realtime_mer.display.theme import LayoutName
@@ -33,8 +34,6 @@ TOKEN_VARIABLE = "REALTIME_MER_TOKEN"
 
 LINK_VARIABLE = "REALTIME_MER_LINK"
 """Likewise for the link that the window shows as a QR code, since the token is part of it."""
-
-_INSTALL = "pip install 'realtime-mer[display]'"
 
 
 def is_installed() -> bool:
@@ -114,7 +113,9 @@ def main(
         try:
             from realtime_mer.display.app import run
         except ModuleNotFoundError as error:
-            raise InputError(f"the window needs {error.name}, not installed: {_INSTALL}") from error
+            raise InputError(
+                f"the window needs {error.name}, which is not installed: {installing('display')}"
+            ) from error
         except ImportError as error:
             raise InputError(
                 f"the window cannot load Qt ({error}): run realtime-mer doctor"

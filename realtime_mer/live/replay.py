@@ -151,7 +151,7 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
             stack=stack,
         )
         if options.window:
-            open_window(outlets, hello=hello, service=options.service, stack=stack)
+            open_window(outlets, hello=hello, service=options.service, console=console, stack=stack)
         console.print(f"Replay: {session.name}, {clock(player.start)} to {clock(player.end)}")
         if sys.stdin is not None and sys.stdin.isatty() and console.is_terminal:
             console.print("Type a time (1:30), or + or - seconds, and Enter to go there.")

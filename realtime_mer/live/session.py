@@ -158,6 +158,7 @@ def run_live(options: LiveOptions) -> None:
                 outlets,
                 hello=hello,
                 service=options.service,
+                console=console,
                 stack=stack,
                 controller=controller,
                 layout=options.layout,

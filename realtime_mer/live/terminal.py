@@ -73,7 +73,7 @@ class Tally:
         """Return what is printed at the end of a session, one statement a line."""
         last = self._last
         if last is None:
-            return ["no estimate: less than one hop of sound was heard"]
+            return ["no estimate: less than 0.1 s of sound was heard"]
         mean = self._mean
         music = mean.count if mean.of_music else 0
         of = "music" if mean.of_music else "all hops, none was music"
@@ -82,8 +82,15 @@ class Tally:
             f"heard {last.t:.1f} s: {self._count} estimates, {music} of music",
             f"mean valence {mean.valence:+.2f}, arousal {mean.arousal:+.2f} (over {of})",
             f"mostly {mostly(most)}" if most is not None else "",
-            f"xruns {last.xruns}, hops skipped {last.skipped}",
+            _losses(last),
         ]
+
+
+def _losses(last: Estimate) -> str:
+    """Return what was lost until an estimate, as one line."""
+    if not (last.xruns or last.skipped):
+        return "no sound was lost"
+    return f"sound was lost {last.xruns} times (xruns), {last.skipped} estimates were left out"
 
 
 class TerminalView:

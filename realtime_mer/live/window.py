@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from rich.console import Console
+
 from realtime_mer import display
 from realtime_mer.live.control_pipe import ControlPipe
 from realtime_mer.live.outlets import Outlets, ServiceOptions
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Hello
+from realtime_mer.wording import installing
 
 if TYPE_CHECKING:  # it brings devices, which a replay has no use for
     from realtime_mer.live.controller import Controller
+
+_NOT_INSTALLED = "No window, since PySide6 or pyqtgraph, which draw it, are not installed"
 
 
 def open_window(
@@ -22,21 +27,25 @@ def open_window(
     *,
     hello: Hello,
     service: ServiceOptions | None,
+    console: Console,
     stack: ExitStack,
     controller: "Controller | None" = None,
     layout: Literal["dj", "therapy"] | None = None,
     closed: Callable[[], None] = lambda: None,
 ) -> None:
-    """Open a window where there is a screen.
+    """Open a window where there is a screen; tell where nothing is installed to draw it.
 
     Args:
         outlets: the window becomes one of them.
-        hello, service, stack: as for ``open_outlets``.
+        hello, service, console, stack: as for ``open_outlets``.
         controller: carries out what the window asks; None for a window without controls.
         layout: as for ``display.spawn``.
         closed: called, from a thread of its own, when somebody closes a window with controls.
     """
-    if not (display.has_screen() and display.is_installed()):
+    if not display.has_screen():
+        return
+    if not display.is_installed():
+        console.print(f"{_NOT_INSTALLED}: {installing('display')}")
         return
     # The window is a client like any other. Without a service that it can use as it is (a
     # certificate is for a name, not for this machine's loopback) it gets a private one.

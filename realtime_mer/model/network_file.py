@@ -12,6 +12,7 @@ from typing import Any
 from realtime_mer.errors import CheckpointError
 from realtime_mer.model.card import Card, check_card, load_card
 from realtime_mer.model.files import MOST_NETWORK, card_path, network_path, read_plain
+from realtime_mer.wording import installing
 
 SETTINGS = "settings"
 """The entry of the file's metadata that says what its network was made with."""
@@ -30,7 +31,7 @@ def read_network_file(stem: Path) -> tuple[Card, bytes]:
     if not card.onnx_sha256:
         raise CheckpointError(
             f"{card_path(stem)}: field onnx_sha256: this checkpoint has no .onnx file, so it runs "
-            "on PyTorch alone. Install realtime-mer[gpu], or make the file where PyTorch is: "
+            f"on PyTorch alone: {installing('gpu')}. Or make the file where PyTorch is: "
             f"`python -m training onnx {stem}`."
         )
     try:

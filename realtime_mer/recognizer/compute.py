@@ -6,9 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from realtime_mer.errors import InputError
-
-INSTALL_TORCH = "`pip install realtime-mer[gpu]`"
-"""What brings PyTorch, as you would type it."""
+from realtime_mer.wording import installing
 
 _DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}  # there is none for macOS
 
@@ -53,8 +51,8 @@ def choose_compute(asked: str, *, light: bool = True) -> Compute:
         asked, why = "torch", f"{why}, and the checkpoint has no .onnx file"
     if asked != "light" and not _torch_is_installed():
         raise InputError(
-            f"Computing with {asked!r} needs PyTorch, which is not installed: {INSTALL_TORCH}, or "
-            "use light."
+            f"Computing with {asked!r} needs PyTorch, which is not installed: {installing('gpu')}, "
+            "or use light."
         )
     return Compute(name=asked, why=why)
 
@@ -64,7 +62,7 @@ def _gpu() -> Compute:
     if not driver_sees_gpu():
         return Compute(name="light", why="there is no NVIDIA GPU")
     if not _torch_is_installed():
-        why = f"there is an NVIDIA GPU, but no PyTorch to use it; {INSTALL_TORCH} brings it"
+        why = f"there is an NVIDIA GPU, but no PyTorch to use it: {installing('gpu')}"
         return Compute(name="light", why=why)
     import torch  # takes seconds, and memory ten times the network's
 

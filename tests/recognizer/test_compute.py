@@ -82,7 +82,7 @@ def test_a_gpu_without_torch_is_told_with_what_brings_it(
     with_driver(Driver(1))
     chosen = choose_compute("auto")
     assert chosen.name == "light"
-    assert "pip install realtime-mer[gpu]" in chosen.why
+    assert "pip install 'realtime-mer[gpu]'" in chosen.why
 
 
 @pytest.mark.parametrize(("sees", "name"), [(True, "cuda"), (False, "light")])
@@ -121,7 +121,7 @@ def test_a_checkpoint_that_cannot_run_light_runs_on_torch(
 def test_where_torch_is_needed_and_is_not_there_you_are_told_what_to_install(
     asked: str, light: bool
 ) -> None:
-    with pytest.raises(InputError, match=r"needs PyTorch.*pip install realtime-mer\[gpu\]"):
+    with pytest.raises(InputError, match=r"needs PyTorch.*pip install 'realtime-mer\[gpu\]'"):
         choose_compute(asked, light=light)
 
 
