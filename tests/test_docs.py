@@ -1,6 +1,7 @@
 """What the pages name is there: linked files, headings pointed at, modules told of."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,22 @@ def test_every_module_that_is_named_exists(page: Path) -> None:
         found = any((folder / name).is_file() for folder in folders)
         beside = any(ROOT.glob(f"realtime_mer/*/{name}")) if "/" not in name else False
         assert found or beside, f"{name} is not there"
+
+
+def test_every_dependency_is_named_with_its_reason() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([^|]+) \| [^|]{10,} \|", page, re.MULTILINE)
+    named = {normal(name) for cell in cells for name in re.split(r", | (?=\d)", cell)}
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = (
+        told["project"]["dependencies"],
+        *told["project"]["optional-dependencies"].values(),
+        *told["dependency-groups"].values(),
+    )
+    wanted = {normal(re.split(r"[^\w.-]", line, maxsplit=1)[0]) for part in parts for line in part}
+    assert wanted - {"realtime-mer"} <= named
+
+
+def normal(name: str) -> str:
+    """Return a package's name as indexes compare them."""
+    return re.sub(r"[-_.]+", "-", name).lower()
