@@ -57,6 +57,12 @@ ComputeOption = Annotated[
         "called cpu), which needs no PyTorch."
     ),
 ]
+Host = Annotated[
+    str,
+    typer.Option(
+        help="Address the service listens on; 0.0.0.0 lets phones and others in, with a token."
+    ),
+]
 Smoothing = Annotated[
     float, typer.Option(metavar="SECONDS", help="Smooth what is shown and sent over this time.")
 ]

@@ -11,6 +11,7 @@ from realtime_mer.commands.arguments import (
     Compute,
     ComputeOption,
     Delay,
+    Host,
     LayoutOption,
     Model,
     SampleFormat,
@@ -52,7 +53,7 @@ def live(
     ] = Speed.REALTIME,
     model: Model = "default",
     compute: ComputeOption = Compute.AUTO,
-    host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
     token: Annotated[
         str | None,

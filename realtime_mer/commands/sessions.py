@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from realtime_mer.commands.arguments import Host
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
@@ -225,7 +226,7 @@ def replay(
     start: Annotated[
         str, typer.Option(metavar="TIME", help="Where to begin: seconds, 1:30 or 1:02:03.")
     ] = "0",
-    host: Annotated[str, typer.Option(help="Address the service listens on.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
     token: Annotated[
         str | None, typer.Option(envvar="REALTIME_MER_TOKEN", help="What subscribers must show.")
