@@ -15,6 +15,7 @@ from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
 
 TOO_QUIET = "hops that were too quiet to judge"
+SILENT = "hops of silence and none that could be judged, so its values say nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class FileAnalysis:
     ) -> None:
         self.path = os.fspath(path)
         self._summarizer = Summarizer(recognizer.card.calibration)
-        self._too_quiet = 0
+        self._too_quiet = self._silent = self._judged = 0
         source = FileSource(path, paced=False)
         if channels is not None:
             source.pick(channels)
@@ -72,7 +73,8 @@ class FileAnalysis:
 
     def faults(self) -> dict[str, int]:
         """Return in words what was wrong with the sound taken so far, and how often."""
-        return {**self._engine.intake.faults(), TOO_QUIET: self._too_quiet}
+        silent = 0 if self._judged or self._too_quiet else self._silent
+        return {**self._engine.intake.faults(), TOO_QUIET: self._too_quiet, SILENT: silent}
 
     def estimates(self) -> Iterator[Estimate]:
         """Yield the file's estimates; may be iterated once.
@@ -84,6 +86,8 @@ class FileAnalysis:
             if isinstance(event, Estimate):
                 self._summarizer.add([event])
                 self._too_quiet += event.status is Status.TOO_QUIET
+                self._silent += event.status in {Status.SILENCE, Status.NO_SIGNAL}
+                self._judged += event.status is Status.MUSIC
                 yield event
 
     def summary(self) -> Summary:

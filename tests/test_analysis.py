@@ -213,8 +213,11 @@ def test_samples_that_are_no_numbers_never_reach_an_estimate(folder, analyze) ->
 
 def test_digital_silence_is_told_and_is_not_calm(folder, analyze) -> None:
     write_sound(folder / "song.wav", np.zeros((5 * RATE, 1), dtype=np.float32))
-    records = analyze("song.wav").records()
+    result = analyze("song.wav")
+    records = result.records()
     assert records[-1]["status"] == "no_signal"
+    (line,) = result.remarks()
+    assert "hops of silence and none that could be judged" in line
     assert records[-1]["level_dbfs"] == -120
     assert {record["mood"] for record in records} == {"neutral"}
 
