@@ -89,7 +89,7 @@ class BaseCard(BaseModel):
         training: configuration, seeds, versions, data hashes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
     format_version: Literal[1] = 1
     name: str
     description: str = ""

@@ -4,8 +4,6 @@ import socket
 from ipaddress import ip_address
 from urllib.parse import quote
 
-import psutil
-import segno
 from rich.text import Text
 
 from realtime_mer.wire import access
@@ -43,12 +41,16 @@ def links(
 
 def qr_rows(link: str) -> tuple[str, ...]:
     """Return a link as a QR code: rows of 1 for dark and 0 for light, without a border."""
+    import segno  # only a session that phones may watch draws a code
+
     code = segno.make(link, error="m", micro=False)
     return tuple("".join(map(str, row)) for row in code.matrix_iter(border=0))
 
 
 def qr_code(link: str) -> Text:
     """Return a link as a QR code of half blocks, dark on light whatever the terminal's colours."""
+    import segno
+
     code = segno.make(link, error="l", micro=False)
     rows = [bytes(row) for row in code.matrix_iter(border=2)]
     if len(rows) % 2:
@@ -62,6 +64,8 @@ def qr_code(link: str) -> Text:
 
 
 def _own_addresses(family: socket.AddressFamily) -> list[str]:
+    import psutil  # a session for its own machine alone has no need of it
+
     up = {name for name, stats in psutil.net_if_stats().items() if stats.isup}
     found = [
         entry.address

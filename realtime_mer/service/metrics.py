@@ -1,15 +1,19 @@
-"""What a service counts, in Prometheus' text format (no socket, no registry shared by others)."""
+"""What a service counts, in Prometheus' text format (no socket, no registry shared by others).
 
+The library that writes the format is imported when somebody asks: hardly a session is asked.
+"""
+
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.registry import Collector
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from realtime_mer.estimate import Estimate
 from realtime_mer.wire.protocol import StatusMessage
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 # A hop takes milliseconds and lasts 100: the interesting places are around both.
 _LATENCIES_S = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 3.0)
@@ -48,7 +52,7 @@ class Traffic:
     markers_dropped_total: int
 
 
-class Metrics(Collector):
+class Metrics:
     """The numbers of one service. Not thread-safe.
 
     Args:
@@ -59,14 +63,8 @@ class Metrics(Collector):
         self._traffic = traffic
         self._estimates = self._xruns = self._skipped = 0
         self._t = 0.0
-        self._registry = CollectorRegistry()
-        self._latency = Histogram(
-            "realtime_mer_latency_seconds",
-            "From the capture of a window's last sample to its estimate",
-            buckets=_LATENCIES_S,
-            registry=self._registry,
-        )
-        self._registry.register(self)
+        self._latencies = [0] * (len(_LATENCIES_S) + 1)  # how many lie in each, the last above all
+        self._latency_s = 0.0
 
     def count(self, event: Estimate | StatusMessage) -> None:
         """Count an estimate, and take over the health that estimates and status tell."""
@@ -74,14 +72,34 @@ class Metrics(Collector):
         if isinstance(event, Estimate):
             self._estimates += 1
             if event.latency_ms is not None:
-                self._latency.observe(event.latency_ms / 1000)
+                latency_s = event.latency_ms / 1000
+                self._latencies[bisect_left(_LATENCIES_S, latency_s)] += 1
+                self._latency_s += latency_s
 
     def render(self) -> tuple[bytes, str]:
         """Return the text and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-    def collect(self) -> Iterable[Metric]:
-        """Yield what is not counted by the library itself."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def collect(self) -> "Iterable[Metric]":
+        """Yield the numbers, as the library asks for them."""
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        bounds = [*map(str, _LATENCIES_S), "+Inf"]
+        yield HistogramMetricFamily(
+            "realtime_mer_latency_seconds",
+            "From the capture of a window's last sample to its estimate",
+            buckets=list(zip(bounds, accumulate(self._latencies), strict=True)),
+            sum_value=self._latency_s,
+        )
         traffic = self._traffic()
         for name, what, value in (
             ("estimates", "Estimates published", self._estimates),

@@ -75,7 +75,7 @@ class Manifest(BaseModel):
         failures: what went wrong, one line each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 
     format: Literal["realtime-mer.session"] = "realtime-mer.session"
     version: Literal[1] = 1
@@ -122,7 +122,7 @@ class SealedManifest(BaseModel):
         sealed: the manifest, as JSON.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     format: Literal["realtime-mer.sealed-session"] = "realtime-mer.sealed-session"
     version: Literal[1] = 1
@@ -163,7 +163,8 @@ class SealedManifest(BaseModel):
 
 
 _MANIFESTS: TypeAdapter[Manifest | SealedManifest] = TypeAdapter(
-    Annotated[Manifest | SealedManifest, Field(discriminator="format")]
+    Annotated[Manifest | SealedManifest, Field(discriminator="format")],
+    config=ConfigDict(defer_build=True),
 )
 
 

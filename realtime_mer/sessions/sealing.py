@@ -7,6 +7,8 @@ nonce is the frame's number and whether it is the last, so that a frame that was
 doubled or left out does not open, and a file whose end is missing is known by it (the construction
 STREAM, Hoang, Reyhanitabar, Rogaway & Vizár, CRYPTO 2015). A write is padded to 1 KiB, because the
 length of an estimate would tell its mood word.
+
+The library of ciphers is imported where it is used: most sessions are not encrypted.
 """
 
 import os
@@ -14,17 +16,15 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from realtime_mer.errors import InputError
 from realtime_mer.sessions.files import open_plain
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SHORTEST_PASSPHRASE = 8
 """Characters; a longer one is better, of words nobody would guess."""
@@ -46,7 +46,7 @@ class Derivation(BaseModel):
         salt: random, 16 bytes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     n: int = Field(default=2**17, ge=2, le=2**20)
     r: int = Field(default=8, ge=1, le=16)
@@ -88,6 +88,8 @@ class Key:
         Raises:
             InputError: no key is made in such a way, or the memory does not suffice.
         """
+        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
         cost = {"n": derivation.n, "r": derivation.r, "p": derivation.p}
         # Keyboards and systems write the same letter as one character or as two.
         text = unicodedata.normalize("NFC", passphrase)
@@ -104,17 +106,23 @@ class Key:
 
     def unseal(self, sealed: bytes, *, bound_to: bytes) -> bytes | None:
         """Return what was sealed; None if the key is another or anything was changed."""
+        from cryptography.exceptions import InvalidTag
+
         salt, rest = sealed[:_SALT_BYTES], sealed[_SALT_BYTES:]
         try:
             return self._cipher(salt, b"text").decrypt(bytes(_NONCE_BYTES), rest, bound_to)
         except InvalidTag:
             return None
 
-    def cipher(self, salt: bytes, *, purpose: str) -> AESGCM:
+    def cipher(self, salt: bytes, *, purpose: str) -> "AESGCM":
         """Return what seals one file."""
         return self._cipher(salt, b"file " + purpose.encode())
 
-    def _cipher(self, salt: bytes, info: bytes) -> AESGCM:
+    def _cipher(self, salt: bytes, info: bytes) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         return AESGCM(HKDF(SHA256(), length=32, salt=salt, info=info).derive(self.secret))
 
 
@@ -251,7 +259,9 @@ def _frame(file: BinaryIO) -> bytes | None:
     return file.read(length) if length <= left else None
 
 
-def _opened(cipher: AESGCM, data: bytes, nonce: bytes) -> bytes | None:
+def _opened(cipher: "AESGCM", data: bytes, nonce: bytes) -> bytes | None:
+    from cryptography.exceptions import InvalidTag
+
     try:
         return cipher.decrypt(nonce, data, None).rstrip(b"\0")[:-1]
     except InvalidTag:

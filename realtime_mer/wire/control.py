@@ -217,7 +217,8 @@ _TAGS: Mapping[type, tuple[str, str]] = {
     **{kind: ("say", name) for name, kind in REPORTS.items()},
 }
 
-_CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+# What checks a line is made when the first one is read: a session without a window reads none.
+_CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 # In a union, since pydantic takes no settings for a dataclass itself.
 _ADAPTERS: Mapping[tuple[str, str], TypeAdapter[Any]] = {
     tag: TypeAdapter(cast(Any, kind | None), config=_CONFIG) for kind, tag in _TAGS.items()

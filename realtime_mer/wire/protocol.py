@@ -13,7 +13,8 @@ from dataclasses import MISSING, asdict, dataclass, make_dataclass, replace
 from dataclasses import field as dataclass_field
 from dataclasses import fields as dataclass_fields
 from enum import IntEnum
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator, core_schema, from_json
@@ -26,6 +27,9 @@ from realtime_mer.wording import RECORDING_SENTENCES
 
 PROTOCOL = "realtime-mer.v1"
 """Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
+
+Side = Literal["server", "row", "client"]
+"""Who sends a message; ``row`` is a server whose estimates are read as rows, see ``EstimateRow``."""
 
 STREAMS = ("estimates", "status", "level", "markers")
 """What a client can subscribe to."""
@@ -438,20 +442,22 @@ def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     }
 
 
-SERVER_ADAPTERS = _adapters(SERVER_TYPES)
-_ROW_ADAPTERS = {**SERVER_ADAPTERS, **_adapters({"estimate": EstimateRow})}
-CLIENT_ADAPTERS = _adapters(CLIENT_TYPES)
+@cache
+def adapters(side: Side) -> Mapping[str, TypeAdapter[Any]]:
+    """Return what checks each type of message that a side sends, by its name.
+
+    They are made when they are first asked for: most sessions read no message.
+    """
+    if side == "row":
+        return {**adapters("server"), **_adapters({"estimate": EstimateRow})}
+    return _adapters(SERVER_TYPES if side == "server" else CLIENT_TYPES)
 
 
-def _reader(adapters: Mapping[str, TypeAdapter[Any]]) -> SchemaValidator:
+@cache
+def _reader(side: Side) -> SchemaValidator:
     """Return what reads a good message of any of these types in one pass over its text."""
-    choices = {name: adapter.core_schema for name, adapter in adapters.items()}
+    choices = {name: adapter.core_schema for name, adapter in adapters(side).items()}
     return SchemaValidator(core_schema.tagged_union_schema(choices, discriminator="type"))
-
-
-_SERVER_READER = _reader(SERVER_ADAPTERS)
-_ROW_READER = _reader(_ROW_ADAPTERS)
-_CLIENT_READER = _reader(CLIENT_ADAPTERS)
 
 
 def encode(message: Message) -> str:
@@ -482,9 +488,7 @@ def parse_server_message(text: str | bytes) -> ServerMessage | None:
     Raises:
         ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
     """
-    message: ServerMessage | None = _parse(
-        text, _SERVER_READER, SERVER_ADAPTERS, MAX_SERVER_MESSAGE
-    )
+    message: ServerMessage | None = _parse(text, "server", MAX_SERVER_MESSAGE)
     return message
 
 
@@ -496,7 +500,7 @@ def parse_server_row(text: str | bytes) -> ServerMessage | Any | None:
     Raises:
         ProtocolError: as there.
     """
-    return _parse(text, _ROW_READER, _ROW_ADAPTERS, MAX_SERVER_MESSAGE)
+    return _parse(text, "row", MAX_SERVER_MESSAGE)
 
 
 def parse_client_message(text: str | bytes) -> ClientMessage | None:
@@ -505,18 +509,11 @@ def parse_client_message(text: str | bytes) -> ClientMessage | None:
     Raises:
         ProtocolError: ``too_large``, ``bad_json`` or ``bad_message``.
     """
-    message: ClientMessage | None = _parse(
-        text, _CLIENT_READER, CLIENT_ADAPTERS, MAX_CLIENT_MESSAGE
-    )
+    message: ClientMessage | None = _parse(text, "client", MAX_CLIENT_MESSAGE)
     return message
 
 
-def _parse(
-    text: str | bytes,
-    reader: SchemaValidator,
-    adapters: Mapping[str, TypeAdapter[Any]],
-    limit: int,
-) -> Any:
+def _parse(text: str | bytes, side: Side, limit: int) -> Any:
     if isinstance(text, bytes):
         raise ProtocolError("bad_message", "binary message: send JSON as text")
     if len(text) > limit:
@@ -525,13 +522,13 @@ def _parse(
     # quick, and hardly a message holds either.
     if "N" not in text and "I" not in text:
         try:
-            return reader.validate_json(text)
+            return _reader(side).validate_json(text)
         except ValidationError:
             pass  # of an unknown type, or wrong: what follows says which
-    return _parse_with_care(text, adapters)
+    return _parse_with_care(text, adapters(side))
 
 
-def _parse_with_care(text: str, adapters: Mapping[str, TypeAdapter[Any]]) -> Any:
+def _parse_with_care(text: str, known: Mapping[str, TypeAdapter[Any]]) -> Any:
     """Read a message in steps, so that what is wrong can be told; for those that are rare."""
     try:
         content = from_json(text, allow_inf_nan=False)
@@ -539,7 +536,7 @@ def _parse_with_care(text: str, adapters: Mapping[str, TypeAdapter[Any]]) -> Any
         raise ProtocolError("bad_json", f"not JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("type"), str):
         raise ProtocolError("bad_message", 'send one JSON object with a text "type"')
-    adapter = adapters.get(content["type"])
+    adapter = known.get(content["type"])
     if adapter is None:
         return None
     try:

@@ -8,33 +8,26 @@ protocol they allow fields they do not know.
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from realtime_mer.estimate import DECIMALS
-from realtime_mer.wire.protocol import (
-    CLIENT_ADAPTERS,
-    CLIENT_TYPES,
-    PROTOCOL,
-    SERVER_ADAPTERS,
-    SERVER_TYPES,
-)
+from realtime_mer.wire.protocol import CLIENT_TYPES, PROTOCOL, SERVER_TYPES, Side, adapters
 
 _NOTE = (
     "Unknown types and unknown fields are to be ignored. Numbers are finite; those of an estimate "
     f"have at most {DECIMALS} decimals."
 )
 
-Side = Literal["server", "client"]
 SIDES: tuple[Side, ...] = ("server", "client")
 
 
 def schema(side: Side) -> dict[str, Any]:
     """Return the JSON Schema, draft 2020-12, of every message that one side sends."""
     types = SERVER_TYPES if side == "server" else CLIENT_TYPES
-    adapters = SERVER_ADAPTERS if side == "server" else CLIENT_ADAPTERS
+    checks = adapters(side)
     definitions: dict[str, Any] = {}
     for name, message in types.items():
-        found = adapters[name].json_schema()["$defs"]
+        found = checks[name].json_schema()["$defs"]
         body = found[message.__name__]
         # A service writes every field; a client may leave out those that have a default.
         required = body["properties"] if side == "server" else body.get("required", [])

@@ -38,7 +38,6 @@ def read(metrics: Metrics) -> dict[str, float]:
 def test_before_anything_happened_everything_is_there_and_zero() -> None:
     traffic = Traffic(**dict.fromkeys((field.name for field in fields(Traffic)), 0))
     values = read(Metrics(lambda: traffic))
-    values.pop("realtime_mer_latency_seconds_created", None)
     assert set(values.values()) == {0}
     assert "realtime_mer_estimates_total" in values
 
@@ -57,6 +56,18 @@ def test_estimates_their_latency_and_the_health_they_tell_are_counted() -> None:
     assert values["realtime_mer_latency_seconds_sum"] == 0.044
     assert values["realtime_mer_latency_seconds_bucket0.005"] == 1
     assert values["realtime_mer_latency_seconds_bucket0.05"] == 2
+    assert values["realtime_mer_latency_seconds_bucket+Inf"] == 2
+
+
+def test_a_latency_on_a_bound_or_above_all_of_them_counts_where_prometheus_says() -> None:
+    metrics = Metrics(lambda: TRAFFIC)
+    metrics.count(sample_estimate(seq=0, latency_ms=5.0))
+    metrics.count(sample_estimate(seq=1, latency_ms=9000.0))
+    values = read(metrics)
+    assert values["realtime_mer_latency_seconds_bucket0.002"] == 0
+    assert values["realtime_mer_latency_seconds_bucket0.005"] == 1
+    assert values["realtime_mer_latency_seconds_bucket3.0"] == 1
+    assert values["realtime_mer_latency_seconds_bucket+Inf"] == 2
 
 
 def test_a_status_tells_the_health_where_no_estimate_does() -> None:

@@ -20,7 +20,6 @@ from realtime_mer.wire import protocol, schema
 from realtime_mer.wire.protocol import (
     MAX_CLIENT_MESSAGE,
     PROTOCOL,
-    SERVER_ADAPTERS,
     STREAMS,
     Authorize,
     Bye,
@@ -33,14 +32,16 @@ from realtime_mer.wire.protocol import (
     Ping,
     Pong,
     RecordingState,
+    Side,
     StatusMessage,
     Subscribe,
     _parse_with_care,
+    adapters,
     encode,
     parse_client_message,
     parse_server_message,
 )
-from realtime_mer.wire.schema import SIDES, Side
+from realtime_mer.wire.schema import SIDES
 from realtime_mer.wire.settings import Change, Phones, Settings
 from tests.samples import sample_estimate
 
@@ -303,7 +304,7 @@ def test_read_in_one_pass_or_with_care_a_message_is_the_same(
         except ProtocolError as error:
             return error.code, str(error)
 
-    with_care = partial(_parse_with_care, adapters=SERVER_ADAPTERS)
+    with_care = partial(_parse_with_care, known=adapters("server"))
     assert outcome(parse_server_message) == outcome(with_care)
 
 
