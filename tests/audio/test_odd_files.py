@@ -15,6 +15,7 @@ from realtime_mer.audio.decoding.ffmpeg import DAMAGED
 from realtime_mer.audio.decoding.formats import LOST_PAGES, SKIPPED
 from realtime_mer.audio.decoding.sndfile import FEWER, MORE
 from realtime_mer.audio.files import FileSource
+from realtime_mer.audio.stdin import StdinSource
 from realtime_mer.errors import AudioFileError
 
 RATE = 44_100
@@ -200,6 +201,13 @@ def test_wav_files_joined_end_to_end_are_both_heard(tmp_path: Path) -> None:
     samples, faults = decoded(put(tmp_path / "a.wav", wave(), wave(before=chunk(b"JUNK", b"ab"))))
     np.testing.assert_array_equal(samples, np.concatenate([EXPECTED, EXPECTED]))
     assert not faults
+
+
+def test_wav_files_joined_end_to_end_are_both_heard_through_a_pipe_too() -> None:
+    tagged = wave(before=chunk(b"JUNK", b"ab")) + chunk(b"LIST", b"INFOabc") + b"\0"
+    source = StdinSource(io.BytesIO(tagged + wave()), rate=8000, channels=1, sample_format="u8")
+    blocks = [block.samples for block in iter(source.read, None) if len(block.samples)]
+    np.testing.assert_array_equal(np.concatenate(blocks), np.concatenate([EXPECTED, EXPECTED]))
 
 
 def test_a_second_chunk_of_sound_is_heard_too(tmp_path: Path) -> None:

@@ -163,6 +163,25 @@ def all_of(file: IO[bytes], size: int, *, first: Layout) -> Iterator[Layout]:
         at = layout.start + (layout.size or 0)
 
 
+def to_next_file(stream: ByteStream, order: str) -> bool:
+    """Leave out the chunks behind the sound; return whether another file was joined to them.
+
+    Args:
+        stream: behind the sound.
+        order: of the numbers, ``<`` or ``>``.
+    """
+    while len(head := stream.peek(9)) >= 8:
+        if not _is_name(head[:4]) and _is_name(head[1:5]):
+            stream.skip(1)  # which pads what came before
+        elif not _is_name(head[:4]):
+            return False
+        elif head[:4] in _HEADS:
+            return True
+        else:
+            stream.skip(8 + int(struct.unpack(order + "I", head[4:8])[0]))
+    return False
+
+
 def _is_name(data: bytes) -> bool:
     """Whether four bytes can be the name of a chunk."""
     return len(data) == 4 and all(0x20 <= byte < 0x7F for byte in data)

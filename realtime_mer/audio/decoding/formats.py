@@ -195,10 +195,12 @@ def _chunk_stream(stream: ByteStream, shown: str) -> Iterator[Decoder]:
     if layout is not None and (trouble := unfit(rate=layout.rate, channels=layout.channels)):
         raise AudioFileError(f"{shown} claims {trouble}: convert it")
     if layout is not None and layout.mpeg:
-        return _mpeg_links(sound, shown)
+        yield from _mpeg_links(sound, shown)
+        return
     if layout is None or layout.subtype is None:
         data = b"".join(header)
-        return iter([SndfileDecoder(Forwards(_then(data, stream)), shown, announced=NOTHING)])
+        yield SndfileDecoder(Forwards(_then(data, stream)), shown, announced=NOTHING)
+        return
     # Who cannot go back to the header leaves 0 there.
     announced, order = layout.announced or None, layout.order
     left = announced
@@ -215,8 +217,9 @@ def _chunk_stream(stream: ByteStream, shown: str) -> Iterator[Decoder]:
         return data
 
     frames = NOTHING if announced is None else announced // layout.width
-    decoder = SndfileDecoder(Forwards(more), shown, announced=frames, settings=_raw(layout))
-    return iter([decoder])
+    yield SndfileDecoder(Forwards(more), shown, announced=frames, settings=_raw(layout))
+    if chunks.to_next_file(sound, order):
+        yield from _chunk_stream(sound, shown)
 
 
 def _then(data: bytes, stream: ByteStream) -> Callable[[], bytes]:
