@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ SMALLEST_CHANGE = 0.15
 quarter of the distance at which the mood words stand. Longer ones may differ by less."""
 
 _SHORTEST_STATE_S = 1.0  # a gap or silence shorter than that does not end a segment
+
+_NAMES = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
+_NUMBERS = attrgetter(*_NAMES)
 
 Numbers = NDArray[np.float64]
 
@@ -67,32 +71,22 @@ class Course:
         """Collect estimates, of which there may be none; rows of a session will do as well."""
         numbers = array("d")  # row by row; objects would take four times the room
         statuses = []
-        before = None  # what was counted before the first estimate
-        xruns = skipped = 0
+        before = one = None
         for one in estimates:
             if before is None:  # a recording may begin amid a session that has counted already
                 before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
-            shares = one.quadrants
-            numbers.extend(
-                (
-                    one.t,
-                    one.valence,
-                    one.arousal,
-                    one.valence_sd,
-                    one.arousal_sd,
-                    one.level_dbfs,
-                    *(shares.get(name, 0.0) for name in QUADRANTS),
-                )
-            )
+            share = one.quadrants.get
+            numbers.extend((*_NUMBERS(one), *[share(name, 0.0) for name in QUADRANTS]))
             statuses.append(one.status)
+        xruns = skipped = 0
+        if one is not None and before is not None:
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
-        names = ("t", "valence", "arousal", "valence_sd", "arousal_sd", "level_dbfs")
-        table = np.array(numbers, dtype=np.float64).reshape(-1, len(names) + len(QUADRANTS)).T
+        table = np.array(numbers, dtype=np.float64).reshape(-1, len(_NAMES) + len(QUADRANTS)).T
         return cls(
             hop=hop,
-            **dict(zip(names, np.ascontiguousarray(table[: len(names)]), strict=True)),
+            **dict(zip(_NAMES, np.ascontiguousarray(table[: len(_NAMES)]), strict=True)),
             statuses=tuple(statuses),
-            quadrants=np.ascontiguousarray(table[len(names) :].T),
+            quadrants=np.ascontiguousarray(table[len(_NAMES) :].T),
             xruns=xruns,
             skipped=skipped,
         )
