@@ -29,7 +29,7 @@ PROTOCOL = "realtime-mer.v1"
 """Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
 
 Side = Literal["server", "row", "client"]
-"""Who sends a message; ``row`` is a server whose estimates are read as rows, see ``EstimateRow``."""
+"""Who sends a message; ``row``: a server whose estimates are read as ``EstimateRow``."""
 
 STREAMS = ("estimates", "status", "level", "markers")
 """What a client can subscribe to."""
