@@ -70,8 +70,8 @@ def test_speed_smoothing_and_delay_are_changed_from_the_page(tab: Browser, owned
     enter(tab, "delay-s", "0")
     assert asked(owned) == Change(delay_s=0.0)
     owned.tell_settings(replace(CLOSED, speed=4.0))
-    tab.wait_for("document.getElementById('speed').value === '4'")
-    assert tab.text("#controls-message") == "Changed."
+    tab.wait_for("document.getElementById('controls-message').textContent === 'Changed.'")
+    assert tab.js("return document.getElementById('speed').value") == "4"
     owned.tell_settings(replace(CLOSED, speed=None))
     tab.wait_for("document.getElementById('speed').disabled")
 
