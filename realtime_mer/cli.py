@@ -25,7 +25,7 @@ from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.leaving import end_as_at_ctrl_c, end_with
-from realtime_mer.printing import complain, line
+from realtime_mer.printing.lines import complain, line
 
 
 class Commands(TyperGroup):

@@ -9,7 +9,7 @@ import platformdirs
 
 from realtime_mer.audio.limits import MOST_CHANNELS
 from realtime_mer.errors import InputError
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.replacing import replacing
 
 if TYPE_CHECKING:  # a mistyped word is answered before anything heavy is imported
     import numpy as np

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from realtime_mer.bench.readers import MANY_SOCKETS, SocketSubscriber
 from realtime_mer.bench.served import loaded_service
-from realtime_mer.console import console
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.printing.console import console
 from realtime_mer.service.listening import allow_files
 
 _LOADS = ((1, 10.0), (100, 10.0), (100, 50.0), (500, 10.0), (1000, 10.0))

@@ -26,10 +26,10 @@ from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.bench.hops import Spread, load_runtimes, noise, time_hops
 from realtime_mer.bench.shares import offline_shares
 from realtime_mer.bench.start import start_session
-from realtime_mer.console import console
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
+from realtime_mer.printing.console import console
 from realtime_mer.recognizer.compute import choose_compute
 from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer

@@ -15,7 +15,7 @@ from realtime_mer.commands.arguments import Compute, ComputeOption, Delay, Forma
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import AudioFileError, InputError
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.replacing import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,8 +110,8 @@ def run_batch(options: BatchOptions) -> list[str]:
         InputError: the output cannot be written, or a setting cannot be used.
     """
     from realtime_mer.audio.spec import refuse_overwriting
-    from realtime_mer.console import console
     from realtime_mer.model.files import check_checkpoint
+    from realtime_mer.printing.console import console
     from realtime_mer.shaping import Shaper
 
     failed: list[str] = []
@@ -132,7 +132,7 @@ def run_batch(options: BatchOptions) -> list[str]:
     say(f"Analysing {files[0] if len(files) == 1 else f'{len(files)} files'}")
 
     from realtime_mer.analysis import FileAnalysis
-    from realtime_mer.progress import files_bar
+    from realtime_mer.printing.progress import files_bar
     from realtime_mer.recognizer.compute import compute_on_one_thread
     from realtime_mer.recognizer.loading import load_recognizer
 
@@ -199,8 +199,8 @@ def _jsonl(file: IO[str]) -> Callable[[Record], None]:
 
 
 def _csv(file: IO[str]) -> Callable[[Record], None]:
-    from realtime_mer.cells import to_cells
     from realtime_mer.estimate import columns
+    from realtime_mer.writing.cells import to_cells
 
     writer: csv.DictWriter[str] | None = None
 

@@ -8,7 +8,7 @@ import typer
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
-from realtime_mer.printing import complain, line
+from realtime_mer.printing.lines import complain, line
 
 DEFAULT_TABLE = Path("library.sqlite")
 

@@ -7,7 +7,7 @@ import typer
 
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
-from realtime_mer.printing import line, notice
+from realtime_mer.printing.lines import line, notice
 
 
 def devices(
@@ -45,7 +45,7 @@ def devices(
 
     from rich.table import Table
 
-    from realtime_mer.console import console
+    from realtime_mer.printing.console import console
 
     listing = survey()
     if levels:

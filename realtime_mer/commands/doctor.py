@@ -49,7 +49,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     from rich.text import Text
 
-    from realtime_mer.console import console
+    from realtime_mer.printing.console import console
 
     shown = console()
     results = []

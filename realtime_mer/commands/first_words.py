@@ -1,6 +1,6 @@
 """``say``: the line that a command prints before anything that takes long."""
 
-from realtime_mer.printing import notice
+from realtime_mer.printing.lines import notice
 
 
 def say(text: str) -> None:

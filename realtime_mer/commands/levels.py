@@ -7,7 +7,7 @@ from realtime_mer.audio.devices import Device
 from realtime_mer.audio.downmix import CARRIES_DBFS
 from realtime_mer.audio.levels import channel_levels
 from realtime_mer.errors import DeviceError
-from realtime_mer.printing import line
+from realtime_mer.printing.lines import line
 
 _BAR_DB = 3.0  # of one sign
 

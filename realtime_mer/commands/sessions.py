@@ -15,8 +15,8 @@ from realtime_mer.commands.arguments import Host
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
-from realtime_mer.printing import complain, line, notice
-from realtime_mer.replacing import replacing
+from realtime_mer.printing.lines import complain, line, notice
+from realtime_mer.writing.replacing import replacing
 
 if TYPE_CHECKING:
     from realtime_mer.sessions.deleting import Remains
@@ -95,7 +95,7 @@ def list_() -> None:
 
     from rich.table import Column, Table
 
-    from realtime_mer.console import console
+    from realtime_mer.printing.console import console
     from realtime_mer.sessions.deleting import Remains, State
     from realtime_mer.sessions.lock import is_recorded
     from realtime_mer.sessions.manifest import Manifest

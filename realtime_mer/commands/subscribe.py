@@ -70,9 +70,9 @@ def print_subscription(
 
     from realtime_mer.client.streams import Gap
     from realtime_mer.client.streams import subscribe as subscribed
-    from realtime_mer.console import console
     from realtime_mer.estimate import Estimate
     from realtime_mer.live.terminal import TerminalView, marker_line
+    from realtime_mer.printing.console import console
     from realtime_mer.wire.protocol import Bye, Hello, Marker, StatusMessage
 
     shown = console(stderr=jsonl)

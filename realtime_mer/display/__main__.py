@@ -7,7 +7,7 @@ from pathlib import Path
 from realtime_mer import display
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.leaving import end_with
-from realtime_mer.printing import complain
+from realtime_mer.printing.lines import complain
 from realtime_mer.wire.control import CONTROLS_OPTION
 
 

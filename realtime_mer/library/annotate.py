@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from realtime_mer.console import console
 from realtime_mer.errors import CheckpointError, InputError
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
 from realtime_mer.model.files import checkpoint_files
-from realtime_mer.progress import files_bar
+from realtime_mer.printing.console import console
+from realtime_mer.printing.progress import files_bar
 from realtime_mer.recognizer.compute import choose_compute
 
 

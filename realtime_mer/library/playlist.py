@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.tracks import Track
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.replacing import replacing
 
 
 def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:

@@ -11,7 +11,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import check_table, read_table
 from realtime_mer.library.tracks import Point, Track
-from realtime_mer.printing import line
+from realtime_mer.printing.lines import line
 
 if TYPE_CHECKING:  # brings numpy
     from realtime_mer.library.plane import Suggestion

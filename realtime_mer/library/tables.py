@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtime_mer.cells import from_cell, to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tracks import Track
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.cells import from_cell, to_cells
+from realtime_mer.writing.replacing import replacing
 
 EXTENSIONS = (".sqlite", ".parquet", ".csv")
 

@@ -19,7 +19,7 @@ from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.outlets import Outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
-from realtime_mer.printing import line
+from realtime_mer.printing.lines import line
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire.protocol import Event, StatusMessage
 from realtime_mer.wording import PHONES_END

@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import realtime_mer
-from realtime_mer.console import console as console_for_people
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.live.outlets import ServiceOptions, open_outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.live.window import open_window
+from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Event, Marker, ServerMessage, StatusMessage
 from realtime_mer.wording import clock

@@ -11,7 +11,6 @@ from realtime_mer.audio.opening import open_source
 from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.audio.spec import RawFormat
 from realtime_mer.audio.switch import SwitchableSource
-from realtime_mer.console import console as console_for_people
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RecordingError
 from realtime_mer.live.controller import Controller
@@ -21,6 +20,7 @@ from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.live.window import open_window
 from realtime_mer.outlets.osc import Target
+from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer

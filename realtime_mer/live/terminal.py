@@ -12,10 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from realtime_mer.console import console as console_for_people
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.mood import Held, Words, mood_text
+from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.summary import Averager
 from realtime_mer.wire.protocol import Marker
 from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, literal, mostly, spoken

@@ -18,7 +18,7 @@ from realtime_mer.errors import CheckpointError
 from realtime_mer.model.card import CNN_LSTM, BaseCard, Card, CardKind, check_card, load_card
 from realtime_mer.model.files import card_path, find_checkpoint, unreadable, weights_path
 from realtime_mer.model.network import EmotionNetwork
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.replacing import replacing
 
 
 @dataclass(frozen=True, kw_only=True)

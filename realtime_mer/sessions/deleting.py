@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from realtime_mer.errors import InputError
-from realtime_mer.replacing import sync_folder
 from realtime_mer.sessions.lock import is_recorded
+from realtime_mer.writing.replacing import sync_folder
 
 STAMP = "%Y%m%d-%H%M%S"
 """How the time at which a session began stands in its name."""

@@ -12,14 +12,14 @@ from typing import IO, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from realtime_mer.cells import to_cells
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
-from realtime_mer.replacing import replacing
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Marker, ServerMessage
 from realtime_mer.wording import STATUS_WORDS
+from realtime_mer.writing.cells import to_cells
+from realtime_mer.writing.replacing import replacing
 
 Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity", "flac"]
 

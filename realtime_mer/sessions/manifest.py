@@ -16,10 +16,10 @@ from pydantic import (
 )
 
 from realtime_mer.errors import InputError
-from realtime_mer.replacing import replacing
 from realtime_mer.sessions.files import open_plain
 from realtime_mer.sessions.sealing import Derivation, Key
 from realtime_mer.wire.protocol import Hello
+from realtime_mer.writing.replacing import replacing
 
 MANIFEST = "manifest.json"
 

@@ -12,7 +12,6 @@ import platformdirs
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.estimate import Estimate
-from realtime_mer.replacing import sync_folder
 from realtime_mer.sessions.deleting import (
     STAMP,
     Remains,
@@ -37,6 +36,7 @@ from realtime_mer.wire.protocol import (
     parse_server_message,
     parse_server_row,
 )
+from realtime_mer.writing.replacing import sync_folder
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
 """Environment variable that names another folder for sessions."""

@@ -12,7 +12,7 @@ from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import read_table
 from realtime_mer.library.walk import AudioFile
 from realtime_mer.library.workers import Found, Heard
-from realtime_mer.replacing import PART
+from realtime_mer.writing.replacing import PART
 from tests.crashing.steps import Outcome, Tell, Way
 from tests.crashing.work import Files, Work, files_below
 from tests.library.made import made_track

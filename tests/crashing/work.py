@@ -22,7 +22,6 @@ from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import write_table
-from realtime_mer.replacing import PART
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.recording import Recording
 from realtime_mer.sessions.sealing import Key
@@ -36,6 +35,7 @@ from realtime_mer.sessions.store import (
     list_sessions,
 )
 from realtime_mer.wire.protocol import Marker
+from realtime_mer.writing.replacing import PART
 from tests.crashing.steps import Outcome, Tell, Way
 from tests.library.made import made_track
 from tests.patience import PATIENCE_S

@@ -5,7 +5,7 @@ from pathlib import Path
 from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint, save_card, save_checkpoint
 from realtime_mer.model.files import find_checkpoint, network_path
 from realtime_mer.model.network_file import sha256
-from realtime_mer.replacing import replacing
+from realtime_mer.writing.replacing import replacing
 
 from .network import network_file
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_mer.replacing import PART, replacing
+from realtime_mer.writing.replacing import PART, replacing
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 
 import realtime_mer
-from realtime_mer import printing
-from realtime_mer.console import console
-from realtime_mer.progress import files_bar
+from realtime_mer.printing import lines
+from realtime_mer.printing.console import console
+from realtime_mer.printing.progress import files_bar
 from realtime_mer.wording import literal
 
 PACKAGE = Path(realtime_mer.__file__).parent
-PRINTERS = {PACKAGE / "printing.py", PACKAGE / "console.py"}
+PRINTERS = {PACKAGE / "printing" / "lines.py", PACKAGE / "printing" / "console.py"}
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - PRINTERS)
 NAMES = ("take [out].wav", "a [/rear] b", "[bold]loud", "http://[::1]:8765", ":smile: \\[x]")
 
@@ -52,7 +52,7 @@ def test_what_would_act_on_a_terminal_is_spelt_out():
     assert literal(name) == shown
     assert printed(name).strip() == shown
     file = io.StringIO()
-    printing.line(name, file=file)
+    lines.line(name, file=file)
     assert file.getvalue() == shown + "\n"
 
 

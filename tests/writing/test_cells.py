@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.cells import from_cell, to_cells
+from realtime_mer.writing.cells import from_cell, to_cells
 
 RISKY = "=+-@\t\r\n"
 
