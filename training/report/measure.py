@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from realtime_mer.recognizer.reference import Recognizer
 
 from ..corpora import find_corpora, read_clips
@@ -17,7 +19,7 @@ from ..corpora.emotify import read_answers
 from ..corpora.midi import rendered
 from ..export.shipping import checkpoint
 from ..features import cache
-from ..features.teachers import arrays_of
+from ..features.teachers import TEACHERS, arrays_of
 from ..files import read_json, write_json
 from ..judge.baselines import (
     AFFECT_HEAD,
@@ -30,7 +32,7 @@ from ..judge.baselines import (
 )
 from ..judge.ceilings import repeat_ceilings, share_ceilings
 from ..judge.compare import leads
-from ..judge.cost import cost
+from ..judge.cost import cost, cost_beside_teacher
 from ..judge.curves import curve_agreement
 from ..judge.endurance import endurance
 from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
@@ -252,8 +254,13 @@ def _not_music(run: Run, _bench: Bench) -> Rows:
     return false_emotions(_recognizer(run))
 
 
-def _cost(run: Run, _bench: Bench) -> Rows:
-    return cost(checkpoint(run))
+def _cost(run: Run, bench: Bench) -> Rows:
+    made = checkpoint(run)
+    rows = cost(made)
+    arrays = bench.teachers / TEACHERS["musicnn"].file
+    if arrays.is_file():
+        rows += cost_beside_teacher(made, np.load(arrays))
+    return rows
 
 
 def _tried(run: Run, bench: Bench) -> Rows:

@@ -19,7 +19,7 @@ from training.features.cache import FeatureStore, feature_store
 from training.features.conditions import conditions
 from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS
 from training.judge.compare import compare, leads
-from training.judge.cost import cost
+from training.judge.cost import cost, cost_beside_teacher
 from training.judge.endurance import LOOP_S, endurance, minute_means
 from training.judge.evaluate import (
     Predictions,
@@ -480,6 +480,14 @@ def test_a_hop_and_a_checkpoint_cost_what_is_told(run: Run, tmp_path: Path) -> N
     save_checkpoint(tmp_path / "made", made.network, made.card)
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert told["checkpoint (MB)"] == pytest.approx(size / 1e6, abs=1e-3)
+
+
+def test_a_hop_is_timed_beside_a_teachers_window(run: Run) -> None:
+    rows = cost_beside_teacher(checkpoint(run), teacher_arrays(), windows=3)
+    hop, window, ratio = (row["value"] for row in rows)
+    assert hop > 0
+    assert ratio == pytest.approx(window / hop, rel=0.05)
+    assert [row["n"] for row in rows] == [30, 3, 3]
 
 
 def test_figures_of_other_weights_reach_neither_a_card_nor_a_report(
