@@ -141,6 +141,11 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
+def counted(number: int, what: str) -> str:
+    """Return a count with its word, as in ``1 channel`` and ``2 channels``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def clock(seconds: float) -> str:
     """Return a duration as ``m:ss``, or ``h:mm:ss`` from an hour on."""
     minutes, second = divmod(int(seconds), 60)

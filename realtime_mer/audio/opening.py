@@ -11,6 +11,7 @@ from realtime_mer.audio.sources import DeviceSource
 from realtime_mer.audio.spec import DEVICE_WORDS, RawFormat, check_source, no_device
 from realtime_mer.audio.stdin import StdinSource
 from realtime_mer.errors import AudioError, DeviceError
+from realtime_mer.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def _open_stdin(raw: RawFormat) -> Opened:
     source = StdinSource(
         sys.stdin.buffer, rate=raw.rate, channels=raw.channels, sample_format=raw.sample_format
     )
-    why = f"raw {raw.sample_format}, {raw.rate} Hz, {raw.channels} channel(s)"
+    why = f"raw {raw.sample_format}, {raw.rate} Hz, {counted(raw.channels, 'channel')}"
     return Opened(source=source, spec="-", why=why)
 
 

@@ -14,6 +14,7 @@ from realtime_mer.audio.picking import Picked, lacking, pick
 from realtime_mer.audio.pipe import Pipe
 from realtime_mer.audio.spec import RawFormat, SampleFormat, check_raw
 from realtime_mer.errors import AudioFileError
+from realtime_mer.wording import counted
 
 _DECODED_S = 0.25  # of a block, which is read as soon as so much has come
 
@@ -90,8 +91,8 @@ class StdinSource:
         if self._rest and not self._pipe.closed:
             self.warning = (
                 f"standard input ended in the middle of a frame: the last {len(self._rest)} of "
-                f"{width} bytes were left out; see that {self._format} and {self._channels} "
-                "channel(s) are what the sender sends"
+                f"{width} bytes were left out; see that the sender sends {self._format} and "
+                f"{counted(self._channels, 'channel')}"
             )
         self._pipe.close()
         return None

@@ -24,7 +24,7 @@ from realtime_mer.commands.first_words import say
 from realtime_mer.commands.libraries import library_problem
 from realtime_mer.errors import DeviceError, RealtimeMerError, ServiceError
 from realtime_mer.service.listening import check_free
-from realtime_mer.wording import installing
+from realtime_mer.wording import counted, installing
 
 DEFAULT_PORT = 8765
 
@@ -142,7 +142,7 @@ def _audio_back_end(listing: Listing) -> Check:
     return Check(
         name="audio back end",
         ok=True,
-        detail=f"the sound system works and has {len(inputs)} input(s)",
+        detail=f"the sound system works and has {counted(len(inputs), 'input')}",
     )
 
 
@@ -154,6 +154,10 @@ def _install_portaudio() -> str:
     )
 
 
+_PLAYED = "what this machine plays, `realtime-mer live system`,"
+_BUILT_IN = "the built-in piece, `realtime-mer live demo`"
+
+
 def _microphone(listing: Listing) -> Check:
     """Listen for a second: a denied permission shows as exact zeros."""
     name = "microphone"
@@ -163,9 +167,9 @@ def _microphone(listing: Listing) -> Check:
             ok=None,
             detail="there is no input device",
             advice=_by_system(
-                linux="plug one in, or `realtime-mer live system`",
-                macos="plug one in, or `realtime-mer live demo`",
-                windows="plug one in, or `realtime-mer live system`",
+                linux=f"plug one in, or hear {_PLAYED} or {_BUILT_IN}",
+                macos=f"plug one in, or hear {_BUILT_IN}",
+                windows=f"plug one in, or hear {_PLAYED} or {_BUILT_IN}",
             ),
         )
     import numpy as np

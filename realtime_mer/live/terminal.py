@@ -18,7 +18,7 @@ from realtime_mer.mood import Held, Words, mood_text
 from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.summary import Averager
 from realtime_mer.wire.protocol import Marker
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, literal, mostly, spoken
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, counted, literal, mostly, spoken
 
 _PANEL_SECONDS = 0.1  # between two drawings of the panel
 _LINE_SECONDS = 1.0  # of sound between two plain lines
@@ -90,7 +90,10 @@ def _losses(last: Estimate) -> str:
     """Return what was lost until an estimate, as one line."""
     if not (last.xruns or last.skipped):
         return "no sound was lost"
-    return f"sound was lost {last.xruns} times (xruns), {last.skipped} estimates were left out"
+    return (
+        f"sound was lost {counted(last.xruns, 'time')} (xruns), "
+        f"{counted(last.skipped, 'estimate')} left out"
+    )
 
 
 class TerminalView:

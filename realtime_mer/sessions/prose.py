@@ -8,7 +8,7 @@ from realtime_mer.emotion import MOOD_WORDS, NEUTRAL
 from realtime_mer.estimate import Status
 from realtime_mer.mood import Most, mood_text
 from realtime_mer.sessions.course import SMALLEST_CHANGE, Course, Segment
-from realtime_mer.wording import MIDDLE_WORDS, STATUS_WORDS, clock, mostly
+from realtime_mer.wording import MIDDLE_WORDS, STATUS_WORDS, clock, counted, mostly
 
 _SLIGHT, _STRONG = 0.15, 0.5  # distances from 0 on an axis
 _QUADRANT = {mood.word: mood.quadrant for mood in MOOD_WORDS}
@@ -33,10 +33,12 @@ def duration(seconds: float) -> str:
     """Return how long something took, as people say it: ``1 hour 5 minutes``."""
     whole = round(seconds)
     if whole < 60:
-        return _count(whole, "second")
+        return counted(whole, "second")
     minutes = round(seconds / 60)
     hours, rest = divmod(minutes, 60)
-    parts = ([_count(hours, "hour")] if hours else []) + ([_count(rest, "minute")] if rest else [])
+    parts = ([counted(hours, "hour")] if hours else []) + (
+        [counted(rest, "minute")] if rest else []
+    )
     return " ".join(parts)
 
 
@@ -111,10 +113,6 @@ def _distance(before: Segment, after: Segment) -> float:
     return math.dist(
         (before.valence or 0.0, before.arousal or 0.0), (after.valence or 0.0, after.arousal or 0.0)
     )
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _capital(text: str) -> str:

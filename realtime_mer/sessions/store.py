@@ -36,6 +36,7 @@ from realtime_mer.wire.protocol import (
     parse_server_message,
     parse_server_row,
 )
+from realtime_mer.wording import counted
 from realtime_mer.writing.replacing import sync_folder
 
 FOLDER_VARIABLE = "REALTIME_MER_SESSIONS"
@@ -187,8 +188,8 @@ class Session:
         found = []
         if self.damaged:
             found.append(
-                f"{self.name}: {self.damaged} part(s) of what was recorded cannot be read: they "
-                "were damaged or changed, and are left out."
+                f"{self.name}: {counted(self.damaged, 'part')} of what was recorded cannot be "
+                "read: damaged or changed, and left out."
             )
         if self.cut_off:
             found.append(

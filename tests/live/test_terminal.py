@@ -221,7 +221,7 @@ def test_the_summary_is_of_the_music() -> None:
         "heard 0.5 s: 5 estimates, 3 of music",
         "mean valence +0.40, arousal +0.30 (over music)",
         "mostly pleasant and energetic (83%), above all delighted (50%)",
-        "sound was lost 2 times (xruns), 9 estimates were left out",
+        "sound was lost 2 times (xruns), 9 estimates left out",
     ]
 
 
