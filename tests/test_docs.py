@@ -5,6 +5,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from realtime_mer.cli import app
+from training.__main__ import app as training
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -46,6 +50,22 @@ def test_every_module_that_is_named_exists(page: Path) -> None:
         found = any((folder / name).is_file() for folder in folders)
         beside = any(ROOT.glob(f"realtime_mer/*/{name}")) if "/" not in name else False
         assert found or beside, f"{name} is not there"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=name_of)
+def test_every_command_that_is_shown_takes_the_options_shown(page: Path) -> None:
+    """In lines to type, and in a row of a table or a sentence."""
+    text = page.read_text(encoding="utf-8")
+    shown = r"(?:^|`|\| )(realtime-mer|python -m training) ([^`\n#|]+)"
+    for program, line in re.findall(shown, text, re.MULTILINE):
+        command = get_command(app if program == "realtime-mer" else training)
+        words = re.split(r"[\s=]+", line.strip())
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+        known.add("--help")
+        options = {word for word in words if re.fullmatch(r"--[a-z][a-z-]*", word)}
+        assert options <= known, f"{program} {line}: {sorted(options - known)}"
 
 
 def test_every_dependency_is_named_with_its_reason() -> None:
