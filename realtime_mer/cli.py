@@ -24,7 +24,7 @@ from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.leaving import end_as_at_ctrl_c, end_with
+from realtime_mer.leaving import end_as_at_ctrl_c, end_with, outlive_terminal
 from realtime_mer.printing.lines import complain, line
 
 
@@ -74,6 +74,7 @@ def main() -> None:
 def run() -> int:
     """Run a command and return its exit status; errors of ours become one line and status 1."""
     end_as_at_ctrl_c()
+    outlive_terminal()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may be no text, a device's name none that the output's encoding knows.
         unicode = sys.stdout.encoding.lower() == "utf-8"

@@ -2,13 +2,15 @@
 
 import atexit
 import contextlib
+import errno
+import io
 import os
 import signal
 import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -45,6 +47,11 @@ def leave_terminal(number: int) -> bool:
     if sys.platform == "win32" or number != signal.SIGHUP:
         return False
     signal.signal(number, signal.SIG_IGN)
+    _silence_terminal()
+    return True
+
+
+def _silence_terminal() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for handle in (1, 2):
         with contextlib.suppress(OSError):  # it is closed
@@ -52,7 +59,38 @@ def leave_terminal(number: int) -> bool:
             if stat.S_ISCHR(os.fstat(handle).st_mode):
                 os.dup2(nowhere, handle)
     os.close(nowhere)
-    return True
+
+
+class _Terminal(io.FileIO):
+    """A handle to a terminal; once that is gone, what is written to it is lost without a word."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            _silence_terminal()
+            return memoryview(data).nbytes
+
+
+def outlive_terminal() -> None:
+    """Let no write to a terminal fail because it was closed.
+
+    The system tells of that by a signal, and any thread may write before that has come: its words
+    would fail, and break off the ending that the signal asks for.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.isatty():
+            handle = _Terminal(stream.fileno(), "w", closefd=False)
+            told = io.TextIOWrapper(
+                io.BufferedWriter(handle),
+                encoding=stream.encoding,
+                errors=stream.errors,
+                line_buffering=True,
+            )
+            setattr(sys, name, told)
 
 
 def end_with(run: Callable[[], int]) -> NoReturn:

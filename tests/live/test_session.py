@@ -491,6 +491,27 @@ def test_a_terminal_that_is_closed_ends_a_session_with_bye_and_a_finished_record
     assert kept.manifest.failures == ()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+def test_no_word_to_a_terminal_that_is_gone_costs_a_session_anything(folder, model) -> None:
+    ours, theirs = os.openpty()
+    # It is not the terminal that rules this process, so no signal tells of its end.
+    with subprocess.Popen(
+        command("live", "demo", "--record", "--seconds", 3, "--no-server", "--model", model),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"Source: " not in shown:
+            shown += os.read(ours, 4096)
+        os.close(ours)
+        assert process.wait(timeout=PATIENCE_S) == 0
+    ((kept,), problems) = list_sessions()
+    assert (problems, kept.manifest.estimates, kept.manifest.failures) == ([], 30, ())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_session_that_was_started_with_nohup_goes_on_when_the_terminal_closes(
