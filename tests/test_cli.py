@@ -108,3 +108,15 @@ def test_importing_it_is_cheap(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, [])
+
+
+def test_a_session_imports_only_what_it_uses() -> None:
+    unused = (
+        "torch psutil segno prometheus_client cryptography pyarrow PySide6 realtime_mer.audio.demo"
+    )
+    program = (
+        "import sys, realtime_mer.live.session; "
+        f"print(*(name for name in {unused.split()} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, [])

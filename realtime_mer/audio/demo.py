@@ -139,7 +139,8 @@ class DemoSource:
         size = self._rate // 50
         played = []
         for part in _composed_ahead(self._rate):
-            played.append(part)
+            if loop:
+                played.append(part)
             yield from _cut(part, size)
         for part in itertools.cycle(played) if loop else ():
             yield from _cut(part, size)
