@@ -18,7 +18,6 @@ from realtime_mer.model.checkpoint import Checkpoint, save_checkpoint
 from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 
-from ..export.network import network_file
 from ..features.teacher import HOP_LENGTH, SAMPLE_RATE, WINDOW_FRAMES, MusiCNN
 
 HOPS = 500
@@ -67,18 +66,17 @@ def cost(made: Checkpoint, *, hops: int = HOPS) -> list[dict[str, Any]]:
 
 
 def cost_beside_teacher(
-    made: Checkpoint, arrays: Mapping[str, np.ndarray], *, windows: int = WINDOWS
+    light: LightRecognizer, arrays: Mapping[str, np.ndarray], *, windows: int = WINDOWS
 ) -> list[dict[str, Any]]:
     """Return the time of a light hop and of a teacher's window, taken by turns on one thread.
 
     Args:
-        made: the checkpoint.
+        light: the checkpoint, in the light runtime.
         arrays: the teacher's, see ``MusiCNN``.
         windows: how many are timed, each after as many hops as make a second.
     """
-    light = LightRecognizer(made.card, network_file(made))
     teacher = MusiCNN(arrays).eval()
-    rng, second = np.random.default_rng(0), round(1 / made.card.hop_s)
+    rng, second = np.random.default_rng(0), round(1 / light.card.hop_s)
     sound = (0.1 * rng.standard_normal((1, light.hop_samples))).astype(np.float32)
     length = (WINDOW_FRAMES - 1) * HOP_LENGTH  # its frames are centred, the first on sample 0
     window = torch.from_numpy((0.1 * rng.standard_normal((1, length))).astype(np.float32))

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 
 from ..corpora import find_corpora, read_clips
 from ..corpora.clip import Clip
 from ..corpora.emotify import read_answers
 from ..corpora.midi import rendered
+from ..export.network import network_file
 from ..export.shipping import checkpoint
 from ..features import cache
 from ..features.teachers import TEACHERS, arrays_of
@@ -259,7 +261,8 @@ def _cost(run: Run, bench: Bench) -> Rows:
     rows = cost(made)
     arrays = bench.teachers / TEACHERS["musicnn"].file
     if arrays.is_file():
-        rows += cost_beside_teacher(made, np.load(arrays))
+        light = LightRecognizer(made.card, network_file(made))
+        rows += cost_beside_teacher(light, np.load(arrays))
     return rows
 
 

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import save_checkpoint
+from realtime_mer.recognizer.light import LightRecognizer
 from tests.networks import random_recognizer
 from tests.training.made_teacher import head_arrays, teacher_arrays
 from training.__main__ import app
 from training.corpora import Clip, read_clips
+from training.export.network import network_file
 from training.export.shipping import checkpoint
 from training.features.cache import FeatureStore, feature_store
 from training.features.conditions import conditions
@@ -483,7 +485,9 @@ def test_a_hop_and_a_checkpoint_cost_what_is_told(run: Run, tmp_path: Path) -> N
 
 
 def test_a_hop_is_timed_beside_a_teachers_window(run: Run) -> None:
-    rows = cost_beside_teacher(checkpoint(run), teacher_arrays(), windows=3)
+    made = checkpoint(run)
+    light = LightRecognizer(made.card, network_file(made))
+    rows = cost_beside_teacher(light, teacher_arrays(), windows=3)
     hop, window, ratio = (row["value"] for row in rows)
     assert hop > 0
     assert ratio == pytest.approx(window / hop, rel=0.05)
