@@ -17,6 +17,7 @@ from websockets.protocol import Event, State
 
 from realtime_mer.service.door import Door
 from realtime_mer.service.lobby import Lobby
+from realtime_mer.service.replies import reply_to_unreadable
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox, MessageBudget
 from realtime_mer.wire.protocol import (
@@ -27,6 +28,10 @@ from realtime_mer.wire.protocol import (
     Subscribe,
     encode,
 )
+
+_BODY_PER_HEAD = 64
+"""How much more than a head may come after one that was refused: who sends a body reads the answer
+only afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +163,7 @@ class Connection(ServerConnection):
         self._asked = False  # the head is whole
         self._early = b""  # came after it and before its answer
         self._ended_early = False
+        self._refused = False  # the head cannot be read, and an answer said so
         self.limits = limits
         self.others = others
         self.lobby = lobby
@@ -309,18 +315,28 @@ class Connection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         if self.state is State.CONNECTING:
-            self._opening_bytes += len(data)
-            if self._opening_bytes > self.limits.opening_bytes:
-                self.transport.abort()
-                return
-            data = self._of_the_request(data)
-            if not data:
-                return
-        elif self._early:
+            self._open(data)
+            return
+        if self._early:
             data, self._early = self._early + data, b""
         super().data_received(data)
         # The answers to WebSocket pings are written without regard to the reader.
         if self.transport.get_write_buffer_size() > 16 * self.limits.write_bytes:
+            self.transport.abort()
+
+    def _open(self, data: bytes) -> None:
+        """Read on in the opening request, within its bounds."""
+        self._opening_bytes += len(data)
+        data = b"" if self._refused else self._of_the_request(data)
+        if len(self._head) > self.limits.opening_bytes:
+            self.transport.abort()
+            return
+        if data:
+            super().data_received(data)
+        if self._refused:
+            self._early = b""
+        most = self.limits.opening_bytes * (_BODY_PER_HEAD if self._refused else 1)
+        if self._opening_bytes > most:
             self.transport.abort()
 
     def _of_the_request(self, data: bytes) -> bytes:
@@ -337,8 +353,18 @@ class Connection(ServerConnection):
         if end < 0:
             return data
         self._asked = True
-        self._early = self._head[end + 4 :]
-        return self._head[before : end + 4]
+        self._head, self._early = self._head[: end + 4], self._head[end + 4 :]
+        return self._head[before:]
+
+    def send_data(self) -> None:
+        error = self.protocol.handshake_exc
+        if error is not None and self.request is None and not self._refused:
+            # The library ends the connection without a word, or with words that lack our headers.
+            self._refused = True
+            *_, end = self.protocol.data_to_send()
+            answer = reply_to_unreadable(self._head, error, tls=self.door.ssl is not None)
+            self.protocol.writes += [answer.serialize(), end]
+        super().send_data()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio has it
         if self.state is State.CONNECTING and self._asked and not self.protocol.eof_sent:

@@ -9,7 +9,7 @@ from math import ceil
 from websockets.datastructures import Headers
 
 from realtime_mer.service.guesses import Guesses
-from realtime_mer.service.pages import Page, answer
+from realtime_mer.service.pages import METHODS, Page, answer, not_allowed
 from realtime_mer.wire import access
 
 
@@ -102,10 +102,8 @@ class Gate:
             host, listening_on=self.host, machine=self.machine
         ):
             return Page.text(HTTPStatus.FORBIDDEN, "not a name of this service")
-        if method not in ("GET", "HEAD"):
-            return Page.text(
-                HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered", Allow="GET, HEAD"
-            )
+        if method not in METHODS:
+            return not_allowed()
         credentials = headers.get_all("Authorization")
         if self.token is not None and credentials:
             refusal = self._refusal(credentials[0], address=address, now=now)

@@ -1,5 +1,6 @@
 """What the service answers over plain HTTP (pure, no socket)."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -7,6 +8,7 @@ from http import HTTPStatus
 from realtime_mer.web import asset
 
 _TEXT = "text/plain; charset=utf-8"
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) [^ ]+ HTTP/([0-9.]+)\r?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +36,7 @@ class Page:
             status=status,
             body=body,
             length=len(body),
-            headers={**_GUARDS, "Content-Type": _TEXT, "Cache-Control": "no-store", **named},
+            headers={**GUARDS, "Content-Type": _TEXT, **named},
         )
 
     def over_tls(self) -> "Page":
@@ -42,13 +44,15 @@ class Page:
 
         No longer, since the next service of this machine may have no certificate.
         """
-        strict = {"Strict-Transport-Security": "max-age=86400"}
-        return replace(self, headers={**self.headers, **strict})
+        return replace(self, headers={**self.headers, **STRICT})
 
     def without_body(self) -> "Page":
         """Return what HEAD gets."""
         return replace(self, body=b"")
 
+
+METHODS = ("GET", "HEAD")
+"""What is answered with what is at the path."""
 
 LIBRARY = "/realtime-mer.js"
 """The module that pages of others may import."""
@@ -91,6 +95,37 @@ def answer(
     return page
 
 
+def not_understood(head: bytes, *, too_large: bool) -> Page:
+    """Return what a request gets that cannot be read as one.
+
+    Args:
+        head: of the request, as far as it was read.
+        too_large: whether a header of it is too long, or there are too many.
+    """
+    line = _REQUEST_LINE.fullmatch(head.partition(b"\n")[0])
+    if line is None:
+        return Page.text(HTTPStatus.BAD_REQUEST, "not a request of HTTP")
+    method, version = line[1].decode("ascii"), line[2]
+    if version not in (b"1.0", b"1.1"):
+        return Page.text(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 is spoken")
+    if method not in METHODS:
+        return not_allowed()
+    if too_large:
+        page = Page.text(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too many or too long headers")
+    else:
+        page = Page.text(
+            HTTPStatus.BAD_REQUEST, "only a request in ASCII without a body is answered"
+        )
+    return page.without_body() if method == "HEAD" else page
+
+
+def not_allowed() -> Page:
+    """Return what other methods than ``METHODS`` get."""
+    return Page.text(
+        HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered", Allow=", ".join(METHODS)
+    )
+
+
 def _connections(authority: str) -> str:
     # Not every browser counts ws: as 'self'. Behind a proxy, only the page knows which it is.
     return f"connect-src 'self' ws://{authority} wss://{authority}"
@@ -102,7 +137,7 @@ def _found(body: bytes, content_type: str, *, cache: str, policy: str) -> Page:
         body=body,
         length=len(body),
         headers={
-            **_GUARDS,
+            **GUARDS,
             "Content-Security-Policy": policy,
             "Content-Type": content_type,
             "Cache-Control": cache,
@@ -115,11 +150,16 @@ _OWN_FILES = (
     "script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' data:; "
     "font-src 'self'; manifest-src 'self'"
 )
-_GUARDS = {
+GUARDS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
 }
+"""Headers of every answer that is no page."""
+
+STRICT = {"Strict-Transport-Security": "max-age=86400"}
+"""What every answer over TLS has besides."""

@@ -17,14 +17,12 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -53,6 +51,7 @@ from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.notices import LibraryLog, Notices
 from realtime_mer.service.owners import Owners
 from realtime_mer.service.pages import Page
+from realtime_mer.service.replies import guard, reply
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import MessageBudget
 from realtime_mer.wire.past import Past
@@ -415,6 +414,7 @@ class Service:
                 door.port,
                 select_subprotocol=_select_subprotocol,
                 process_request=self._answer,
+                process_response=_guard,
                 create_connection=cast(Any, partial(self._make_connection, door)),
                 compression=None,
                 server_header=None,
@@ -548,9 +548,8 @@ class Service:
                     client.let_in()
                 return None
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
-        if client.door.ssl is not None:
-            outcome = outcome.over_tls()
-        return _response(outcome.without_body() if request.method == "HEAD" else outcome)
+        page = outcome.without_body() if request.method == "HEAD" else outcome
+        return reply(page, tls=client.door.ssl is not None)
 
     @property
     def _full(self) -> bool:
@@ -655,18 +654,6 @@ class Service:
             client.let_in()
 
 
-def _response(page: Page) -> Response:
-    headers = Headers(
-        {
-            **page.headers,
-            "Date": formatdate(usegmt=True),
-            "Connection": "close",
-            "Content-Length": str(page.length),
-        }
-    )
-    return Response(page.status.value, page.status.phrase, headers, page.body)
-
-
 def _not_sent(error: ProtocolError) -> None:
     # A defect of whoever published it, which must not end the service for everybody.
     _log.error("not sent: %s", error)
@@ -680,6 +667,10 @@ def _select_subprotocol(
     if offered:
         raise NegotiationError(f"this service speaks {PROTOCOL}, not {', '.join(offered)}")
     return None
+
+
+def _guard(connection: ServerConnection, request: Request, response: Response) -> None:
+    guard(response, tls=cast(Connection, connection).door.ssl is not None)
 
 
 def _wall_time() -> str:

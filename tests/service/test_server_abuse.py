@@ -181,6 +181,90 @@ def test_of_requests_in_one_breath_the_first_is_answered_and_nothing_is_logged(
     assert caplog.messages == []
 
 
+HOST = b"Host: localhost\r\n"
+UNREADABLE: dict[str, tuple[bytes, int]] = {
+    "a form": (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\na=1&b", 405),
+    "a body longer than any head": (
+        b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: 30000\r\n\r\n" + bytes(30_000),
+        405,
+    ),
+    "chunks": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        405,
+    ),
+    "GET with a body": (b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\nhi", 400),
+    "GET with chunks": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "HEAD with a body": (b"HEAD / HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\nhi", 400),
+    "a path that is no ASCII": ("GET /é HTTP/1.1\r\n".encode() + HOST + b"\r\n", 400),
+    "a method that is no ASCII": ("GÉT / HTTP/1.1\r\n".encode() + HOST + b"\r\n", 400),
+    "lines that end in LF": (b"GET / HTTP/1.1\nHost: localhost\n\n", 400),
+    "a header that is none": (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
+    "a folded header": (b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET /\r\n", 400),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    "HTTP/1.2": (b"GET / HTTP/1.2\r\n" + HOST + b"\r\n", 505),
+    "another protocol": (b"EHLO example.org\r\n", 400),
+    "nothing but a line": (b"\r\n", 400),
+    "signs that do not print": (b"\x00\x1b[31m\xff\xfe\r\n\r\n", 400),
+    "a long path": (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+    "a long header": (b"GET / HTTP/1.1\r\nHost: " + b"x" * 9000 + b"\r\n\r\n", 431),
+    "many headers": (b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 200 + b"\r\n", 431),
+    "an upgrade without a key": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        400,
+    ),
+    "another upgrade": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+        426,
+    ),
+    "an upgrade of HTTP/1.0": (
+        b"GET / HTTP/1.0\r\n" + HOST + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        505,
+    ),
+}
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_cannot_be_read_is_answered_and_guarded_and_not_logged(
+    what: str, in_pieces: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    request, code = UNREADABLE[what]
+    pieces = [request[:9], request[9:]] if in_pieces else [request]
+    with running() as service, Witness(service) as witness:
+        with raw(service, handshake=b"") as sock:
+            for piece in pieces:
+                sock.sendall(piece)
+            head, _, body = read_to_end(sock).partition(b"\r\n\r\n")
+        witness.is_served()
+    first, *lines = head.decode("ascii").split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    assert len(headers) == len(lines)
+    assert first.startswith(f"HTTP/1.1 {code} ")
+    assert headers["connection"] == "close"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert "strict-transport-security" not in headers
+    assert headers.get("allow") == ("GET, HEAD" if code == 405 else None)
+    assert len(body) == (0 if request.startswith(b"HEAD") else int(headers["content-length"]))
+    assert caplog.messages == []
+
+
+def test_what_comes_after_a_refusal_is_bounded() -> None:
+    limits = Limits(open_timeout_s=600, opening_bytes=512)
+    request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n"
+    with (
+        running(limits=limits) as service,
+        raw(service, handshake=request) as sock,
+        pytest.raises((ConnectionResetError, BrokenPipeError)),
+    ):
+        sock.sendall(bytes(32_000_000))  # more than all buffers hold
+
+
 def test_what_comes_with_the_handshake_is_read_after_it() -> None:
     early = frame(0x1, b'{"type":"ping","id":"early"}') + frame(0x1, b'{"type":"ping","id":"2"}')
     with running() as service, raw(service, handshake=HANDSHAKE + early) as sock:

@@ -129,6 +129,30 @@ def test_over_tls_every_answer_tells_browsers_to_keep_to_it_for_a_day(
         asking.close()
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx", b"405"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n\r\n", b"426"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"505"),
+    ],
+)
+def test_over_tls_so_does_what_answers_a_request_that_cannot_be_read(
+    files: Files, request_: bytes, status: bytes
+) -> None:
+    with (
+        service_of(files) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as plain,
+        client_context(str(files.ca)).wrap_socket(plain, server_hostname="127.0.0.1") as sock,
+    ):
+        sock.sendall(request_)
+        answer = b""
+        while data := sock.recv(65536):
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"\r\nStrict-Transport-Security: max-age=86400\r\n" in answer
+
+
 # Connections that never become clients
 
 
