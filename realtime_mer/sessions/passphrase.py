@@ -8,6 +8,7 @@ from getpass import getpass
 from pathlib import Path
 
 from realtime_mer.errors import InputError
+from realtime_mer.wire.access import is_famous_number
 
 PASSPHRASE_VARIABLE = "REALTIME_MER_PASSPHRASE"
 """Environment variable that holds the passphrase."""
@@ -33,6 +34,11 @@ def check_strength(passphrase: str, *, known: Sequence[str] = ()) -> None:
 
     if not passphrase:
         raise InputError("The passphrase is empty: take some words that nobody would put together.")
+    if is_famous_number(passphrase):
+        raise InputError(
+            "This passphrase is a number that anybody can look up: take some words that nobody "
+            "would put together, or insist with --weak-passphrase."
+        )
     parts = (passphrase[:_JUDGED], passphrase[-_JUDGED:])
     judged = [zxcvbn(part, user_inputs=list(known)) for part in parts]
     found = max(judged, key=lambda one: one["guesses"])

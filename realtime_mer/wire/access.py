@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 ENOUGH_BITS = 128
@@ -117,10 +118,10 @@ def randomness_bits(token: str) -> float:
     """Estimate from its looks how many bits of randomness a token of ASCII holds.
 
     Every sign counts as drawn from the smallest usual alphabet that the token fits: digits,
-    hexadecimal, Base32, letters of one case, Base64. Words, repeated parts and signs in a row such
-    as ``1234`` count for little. Less than one in a million of the tokens that were drawn with 128
-    bits, in hexadecimal or Base64, is taken for less: what looks like words counts as such only
-    where enough of them are known ones.
+    hexadecimal, Base32, letters of one case, Base64. Words, repeated parts, signs in a row such as
+    ``1234`` or on the keyboard, passwords of others and the digits of π count for little. Less than
+    one in a million of the tokens that were drawn with 128 bits, in hexadecimal or Base64, is taken
+    for less: what looks like words counts as such only where enough of them are known ones.
     """
     bits = math.log2(_alphabet(token)) * len(token)
     if not _HEXADECIMAL.fullmatch(token):
@@ -133,13 +134,56 @@ def randomness_bits(token: str) -> float:
     in_a_row = sum(abs(ord(one) - ord(next_)) <= 1 for one, next_ in pairwise(token))
     if in_a_row > 0.6 * len(token):
         bits *= 1 - in_a_row / len(token)
-    return bits
+    return min(bits, _bits_of_parts(token))
+
+
+def is_famous_number(text: str) -> bool:
+    """Whether the digits of a text are of π, e, √2 or the golden ratio, which anybody can look up."""
+    digits = "".join(filter(str.isdigit, text))
+    return len(digits) >= _FEWEST_DIGITS and any(digits in constant for constant in _CONSTANTS)
+
+
+def _bits_of_parts(token: str) -> float:
+    """Return the bits where half of a token or more are long parts that people use."""
+    parts = _known_parts(token)
+    covered = sum(len(part) for part, _ in parts)
+    each = math.log2(_alphabet(token))
+    if covered < len(token) / 2:
+        return each * len(token)
+    return each * (len(token) - covered) + sum(bits for _, bits in parts)
+
+
+def _known_parts(token: str) -> list[tuple[str, float]]:
+    """Return what people use of at least seven signs in a token, and the bits of each.
+
+    Shorter ones are found in any signs.
+    """
+    if is_famous_number(token):
+        return [(token, 0.0)]
+    if _HEXADECIMAL.fullmatch(token):  # digits look like dates by chance
+        return []
+    return [
+        (match["token"], math.log2(float(match["guesses"])))
+        for match in _judged(token)
+        if match["pattern"] != "bruteforce" and len(match["token"]) >= 7
+    ]
 
 
 _HEXADECIMAL = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
 _WORD = re.compile(r"[A-Z][a-z]{2,}|[a-z]{3,}")
 _BITS_PER_LETTER_OF_A_WORD = 2.0  # a word of six or seven letters out of a list of some thousands
 _MOST_JUDGED = 72  # signs; zxcvbn takes no more, and its time grows with their square
+_FEWEST_DIGITS = 12
+_CONSTANTS = (  # 100 digits of π, e, √2 and the golden ratio
+    "31415926535897932384626433832795028841971693993751058209749445923078164062862089"
+    "98628034825342117067",
+    "27182818284590452353602874713526624977572470936999595749669676277240766303535475"
+    "94571382178525166427",
+    "14142135623730950488016887242096980785696718753769480731766797379907324784621070"
+    "38850387534327641572",
+    "16180339887498948482045868343656381177203091798057628621354486227052604628189024"
+    "49707207204189391137",
+)
 _ALPHABETS = (
     (re.compile(r"[0-9]*"), 10),
     (_HEXADECIMAL, 16),
@@ -158,11 +202,18 @@ def _letters_of_known_words(token: str) -> int:
 
     Words of three letters do not count, which are found in any letters.
     """
+    words = [match["token"] for match in _judged(token) if match["pattern"] == "dictionary"]
+    return sum(len(word) for word in words if len(word) >= 4)
+
+
+def _judged(token: str) -> list[dict[str, Any]]:
+    """Return the parts that make a token the easiest to guess, as zxcvbn sees it."""
+    if not token:
+        return []
     from zxcvbn import zxcvbn  # a tenth of a second, for its lists of words
 
-    found = zxcvbn(token[:_MOST_JUDGED])["sequence"]
-    words = [match["token"] for match in found if match["pattern"] == "dictionary"]
-    return sum(len(word) for word in words if len(word) >= 4)
+    found: list[dict[str, Any]] = zxcvbn(token[:_MOST_JUDGED])["sequence"]
+    return found
 
 
 def _is_shouted(token: str) -> bool:

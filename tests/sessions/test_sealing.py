@@ -214,6 +214,11 @@ def test_a_passphrase_that_is_guessed_soon_is_refused(passphrase: str, strong: b
             check_strength(passphrase, known=known)
 
 
+def test_a_number_that_anybody_can_look_up_is_no_passphrase() -> None:
+    with pytest.raises(InputError, match="insist with --weak-passphrase"):
+        check_strength("3.1415926535897932384626433832795028841971")
+
+
 def test_an_empty_passphrase_is_refused() -> None:
     with pytest.raises(InputError, match="is empty"):
         check_strength("")
