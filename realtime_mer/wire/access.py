@@ -138,7 +138,7 @@ def randomness_bits(token: str) -> float:
 
 
 def is_famous_number(text: str) -> bool:
-    """Whether the digits of a text are of π, e, √2 or the golden ratio, which anybody looks up."""
+    """Whether the digits of a text are of π, e, √2 or the golden ratio, known to everybody."""
     digits = "".join(filter(str.isdigit, text))
     return len(digits) >= _FEWEST_DIGITS and any(digits in constant for constant in _CONSTANTS)
 

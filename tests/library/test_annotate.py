@@ -188,6 +188,23 @@ def test_a_track_that_was_cut_off_stays_with_what_it_has_and_is_told(folder, ann
     assert "frames fewer than the file announces" in line
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_a_name_that_is_no_text_is_one_line_and_as_any_broken_file_not_fatal(
+    folder, annotate
+) -> None:
+    (folder / "music" / "a.wav").rename(os.fsdecode(os.fsencode(folder) + b"/music/\xff.wav"))
+    result = annotate()
+    assert "2 tracks; 2 new, 0 unchanged, 0 gone, 1 broken" in result.out
+    (remark,) = result.remarks()
+    assert "udcff.wav has a name that is no UTF-8" in remark
+    assert result.code == 0
+    (folder / "music" / "c.ogg").unlink()
+    shutil.rmtree(folder / "music" / "deep")
+    alone = annotate("another.sqlite")
+    assert alone.code == 1
+    assert alone.err.count("has a name that is no UTF-8") == 1
+
+
 def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
     (folder / "music" / "a.wav").write_text("rubbish")
     assert annotate().remarks() == annotate().remarks() != []
