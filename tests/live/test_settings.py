@@ -1,7 +1,9 @@
 """What can be changed while a session runs, by its window and by the page of its owner."""
 
 import io
+import os
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from rich.console import Console
 from websockets.exceptions import InvalidStatus
@@ -27,7 +30,7 @@ from realtime_mer.wire.settings import Change, Settings
 from tests.audio.test_switch import Paced
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
-from tests.subscribers import HELLO, Client
+from tests.subscribers import HELLO, Client, in_loop, let_time_pass
 from tests.wire.test_tls import Files
 
 
@@ -152,6 +155,41 @@ def test_letting_phones_watch_twice_gives_the_same_link_and_ending_twice_is_no_e
     for _ in range(2):
         live.settings.apply(Change(phones=False))
     assert live.settings.state().phones is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("by_page", [False, True])
+def test_letting_phones_watch_again_and_again_leaves_no_port_thread_or_file_behind(
+    live: Live, by_page: bool
+) -> None:
+    def set_(phones: bool, page: Client) -> None:
+        if not by_page:
+            live.settings.apply(Change(phones=phones))
+            return
+        page.send(type="change", phones=phones)
+        page.settle()
+        live.settings.serve_pages()
+        assert (page.receive()["phones"] is not None) == phones
+
+    process, counts = psutil.Process(), []
+    for _ in range(50):
+        with Client(live.service) as page:
+            live.settings.serve_pages()
+            page.send(type="own", key=key_in(live.printed))
+            page.until("settings")
+            set_(True, page)
+            phones = live.settings.state().phones
+            assert phones is not None
+            with phone(phones.link, "estimates"):
+                set_(False, page)
+        in_loop(live.service, lambda: None)
+        while live.service.open_connections:
+            let_time_pass(live.service, 0)
+        counts.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
+        listening = [one for one in process.net_connections() if one.status == "LISTEN"]
+        assert [one.laddr.port for one in listening] == [live.service.port]
+    assert counts[-1] == counts[1]
 
 
 def test_it_says_in_words_what_it_opens_to_whom_and_until_when(live: Live) -> None:
