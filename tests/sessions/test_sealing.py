@@ -335,7 +335,7 @@ def test_live_records_encrypted_and_every_command_opens_it(tmp_path: Path, capsy
     options = ("--no-window", "--no-server", "--model", write_model(tmp_path))
     kept = ("--record", "therapy", "--record-audio", "--encrypt", "--passphrase-file", secret)
     assert call(capsys, "live", song, *options, *kept).code == 0
-    (listed,) = call(capsys, "sessions", "list").out.splitlines()
+    (_, listed) = call(capsys, "sessions", "list").out.splitlines()
     name, *columns = listed.split(" ")
     assert columns[:5] == ["-", "-", "-", "-", "locked"]
     assert len(columns) == 7
