@@ -25,7 +25,7 @@ from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
-from realtime_mer.wording import STATUS_SENTENCES
+from realtime_mer.wording import STATUS_SENTENCES, literal
 
 RING_S = 30.0
 """Seconds of sound that the ring between capture and inference holds."""
@@ -297,7 +297,7 @@ class Engine:
             detail=STATUS_SENTENCES[status],
             t=self._t,
             wall_time=estimate.wall_time if estimate else None,
-            source=name,
+            source=literal(name),
             xruns=self.xruns,
             skipped=estimate.skipped if estimate else 0,
         )

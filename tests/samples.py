@@ -43,3 +43,11 @@ def sample_estimate(**changes: Any) -> Estimate:
             name: 0.25 if middle else 0.7 if name == here else 0.1 for name in QUADRANTS
         }
     return Estimate.from_dict(values)
+
+
+NAME_THAT_ACTS = "[out] [/rear] <b>&amp; \x1b[31mred\x07 \u202eevil :warning: \u2066x"
+"""A name of a device that is markup for Rich, HTML and Qt, turns round the direction of writing and
+sends a terminal commands."""
+
+NAME_SPELT_OUT = r"[out] [/rear] <b>&amp; \x1b[31mred\x07 \u202eevil :warning: \u2066x"
+"""How it is shown."""

@@ -16,6 +16,7 @@ from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import LevelMessage, StatusMessage
 from tests.networks import random_recognizer
 from tests.patience import PATIENCE_S
+from tests.samples import NAME_SPELT_OUT, NAME_THAT_ACTS
 
 RATE = 24_000
 
@@ -64,6 +65,14 @@ def run(recognizer, items, *, real_time, **settings):
     )
     events = list(engine.events())
     return engine, [e for e in events if isinstance(e, Estimate)], events
+
+
+def test_a_name_of_a_source_that_acts_on_whoever_shows_it_is_spelt_out(recognizer):
+    source = Script([block(noise(1))], real_time=False)
+    source.name = NAME_THAT_ACTS
+    events = list(Engine(source=source, stream=EmotionStream(recognizer)).events())
+    named = {event.source for event in events if isinstance(event, StatusMessage)}
+    assert named == {NAME_SPELT_OUT}
 
 
 @pytest.mark.parametrize("real_time", [False, True])

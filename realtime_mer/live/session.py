@@ -31,7 +31,7 @@ from realtime_mer.sessions.store import AUDIO, create_folder
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Hello
-from realtime_mer.wording import legible
+from realtime_mer.wording import legible, literal
 
 _WINDOW_CLOSED = "The window is closed; the session goes on. Ctrl-C ends it."
 
@@ -216,7 +216,7 @@ def _recording(
             title=None if options.title is None else legible(options.title),
             started_at=now.isoformat("T", "milliseconds"),
             software=realtime_mer.__version__,
-            source=source.name,
+            source=literal(source.name),
             hello=hello,
             model_card=recognizer.card.model_dump(mode="json"),
             compute=recognizer.compute,

@@ -15,6 +15,7 @@ from realtime_mer.sessions.document import (
     Table,
     Text,
 )
+from realtime_mer.wording import literal
 
 _SHORT = 8  # letters, such as 1:23:45
 
@@ -54,11 +55,12 @@ def to_html(document: Document) -> str:
     """Return the page."""
     title = escape(document.title)
     body = "\n".join(map(_block, document.blocks))
-    return (
+    page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
+    return literal(page)  # names come from outside
 
 
 def _block(block: Block) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from PySide6.QtCore import QRect, QRectF, QSettings, QStandardPaths
-from PySide6.QtGui import QAction, QFontInfo, QImage, QRegion
+from PySide6.QtGui import QAction, QFontInfo, QImage, QRegion, QTextDocument
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -54,7 +54,7 @@ from realtime_mer.wire.control import (
 from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState
 from realtime_mer.wording import STATUS_WORDS
 from tests.patience import PATIENCE_S
-from tests.samples import sample_estimate
+from tests.samples import NAME_SPELT_OUT, NAME_THAT_ACTS, sample_estimate
 
 URL = "ws://127.0.0.1:8765"
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
@@ -594,6 +594,24 @@ def test_a_device_that_is_chosen_is_asked_for_by_name_and_ticked_once_it_is_used
     controlled.refresh(3.0)
     assert action().isChecked()
     assert "Scarlett" in controlled.notice.text()
+
+
+def test_a_name_of_a_device_is_shown_as_it_is(
+    controlled: Window, session: Session, service: Service
+) -> None:
+    entry = DeviceEntry(kind="mic", name=NAME_THAT_ACTS, default=False)
+    session.reports.append(Devices(devices=(entry,)))
+    controlled.refresh(2.0)
+    action = controlled.menus.devices.actions()[-1]
+    assert action.text().replace("&&", "&") == f"Microphone: {NAME_SPELT_OUT}"
+    assert "&&amp;" in action.text()  # Qt shows one of the two
+    action.trigger()
+    assert session.asked[-1] == ChangeSource(source="mic", device=NAME_THAT_ACTS)
+    source = controlled.face.foot.source
+    source.setToolTip(NAME_SPELT_OUT)
+    shown = QTextDocument()
+    shown.setHtml(source.toolTip())
+    assert shown.toPlainText() == NAME_SPELT_OUT
 
 
 @pytest.mark.parametrize(("text", "picked"), [("3", (3,)), ("4, 3", (4, 3)), ("", ())])

@@ -1,5 +1,8 @@
 """A whole session on a real sound server: heard, lost, and heard again."""
 
+import html
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,10 @@ from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import StatusMessage
+from realtime_mer.wording import literal
+from tests.command_line import call, write_model
 from tests.networks import random_recognizer
+from tests.samples import NAME_SPELT_OUT, NAME_THAT_ACTS
 
 RATE = 48_000
 
@@ -69,3 +75,33 @@ def test_a_killed_sound_server_is_told_and_the_session_goes_on(pulse):
     assert after.skipped == before.skipped
     assert after.t * RATE / 2 <= engine.ring.written
     events.close()
+
+
+@pytest.mark.slow
+def test_a_device_may_have_any_name(pulse, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = f"sink_properties='device.description=\"{NAME_THAT_ACTS}\"'"
+    sink = ["module-null-sink", "sink_name=acting", named]
+    subprocess.run(["pactl", "load-module", *sink], check=True)
+    shown = f"Monitor of {NAME_SPELT_OUT}"
+    levels = call(capsys, "devices", "--levels")
+    assert f"{shown} (loopback)" in levels.out
+    options = ("--seconds", 3, "--record", "acting", "--no-window", "--port", 0)
+    live = call(
+        capsys,
+        "live",
+        "system",
+        "--device",
+        NAME_THAT_ACTS,
+        *options,
+        "--model",
+        write_model(tmp_path),
+    )
+    assert live.code == 0
+    assert f"listening to {shown} with" in live.out
+    assert f"source: {shown}\n" in call(capsys, "sessions", "show", "acting").out
+    assert call(capsys, "sessions", "report", "acting", "--out", "page.html").code == 0
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert html.escape(shown) in page
+    for text in (levels.out, live.out, page):
+        assert literal(text) == text

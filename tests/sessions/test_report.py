@@ -1,5 +1,6 @@
 """The report: complete, self-contained, and safe to open."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import typst
 
 from realtime_mer.estimate import Status
 from realtime_mer.sessions.html import to_html
@@ -17,8 +19,9 @@ from realtime_mer.sessions.report import LIMITS
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker
+from realtime_mer.wording import literal
 from tests.command_line import call
-from tests.samples import sample_estimate
+from tests.samples import NAME_SPELT_OUT, NAME_THAT_ACTS, sample_estimate
 from tests.sessions.sessions import estimates, recorded
 from tests.subscribers import status
 
@@ -150,6 +153,42 @@ def test_a_session_that_began_amid_another_is_shown_from_there_on() -> None:
     assert ">0:00</text>" not in course
     (line,) = re.findall(r'<polyline points="([\d.]+),', course)[:1]
     assert float(line) < 50  # it fills the picture from the left
+
+
+@pytest.mark.parametrize("form", ["page", "pdf"])
+def test_a_name_of_a_device_is_shown_as_it_is_and_acts_on_nobody(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = replace(status("music"), source=NAME_THAT_ACTS)
+    whole = document([recorded([*evening(), acting], pseudonym=NAME_THAT_ACTS)])
+    if form == "page":
+        page = to_html(whole)
+        assert Page(page).words.count(NAME_SPELT_OUT) == 2
+        shown = [page]
+    else:
+        given: list[str] = []
+
+        def compile_(template: bytes, *, sys_inputs: dict[str, str]) -> bytes:
+            given.append(sys_inputs["report"])
+            return b""
+
+        monkeypatch.setattr(typst, "compile", compile_)
+        to_pdf(whole)
+        shown = [text for text in texts(json.loads(given[0])) if "evil" in text]
+        assert len(shown) == 2
+    assert all(literal(text) == text for text in shown)
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text in what JSON holds."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from texts(list(value.values()))
+        case list():
+            for one in value:
+                yield from texts(one)
 
 
 def test_a_hole_in_time_breaks_the_line() -> None:

@@ -3,6 +3,8 @@
 A new text repaints it and moves nothing else in the window.
 """
 
+from html import escape
+
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -71,6 +73,10 @@ class Reading(QWidget):
     def text(self) -> str:
         """Return what was asked to be shown."""
         return "".join(words for words, _ in self._pieces)
+
+    def setToolTip(self, text: str) -> None:
+        """Show a text beside the pointer as it is: Qt would take ``<b>`` in a name for markup."""
+        super().setToolTip(f"<qt>{escape(text)}</qt>" if "<" in text or "&" in text else text)
 
     def show_text(self, text: str, *, colour: str | None = None) -> bool:
         """Show a text, by default in the colour of the reading; return whether that is new."""

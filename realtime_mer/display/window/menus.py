@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 
 from realtime_mer.display.theme import THEMES
 from realtime_mer.wire.control import ChangeSource, DeviceEntry, SessionState
+from realtime_mer.wording import literal
 
 _NO_PIPE = (
     "Only the window that the session itself opened can do this: "
@@ -138,7 +139,8 @@ class Menus:
         self._found = []
         for device in devices:
             kind = "Microphone" if device.kind == "mic" else "System"
-            action = QAction(f"{kind}: {device.name}", self.devices, checkable=True)
+            shown = literal(device.name).replace("&", "&&")  # one makes a key of what follows
+            action = QAction(f"{kind}: {shown}", self.devices, checkable=True)
             used = state is not None and state.source == device.kind
             named = None if state is None else state.device
             action.setChecked(used and (named == device.name or (named is None and device.default)))
