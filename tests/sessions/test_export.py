@@ -155,7 +155,7 @@ def test_what_stands_in_a_session_is_written_or_told_in_one_line(
     # A number beyond the protocol's bounds is no estimate: it is told and left out.
     left_out = forgery == "a huge number"
     assert result.code == 0
-    told = [remark for remark in result.remarks() if "are left out" in remark]
+    told = [remark for remark in result.remarks() if "left out" in remark]
     assert len(told) == left_out
     if format == "csv":
         table = list(csv.DictReader(io.StringIO(out.read_text("utf-8"))))
