@@ -311,7 +311,9 @@ def test_what_comes_after_the_end_is_none_of_its_business() -> None:
     assert list(Session(recorder.folder).messages()) == []
 
 
+@pytest.mark.parametrize("sound", [False, True])
 def test_a_live_session_survives_a_disk_that_fills_up(
+    sound: bool,
     small_disk: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -320,9 +322,11 @@ def test_a_live_session_survives_a_disk_that_fills_up(
     monkeypatch.setenv("REALTIME_MER_SESSIONS", str(small_disk))
     write_sound(tmp_path / "song.wav", noise(60))
     options = ("--speed", "max", "--record", "--no-window", "--model", write_model(tmp_path))
-    result = call(capsys, "live", tmp_path / "song.wav", *options)
+    too = ("--record-audio",) if sound else ()
+    result = call(capsys, "live", tmp_path / "song.wav", *options, *too)
     assert "A part of what was to be recorded is missing" in result.complaint()
     assert "recording stopped, the session goes on: No space left on device" in result.out
+    assert ("recording of sound stopped, the session goes on: No space" in result.out) == sound
     assert "heard 60.0 s: 600 estimates" in result.out
     (folder,) = small_disk.iterdir()
     kept = [estimate.seq for estimate in Session(folder).estimates()]
