@@ -11,8 +11,8 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.wire.protocol import StatusMessage
 
 
-async def follow(url: str, ready: "asyncio.Semaphore") -> dict[str, Any]:
-    """Follow a service to its ``bye``; return how many came, and whether all in order."""
+async def follow(url: str, ready: "asyncio.Semaphore", end: int) -> dict[str, Any]:
+    """Follow to the estimate of this number; return how many came, and whether all in order."""
     estimates, statuses, last, ordered = 0, 0, -1, True
     streams = ("estimates", "status", "level")
     async with connect(url, streams=streams, reconnect=False) as stream:
@@ -22,15 +22,17 @@ async def follow(url: str, ready: "asyncio.Semaphore") -> dict[str, Any]:
                 ordered &= message.seq > last
                 last = message.seq
                 estimates += 1
+                if last == end:
+                    break
             elif isinstance(message, StatusMessage):
                 statuses += 1
     return {"estimates": estimates, "statuses": statuses, "last": last, "ordered": ordered}
 
 
-async def main(url: str, count: int) -> Sequence[dict[str, Any]]:
+async def main(url: str, count: int, end: int) -> Sequence[dict[str, Any]]:
     """Follow with so many, and say when all are there."""
     ready = asyncio.Semaphore(0)
-    followers = [asyncio.create_task(follow(url, ready)) for _ in range(count)]
+    followers = [asyncio.create_task(follow(url, ready, end)) for _ in range(count)]
     for _ in range(count):
         await ready.acquire()
     print("ready", flush=True)
@@ -38,4 +40,4 @@ async def main(url: str, count: int) -> Sequence[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(sys.argv[1], int(sys.argv[2])))), flush=True)
+    print(json.dumps(asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))), flush=True)

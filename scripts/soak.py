@@ -59,7 +59,8 @@ class LosingSource:
     """The built-in piece at 44.1 kHz, whose device is lost for seconds once an hour.
 
     Attributes:
-        frames: how many passed, those that were lost included.
+        length: frames there will be, those that are lost included.
+        frames: how many passed.
         losses: how often it was lost.
     """
 
@@ -69,7 +70,7 @@ class LosingSource:
     def __init__(self, *, hours: float) -> None:
         self.frames = self.losses = 0
         self._piece = compose(sample_rate=RATE)
-        self._last = round(hours * 3600 * RATE)
+        self.length = round(hours * 3600 * RATE)
         self._at = 0
         self._back: Block | None = None
 
@@ -78,9 +79,9 @@ class LosingSource:
         if self._back is not None:
             back, self._back = self._back, None
             return back
-        if self.frames >= self._last:
+        if self.frames >= self.length:
             return None
-        samples = self._piece[self._at : self._at + RATE]
+        samples = self._piece[self._at : self._at + min(RATE, self.length - self.frames)]
         self._at = (self._at + len(samples)) % len(self._piece)
         if self.frames >= (FIRST_LOSS_S + 3600 * self.losses) * RATE:
             missing = round(AWAY_S * RATE)
@@ -196,7 +197,9 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
             publish=publish,
             make_room=sound.make_room,
         )
-        command = [sys.executable, str(FOLLOWERS), service.url, str(subscribers)]
+        expected = round(source.length * rate / RATE)
+        last = expected // hop - 1
+        command = [sys.executable, str(FOLLOWERS), service.url, str(subscribers), str(last)]
         followers = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         if followers.stdout is None or followers.stdout.readline() != "ready\n":
             return {}, ["the subscribers did not come"]
@@ -209,12 +212,13 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
                 seqs += 1
                 if seqs % round(60 * rate / hop) == 0:
                     measured.take(process, seqs * hop / rate / 60, recording.events.waiting)
-    wall = time.monotonic() - begun
-    told = json.loads(followers.communicate()[0])
+        wall = time.monotonic() - begun
+        # Sound this fast leaves seconds of messages in the system's buffers: a service that ended
+        # now would cut off whoever reads them still.
+        told = json.loads(followers.communicate()[0])
     session = Session(folder)
     totals = session.totals(read=True)
     kept = len(soundfile.SoundFile(folder / AUDIO))
-    expected = round(source.frames * rate / RATE)
     problems = _problems(
         {
             "samples heard": (ring.written, expected),
