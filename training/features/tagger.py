@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from realtime_mer.errors import InputError
+from .frozen import Frozen
 
 SAMPLE_RATE = 32_000
 """Samples a second that the tagger hears."""
@@ -50,7 +50,7 @@ class Heard:
     logits: Tensor
 
 
-class Tagger(nn.Module):
+class Tagger(Frozen):
     """The tagging network from samples to its classes.
 
     Args:
@@ -61,7 +61,6 @@ class Tagger(nn.Module):
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super().__init__()
         layers = ["stem", "last", "classifier.hidden", "classifier.logits"]
         for block in _blocks():
             layers += [f"{block}.depthwise", f"{block}.project"]
@@ -70,18 +69,12 @@ class Tagger(nn.Module):
                 if f"{block}.{part}.weight" in arrays:
                     layers.append(f"{block}.{part}")
         names = [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]
-        for name in (*names, "mel_bank", "window"):
-            if name not in arrays:
-                raise InputError(f"the tagger's arrays lack {name!r}; use audioset_mn04's")
-            # Buffers: the tagger is never trained. Their names cannot hold a dot.
-            array = np.array(arrays[name], np.float32)
-            self.register_buffer(_buffer(name), torch.from_numpy(array))
-
-    def _get(self, name: str) -> Tensor:
-        return self.get_buffer(_buffer(name))
-
-    def _has(self, layer: str) -> bool:
-        return hasattr(self, _buffer(f"{layer}.weight"))
+        super().__init__(
+            arrays,
+            (*names, "mel_bank", "window"),
+            lacking="the tagger's arrays lack",
+            instead="audioset_mn04's",
+        )
 
     def mel(self, samples: Tensor) -> Tensor:
         """Return the log-mel image of a sound.
@@ -122,10 +115,14 @@ class Tagger(nn.Module):
     def _block(self, x: Tensor, block: str, number: int) -> Tensor:
         swish = number >= _FIRST_HARD_SWISH
         activate = functional.hardswish if swish else functional.relu
-        y = activate(self._convolve(x, f"{block}.expand")) if self._has(f"{block}.expand") else x
+        y = (
+            activate(self._convolve(x, f"{block}.expand"))
+            if self._has(f"{block}.expand.weight")
+            else x
+        )
         stride = 2 if number in _HALVING else 1
         y = activate(self._convolve(y, f"{block}.depthwise", stride=stride, groups=y.shape[1]))
-        if self._has(f"{block}.squeeze"):
+        if self._has(f"{block}.squeeze.weight"):
             narrow = functional.relu(self._dense(y.mean((2, 3)), f"{block}.squeeze"))
             y = y * torch.sigmoid(self._dense(narrow, f"{block}.excite"))[:, :, None, None]
         y = self._convolve(y, f"{block}.project")
@@ -143,7 +140,3 @@ class Tagger(nn.Module):
 
 def _blocks() -> list[str]:
     return [f"block{number:02}" for number in range(1, _BLOCKS + 1)]
-
-
-def _buffer(name: str) -> str:
-    return name.replace(".", "__")

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchaudio.transforms import MelSpectrogram
 
-from realtime_mer.errors import InputError
+from .frozen import Frozen
 
 SAMPLE_RATE = 16_000
 """Samples a second that the teacher hears."""
@@ -31,7 +31,7 @@ _MIDDLE = ("mid_conv1", "mid_conv2", "mid_conv3")
 _NORMALISATION = ("gamma", "beta", "running_mean", "running_var")
 
 
-class MusiCNN(nn.Module):
+class MusiCNN(Frozen):
     """The tagging network up to its 200-number embedding, before the rectifier.
 
     Args:
@@ -42,19 +42,15 @@ class MusiCNN(nn.Module):
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super().__init__()
         names = [f"input_bn.{part}" for part in _NORMALISATION]
         for layer in (*_TIMBRE, *_TEMPORAL, *_MIDDLE):
             names += [f"{layer}.weight", f"{layer}.bias"]
             names += [f"{layer}_bn.{part}" for part in _NORMALISATION]
         names += [f"pooled_bn.{part}" for part in _NORMALISATION]
         names += ["embedding.weight", "embedding.bias"]
-        for name in names:
-            if name not in arrays:
-                raise InputError(f"the teacher's arrays lack {name!r}; use MSD_musicnn's")
-            # Buffers: the teacher is never trained. Their names cannot hold a dot.
-            array = np.array(arrays[name], np.float32)
-            self.register_buffer(name.replace(".", "__"), torch.from_numpy(array))
+        super().__init__(
+            arrays, names, lacking="the teacher's arrays lack", instead="MSD_musicnn's"
+        )
         self._mel = MelSpectrogram(
             SAMPLE_RATE,
             n_fft=512,
@@ -65,9 +61,6 @@ class MusiCNN(nn.Module):
             norm="slaney",
             mel_scale="slaney",
         )
-
-    def _get(self, name: str) -> Tensor:
-        return self.get_buffer(name.replace(".", "__"))
 
     def _normalise(self, x: Tensor, name: str) -> Tensor:
         return functional.batch_norm(
