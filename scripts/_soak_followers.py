@@ -1,4 +1,4 @@
-"""Subscribers of a service for `soak.py`, in a process of their own: they count what they get."""
+"""Subscribers of a service for `soak.py`, in processes of their own: they count what they get."""
 
 import asyncio
 import json

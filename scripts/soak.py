@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Runs a day of sound through one session, as fast as it goes, and accounts for every sample.
+"""Runs a day of sound through one session, many times real time, and accounts for every sample.
 
 The built-in piece at 44.1 kHz, over and over, goes through the parts that a live session consists
 of: engine, network, recorder of events and sound, service. Twenty subscribers follow over real
-sockets, in a process of their own. Once an hour the device is lost for seven seconds. In the end
+sockets, in processes of their own. Once an hour the device is lost for seven seconds. In the end
 all samples must be accounted for, the session must be whole, and nothing may have grown. The
 numbers go to `docs/results/soak.json`; what was not so is printed, and the status is 1.
 
     .venv/bin/python scripts/soak.py --hours 24
 
-At full speed a subscriber gets the newest estimates and not each: the status and the end must reach
-it, in order. Linux; not run on macOS or Windows.
+At such speeds a subscriber gets the newest estimates and not each: the status and the end must
+reach it, in order. Linux; not run on macOS or Windows.
 """
 
 import argparse
@@ -49,6 +49,7 @@ from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Event, Hello, StatusMessage
 
 FOLLOWERS = Path(__file__).with_name("_soak_followers.py")
+FOLLOWER_PROCESSES = 4
 RATE = 44_100
 AWAY_S = 7.0
 FIRST_LOSS_S = 600
@@ -57,6 +58,8 @@ SETTLED_MIN = 15  # caches and queues are full by then
 
 class LosingSource:
     """The built-in piece at 44.1 kHz, whose device is lost for seconds once an hour.
+
+    It comes so many times as fast as real time, or slower where whoever reads it is slower.
 
     Attributes:
         length: frames there will be, those that are lost included.
@@ -67,8 +70,10 @@ class LosingSource:
     name = "the built-in piece"
     real_time = False
 
-    def __init__(self, *, hours: float) -> None:
+    def __init__(self, *, hours: float, speed: float) -> None:
         self.frames = self.losses = 0
+        self._frames_a_second = speed * RATE
+        self._due = time.monotonic()
         self._piece = compose(sample_rate=RATE)
         self.length = round(hours * 3600 * RATE)
         self._at = 0
@@ -81,6 +86,8 @@ class LosingSource:
             return back
         if self.frames >= self.length:
             return None
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = max(self._due, time.monotonic() - 1.0) + RATE / self._frames_a_second
         samples = self._piece[self._at : self._at + min(RATE, self.length - self.frames)]
         self._at = (self._at + len(samples)) % len(self._piece)
         if self.frames >= (FIRST_LOSS_S + 3600 * self.losses) * RATE:
@@ -131,6 +138,7 @@ def main() -> int:
     """Measure, check, write and print; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=24.0, help="of sound (default: 24)")
+    parser.add_argument("--speed", type=float, default=60.0, help="times real time (default: 60)")
     parser.add_argument("--subscribers", type=int, default=20)
     parser.add_argument("--model", default="default")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
@@ -141,7 +149,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         os.environ[FOLDER_VARIABLE] = f"{name}/sessions"
         result, problems = soak(
-            hours=options.hours, subscribers=options.subscribers, model=options.model
+            hours=options.hours,
+            speed=options.speed,
+            subscribers=options.subscribers,
+            model=options.model,
         )
     text = json.dumps(result | {"problems": problems}, indent=1, allow_nan=False) + "\n"
     options.out.mkdir(parents=True, exist_ok=True)
@@ -150,7 +161,9 @@ def main() -> int:
     return int(bool(problems))
 
 
-def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any], list[str]]:
+def soak(
+    *, hours: float, speed: float, subscribers: int, model: str
+) -> tuple[dict[str, Any], list[str]]:
     """Run it, and return the numbers and what was not as it must be, one line each."""
     recognizer = load_recognizer(model)
     rate, hop = recognizer.sample_rate, recognizer.hop_samples
@@ -161,7 +174,7 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         window=recognizer.window_samples / rate,
         sample_rate=rate,
     )
-    source = LosingSource(hours=hours)
+    source = LosingSource(hours=hours, speed=speed)
     ring = RingBuffer(round(RING_S * rate))
     folder = create_folder("soak", now=datetime.now().astimezone())
     manifest = Manifest(
@@ -199,9 +212,8 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         )
         expected = round(source.length * rate / RATE)
         last = expected // hop - 1
-        command = [sys.executable, str(FOLLOWERS), service.url, str(subscribers), str(last)]
-        followers = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        if followers.stdout is None or followers.stdout.readline() != "ready\n":
+        followers = _followers(service.url, subscribers, last)
+        if any(one.stdout is None or one.stdout.readline() != "ready\n" for one in followers):
             return {}, ["the subscribers did not come"]
         process = psutil.Process()
         for event in engine.events():
@@ -215,7 +227,7 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         wall = time.monotonic() - begun
         # Sound this fast leaves seconds of messages in the system's buffers: a service that ended
         # now would cut off whoever reads them still.
-        told = json.loads(followers.communicate()[0])
+        told = [one for process in followers for one in json.loads(process.communicate()[0])]
     session = Session(folder)
     totals = session.totals(read=True)
     kept = len(soundfile.SoundFile(folder / AUDIO))
@@ -247,9 +259,9 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         "software": f"realtime-mer {realtime_mer.__version__}",
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "protocol": f"{hours:g} hours of the built-in piece at {RATE} Hz, {subscribers} "
-        f"subscribers, a device lost for {AWAY_S:g} s every hour; measured every minute of sound, "
-        f"growth from minute {SETTLED_MIN} on",
+        "protocol": f"{hours:g} hours of the built-in piece at {RATE} Hz, at most {speed:g} times "
+        f"as fast as real time, {subscribers} subscribers, a device lost for {AWAY_S:g} s every "
+        f"hour; measured every minute of sound, growth from minute {SETTLED_MIN} on",
         "hours": hours,
         "wall_s": round(wall, 1),
         "times_real_time": round(hours * 3600 / wall, 1),
@@ -265,6 +277,20 @@ def soak(*, hours: float, subscribers: int, model: str) -> tuple[dict[str, Any],
         "resident_mb": measured.resident_mb[:: max(1, len(measured.resident_mb) // 144)],
     }
     return result, problems
+
+
+def _followers(url: str, count: int, last: int) -> list["subprocess.Popen[str]"]:
+    """Start processes that share so many subscribers, who follow to this number of estimate."""
+    shares = [len(range(at, count, FOLLOWER_PROCESSES)) for at in range(FOLLOWER_PROCESSES)]
+    return [
+        subprocess.Popen(
+            [sys.executable, str(FOLLOWERS), url, str(share), str(last)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for share in shares
+        if share
+    ]
 
 
 def _problems(found: dict[str, tuple[Any, Any]]) -> list[str]:
