@@ -17,6 +17,8 @@ class NetworkConfig:
         column_channels: channels of a column, the fourth convolution's output.
         embedding: size of a hop's embedding and of the recurrent state.
         dropout: probability in training, on the embedding and on the recurrent output.
+        music: it says how likely music sounds at all.
+        familiar: it says how near the sound is to what it learnt from.
     """
 
     n_mels: int = 64
@@ -24,6 +26,8 @@ class NetworkConfig:
     column_channels: int = 192
     embedding: int = 128
     dropout: float = 0.3
+    music: bool = False
+    familiar: bool = False
 
     hop_frames: ClassVar[int] = 5
     receptive_field: ClassVar[int] = (

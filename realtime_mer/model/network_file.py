@@ -55,12 +55,20 @@ def sha256(network: bytes) -> str:
 
 
 def settings_of(card: Card) -> dict[str, Any]:
-    """Return those fields of a card that are worked into the file, by their names."""
+    """Return those fields of a card that are worked into the file, by their names.
+
+    A head that the network lacks is not there, and files from before there was such a head say
+    nothing of it.
+    """
     told = card.model_dump(mode="json")
     calibration = ("hop_valence", "hop_arousal", "quadrant_temperature")
     return {
         **{f"features.{name}": value for name, value in told["features"].items()},
-        **{f"network.{name}": value for name, value in told["network"].items()},
+        **{
+            f"network.{name}": value
+            for name, value in told["network"].items()
+            if value is not False
+        },
         **{f"calibration.{name}": told["calibration"][name] for name in calibration},
     }
 
@@ -78,10 +86,11 @@ def check_settings(card: Card, metadata: Mapping[str, str]) -> None:
             f"The .onnx file of {card.name} does not say in its metadata what it was made with. "
             f"Export it again: field {SETTINGS!r} is missing or no JSON."
         ) from error
-    for field, value in settings_of(card).items():
-        if made_with.get(field) != value:
+    told = settings_of(card)
+    for field in [*told, *sorted(made_with.keys() - told.keys())]:
+        if made_with.get(field) != told.get(field):
             raise CheckpointError(
                 f"The card of {card.name} does not fit its .onnx file: field {field} is "
-                f"{value!r}, the file was made with {made_with.get(field)!r}. Use the card made "
-                "with it, or export it again."
+                f"{told.get(field)!r}, the file was made with {made_with.get(field)!r}. Use the "
+                "card made with it, or export it again."
             )

@@ -3,6 +3,7 @@
 No thread, no clock, no input or output. Dimensions: B streams, n samples, H hops, M mel bands.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, Self
@@ -31,6 +32,10 @@ class Estimates(Generic[Array]):
         gems: ``(B, H, 9)``, shares in [0, 1] in the order of ``emotion.GEMS``.
         mel: ``(B, H, M)``, what the network heard: the loudest of the hop's log-mel frames in each
             of M bands, >= 0, 0 for digital silence (see ``features.log_mel``).
+        music: ``(B, H)``, probability that music sounds in the window, in [0, 1]; NaN in every hop
+            where the recogniser does not tell, which is also what leaving it out means.
+        familiar: ``(B, H)``, how near the sound is to what the network learnt from, in [0, 1]: 0
+            is farther than anything that it was tried on; NaN likewise.
     """
 
     valence: Array
@@ -40,6 +45,15 @@ class Estimates(Generic[Array]):
     quadrants: Array
     gems: Array
     mel: Array
+    music: Array = None  # type: ignore[assignment]  # never None once made
+    familiar: Array = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Put NaN for what the recogniser, which may be another package's, does not tell."""
+        for name in ("music", "familiar"):
+            if getattr(self, name) is None:
+                unknown = self.valence * math.nan  # type: ignore[operator]
+                object.__setattr__(self, name, unknown)
 
     def __len__(self) -> int:
         """Return the number of hops."""

@@ -6,6 +6,7 @@ recording at once, ``windowed`` computes one window afresh, ``step`` computes on
 Dimensions: B streams, n samples, H hops.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -170,7 +171,7 @@ class Recognizer:
         with torch.no_grad():
             frames = self._path.features(padded)
             output, _ = self._path.network(frames)
-            return _named((*self._path.calibrated(output), self._path.columns(frames, hops)))
+            return _named(self._path.numbers(output, frames, hops))
 
     def windowed(
         self, window: Samples | Tensor, lstm_state: tuple[Tensor, Tensor] | None
@@ -280,15 +281,15 @@ class _Path(nn.Module):
         frames = self.features(samples)
         output, after = self.network.advance(frames, NetworkState(*state))
         hops = frames.shape[1] // self.hop_frames
-        return (*self.calibrated(output), self.columns(frames, hops), after)
+        return (*self.numbers(output, frames, hops), after)
 
-    def columns(self, frames: Tensor, hops: int) -> Tensor:
-        """Return the loudest of each hop's frames, ``(B, H, M)``, for the newest ``hops``."""
+    def numbers(self, output: NetworkOutput, frames: Tensor, hops: int) -> tuple[Tensor, ...]:
+        """Return the newest ``hops`` of what the heads say and of frames, as ``Estimates`` has it.
+
+        Of a hop's frames it is the loudest, band by band.
+        """
         newest = frames[:, frames.shape[1] - hops * self.hop_frames :]
-        return newest.reshape(-1, hops, self.hop_frames, frames.shape[2]).amax(dim=2)
-
-    def calibrated(self, output: NetworkOutput) -> tuple[Tensor, ...]:
-        """Turn the heads' output into numbers in the order of ``Estimates``."""
+        unknown = torch.full_like(output.valence, math.nan)
         return (
             output.valence,
             output.arousal,
@@ -296,6 +297,9 @@ class _Path(nn.Module):
             output.arousal_sd * self.arousal_scale,
             torch.softmax(output.quadrant_logits / self.quadrant_temperature, dim=-1),
             torch.sigmoid(output.gems_logits),
+            newest.reshape(-1, hops, self.hop_frames, frames.shape[2]).amax(dim=2),
+            unknown,
+            unknown,
         )
 
 
@@ -309,7 +313,7 @@ class _Window(nn.Module):
     def forward(self, window: Tensor, lstm_state: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
         frames = self.path.features(window)
         output, after = self.path.network(frames, lstm_state)
-        return (*self.path.calibrated(output), self.path.columns(frames, 1), after)
+        return (*self.path.numbers(output, frames, 1), after)
 
 
 def _compile(module: nn.Module, *example: Any) -> Callable[..., tuple[Any, ...]]:

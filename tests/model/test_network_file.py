@@ -150,6 +150,8 @@ def test_a_hash_that_is_none_is_refused(stem: Path, value: str | None) -> None:
         ("calibration__quadrant_temperature", 3.0),
         ("features__log_gain", 100.0),
         ("network__embedding", 16),
+        ("network__music", True),
+        ("network__familiar", True),
     ],
 )
 def test_a_card_whose_settings_are_not_those_of_the_file_is_refused_by_the_field(

@@ -1,5 +1,7 @@
 """What every recogniser takes and gives: samples, estimates and states, whoever computes them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,22 @@ def test_estimates_are_as_many_as_their_hops() -> None:
         mel=some(64),
     )
     assert len(estimates) == 7
+
+
+@pytest.mark.parametrize("arrays", [torch.zeros, lambda shape: np.zeros(shape, np.float32)])
+def test_what_a_recogniser_does_not_tell_is_not_a_number_in_every_hop(arrays: Any) -> None:
+    hop, numbers = arrays((2, 7)), {"valence", "arousal", "valence_sd", "arousal_sd"}
+    estimates = Estimates(
+        **dict.fromkeys(numbers, hop),
+        quadrants=arrays((2, 7, 4)),
+        gems=arrays((2, 7, 9)),
+        mel=arrays((2, 7, 64)),
+        familiar=hop,
+    )
+    assert (type(estimates.music), estimates.music.dtype) == (type(hop), hop.dtype)
+    assert np.isnan(np.asarray(estimates.music)).all()
+    assert estimates.music.shape == (2, 7)
+    assert estimates.familiar is hop
 
 
 def test_a_state_is_saved_under_the_names_of_its_parts(state: RecognizerState) -> None:

@@ -49,7 +49,7 @@ def joined(parts):
 def assert_equal(a: Estimates, b: Estimates, *, tolerance: float = TOLERANCE):
     for field in fields(Estimates):
         torch.testing.assert_close(
-            getattr(a, field.name), getattr(b, field.name), atol=tolerance, rtol=0
+            getattr(a, field.name), getattr(b, field.name), atol=tolerance, rtol=0, equal_nan=True
         )
 
 

@@ -76,6 +76,7 @@ def assert_equal(one: Estimates, other: Estimates, *, tolerance: float = TOLERAN
             getattr(joined(other), field.name),
             atol=tolerance,
             rtol=0,
+            equal_nan=True,
         )
 
 

@@ -355,6 +355,7 @@ def test_no_complete_hop_gives_no_estimate(recognizer: Runtime) -> None:
     shapes = {name: getattr(estimates, name).shape for name in ESTIMATES}
     assert shapes == {
         **dict.fromkeys(("valence", "arousal", "valence_sd", "arousal_sd"), (3, 0)),
+        **dict.fromkeys(("music", "familiar"), (3, 0)),
         "quadrants": (3, 0, 4),
         "gems": (3, 0, 9),
         "mel": (3, 0, 64),
