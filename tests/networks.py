@@ -1,5 +1,6 @@
 """Networks for tests: random weights, but statistics that make every output move."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # a bare machine with a GPU runs the reference's tests withou
 
 SMALL = NetworkConfig(channels=(4, 6, 8), column_channels=16, embedding=12)
 
+HEARING = replace(SMALL, music=True, familiar=True)
+"""A network that tells what is music, and what it knows."""
+
 
 def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkpoint:
     """Return an untrained network whose normalisations are not the identity."""
@@ -27,6 +31,10 @@ def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkp
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.3, generator=generator)
             module.running_var.uniform_(0.3, 1.5, generator=generator)
+    if network.familiarity is not None:
+        network.familiarity.centre.uniform_(0.0, 0.3, generator=generator)
+        network.familiarity.directions.normal_(0.0, 1.0, generator=generator)
+        network.familiarity.knots.copy_(torch.tensor([0.4, 0.7, 1.2, 1.5, 2.5]))
     return Checkpoint(network=network, card=Card(name="random", network=config))
 
 

@@ -36,4 +36,6 @@ class NetworkConfig:
     columns: ClassVar[int] = 25
     window_frames: ClassVar[int] = receptive_field + (columns - 1) * hop_frames
     history_frames: ClassVar[int] = window_frames - hop_frames  # of a window, before its newest hop
+    familiarity_directions: ClassVar[int] = 64  # of the embedding, or all where it has fewer
+    familiarity_steps: ClassVar[int] = 4
     minimal_sd: ClassVar[float] = 0.03  # under the predicted sd; far below what raters disagree by

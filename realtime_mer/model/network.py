@@ -8,6 +8,7 @@ The convolutions are unpadded along time and their strides multiply to one hop, 
 ``window_frames`` frames: with 960-sample frames every 480 samples that is 72 000 samples, 3.0 s.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.familiarity import Familiarity
 from realtime_mer.model.state import NetworkState
 
 
@@ -26,6 +28,9 @@ class NetworkOutput(NamedTuple):
         valence_sd, arousal_sd: predictive standard deviation, > 0, before calibration.
         quadrant_logits: ``(B, H, 4)``.
         gems_logits: ``(B, H, 9)``; their sigmoid is the expected share of listeners.
+        music_logits: their sigmoid is the probability that music sounds in the window; NaN where
+            the network has no such head.
+        familiar: how near the window is to what the network learnt from, in [0, 1]; NaN likewise.
     """
 
     valence: Tensor
@@ -34,6 +39,8 @@ class NetworkOutput(NamedTuple):
     arousal_sd: Tensor
     quadrant_logits: Tensor
     gems_logits: Tensor
+    music_logits: Tensor
+    familiar: Tensor
 
 
 class EmotionNetwork(nn.Module):
@@ -60,6 +67,10 @@ class EmotionNetwork(nn.Module):
         self.affect_head = nn.Linear(2 * config.embedding, 4)
         self.quadrant_head = nn.Linear(2 * config.embedding, 4)
         self.gems_head = nn.Linear(2 * config.embedding, 9)
+        # Whether this is music at all is a matter of the window alone: with a memory, what is said
+        # of the first words after a song would hang on the song.
+        self.music_head = nn.Linear(config.embedding, 1) if config.music else None
+        self.familiarity = Familiarity(config) if config.familiar else None
 
     def forward(
         self, frames: Tensor, lstm_state: tuple[Tensor, Tensor] | None = None
@@ -176,6 +187,7 @@ class EmotionNetwork(nn.Module):
         affect = self.affect_head(x)
         mean = torch.tanh(affect[..., :2])
         sd = functional.softplus(affect[..., 2:]) + self.config.minimal_sd
+        unknown = torch.full_like(mean[..., 0], math.nan)
         return NetworkOutput(
             valence=mean[..., 0],
             arousal=mean[..., 1],
@@ -183,4 +195,6 @@ class EmotionNetwork(nn.Module):
             arousal_sd=sd[..., 1],
             quadrant_logits=self.quadrant_head(x),
             gems_logits=self.gems_head(x),
+            music_logits=self.music_head(embedding)[..., 0] if self.music_head else unknown,
+            familiar=self.familiarity(embedding.detach()) if self.familiarity else unknown,
         )

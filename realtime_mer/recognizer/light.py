@@ -41,6 +41,7 @@ _REFUSALS = (
 )
 
 _ANSWERS = ("affect", "affect_sd", "quadrants", "gems", "mel")
+_FURTHER = ("music", "familiar")  # answers of networks that have heads for them
 
 _Floats = NDArray[np.float32]
 _State = RecognizerState[NDArray[Any]]
@@ -65,6 +66,7 @@ class LightRecognizer:
     def __init__(self, card: Card, network: bytes) -> None:
         self.card = card
         self._overlap = card.features.n_fft - card.features.hop_length
+        self._answers = _answers(card)
         self._session = _session(card, network)
         # Zeros for the length of a window leave the caches as the stream's true beginning has
         # them; what the recurrent state became of them does not count.
@@ -132,7 +134,7 @@ class LightRecognizer:
             numbers, _, network = self._run(heard[:, used + overlap : end + overlap], tail, network)
             parts.append(numbers)
             used = end
-        return _joined(parts), RecognizerState(
+        return self._joined(parts), RecognizerState(
             samples=heard[:, used:].copy(), network=network, hops=state.hops + hops
         )
 
@@ -165,7 +167,7 @@ class LightRecognizer:
         )
         hidden, cell = memory or (zeros.hidden, zeros.cell)
         numbers, _, after = self._run(newest, tail, caches._replace(hidden=hidden, cell=cell))
-        return _joined([numbers]), (after.hidden, after.cell)
+        return self._joined([numbers]), (after.hidden, after.cell)
 
     def reset(
         self, state: RecognizerState[Any], streams: Sequence[int], *, keep_memory: bool = False
@@ -199,7 +201,7 @@ class LightRecognizer:
         """Refuse a file whose numbers for silence are not those that its card promises."""
         shapes = [(1, hops, *shape) for shape in self._shapes]
         shapes += [(1, self._overlap), *(part.shape for part in zeros)]
-        names = (*_ANSWERS, "next_tail", *(f"next_{name}" for name in NetworkState._fields))
+        names = (*self._answers, "next_tail", *(f"next_{name}" for name in NetworkState._fields))
         for name, found, shape in zip(names, numbers, shapes, strict=True):
             if found.shape != shape or found.dtype != np.float32:
                 told = f"{name} is {found.dtype} {found.shape} where float32 {shape} is wanted"
@@ -210,7 +212,8 @@ class LightRecognizer:
     @property
     def _shapes(self) -> tuple[tuple[int, ...], ...]:
         """What a hop has of each answer."""
-        return ((2,), (2,), (4,), (9,), (self.card.features.n_mels,))
+        further: list[tuple[int, ...]] = [()] * (len(self._answers) - len(_ANSWERS))
+        return ((2,), (2,), (4,), (9,), (self.card.features.n_mels,), *further)
 
     def _zeros(self, batch: int) -> NetworkState[_Floats]:
         shapes = {given.name: given.shape[1:] for given in self._session.get_inputs()}
@@ -219,7 +222,22 @@ class LightRecognizer:
         )
 
     def _nothing(self, batch: int) -> Estimates[_Floats]:
-        return _joined([[np.zeros((batch, 0, *shape), np.float32) for shape in self._shapes]])
+        return self._joined([[np.zeros((batch, 0, *shape), np.float32) for shape in self._shapes]])
+
+    def _joined(self, parts: Sequence[Sequence[_Floats]]) -> Estimates[_Floats]:
+        """Return what the file says of successive hops, in the order of its outputs."""
+        said = {
+            name: same[0] if len(parts) == 1 else np.concatenate(same, axis=1)
+            for name, *same in zip(self._answers, *parts, strict=True)
+        }
+        affect, sd = said["affect"], said["affect_sd"]
+        return Estimates(
+            valence=affect[..., 0],
+            arousal=affect[..., 1],
+            valence_sd=sd[..., 0],
+            arousal_sd=sd[..., 1],
+            **{name: said[name] for name in self._answers[2:]},
+        )
 
 
 def _check_arrays(samples: Any, *, batch: int | None = None) -> None:
@@ -251,7 +269,7 @@ def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
     parts = NetworkState._fields
     wanted = {
         "inputs": ["samples", "tail", *parts],
-        "outputs": [*_ANSWERS, "next_tail", *(f"next_{name}" for name in parts)],
+        "outputs": [*_answers(card), "next_tail", *(f"next_{name}" for name in parts)],
     }
     found = {"inputs": session.get_inputs(), "outputs": session.get_outputs()}
     for side, names in wanted.items():
@@ -266,26 +284,14 @@ def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
     return session
 
 
+def _answers(card: Card) -> tuple[str, ...]:
+    """Return the answers of a card's network, in the order of the file's outputs."""
+    return (*_ANSWERS, *(name for name in _FURTHER if getattr(card.network, name)))
+
+
 def _unusable(card: Card, why: str) -> CheckpointError:
     return CheckpointError(
         f"The .onnx file of {card.name} cannot be run ({why}). Fetch the checkpoint again."
-    )
-
-
-def _joined(parts: Sequence[Sequence[_Floats]]) -> Estimates[_Floats]:
-    """Return what the file says of successive hops, in the order of its outputs."""
-    affect, sd, quadrants, gems, mel = (
-        same[0] if len(parts) == 1 else np.concatenate(same, axis=1)
-        for same in zip(*parts, strict=True)
-    )
-    return Estimates(
-        valence=affect[..., 0],
-        arousal=affect[..., 1],
-        valence_sd=sd[..., 0],
-        arousal_sd=sd[..., 1],
-        quadrants=quadrants,
-        gems=gems,
-        mel=mel,
     )
 
 

@@ -6,7 +6,6 @@ recording at once, ``windowed`` computes one window afresh, ``step`` computes on
 Dimensions: B streams, n samples, H hops.
 """
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -289,7 +288,6 @@ class _Path(nn.Module):
         Of a hop's frames it is the loudest, band by band.
         """
         newest = frames[:, frames.shape[1] - hops * self.hop_frames :]
-        unknown = torch.full_like(output.valence, math.nan)
         return (
             output.valence,
             output.arousal,
@@ -298,8 +296,8 @@ class _Path(nn.Module):
             torch.softmax(output.quadrant_logits / self.quadrant_temperature, dim=-1),
             torch.sigmoid(output.gems_logits),
             newest.reshape(-1, hops, self.hop_frames, frames.shape[2]).amax(dim=2),
-            unknown,
-            unknown,
+            torch.sigmoid(output.music_logits),
+            output.familiar,
         )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from realtime_mer.model.files import check_checkpoint, find_checkpoint
 from realtime_mer.model.network_file import read_network_file, settings_of, sha256
 from realtime_mer.recognizer.light import LightRecognizer
 from tests.command_line import write_model
-from tests.networks import random_checkpoint
+from tests.networks import HEARING, SMALL, random_checkpoint
 from training.__main__ import app
 from training.export.network import network_file
 from training.export.nodes import OPSET, Graph
-from training.export.onnx_file import add_network_file
+from training.export.onnx_file import add_network_file, save_all
 from training.export.spectrum import log_power
 
 SHIPPED = find_checkpoint("default")
@@ -282,6 +283,17 @@ def test_every_setting_that_the_file_depends_on_is_compared() -> None:
     told = settings_of(card)
     assert {name.partition(".")[0] for name in told} == {"features", "network", "calibration"}
     assert len(told) == 8 + 5 + 3
+    hearing = settings_of(random_checkpoint(config=HEARING).card)
+    assert hearing == told | {"network.music": True, "network.familiar": True}
+
+
+@pytest.mark.parametrize("head", ["music", "familiar"])
+def test_a_card_that_does_not_know_a_head_of_the_file_is_refused(tmp_path: Path, head: str) -> None:
+    stem = tmp_path / "hearing"
+    save_all(stem, random_checkpoint(config=replace(SMALL, **{head: True})))
+    assert getattr(LightRecognizer.load(stem).card.network, head)
+    change_card(stem, **{f"network__{head}": False})
+    assert f"field network.{head} is None, the file was made with True" in refusal(stem)
 
 
 # -- what is written of it -------------------------------------------------------------------------
@@ -291,8 +303,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "model-file.md").read_text(encoding
 
 def test_the_page_tells_every_input_and_output_with_its_shape() -> None:
     graph = onnx.load_from_string(read_network_file(SHIPPED)[1]).graph
+    every_head = onnx.load_from_string(network_file(random_checkpoint(config=HEARING))).graph
+    there = {value.name for value in graph.output}
+    further = [value for value in every_head.output if value.name not in there]
     told = dict(re.findall(r"^\| `(\w+)` \| (\([^|]+\)) \|", PAGE, re.MULTILINE))
-    for value in (*graph.input, *graph.output):
+    for value in (*graph.input, *graph.output, *further):
         if not value.name.startswith("next_"):
             sizes = [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
             assert told.pop(value.name) == f"({', '.join(map(str, sizes))})"
@@ -303,8 +318,12 @@ def test_the_page_tells_every_input_and_output_with_its_shape() -> None:
 
 def test_the_page_tells_every_operator_that_an_engine_needs() -> None:
     (told,) = re.findall(r"needs these operators: ([\w,\s]+)\.", PAGE)
-    graph = onnx.load_from_string(read_network_file(SHIPPED)[1]).graph
-    assert re.split(r",\s+", told) == sorted({node.op_type for node in graph.node})
+    (further,) = re.findall(r"With the output `familiar` also ([\w,\s]+)\.", PAGE)
+    shipped = onnx.load_from_string(read_network_file(SHIPPED)[1])
+    hearing = onnx.load_from_string(network_file(random_checkpoint(config=HEARING)))
+    used = [{node.op_type for node in model.graph.node} for model in (shipped, hearing)]
+    assert re.split(r",\s+", told) == sorted(used[0])
+    assert re.split(r",\s+", further) == sorted(used[1] - used[0])
 
 
 def test_the_page_tells_what_the_file_says_of_silence() -> None:

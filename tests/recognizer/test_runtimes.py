@@ -20,7 +20,7 @@ from realtime_mer.model.state import NetworkState
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates, RecognizerState
 from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
-from tests.networks import light_recognizer, random_checkpoint
+from tests.networks import HEARING, light_recognizer, random_checkpoint
 
 HOP = 2400
 WINDOW = 72_000
@@ -34,8 +34,8 @@ Runtime = LightRecognizer | Recognizer
 
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, Runtime]:
-    """Every runtime of one random network."""
-    checkpoint = random_checkpoint()
+    """Every runtime of one random network, which has every head there is."""
+    checkpoint = random_checkpoint(config=HEARING)
     return {name: make(checkpoint) for name, make in MAKERS.items()}
 
 
@@ -136,6 +136,41 @@ def test_what_ships_says_the_same_in_every_runtime(model: str) -> None:
     samples = noise(HOP * 60, batch=2)
     light = LightRecognizer.load(find_checkpoint(model))
     assert_equal(light.run(samples), Recognizer.load(model, "cpu").run(samples))
+
+
+def test_a_network_says_of_every_hop_how_likely_music_is_and_how_familiar(
+    recognizer: Runtime,
+) -> None:
+    estimates = recognizer.run(noise(HOP * 200, seed=3))
+    for said in (estimates.music, estimates.familiar):
+        assert said.dtype == np.float32
+        assert 0 <= said.min() < said.max() <= 1
+    assert 0 < estimates.familiar.mean() < 1
+
+
+@pytest.mark.parametrize("music", [True, False])
+@pytest.mark.parametrize("familiar", [True, False])
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_what_a_network_has_no_head_for_is_not_a_number_in_every_hop(
+    make: Callable[[Any], Any], *, music: bool, familiar: bool
+) -> None:
+    made = make(random_checkpoint(config=replace(HEARING, music=music, familiar=familiar)))
+    estimates, _ = stepped(made, noise(HOP * 3, batch=2), [HOP])
+    for name, told in (("music", music), ("familiar", familiar)):
+        said = getattr(estimates, name)
+        assert (said.shape, said.dtype) == ((2, 3), np.float32)
+        assert np.isfinite(said).all() if told else np.isnan(said).all()
+
+
+def test_whether_this_is_music_does_not_hang_on_what_went_before_the_window(
+    recognizer: Runtime,
+) -> None:
+    before, window = 20 * noise(HOP * 60, seed=4), noise(WINDOW, seed=5)
+    after_much = recognizer.run(np.concatenate((before, window), axis=1))
+    at_once = recognizer.run(window)
+    assert after_much.music[0, -1] == pytest.approx(at_once.music[0, -1], abs=TOLERANCE)
+    assert after_much.familiar[0, -1] == pytest.approx(at_once.familiar[0, -1], abs=TOLERANCE)
+    assert abs(after_much.valence[0, -1] - at_once.valence[0, -1]) > TOLERANCE
 
 
 @settings(max_examples=25)

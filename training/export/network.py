@@ -20,6 +20,7 @@ from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.model.card import Card
 from realtime_mer.model.checkpoint import Checkpoint
 from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.familiarity import Familiarity
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.model.network_file import SETTINGS, settings_of
 
@@ -80,11 +81,16 @@ class _Writer:
         logs = log_power(graph, heard, features)
         embedding = self._embedding(self._columns(self._normalised(logs)))
         both = graph.concat(embedding, self._recurrent(embedding), axis=2)
-        self._heads(graph.op("Transpose", both, perm=[1, 0, 2]))
+        music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]))
         hops = graph.reshape(logs, 0, -1, NetworkConfig.hop_frames, features.n_mels)
         loudest = graph.op("ReduceMax", hops, graph.whole(2), keepdims=0)
         mel = graph.op("Mul", loudest, graph.constant(1 / _LN_10))
         graph.output("mel", mel, ("B", "H", features.n_mels), "the loudest frame of each hop")
+        if music is not None:
+            graph.output("music", music, ("B", "H"), "probability that music sounds")
+        if self._network.familiarity is not None:
+            familiar = self._familiar(embedding, self._network.familiarity)
+            graph.output("familiar", familiar, ("B", "H"), "1 near what was learnt from, 0 far")
         for name, shape in state.items():
             graph.output(
                 f"next_{name}", self._after[name], shape, f"state: {name} of the next call"
@@ -170,17 +176,30 @@ class _Writer:
         self._after["cell"] = graph.op("Squeeze", cell, one)
         return graph.op("Squeeze", outputs, graph.whole(1))
 
-    def _heads(self, both: str) -> None:
-        """Give out what the heads say of embedding and recurrent state, ``(B, H, 2 D)``."""
+    def _heads(self, both: str) -> str | None:
+        """Give out what the heads say of embedding and recurrent state, ``(B, H, 2 D)``.
+
+        Returns:
+            The probability of music, ``(B, H)``; None where the network has no head for it.
+        """
         graph, network, calibration = self._graph, self._network, self._card.calibration
-        heads = (network.affect_head, network.quadrant_head, network.gems_head)
-        weight = np.concatenate([_array(head.weight) for head in heads])
+        heads = [network.affect_head, network.quadrant_head, network.gems_head]
+        weights = [_array(head.weight) for head in heads]
+        sizes = [2, 2, len(QUADRANTS), len(GEMS)]
+        if network.music_head is not None:
+            # It hears the embedding alone: nothing of the recurrent state, which lies behind.
+            heads.append(network.music_head)
+            own = _array(network.music_head.weight)
+            weights.append(np.concatenate((own, np.zeros_like(own)), axis=1))
+            sizes.append(1)
+        weight = np.concatenate(weights)
         bias = np.concatenate([_array(head.bias) for head in heads])
         for part in (weight, bias):
             part[4:8] /= calibration.quadrant_temperature
         said = graph.linear(both, weight.T, bias)
-        sizes = graph.whole(2, 2, len(QUADRANTS), len(GEMS))
-        mean, spread, quadrants, gems = graph.several("Split", 4, said, sizes, axis=2)
+        mean, spread, quadrants, gems, *music = graph.several(
+            "Split", len(sizes), said, graph.whole(*sizes), axis=2
+        )
         factors = np.array([calibration.hop_valence, calibration.hop_arousal])
         sd = graph.scaled(graph.op("Softplus", spread), factors, factors * NetworkConfig.minimal_sd)
         for name, value, size, told in (
@@ -190,6 +209,21 @@ class _Writer:
             ("gems", graph.op("Sigmoid", gems), 9, "shares of listeners, each in [0, 1]"),
         ):
             graph.output(name, value, ("B", "H", size), told)
+        return graph.op("Sigmoid", graph.op("Squeeze", music[0], graph.whole(2))) if music else None
+
+    def _familiar(self, embedding: str, familiarity: Familiarity) -> str:
+        """Return how familiar embeddings ``(H, B, D)`` are, ``(B, H)``."""
+        graph, knots = self._graph, _array(familiarity.knots)
+        directions, steps = _array(familiarity.directions), np.diff(knots)
+        centre = _array(familiarity.centre)
+        projected = graph.linear(embedding, directions, -centre @ directions)
+        squared = graph.op("Mul", projected, projected)
+        distance = graph.op("Sqrt", graph.op("ReduceSum", squared, graph.whole(2)))
+        passed = graph.scaled(distance, 1 / steps, -knots[:-1] / steps)
+        passed = graph.op("Clip", passed, graph.constant(0.0), graph.constant(1.0))
+        lost = graph.op("ReduceMean", passed, graph.whole(2), keepdims=0)
+        familiar = graph.op("Sub", graph.constant(1.0), lost)
+        return graph.op("Transpose", familiar, perm=[1, 0])
 
 
 def _array(tensor: Tensor) -> _Array:

@@ -75,6 +75,8 @@ def _output(hops: int, seed: int = 0) -> NetworkOutput:
         arousal_sd=draw().exp(),
         quadrant_logits=draw(4),
         gems_logits=draw(9),
+        music_logits=draw(),
+        familiar=draw().sigmoid(),
     )
 
 
