@@ -8,7 +8,6 @@ Dimensions: B streams, n samples, H hops.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +67,7 @@ class LightRecognizer:
         self._overlap = card.features.n_fft - card.features.hop_length
         self._answers = _answers(card)
         self._session = _session(card, network)
+        self._outputs = [one.name for one in self._session.get_outputs()]
         # Zeros for the length of a window leave the caches as the stream's true beginning has
         # them; what the recurrent state became of them does not count.
         hops = card.window_samples // card.hop_samples
@@ -120,22 +120,23 @@ class LightRecognizer:
     ) -> tuple[Estimates[_Floats], _State]:
         """As ``StreamingRecognizer`` promises; the state may be another runtime's."""
         state = _here(state)
-        _check_arrays(samples, batch=len(state.samples))
-        heard = np.concatenate((state.samples, samples), axis=1)
-        batch, overlap, hop = len(heard), self._overlap, self.hop_samples
-        hops = (heard.shape[1] - overlap) // hop
-        if hops == 0:
-            return self._nothing(batch), replace(state, samples=heard)
+        batch, overlap, hop = len(state.samples), self._overlap, self.hop_samples
+        _check_arrays(samples, batch=batch)
+        tail, pending = state.samples[:, :overlap], state.samples[:, overlap:]
         network, parts, used = state.network, [], 0
+        if pending.shape[1]:
+            samples = np.concatenate((pending, samples), axis=1)
+        hops = samples.shape[1] // hop
         at_once = max(_AT_ONCE // batch, 1) * hop
         while used < hops * hop:
             end = min(used + at_once, hops * hop)
-            tail = heard[:, used : used + overlap]
-            numbers, _, network = self._run(heard[:, used + overlap : end + overlap], tail, network)
+            numbers, tail, network = self._run(samples[:, used:end], tail, network)
             parts.append(numbers)
             used = end
-        return self._joined(parts), RecognizerState(
-            samples=heard[:, used:].copy(), network=network, hops=state.hops + hops
+        if not hops or used < samples.shape[1]:
+            tail = np.concatenate((tail, samples[:, used:]), axis=1)
+        return self._joined(parts) if parts else self._nothing(batch), RecognizerState(
+            samples=tail, network=network, hops=state.hops + hops
         )
 
     def run(self, samples: Samples) -> Estimates[_Floats]:
@@ -191,7 +192,7 @@ class LightRecognizer:
     ) -> tuple[list[_Floats], _Floats, NetworkState[_Floats]]:
         """Run whole hops; return the numbers of the file, the tail and the network's state."""
         given = {"samples": samples, "tail": tail, **network._asdict()}
-        numbers = self._session.run(None, given)
+        numbers = self._session.run(self._outputs, given)
         after = len(NetworkState._fields)
         return numbers[: -after - 1], numbers[-after - 1], NetworkState(*numbers[-after:])
 
