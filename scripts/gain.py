@@ -6,7 +6,7 @@ to `docs/results/gain.json`: by gain, and by the level that the clip then has, h
 valence and arousal after the warm-up lie from those at the clip's own level; the level at which
 each clip has moved by .1; and how much of the music, as loud as it is, lies under a gate. Where
 half of the clips have moved by .1, music is too quiet to judge
-(`StreamPolicy.too_quiet_below_dbfs`).
+(`StreamPolicy.too_quiet_below_dbfs`). It needs what training needs (`scripts/run.py --with train`).
 
     .venv/bin/python scripts/gain.py $REALTIME_MER_DATA/{emotify,grekow,panda4q}/audio/*[05].opus
 """
@@ -24,11 +24,11 @@ from realtime_mer import load_audio
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
+from training.judge.level import MOVED_BY, crossing, farthest
 
 SECONDS = 30.0
 STEP_DB = 3
 GAINS_DB = range(0, -67, -STEP_DB)
-MOVED_BY = 0.1
 GATES_DBFS = range(-36, -55, -2)
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -53,7 +53,7 @@ def main() -> None:
         for gain, moved in zip(GAINS_DB, moves, strict=True):
             by_gain[gain].append(moved)
             by_level[STEP_DB * round((own + gain) / STEP_DB)].append(moved)
-        crossings.append(own + crossing(moves))
+        crossings.append(own + crossing(GAINS_DB, np.array(moves)))
         windows.append(levels(samples, size=recognizer.window_samples))
         print(path.name, f"{own:.1f} dBFS", flush=True)
     policy = StreamPolicy()
@@ -87,20 +87,6 @@ def curve(recognizer: StreamingRecognizer, samples: NDArray[np.float32]) -> list
     return [(one - valence, other - arousal) for one, other in means]
 
 
-def crossing(moves: list[Moved]) -> float:
-    """Return the gain in dB at which valence or arousal has first moved by ``MOVED_BY``.
-
-    Between two gains in a line; -inf where no gain does it.
-    """
-    values = np.abs(np.array(moves)).max(axis=1)
-    over = np.flatnonzero(values > MOVED_BY)
-    if not len(over):
-        return -math.inf
-    at = int(over[0])
-    part = (MOVED_BY - values[at - 1]) / (values[at] - values[at - 1])
-    return float(GAINS_DB[at - 1] - STEP_DB * part)
-
-
 def levels(samples: NDArray[np.float32], *, size: int) -> NDArray[np.float64]:
     """Return the levels in dBFS of a clip's windows that follow one another."""
     whole = np.reshape(samples[: len(samples) // size * size], (-1, size))
@@ -126,8 +112,8 @@ def row(moved: list[Moved]) -> dict[str, float]:
         "valence_moved": round(float(values[:, 0].mean()), 4),
         "arousal_moved": round(float(values[:, 1].mean()), 4),
         "arousal_change": round(float(np.array(moved)[:, 1].mean()), 4),
-        "median_moved": round(float(np.median(values.max(axis=1))), 4),
-        "share_over_.1": round(float((values.max(axis=1) > MOVED_BY).mean()), 3),
+        "median_moved": round(float(np.median(farthest(values))), 4),
+        "share_over_.1": round(float((farthest(values) > MOVED_BY).mean()), 3),
     }
 
 

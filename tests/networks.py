@@ -47,3 +47,19 @@ def light_recognizer(checkpoint: Checkpoint) -> "LightRecognizer":
     from training.export.network import network_file
 
     return LightRecognizer(checkpoint.card, network_file(checkpoint))
+
+
+def knowing_loudness(config: NetworkConfig, *, weight: float) -> EmotionNetwork:
+    """Return a network whose arousal rises with the mean of its frames, and that says 0 else."""
+    network = EmotionNetwork(config).eval()
+    with torch.no_grad():
+        for part in network.parameters():
+            part.zero_()
+        for norm in (network.input_norm, network.norm1, network.norm2, network.norm3):
+            norm.weight.fill_(1.0)
+        network.norm4.weight.fill_(1.0)
+        for layer in (network.conv1, network.conv2, network.conv3, network.conv4):
+            layer.weight.fill_(1.0 / layer.weight[0].numel())
+        network.embed.weight.fill_(1.0 / network.embed.weight.shape[1])
+        network.affect_head.weight[1, : config.embedding] = weight / config.embedding
+    return network

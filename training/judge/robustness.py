@@ -1,6 +1,7 @@
 """What a worse microphone costs: the same held-out clips, clean and under every condition."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.progress import track
 
 from ..features.cache import FeatureStore, feature_store
 from ..features.conditions import conditions
-from ..learn.augment import frames_of, power_of
+from ..learn.augment import with_gain
 from ..learn.run import Run
 from .evaluate import AS_LIVE, Predictions, clip_table, load_network, run_clip
 from .metrics import (
@@ -91,12 +92,7 @@ def _predictions(run: Run, folder: Path, jobs: int) -> Mapping[str, Predictions]
         heard[name] = _predict(run, store, name, lambda frames: frames)
     clean = feature_store(run.clips, config, folder)
     for name, decibels in GAINS_DB.items():
-
-        def louder(
-            frames: NDArray[np.float32], power: float = 10 ** (decibels / 10)
-        ) -> NDArray[np.float32]:
-            return frames_of(power * power_of(frames, config.log_gain), config.log_gain)
-
+        louder = partial(with_gain, decibels=decibels, log_gain=config.log_gain)
         heard[name] = _predict(run, clean, name, louder)
     return heard
 

@@ -41,12 +41,24 @@ def frames_of(power: NDArray[np.float64], log_gain: float) -> NDArray[np.float32
     return frames
 
 
+def with_gain(frames: NDArray[Any], decibels: float, log_gain: float) -> NDArray[np.float32]:
+    """Return the log-mel frames of the same sound so much louder: exact, so that no sound is
+    needed.
+
+    Args:
+        frames: (T, M) log-mel.
+        decibels: below 0 for quieter.
+        log_gain: of the frames' settings.
+    """
+    return frames_of(power_of(frames, log_gain) * 10 ** (decibels / 10), log_gain)
+
+
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class AugmentConfig:
     """How often a piece is augmented, and how much; each is drawn for every piece.
 
     Attributes:
-        gain_db: largest gain in either direction.
+        gain_db: largest gain in either direction, or least and greatest gain: ``[-30, 12]``.
         tilt_db: largest gain of the highest band against the lowest, in either direction.
         peak_db: largest gain of an equaliser's broad peak or dip.
         room: probability of a room.
@@ -59,7 +71,7 @@ class AugmentConfig:
         changes: what may have happened to it, names of ``conditions``, each as likely.
     """
 
-    gain_db: float = 12.0
+    gain_db: float | tuple[float, float] = 12.0
     tilt_db: float = 6.0
     peak_db: float = 6.0
     room: float = 0.0
@@ -79,6 +91,18 @@ class AugmentConfig:
             if name not in conditions():
                 raise ValueError(f"no condition {name!r}; there are: {'; '.join(conditions())}")
         return names
+
+    @field_validator("gain_db")
+    @classmethod
+    def _ascending(cls, gain: float | tuple[float, float]) -> float | tuple[float, float]:
+        if isinstance(gain, tuple) and gain[0] > gain[1]:
+            raise ValueError(f"gain_db is {list(gain)}; name the least gain first")
+        return gain
+
+    @property
+    def gains_db(self) -> tuple[float, float]:
+        """The least and the greatest gain."""
+        return self.gain_db if isinstance(self.gain_db, tuple) else (-self.gain_db, self.gain_db)
 
     @model_validator(mode="after")
     def _both(self) -> "AugmentConfig":
@@ -148,7 +172,7 @@ class Augmenter:
             power = power + self._at_level(noise, power, random)
         if random.random() < config.band:
             power = power * self._narrow(random)
-        power = power * 10 ** (random.uniform(-config.gain_db, config.gain_db) / 10)
+        power = power * 10 ** (random.uniform(*config.gains_db) / 10)
         return frames_of(power, self._log_gain)
 
     def _noise(self, colour: float, features: FeatureConfig) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ from ..judge.curves import curve_agreement
 from ..judge.endurance import endurance
 from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
 from ..judge.heads import LEARNT_FROM, load_heads
+from ..judge.level import level
 from ..judge.metrics import (
     AFFECT,
     affect_metrics,
@@ -201,6 +202,11 @@ def _robustness(run: Run, bench: Bench) -> Rows:
     return robustness(run, clean, bench.cache, jobs=bench.jobs, resamples=bench.resamples)
 
 
+def _level(run: Run, bench: Bench) -> Rows:
+    features = cache.feature_store(run.clips, run.config.features, bench.cache)
+    return level(run, features, resamples=bench.resamples)
+
+
 def _unseen(run: Run, bench: Bench) -> Rows:
     rows: Rows = []
     for judged in (run, *bench.left_out):
@@ -282,6 +288,7 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "splices": _splices,
     "unheard": _unseen,
     "robustness": _robustness,
+    "level": _level,
     "endurance": _endurance,
     "not-music": _not_music,
     "cost": _cost,

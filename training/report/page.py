@@ -42,7 +42,7 @@ from ..judge.not_music import FALSE_EMOTION
 from ..judge.weighted import r2
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
-from . import figures
+from . import figures, steadiness
 from .measure import NETWORK, PARTS, measured
 from .targets import COVERAGE, EVALUATION, JUDGED, table_of_targets
 
@@ -106,6 +106,7 @@ def write_report(
         _spliced(found["splices"]),
         _unseen(found["unheard"]),
         _robust(found["robustness"], out),
+        steadiness.levels(found["level"]),
         _endured(found["endurance"]),
         _not_music(found["not-music"]),
         _cost(found["cost"]),

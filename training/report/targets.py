@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.level import MOVED_BY
 from ..markdown import number, table, with_interval
 
 Rows = Sequence[Mapping[str, Any]]
@@ -23,7 +24,8 @@ class Target:
 
     Attributes:
         part: where its rows are.
-        data, metric, level: of the rows; of several (conditions, models) the worst counts.
+        data, metric, level: of the rows; of several (conditions, models, gains) the worst counts.
+        condition: of the rows, if it is asked under one alone.
         least, most: bounds, one or both.
         prefix: of the fields that hold the figure: none, or ``relative_``.
         strictly: whether the bound itself misses.
@@ -37,6 +39,7 @@ class Target:
     prefix: str = ""
     strictly: bool = False
     level: float | None = None
+    condition: str = ""
 
     @property
     def wanted(self) -> str:
@@ -45,7 +48,7 @@ class Target:
             return f"{self.least:g} … {self.most:g}"
         if self.least is not None:
             return f"{'>' if self.strictly else '≥'} {self.least:g}"
-        return f"≤ {self.most:g}"
+        return f"{'<' if self.strictly else '≤'} {self.most:g}"
 
     def shortfall(self, value: float) -> float:
         """Return how far a value lies outside the bounds; 0 or less is inside, by so much."""
@@ -99,6 +102,15 @@ TARGETS = (
         Target(part="robustness", data=data, metric=metric, least=0.9, prefix="relative_")
         for data, metric in _ROBUST
     ),
+    Target(
+        part="robustness",
+        data="grekow",
+        metric="CCC valence",
+        least=0.9,
+        prefix="relative_",
+        condition="clipped by 6 to 18 dB",
+    ),
+    Target(part="level", data="", metric="moved, mean", most=MOVED_BY, strictly=True),
     *(
         Target(
             part="splices",
@@ -133,6 +145,7 @@ def found(target: Target, rows: Mapping[str, Rows]) -> Mapping[str, Any] | None:
         if target.data in ("", row["data"])
         and (row["metric"], row.get("level")) == (target.metric, target.level)
         and row.get("condition") != "clean"
+        and target.condition in ("", row.get("condition"))
         and row[f"{target.prefix}value"] is not None
     ]
     # Runs that left a corpus out stand after the run itself and are judged apart.
@@ -179,9 +192,14 @@ def _named(target: Target, row: Mapping[str, Any]) -> tuple[str, str]:
     name = target.metric
     if target.part == COVERAGE:
         name = f"ratings inside the 90 % interval, {name}"
-    if target.part == "robustness":
+    if target.part == "robustness" and target.condition:
+        name = f"{name} kept of the clean one's, {target.condition}"
+    elif target.part == "robustness":
         name = f"{name} kept of the clean one's, worst condition"
         name += f": {row['condition']}" if row else ""
+    if target.part == "level":
+        name = "the farther of both axes moved by gain, mean over clips, worst gain"
+        name += f": {row['gain_db']:+d} dB".replace("-", "−") if row else ""
     if target.part == "unheard" and row:
         name += f" over {row['model']}"
     return str(row.get("data", target.data)) or "–", name

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.signal import fftconvolve
 
+from realtime_mer.errors import InputError
 from realtime_mer.features.config import FeatureConfig
 from realtime_mer.features.log_mel import LogMel
 from training.features.cache import log_mel
 from training.learn.augment import AugmentConfig, Augmenter, Bands
+from training.learn.config import read_config
 
 FEATURES = FeatureConfig()
 CLEAN = AugmentConfig(gain_db=0.0, tilt_db=0.0, peak_db=0.0)
@@ -60,6 +62,31 @@ def test_a_gain_is_the_features_of_the_louder_sound(gain_db: float) -> None:
     config = AugmentConfig(gain_db=-gain_db, tilt_db=0.0, peak_db=0.0)
     augmented = Augmenter(config, FEATURES)(_frames(sound), _frames(sound), _Least())
     np.testing.assert_allclose(augmented, _frames(sound * 10 ** (gain_db / 20)), atol=1e-3)
+
+
+class _Greatest(_Least):
+    """A source of randomness that always draws the most."""
+
+    def uniform(self, _: float, high: float) -> float:
+        return high
+
+
+@pytest.mark.parametrize(("drawn", "gain_db"), [(_Least(), -30.0), (_Greatest(), 12.0)])
+def test_a_gain_may_reach_farther_down_than_up(drawn: _Least, gain_db: float) -> None:
+    sound = _sound()
+    config = AugmentConfig(gain_db=(-30.0, 12.0), tilt_db=0.0, peak_db=0.0)
+    augmented = Augmenter(config, FEATURES)(_frames(sound), _frames(sound), drawn)
+    np.testing.assert_allclose(augmented, _frames(sound * 10 ** (gain_db / 20)), atol=3e-3)
+
+
+def test_gains_are_one_number_for_both_directions_or_the_least_and_the_greatest(tmp_path) -> None:
+    assert AugmentConfig(gain_db=12).gains_db == (-12.0, 12.0)
+    path = tmp_path / "run.toml"
+    path.write_text("[sequences.augment]\ngain_db = [-30, 12]\n")
+    assert read_config(path).sequences.augment.gains_db == (-30.0, 12.0)
+    path.write_text("[sequences.augment]\ngain_db = [12, -30]\n")
+    with pytest.raises(InputError, match="name the least gain first"):
+        read_config(path)
 
 
 def test_noise_leaves_the_spectrum_that_noise_in_the_sound_leaves() -> None:

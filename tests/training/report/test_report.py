@@ -177,6 +177,25 @@ def test_frames_under_a_condition_are_computed_once_and_follow_from_the_sound(
     assert {path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()} == written
 
 
+def test_a_report_tells_of_every_level_beside_what_each_fold_moved(
+    run: Run, tmp_path: Path
+) -> None:
+    protocol = {"data": "emotify, grekow", "n": 24, "groups": 20, "protocol": "made"}
+    names = ("valence moved, mean", "moved, mean")
+    rows = [
+        {**protocol, "metric": name, "value": 0.01 * -gain, "low": 0.0, "high": 0.5}
+        | {"gain_db": gain, "fold": fold}
+        for gain in (-30, -6)
+        for name, fold in ((names[0], None), (names[1], None), ("moved, mean, one fold", 1))
+    ]
+    (tmp_path / "level.json").write_text(json.dumps({"run": fingerprint(run), "rows": rows}))
+    text = write_report(run, tmp_path, resamples=5).read_text(encoding="utf-8")
+    told = text.partition("## The same music, louder and quieter")[2].partition("\n## ")[0]
+    assert "n = 24 clips of emotify, grekow" in told
+    interval = "0.300 (0.000 … 0.500)"
+    assert f"| −30 dB | {interval} | {interval} | 0.300 |" in told
+
+
 @pytest.mark.slow
 def test_a_clip_entered_with_another_state_is_judged_on_the_hops_that_hear_it_alone(
     run: Run, cache_root: Path, monkeypatch: pytest.MonkeyPatch

@@ -74,6 +74,37 @@ def test_of_several_conditions_the_worst_counts_and_clean_is_none_of_them() -> N
     assert found(target, {"robustness": rows[:1]}) is None
 
 
+def test_a_condition_that_is_asked_for_alone_is_judged_alone() -> None:
+    clipped = "clipped by 6 to 18 dB"
+    target = next(each for each in TARGETS if each.condition == clipped)
+    rows = [
+        _row(0.5, data="grekow", metric="CCC valence", condition=name, relative_value=value)
+        | {"relative_low": value, "relative_high": value}
+        for name, value in (("phone", 0.5), (clipped, 0.92))
+    ]
+    judged_by = found(target, {"robustness": rows})
+    assert judged_by is not None
+    assert judged_by["condition"] == clipped
+    line = _line({"robustness": rows}, f"CCC valence kept of the clean one's, {clipped}")
+    assert "≥ 0.9 | 0.920" in line
+    assert "reached" in line
+    assert found(target, {"robustness": rows[:1]}) is None
+
+
+def test_the_gain_that_moves_the_estimate_most_counts_and_no_fold_alone() -> None:
+    rows = [
+        _row(value, data="grekow, panda4q", metric=metric, gain_db=gain, fold=fold)
+        for value, metric, gain, fold in (
+            (0.04, "moved, mean", -6, None),
+            (0.12, "moved, mean", -30, None),
+            (0.2, "moved, mean, one fold", -30, 1),
+        )
+    ]
+    line = _line({"level": rows}, "the farther of both axes moved by gain")
+    assert "worst gain: −30 dB | < 0.1 | 0.120" in line
+    assert "missed by 0.020" in line
+
+
 def test_of_several_rivals_the_one_the_network_leads_least_counts() -> None:
     metric = "r valence, the network's lead"
     rows = [
