@@ -57,3 +57,44 @@ def samples(
         | {f"sample_{start_ms + 500 * step}ms": value for step, value in enumerate(curve)}
         for song, curve in values.items()
     ]
+
+
+def made_sounds(folder: Path, *, artists: tuple[str, str], seconds: float = 8.0) -> None:
+    """Write a corpus of sounds that are no music, with two mixtures with music of these artists."""
+    rows: list[dict[str, object]] = []
+
+    def add(name: str, group: str, how: str = "recorded", **told: object) -> None:
+        columns = ("music_from_s", "music_to_s", "music_snr_db", "music_group", "voices")
+        path = folder / "audio" / f"{name}.opus"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        random = np.random.default_rng(len(rows))
+        noise = 0.1 * random.standard_normal(round(seconds * RATE))
+        # Readers go by a file's content, not its name, and Opus takes seconds to encode.
+        soundfile.write(path, noise, RATE, format="WAV", subtype="PCM_16")
+        rows.append(
+            {
+                "clip_id": name,
+                "kind": name.partition("_")[0],
+                "title": name,
+                "how": how,
+                "group": group,
+                "duration_s": seconds,
+                "borderline": 0,
+            }
+            | dict.fromkeys(columns, "")
+            | told
+        )
+
+    add("speech_0", "anna")
+    add("speech_1", "bert")
+    add("speech_2", "carl")
+    add("noise_0", "white", "synthetic")
+    add("noise_1", "rain")
+    add("tone_0", "bell", borderline=1)
+    add("crowd_0", "crowd", "mixed voices", voices="anna;bert;carl")
+    first, second = artists
+    over = {"music_from_s": 0.0, "music_to_s": seconds, "music_snr_db": 5}
+    add("mix_0", "anna", "mix", **over, music_group=first)
+    then = {"music_from_s": 3.5, "music_to_s": seconds, "music_snr_db": 5}
+    add("mix_1", "rain", "mix", **then, music_group=second)
+    table(folder / "clips.csv", rows)

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from realtime_mer.errors import InputError
 
-from .clip import Clip, Corpus, Curve, Layout, Rating, RatingTable, holding
+from .clip import ALL_THROUGH, Clip, Corpus, Curve, Layout, Rating, RatingTable, holding
 from .deam import DEAM, EMOMUSIC
 from .emopia import EMOPIA
 from .emotify import EMOTIFY
 from .grekow import GREKOW
 from .merge import MERGE
+from .not_music import NOT_MUSIC
 from .own import OWN
 from .panda4q import PANDA4Q
 from .pmemo import PMEMO
@@ -28,6 +29,7 @@ from .vgmidi import VGMIDI
 __all__ = [
     "CORPORA",
     "DATA_VARIABLE",
+    "EVERYTHING",
     "RATING_TABLES",
     "Clip",
     "Corpus",
@@ -49,7 +51,10 @@ DATA_VARIABLE = "REALTIME_MER_DATA"
 """Environment variable that names the folder of the corpora."""
 
 CORPORA = (EMOTIFY, PANDA4Q, GREKOW, VGMIDI, EMOPIA, DEAM, EMOMUSIC, PMEMO, MERGE, OWN)
-"""Every corpus that can be read; the first of two that share recordings is the one to count."""
+"""Every corpus of music; the first of two that share recordings is the one to count."""
+
+EVERYTHING = (*CORPORA, NOT_MUSIC)
+"""And the one of what is no music, which is read where it is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +98,18 @@ def data_root(path: Path | None) -> Path:
     return root
 
 
-def find_corpora(root: Path) -> list[Found]:
+def find_corpora(root: Path, among: Sequence[Corpus] = CORPORA) -> list[Found]:
     """Return the corpora that lie in a folder or in the folders directly below it.
 
     A folder is told by the names in it. Own recordings are what no known corpus is.
+
+    Args:
+        root: the folder.
+        among: those that are looked for.
     """
     places = [root.resolve(), *sorted(path for path in root.resolve().glob("*/"))]
     found: list[Found] = []
-    for corpus in CORPORA:
+    for corpus in among:
         for place in places:
             if corpus is OWN and any(place == each.folder for each in found):
                 continue
@@ -118,15 +127,15 @@ def read_clips(root: Path, names: Sequence[str] = ()) -> list[Clip]:
 
     Args:
         root: folder that holds a folder for each corpus, or is that of one.
-        names: the corpora wanted; none means all that are there as sound. Those of notes (MIDI)
-            must be named, because their sound has yet to be rendered.
+        names: the corpora wanted; none means all of music that are there as sound. Those of notes
+            (MIDI) must be named, because their sound has yet to be rendered.
 
     Raises:
         InputError: a corpus that was named, or every corpus, is missing, an audio file is, or a
             corpus is there twice.
     """
-    known = {corpus.name: corpus for corpus in CORPORA}
-    found = find_corpora(root)
+    known = {corpus.name: corpus for corpus in EVERYTHING}
+    found = find_corpora(root, EVERYTHING)
     for name in names:
         if name not in known:
             raise InputError(f"unknown corpus {name!r}; known are {', '.join(known)}")
@@ -134,12 +143,12 @@ def read_clips(root: Path, names: Sequence[str] = ()) -> list[Clip]:
             shapes = " and no ".join(layout.shape for layout in known[name].layouts)
             raise InputError(f"corpus {name!r} is not in {root}: no {shapes}")
     chosen = [each for name in names for each in found if each.corpus.name == name] or [
-        each for each in found if each.corpus.sound == "files"
+        each for each in found if each.corpus in CORPORA and each.corpus.sound == "files"
     ]
     if not chosen:
         raise InputError(
             f"no known corpus with sound in {root}; looked for "
-            f"{', '.join(name for name, corpus in known.items() if corpus.sound == 'files')}"
+            f"{', '.join(corpus.name for corpus in CORPORA if corpus.sound == 'files')}"
         )
     clips: dict[str, Clip] = {}
     for each in chosen:
@@ -177,4 +186,6 @@ def label_hash(clips: Sequence[Clip]) -> str:
         more = (clip.valence_sd, clip.arousal_sd, clip.curve)
         if any(label is not None for label in more):
             digest.update(repr(more).encode())
+        if clip.music != ALL_THROUGH:
+            digest.update(repr((clip.music, clip.inside)).encode())
     return digest.hexdigest()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from . import CORPORA, Clip
+from . import EVERYTHING, Clip
 
 RESEARCH_ONLY = (
     "Research use only. The weights were learnt from recordings and labels whose terms are not "
@@ -17,7 +17,7 @@ def entry(name: str, clips: Sequence[Clip]) -> dict[str, Any]:
     """Return a corpus' name, extent and terms.
 
     Args:
-        name: of the corpus, one of ``CORPORA``.
+        name: of the corpus, one of ``EVERYTHING``.
         clips: those of it that were learnt from.
     """
     return {"name": name, **extent(clips), **terms(name)}
@@ -40,5 +40,5 @@ def extent(clips: Sequence[Clip], *, longest_s: int | None = None) -> dict[str, 
 
 def terms(name: str) -> dict[str, Any]:
     """Return what a corpus' labels are, its licence and the publication to name."""
-    corpus = next(corpus for corpus in CORPORA if corpus.name == name)
+    corpus = next(corpus for corpus in EVERYTHING if corpus.name == name)
     return {"labels": corpus.kind, "licence": corpus.licence, "cite": corpus.cite}

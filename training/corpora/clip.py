@@ -1,5 +1,6 @@
 """What a corpus tells of a piece of music (plain values), and what a corpus is."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+ALL_THROUGH = (0.0, math.inf)
+"""When music sounds in a clip of music."""
+
+NEVER = (0.0, 0.0)
+"""When it does in a clip of anything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,8 @@ class Clip:
         answers: number of listeners behind the labels; 0 where not known.
         curve: ratings along the piece; None where there are none.
         official: its part ("train", "val", "test") in the split its authors published, if any.
+        music: from when to when music sounds in it, in seconds; None where nobody can say.
+        inside: further groups that are heard in it: the music of a mixture, voices of a crowd.
     """
 
     corpus: str
@@ -64,6 +73,8 @@ class Clip:
     answers: int = 0
     curve: Curve | None = None
     official: str | None = None
+    music: tuple[float, float] | None = ALL_THROUGH
+    inside: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

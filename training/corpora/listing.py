@@ -9,7 +9,7 @@ from rich.table import Table
 from realtime_mer.errors import InputError
 
 from . import (
-    CORPORA,
+    EVERYTHING,
     RATING_TABLES,
     Clip,
     Found,
@@ -17,6 +17,7 @@ from . import (
     read_ratings,
     without_repeats,
 )
+from .clip import ALL_THROUGH
 
 
 def survey(root: Path) -> dict[str, Any]:
@@ -32,11 +33,11 @@ def survey(root: Path) -> dict[str, Any]:
     Raises:
         InputError: there is nothing, or a table is not what it should be.
     """
-    found = find_corpora(root)
+    found = find_corpora(root, EVERYTHING)
     ratings = read_ratings(root)
     if not found and not ratings:
         raise InputError(
-            f"no known corpus in {root}; looked for {', '.join(each.name for each in CORPORA)}"
+            f"no known corpus in {root}; looked for {', '.join(each.name for each in EVERYTHING)}"
         )
     before: set[str] = set()
     everything: list[Clip] = []
@@ -66,7 +67,7 @@ def survey(root: Path) -> dict[str, Any]:
             for table in RATING_TABLES
             if table.name in ratings
         ],
-        "absent": [corpus.name for corpus in CORPORA if corpus.name not in names],
+        "absent": [corpus.name for corpus in EVERYTHING if corpus.name not in names],
         "total": {"clips": len(distinct), "hours": _hours(distinct)},
     }
 
@@ -102,6 +103,7 @@ def _labels(clips: Sequence[Clip]) -> list[str]:
         "quadrant": any(clip.quadrant is not None for clip in clips),
         "gems": any(clip.gems is not None for clip in clips),
         "official split": any(clip.official is not None for clip in clips),
+        "music or not": any(clip.music != ALL_THROUGH for clip in clips),
     }
     return [name for name, there in given.items() if there]
 

@@ -105,6 +105,51 @@ def draw_split(clips: Sequence[Clip], *, folds: int, seed: int) -> Split:
     return split
 
 
+def held_out_beside(
+    beside: Sequence[Clip], split: Split, clips: Sequence[Clip]
+) -> dict[str, list[int]]:
+    """Return the folds that must not learn from each of some clips beside those of a split.
+
+    A group goes into the fold that holds out most of the music in its clips; one without music, by
+    its size, into the one that holds fewest. Where a clip holds groups of other folds as well,
+    these must not learn from it either, and none can judge it as unheard.
+
+    Args:
+        beside: clips whose groups the split does not hold, but of which some are in its clips or
+            in one another, see ``Clip.inside``.
+        split: the folds.
+        clips: what was split.
+
+    Returns:
+        By ``Clip.key``: its own fold first, then those of what else is heard in it.
+    """
+    fold_of = {clip.group: split.fold_of[clip.key] for clip in clips}
+    members: dict[str, list[Clip]] = defaultdict(list)
+    for clip in beside:
+        members[clip.group].append(clip)
+    music = {
+        group: Counter(fold_of[name] for clip in own for name in clip.inside if name in fold_of)
+        for group, own in members.items()
+    }
+    held: Counter[int] = Counter()
+    for group in sorted(members, key=lambda group: (not music[group], -len(members[group]), group)):
+        if music[group]:
+            fold = max(sorted(music[group]), key=music[group].__getitem__)
+        else:
+            fold = min(range(split.folds), key=held.__getitem__)
+        fold_of[group] = fold
+        held[fold] += len(members[group])
+    return {
+        clip.key: [
+            fold_of[clip.group],
+            *sorted(
+                {fold_of.get(n, fold_of[clip.group]) for n in clip.inside} - {fold_of[clip.group]}
+            ),
+        ]
+        for clip in beside
+    }
+
+
 def too_few(clips: Sequence[Clip], folds: int) -> str | None:
     """Return a remark on the quadrants that some fold holds none of, None where there are enough.
 
