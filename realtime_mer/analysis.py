@@ -15,6 +15,7 @@ from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
 
 TOO_QUIET = "hops that were too quiet to judge"
+NO_MUSIC = "hops of other sound and none of music, so its values say nothing"
 SILENT = "hops of silence and none that could be judged, so its values say nothing"
 
 
@@ -55,7 +56,7 @@ class FileAnalysis:
     ) -> None:
         self.path = os.fspath(path)
         self._summarizer = Summarizer(recognizer.card.calibration)
-        self._too_quiet = self._silent = self._judged = 0
+        self._too_quiet = self._no_music = self._silent = self._judged = 0
         source = FileSource(path, paced=False)
         if channels is not None:
             source.pick(channels)
@@ -73,8 +74,14 @@ class FileAnalysis:
 
     def faults(self) -> dict[str, int]:
         """Return in words what was wrong with the sound taken so far, and how often."""
-        silent = 0 if self._judged or self._too_quiet else self._silent
-        return {**self._engine.intake.faults(), TOO_QUIET: self._too_quiet, SILENT: silent}
+        no_music = 0 if self._judged else self._no_music
+        silent = 0 if self._judged or self._too_quiet or self._no_music else self._silent
+        return {
+            **self._engine.intake.faults(),
+            TOO_QUIET: self._too_quiet,
+            NO_MUSIC: no_music,
+            SILENT: silent,
+        }
 
     def estimates(self) -> Iterator[Estimate]:
         """Yield the file's estimates; may be iterated once.
@@ -86,6 +93,7 @@ class FileAnalysis:
             if isinstance(event, Estimate):
                 self._summarizer.add([event])
                 self._too_quiet += event.status is Status.TOO_QUIET
+                self._no_music += event.status is Status.NO_MUSIC
                 self._silent += event.status in {Status.SILENCE, Status.NO_SIGNAL}
                 self._judged += event.status is Status.MUSIC
                 yield event

@@ -28,6 +28,8 @@ class Status(StrEnum):
     """The input is silent: the last estimate is held and its uncertainty grows."""
     TOO_QUIET = "too_quiet"
     """There is sound, but too quiet to judge: the last estimate is held as in silence."""
+    NO_MUSIC = "no_music"
+    """There is sound, but most likely no music: the last estimate is held as in silence."""
     NO_SIGNAL = "no_signal"
     """Exact digital zeros: a denied permission or a paused player rather than a quiet room."""
     GAP = "gap"
@@ -141,6 +143,9 @@ class Estimate(HasAffect):
         quadrants: probability of each of ``QUADRANTS``, summing to 1.
         gems: expected share of listeners who tick each of ``GEMS``, each in [0, 1].
         mood: what is said of all that, such as ``calm`` or ``between tired and calm``.
+        music: probability that music sounds in the window, in [0, 1]; None where the model does not
+            tell.
+        familiar: how near the sound is to what the model learnt from, in [0, 1]; None likewise.
         status: what the sound was, a ``Status``.
         level_dbfs: root mean square of the hop in dB relative to full scale, >= -120.
         latency_ms: milliseconds from the capture of the window's last sample to this estimate; None
@@ -157,6 +162,8 @@ class Estimate(HasAffect):
     wall_time: str | None
     affect: Affect
     """What the network said; in JSON its parts stand here, among what the stream knows."""
+    music: float | None = None
+    familiar: float | None = None
     status: Status
     level_dbfs: float
     latency_ms: float | None
@@ -216,6 +223,9 @@ class Summary:
         path: the clip as the caller named it.
         seconds: duration of its sound.
         affect: of the clip as a whole; None where the clip is too short for a single hop.
+        music_share: how much of the clip's sound is music, in [0, 1]: of the hops after warm-up
+            that are ``music`` or ``no_music``, those that are ``music``; None where the model does
+            not tell music from other sound, or there was no such hop.
         valence, arousal, valence_sd, arousal_sd, quadrants, gems, mood: its parts; each of them is
             None without an affect.
     """
@@ -223,6 +233,7 @@ class Summary:
     path: str
     seconds: float
     affect: Affect | None
+    music_share: float | None = None
 
     @property
     def valence(self) -> float | None:
@@ -261,7 +272,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with every attribute."""
-        return {name: getattr(self, name) for name in ("path", "seconds", *AFFECT)}
+        return {name: getattr(self, name) for name in ("path", "seconds", *AFFECT, "music_share")}
 
 
 def _rounded(value: Any) -> Any:

@@ -5,15 +5,31 @@ Pure: it knows neither samples nor network, so one stream and many at once are t
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS, QUADRANTS
-from realtime_mer.estimate import DECIMALS, Affect, Estimate
+from realtime_mer.estimate import DECIMALS, Affect, Estimate, Status
 from realtime_mer.hops import Hop, HopClassifier, Loudness, StreamPolicy
+from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the network says of a hop.
+
+    Attributes:
+        affect: what the sound expresses, if it is music.
+        music: probability that it is, in [0, 1]; None where the model does not tell.
+        familiar: how near it is to what the model learnt from, in [0, 1]; None likewise.
+    """
+
+    affect: Affect
+    music: float | None
+    familiar: float | None
 
 
 class Following:
@@ -39,6 +55,7 @@ class Following:
             hop_samples=recognizer.hop_samples,
             window_hops=recognizer.window_samples // recognizer.hop_samples,
         )
+        self._gate = MusicGate(policy, hop_s=self._hop_s)
         self._skipped = 0
         self._memory_hops = 0  # since the LSTM state was reset
         self._prior = _prior(recognizer)
@@ -73,28 +90,36 @@ class Following:
     def forget(self) -> None:
         """Begin anew as far as the network's memory goes; what is held goes on being held."""
         self._hops.restart()
+        self._gate.restart()
         self._memory_hops = 0
 
-    def estimate(self, affect: Affect, hop: Hop) -> Estimate:
+    def estimate(self, verdict: Verdict, hop: Hop) -> Estimate:
         """Return what is told of a hop.
 
         Args:
-            affect: what the network said of it.
+            verdict: the network's.
             hop: from ``classify``.
         """
         self.seq += 1
         self._memory_hops += 1
-        if hop.held:
+        affect, status = verdict.affect, hop.status
+        if not hop.held:  # of silence nobody asks whether it is music
+            self._gate.take(verdict.music)
+        if self._gate.closed and status is Status.MUSIC:
+            status = Status.NO_MUSIC
+        if hop.held or self._gate.closed:
             self._held_hops += 1
             affect = self._faded(self._held, self._held_hops * self._hop_s)
-        elif not hop.quiet:  # else the network already hears the silence
+        elif not (hop.quiet or self._gate.doubtful):  # else the network already hears the silence
             self._held, self._held_hops = affect, 0
         return Estimate(
             seq=self.seq - 1,
             t=round(self.seq * self._hop / self._rate, DECIMALS),
             wall_time=None,
             affect=affect,
-            status=hop.status,
+            music=verdict.music,
+            familiar=verdict.familiar,
+            status=status,
             level_dbfs=hop.level_dbfs,
             latency_ms=None,
             state_age_s=round(self._memory_hops * self._hop_s, DECIMALS),
@@ -134,23 +159,29 @@ def _prior(recognizer: StreamingRecognizer) -> Affect:
     )
 
 
-def affects(numbers: Estimates[NDArray[np.float32]]) -> list[list[Affect]]:
+def verdicts(numbers: Estimates[NDArray[np.float32]]) -> list[list[Verdict]]:
     """Return what the numbers of B streams say of each of their H hops: B lists of H."""
     # Six decimals: finer than float32 guarantees, and half the length in JSON. All at once: each
     # operation on an array costs as much as a few hundred of its numbers.
-    columns = (numbers.valence, numbers.arousal, numbers.valence_sd, numbers.arousal_sd)
-    parts = (*(column[:, :, np.newaxis] for column in columns), numbers.quadrants, numbers.gems)
+    ratings = (numbers.valence, numbers.arousal, numbers.valence_sd, numbers.arousal_sd)
+    columns = (column[:, :, np.newaxis] for column in (*ratings, numbers.music, numbers.familiar))
+    parts = (*columns, numbers.quadrants, numbers.gems)
     table = np.concatenate(parts, axis=2, dtype=np.float64)
-    return [[_affect(row) for row in rows] for rows in table.round(DECIMALS).tolist()]
+    return [[_verdict(row) for row in rows] for rows in table.round(DECIMALS).tolist()]
 
 
-def _affect(row: Sequence[float]) -> Affect:
-    valence, arousal, valence_sd, arousal_sd = row[:4]
-    return Affect(
+def _verdict(row: Sequence[float]) -> Verdict:
+    valence, arousal, valence_sd, arousal_sd, music, familiar = row[:6]
+    affect = Affect(
         valence=valence,
         arousal=arousal,
         valence_sd=valence_sd,
         arousal_sd=arousal_sd,
-        quadrants=dict(zip(QUADRANTS, row[4:8], strict=True)),
-        gems=dict(zip(GEMS, row[8:], strict=True)),
+        quadrants=dict(zip(QUADRANTS, row[6:10], strict=True)),
+        gems=dict(zip(GEMS, row[10:], strict=True)),
+    )
+    return Verdict(
+        affect=affect,
+        music=None if math.isnan(music) else music,
+        familiar=None if math.isnan(familiar) else familiar,
     )

@@ -19,7 +19,7 @@ SILENCE_FLOOR_DBFS = -120.0
 
 @dataclass(frozen=True, kw_only=True)
 class StreamPolicy:
-    """When the sound counts as silent, and when the network's memory is let go.
+    """When the sound counts as silent or as no music, and when the network's memory is let go.
 
     Attributes:
         silence_below_dbfs: hops quieter than this are silent; far below a quiet classical passage.
@@ -28,8 +28,13 @@ class StreamPolicy:
             level at which the estimate of half of the clips that were turned down has moved by .1
             (docs/results/gain.json).
         loud_enough_above_dbfs: after that, a window must be louder than this to be judged again.
+        no_music_below: probability of music below which a hop speaks for there being none.
+        music_above: once there is none, a hop must lie above this to speak for music again.
         silence_after_s: silence that lasts this long is reported.
         no_signal_after_s: exact digital zeros that last this long are reported as such.
+        no_music_after_s: hops that speak for no music for this long, one after the other, are
+            reported.
+        music_after_s: hops that then speak for music for this long end that.
         confidence_decay_s: time constant with which a held estimate fades into not knowing.
         reset_after_silence_s: silence that lasts this long resets the LSTM state.
         reset_after_gap_s: lost sound that lasts this long resets the LSTM state; ``math.inf``
@@ -40,8 +45,12 @@ class StreamPolicy:
     sound_above_dbfs: float = -60.0
     too_quiet_below_dbfs: float = -38.0
     loud_enough_above_dbfs: float = -35.0
+    no_music_below: float = 0.4
+    music_above: float = 0.6
     silence_after_s: float = 1.5
     no_signal_after_s: float = 1.0
+    no_music_after_s: float = 1.5
+    music_after_s: float = 0.5
     confidence_decay_s: float = 10.0
     reset_after_silence_s: float = 10.0
     reset_after_gap_s: float = 3.0
@@ -57,6 +66,11 @@ class StreamPolicy:
                 f"loud_enough_above_dbfs {self.loud_enough_above_dbfs} must not lie under "
                 f"too_quiet_below_dbfs {self.too_quiet_below_dbfs}."
             )
+        if self.music_above < self.no_music_below:
+            raise InputError(
+                f"music_above {self.music_above} must not lie under no_music_below "
+                f"{self.no_music_below}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +80,8 @@ class Hop:
     Attributes:
         level_dbfs: root mean square in dB relative to full scale, >= -120.
         peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
-        status: what the sound of its window is.
+        status: what the sound of its window is; where it is ``music``, only the network can tell
+            whether it is any.
         quiet: whether its own level is that of silence or too quiet to judge.
         held: whether the network's word on it counts for nothing: it is silent, too quiet, zeros
             or lost.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from realtime_mer.audio.ring import LostSamples
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.following import Following, affects
+from realtime_mer.following import Following, verdicts
 from realtime_mer.hops import Hop, StreamPolicy, loudness
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
@@ -24,11 +24,13 @@ class EmotionStream:
     """Estimates of one stream, hop by hop.
 
     Each estimate is in one of two states. *Followed*: the network's word on the hop is the
-    estimate. *Held*: the hop is silent, zeros or lost, so the last word on sound is repeated while
-    its confidence decays towards what is known before any sound; that is also what is held at the
-    start. The network hears every hop either way, so that its memory goes on. The memory is let go
-    where sound returns after a long silence or gap (``StreamPolicy``), after hops that passed
-    unseen, and at a reset, which also forgets what was held.
+    estimate. *Held*: the hop is silent, too quiet, zeros, lost or no music, so the last word on
+    music is repeated while its confidence decays towards what is known before any sound; that is
+    also what is held at the start. The network hears every hop either way, so that its memory goes
+    on. The memory is let go where sound returns after a long silence or gap (``StreamPolicy``),
+    after hops that passed unseen, and at a reset, which also forgets what was held. Talk does not
+    let go of it: the network learnt to go from one sound to the next, and when it is sure that
+    music is back, it has heard a part of that music already.
 
     Args:
         recognizer: shared or not; it never changes.
@@ -144,5 +146,5 @@ class EmotionStream:
             return []
         numbers, self._state = self.recognizer.step(samples[np.newaxis], self._state)
         self._heard.append((hops, numbers.mel[0]))
-        (said,) = affects(numbers)
+        (said,) = verdicts(numbers)
         return [self._following.estimate(*one) for one in zip(said, hops, strict=True)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from realtime_mer.audio.ring import LostSamples
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.following import Following, affects
+from realtime_mer.following import Following, verdicts
 from realtime_mer.hops import Hop, StreamPolicy, loudness
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
@@ -135,7 +135,7 @@ class EmotionStreams:
         numbers, self._state = self.recognizer.step(np.ascontiguousarray(samples), self._state)
         self._seq += samples.shape[1] // self._hop
         for stream, said, hops, found in zip(
-            self._streams, affects(numbers), runs, estimates, strict=True
+            self._streams, verdicts(numbers), runs, estimates, strict=True
         ):
             found += [stream.estimate(*one) for one in zip(said, hops, strict=True)]
             hops.clear()

@@ -62,6 +62,28 @@ class Averager:
             self.gems[name] += (value - self.gems[name]) / self.count
 
 
+class MusicShare:
+    """How much of a stream's sound is music, in constant memory however long it is.
+
+    What is silent, too quiet, lost or before the end of the warm-up counts for neither.
+    """
+
+    def __init__(self) -> None:
+        self._music = self._others = 0
+
+    def add(self, estimate: Estimate) -> None:
+        """Take the next estimate."""
+        if estimate.music is not None:  # else music is what any sound is taken for
+            self._music += estimate.status is Status.MUSIC
+            self._others += estimate.status is Status.NO_MUSIC
+
+    @property
+    def value(self) -> float | None:
+        """Share of the hops that are music, in [0, 1]; None where none says whether it is."""
+        judged = self._music + self._others
+        return round(self._music / judged, 6) if judged else None
+
+
 class Summarizer:
     """Collect the estimates of a clip and summarise them.
 
@@ -74,11 +96,13 @@ class Summarizer:
     def __init__(self, calibration: "Calibration") -> None:
         self._calibration = calibration
         self._mean = Averager()
+        self._share = MusicShare()
 
     def add(self, estimates: Iterable[Estimate]) -> None:
         """Take more estimates, in order."""
         for estimate in estimates:
             self._mean.add(estimate)
+            self._share.add(estimate)
 
     def summary(self, *, path: str, seconds: float) -> Summary:
         """Return the summary of what was added; its affect is None if nothing was."""
@@ -93,7 +117,7 @@ class Summarizer:
             quadrants={name: round(value, 6) for name, value in mean.quadrants.items()},
             gems={name: round(value, 6) for name, value in mean.gems.items()},
         )
-        return Summary(path=path, seconds=seconds, affect=affect)
+        return Summary(path=path, seconds=seconds, affect=affect, music_share=self._share.value)
 
 
 def _clip_sd(calibration: "ClipCalibration", mean_variance: float) -> float:

@@ -15,6 +15,7 @@ STATUS_WORDS = {
     Status.MUSIC: "music",
     Status.SILENCE: "silence",
     Status.TOO_QUIET: "too quiet",
+    Status.NO_MUSIC: "no music",
     Status.NO_SIGNAL: "no signal",
     Status.GAP: "gap",
     Status.RECONNECTING: "reconnecting",
@@ -27,6 +28,7 @@ STATUS_NOTES = {
     Status.MUSIC: "",
     Status.SILENCE: "the last estimate is held",
     Status.TOO_QUIET: "turn it up: the last estimate is held",
+    Status.NO_MUSIC: "the last estimate is held",
     Status.NO_SIGNAL: "only zeros arrive: a denied permission or a paused player",
     Status.GAP: "some sound was lost",
     Status.RECONNECTING: "the sound device is gone; the last estimate is held",
@@ -41,6 +43,9 @@ STATUS_SENTENCES = {
     Status.SILENCE: "The input is silent; the last estimate is held.",
     Status.TOO_QUIET: (
         "The sound is too quiet to judge; the last estimate is held. Turn the input up."
+    ),
+    Status.NO_MUSIC: (
+        "There is sound, but no music: talk, applause or noise; the last estimate is held."
     ),
     Status.NO_SIGNAL: (
         "Only digital zeros arrive. A paused player sends them; so does macOS when the terminal "

@@ -23,10 +23,12 @@ from tests.patience import PATIENCE_S
 
 HOP = RATE // 10
 ESTIMATE_KEYS = (
-    "seq t wall_time valence arousal valence_sd arousal_sd quadrants gems mood status level_dbfs "
-    "latency_ms state_age_s xruns skipped smoothing_s delay_s"
+    "seq t wall_time valence arousal valence_sd arousal_sd quadrants gems mood music familiar "
+    "status level_dbfs latency_ms state_age_s xruns skipped smoothing_s delay_s"
 ).split()
-SUMMARY_KEYS = ("path seconds valence arousal valence_sd arousal_sd quadrants gems mood").split()
+SUMMARY_KEYS = (
+    "path seconds valence arousal valence_sd arousal_sd quadrants gems mood music_share"
+).split()
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +240,7 @@ def test_a_file_too_short_for_a_hop_gives_nulls_and_a_warning(folder, analyze, s
         "quadrants": dict.fromkeys(QUADRANTS),
         "gems": dict.fromkeys(GEMS),
         "mood": None,
+        "music_share": None,
     }
     (warning,) = result.remarks()
     assert "blip.wav is shorter than one hop of 0.1 s" in warning

@@ -17,7 +17,7 @@ TIERS = (
     "commands",
     "bench live",
     "library analysis engine display sessions service client outlets",
-    "stream streams following hops shaping summary web printing",
+    "stream streams following presence hops shaping summary web printing",
     "wire audio recognizer",
     "model features",
     "emotion mood estimate wording errors leaving writing",
@@ -40,7 +40,7 @@ TRAINING_TIERS = (
 PURE = (
     "emotion mood errors estimate features wording model.network model.checkpoint "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
-    "stream streams following hops shaping summary wire.protocol wire.mailbox wire.past "
+    "stream streams following presence hops shaping summary wire.protocol wire.mailbox wire.past "
     "wire.settings wire.control wire.access"
 ).split()
 SHELLS = (

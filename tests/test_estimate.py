@@ -27,6 +27,15 @@ def test_an_estimate_comes_back_from_what_was_written() -> None:
     assert Estimate.from_dict(estimate.to_dict()) == estimate
 
 
+def test_what_a_model_does_not_tell_is_null_and_reads_so_where_it_is_left_out() -> None:
+    written = sample_estimate().to_dict()
+    assert (written["music"], written["familiar"]) == (None, None)
+    told = sample_estimate(music=0.1234567, familiar=1.0)
+    assert (told.to_dict()["music"], told.to_dict()["familiar"]) == (0.123457, 1.0)
+    older = {key: value for key, value in written.items() if key not in ("music", "familiar")}
+    assert Estimate.from_dict(older) == sample_estimate()
+
+
 def test_what_is_said_follows_from_the_numbers_whatever_a_file_or_service_says() -> None:
     values = sample_estimate(mood="sad").to_dict()
     assert Estimate.from_dict({**values, "mood": "happy"}).mood == "sad"
@@ -50,7 +59,9 @@ def test_a_summary_has_the_parts_of_its_affect_or_none_of_them() -> None:
         "path": "a.wav",
         "seconds": 3.0,
         **{name: getattr(affect, name) for name in AFFECT},
+        "music_share": None,
     }
+    assert replace(whole, music_share=0.5).to_dict()["music_share"] == 0.5
     nothing = replace(whole, affect=None)
     assert nothing.to_dict() == {
         "path": "a.wav",
@@ -58,4 +69,5 @@ def test_a_summary_has_the_parts_of_its_affect_or_none_of_them() -> None:
         **dict.fromkeys(AFFECT),
         "quadrants": dict.fromkeys(QUADRANTS),
         "gems": dict.fromkeys(GEMS),
+        "music_share": None,
     }

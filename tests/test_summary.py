@@ -27,6 +27,32 @@ def test_without_music_all_hops_count():
     assert summarize(estimates).valence == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.MUSIC])
+def test_whatever_is_not_music_is_left_out_where_there_is_music(status):
+    estimates = [
+        sample_estimate(valence=0.2, status=Status.MUSIC),
+        sample_estimate(valence=0.9, status=status),
+    ]
+    assert summarize(estimates).valence == pytest.approx(0.2)
+
+
+def test_the_share_of_music_is_of_the_sound_that_was_judged():
+    said = dict.fromkeys(Status, 1) | {Status.MUSIC: 3, Status.NO_MUSIC: 2}
+    estimates = [
+        sample_estimate(status=status, music=0.5) for status, n in said.items() for _ in range(n)
+    ]
+    assert summarize(estimates).music_share == 0.6
+
+
+def test_without_a_hop_that_was_judged_there_is_no_share_of_music():
+    assert summarize([]).music_share is None
+    assert summarize([sample_estimate(status=Status.SILENCE, music=0.1)]).music_share is None
+
+
+def test_a_model_that_does_not_tell_has_no_share_of_music():
+    assert summarize([sample_estimate(status=Status.MUSIC)] * 3).music_share is None
+
+
 def test_a_clip_too_short_for_a_hop_has_no_emotion():
     summary = summarize([])
     assert summary.valence is None

@@ -53,6 +53,7 @@ export const STATUS = {
   music: { word: "music", note: "" },
   silence: { word: "silence", note: "the last estimate is held" },
   too_quiet: { word: "too quiet", note: "turn it up: the last estimate is held" },
+  no_music: { word: "no music", note: "the last estimate is held" },
   no_signal: {
     word: "no signal",
     note: "only zeros arrive: a denied permission or a paused player",

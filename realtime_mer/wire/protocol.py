@@ -88,7 +88,8 @@ _Decibels = Annotated[float, Field(ge=-120, le=120)]
 _Byte = Annotated[int, Field(ge=0, le=255)]
 _Rating = Annotated[float, Field(ge=-1, le=1)]
 _Deviation = Annotated[float, Field(ge=0, le=100)]
-_Shares = Annotated[dict[_Name, Annotated[float, Field(ge=0, le=1)]], Field(max_length=64)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Shares = Annotated[dict[_Name, _Share], Field(max_length=64)]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=64)]
 
 
@@ -390,6 +391,7 @@ _ESTIMATE_BOUNDS: Mapping[str, Any] = {
     **dict.fromkeys(("quadrants", "gems"), _Shares),
     **dict.fromkeys(("seq", "xruns", "skipped"), _Count),
     **dict.fromkeys(("t", "state_age_s", "smoothing_s", "delay_s"), _Seconds),
+    **dict.fromkeys(("music", "familiar"), _Share | None),
     "mood": _Name,
     "wall_time": _Text | None,
     "level_dbfs": _Decibels,

@@ -40,6 +40,7 @@ from realtime_mer.wire.protocol import (
     encode,
     parse_client_message,
     parse_server_message,
+    parse_server_row,
 )
 from realtime_mer.wire.schema import SIDES
 from realtime_mer.wire.settings import Change, Phones, Settings
@@ -167,6 +168,24 @@ def test_unknown_fields_are_ignored_on_both_sides() -> None:
     assert parse_client_message(subscribe) == Subscribe(streams=("level",))
     bye = '{"type": "bye", "reason": "night", "colour": "blue"}'
     assert parse_server_message(bye) == Bye(reason="night")
+
+
+@pytest.mark.parametrize("parse", [parse_server_message, parse_server_row])
+def test_a_service_that_does_not_tell_whether_it_is_music_is_understood(parse: Any) -> None:
+    older = json.loads(encode(sample_estimate()))
+    del older["music"], older["familiar"]
+    received = parse(json.dumps(older))
+    assert (received.music, received.familiar) == (None, None)
+    told = parse(json.dumps({**older, "music": 0.25, "familiar": 1, "colour": "blue"}))
+    assert (told.music, told.familiar) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("name", ["music", "familiar"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, "likely"])
+def test_what_is_no_share_is_refused(name: str, value: Any) -> None:
+    message = json.loads(encode(sample_estimate())) | {name: value}
+    with pytest.raises(ProtocolError, match=name):
+        parse_server_message(json.dumps(message))
 
 
 def test_a_subscription_without_max_rate_asks_for_every_estimate() -> None:

@@ -1,0 +1,265 @@
+"""Sound that is no music is marked, held and left out; a model that does not tell marks nothing."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from realtime_mer.analysis import NO_MUSIC, SILENT, FileAnalysis
+from realtime_mer.audio.ring import LostSamples
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.hops import StreamPolicy
+from realtime_mer.stream import EmotionStream
+from realtime_mer.streams import EmotionStreams
+from tests.tones import HOP, RATE, ToneRecognizer, tones
+
+WARMING, MUSIC, NONE = Status.WARMING_UP, Status.MUSIC, Status.NO_MUSIC
+
+
+def music(seconds: float, likely: float = 0.9) -> NDArray[np.float32]:
+    return tones(seconds, music=likely)
+
+
+def talk(seconds: float, likely: float = 0.1) -> NDArray[np.float32]:
+    return tones(seconds, music=likely)
+
+
+def zeros(seconds: float) -> NDArray[np.float32]:
+    return np.zeros(round(seconds * RATE), dtype=np.float32)
+
+
+def statuses(estimates: list[Estimate]) -> list[Status]:
+    return [estimate.status for estimate in estimates]
+
+
+@pytest.fixture
+def stream() -> EmotionStream:
+    return EmotionStream(ToneRecognizer())
+
+
+def test_every_estimate_says_how_likely_music_is_and_how_familiar_the_sound(
+    stream: EmotionStream,
+) -> None:
+    found = stream.push(np.concatenate((music(4), talk(3), zeros(2), music(1, 0.25))))
+    assert [one.music for one in found] == pytest.approx(
+        [0.9] * 40 + [0.1] * 30 + [0] * 20 + [0.25] * 10, abs=1e-6
+    )
+    assert [one.familiar for one in found] == pytest.approx(
+        [one.music / 2 for one in found if one.music is not None], abs=2e-6
+    )
+
+
+def test_talk_is_marked_after_the_stated_time_and_so_is_the_music_after_it(
+    stream: EmotionStream,
+) -> None:
+    assert statuses(stream.push(music(4))) == [WARMING] * 29 + [MUSIC] * 11
+    assert statuses(stream.push(talk(4))) == [MUSIC] * 14 + [NONE] * 26
+    assert statuses(stream.push(music(2))) == [NONE] * 4 + [MUSIC] * 16
+
+
+def test_talk_from_the_start_is_marked_once_the_window_is_full(stream: EmotionStream) -> None:
+    found = stream.push(talk(5))
+    assert statuses(found) == [WARMING] * 29 + [NONE] * 21
+    assert {one.valence for one in found[14:]} == {0.0}  # no music came that could be held
+
+
+def test_what_is_held_is_from_before_music_was_unlikely_and_it_fades(
+    stream: EmotionStream,
+) -> None:
+    last = stream.push(music(4, 0.8))[-1]
+    found = stream.push(talk(4))
+    assert found[13].valence == pytest.approx(0.1)  # not sure yet: the network is followed
+    held = found[14:]
+    assert {one.valence for one in held} == {last.valence}
+    for hops, one in enumerate(held, start=1):
+        faded = 1 - math.exp(-0.1 * hops / 10)
+        assert one.quadrants["Q1"] == pytest.approx(0.7 + faded * (0.25 - 0.7))
+        assert one.valence_sd**2 == pytest.approx(0.2**2 + faded * (0.5**2 - 0.2**2))
+    back = stream.push(music(2))
+    assert {one.valence for one in back[:4]} == {last.valence}
+    assert back[4].valence == pytest.approx(0.9)
+    assert back[4].valence_sd == pytest.approx(0.2)
+
+
+def test_what_is_neither_clearly_music_nor_clearly_none_stays_what_it_was(
+    stream: EmotionStream,
+) -> None:
+    stream.push(music(4))
+    assert set(statuses(stream.push(talk(60, 0.45)))) == {MUSIC}
+    stream.push(talk(3))
+    assert set(statuses(stream.push(music(60, 0.55)))) == {NONE}
+
+
+def test_the_memory_is_kept_however_long_the_talk_was(stream: EmotionStream) -> None:
+    stream.push(music(4))
+    stream.push(talk(30))
+    back = stream.push(music(3))
+    assert statuses(back) == [NONE] * 4 + [MUSIC] * 26
+    assert [one.state_age_s for one in back] == pytest.approx([34.1 + i / 10 for i in range(30)])
+
+
+def test_a_song_with_a_pause_is_not_taken_for_talk(stream: EmotionStream) -> None:
+    stream.push(music(4))
+    assert NONE not in statuses(stream.push(np.concatenate((zeros(8), music(4)))))
+
+
+def test_silence_and_what_is_too_quiet_speak_neither_for_music_nor_against_it(
+    stream: EmotionStream,
+) -> None:
+    stream.push(music(4))
+    stream.push(talk(4))
+    assert statuses(stream.push(zeros(5)))[-1] is Status.NO_SIGNAL
+    assert statuses(stream.push(tones(0.2, music=0.9))) == [NONE] * 2
+    assert set(statuses(stream.push(talk(1)))) == {NONE}
+    assert statuses(stream.push(tones(5, music=0.1, dbfs=-50.0)))[-1] is Status.TOO_QUIET
+    assert set(statuses(stream.push(tones(5, music=0.9, dbfs=-50.0)))) == {Status.TOO_QUIET}
+    assert set(statuses(stream.push(talk(1)))) == {NONE}
+
+
+def test_lost_sound_speaks_neither_for_music_nor_against_it(stream: EmotionStream) -> None:
+    stream.push(music(4))
+    gap = LostSamples(start=stream.position, length=2 * RATE)
+    assert set(statuses(stream.push(zeros(2), gaps=[gap]))) == {Status.GAP}
+    assert set(statuses(stream.push(music(4)))) == {WARMING, MUSIC}
+
+
+def test_after_a_reset_and_after_a_long_silence_nothing_is_known_of_the_talk(
+    stream: EmotionStream,
+) -> None:
+    stream.push(talk(4))
+    stream.reset()
+    assert statuses(stream.push(music(4))) == [WARMING] * 29 + [MUSIC] * 11
+    stream.push(talk(4))
+    stream.push(zeros(12))
+    assert statuses(stream.push(music(4))) == [WARMING] * 29 + [MUSIC] * 11
+
+
+def test_a_model_that_does_not_tell_marks_nothing() -> None:
+    sound = np.concatenate((music(5), talk(10), zeros(3), talk(4)))
+    silent = EmotionStream(ToneRecognizer(tells=False)).push(sound)
+    assert {(one.music, one.familiar) for one in silent} == {(None, None)}
+    assert NONE not in statuses(silent)
+    # All else is as if there were no gate.
+    open_gate = StreamPolicy(no_music_below=0.0)
+    told = EmotionStream(ToneRecognizer(), policy=open_gate).push(sound)
+    assert [replace(one, music=None, familiar=None) for one in told] == silent
+
+
+PARTS = st.lists(
+    st.tuples(
+        st.sampled_from(["music", "talk", "between", "quiet", "zeros"]), st.floats(0.05, 3.0)
+    ),
+    min_size=1,
+    max_size=8,
+)
+MAKE = {
+    "music": music,
+    "talk": talk,
+    "between": lambda seconds: tones(seconds, music=0.5),
+    "quiet": lambda seconds: tones(seconds, music=0.1, dbfs=-50.0),
+    "zeros": zeros,
+}
+POLICY = StreamPolicy(
+    no_music_after_s=0.4, music_after_s=0.2, reset_after_silence_s=1.0, silence_after_s=0.3
+)
+
+
+@settings(max_examples=50)
+@given(
+    parts=PARTS,
+    cuts=st.lists(st.integers(0, 15 * RATE), max_size=12),
+    gap=st.tuples(st.integers(0, 8 * RATE), st.integers(1, 4 * RATE)),
+)
+def test_estimates_do_not_depend_on_how_the_sound_was_cut(
+    parts: list[tuple[str, float]], cuts: list[int], gap: tuple[int, int]
+) -> None:
+    sound = np.concatenate([MAKE[kind](seconds) for kind, seconds in parts])
+    lost = LostSamples(start=gap[0], length=gap[1])
+
+    def inside(a: int, b: int) -> list[LostSamples]:
+        low, high = max(a, lost.start), min(b, lost.start + lost.length)
+        return [LostSamples(start=low, length=high - low)] if low < high else []
+
+    whole = EmotionStream(ToneRecognizer(), policy=POLICY)
+    stream, pieces = EmotionStream(ToneRecognizer(), policy=POLICY), []
+    edges = sorted({0, len(sound), *(cut for cut in cuts if cut < len(sound))})
+    for a, b in itertools.pairwise(edges):
+        pieces += stream.push(sound[a:b], gaps=inside(a, b))
+    assert pieces == whole.push(sound, gaps=inside(0, len(sound)))
+    assert len(pieces) == len(sound) // HOP
+
+
+@settings(max_examples=30)
+@given(
+    rows=st.lists(PARTS, min_size=1, max_size=4),
+    cuts=st.lists(st.integers(0, 10 * RATE), max_size=6),
+)
+def test_a_stream_among_many_is_marked_as_it_would_be_alone(
+    rows: list[list[tuple[str, float]]], cuts: list[int]
+) -> None:
+    sounds = [np.concatenate([MAKE[kind](seconds) for kind, seconds in row]) for row in rows]
+    length = max(map(len, sounds))
+    samples = np.zeros((len(rows), length), dtype=np.float32)
+    for row, sound in zip(samples, sounds, strict=True):
+        row[: len(sound)] = sound
+    streams = EmotionStreams(ToneRecognizer(), len(rows), policy=POLICY)
+    found: list[list[Estimate]] = [[] for _ in rows]
+    edges = sorted({0, length, *(cut for cut in cuts if cut < length)})
+    for a, b in itertools.pairwise(edges):
+        for own, new in zip(found, streams.push(samples[:, a:b]), strict=True):
+            own += new
+    alone = [EmotionStream(ToneRecognizer(), policy=POLICY).push(row) for row in samples]
+    assert found == alone
+
+
+def analysis_of(path, *parts: NDArray[np.float32], tells: bool = True) -> FileAnalysis:
+    soundfile.write(path, np.concatenate(parts), RATE, subtype="FLOAT")
+    return FileAnalysis(path, recognizer=ToneRecognizer(tells=tells))
+
+
+def test_a_file_has_the_statuses_of_the_same_sound_live(tmp_path) -> None:
+    parts = music(5), talk(5), music(3)
+    found = list(analysis_of(tmp_path / "a.wav", *parts).estimates())
+    live, position = EmotionStream(ToneRecognizer()), 0
+    sound, told = np.concatenate(parts), []
+    while position < len(sound):
+        told += live.push(sound[position : position + 240])
+        position += 240
+    assert statuses(found) == statuses(told)
+
+
+def test_a_summary_is_of_the_music_and_says_how_much_of_the_sound_that_is(tmp_path) -> None:
+    analysis = analysis_of(tmp_path / "a.wav", music(4, 0.8), talk(4), zeros(3), music(3, 0.8))
+    found = list(analysis.estimates())
+    summary = analysis.summary()
+    counts = {status: statuses(found).count(status) for status in Status}
+    assert counts[NONE] >= 26
+    assert summary.music_share == pytest.approx(
+        counts[MUSIC] / (counts[MUSIC] + counts[NONE]), abs=1e-6
+    )
+    heard = [one.valence for one in found if one.status is MUSIC]
+    assert summary.valence == pytest.approx(sum(heard) / len(heard), abs=1e-6)
+    assert analysis.faults()[NO_MUSIC] == 0
+
+
+def test_of_talk_alone_all_hops_count_and_somebody_is_told(tmp_path) -> None:
+    analysis = analysis_of(tmp_path / "a.wav", talk(6))
+    found = list(analysis.estimates())
+    summary = analysis.summary()
+    assert summary.music_share == 0.0
+    assert summary.valence == pytest.approx(sum(one.valence for one in found) / 60, abs=1e-6)
+    faults = analysis.faults()
+    assert (faults[NO_MUSIC], faults[SILENT]) == (31, 0)
+
+
+def test_a_model_that_does_not_tell_has_no_share_of_music(tmp_path) -> None:
+    analysis = analysis_of(tmp_path / "a.wav", talk(6), tells=False)
+    list(analysis.estimates())
+    assert analysis.summary().music_share is None
+    assert analysis.faults()[NO_MUSIC] == 0
