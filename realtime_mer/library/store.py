@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.tracks import COLUMNS, Track
+from realtime_mer.library.tracks import COLUMNS, OPTIONAL, Track
 from realtime_mer.library.walk import AudioFile
 
 _APPLICATION = 0x524D4552  # "RMER": marks the file as ours
-_VERSION = 1
+_VERSION = 2  # format 1 had none of the ``OPTIONAL`` columns
 _TEXTS = ("path", "quadrant", "mood", "model", "valence_course", "arousal_course")
 
 
@@ -20,7 +20,8 @@ class TrackStore:
     """Tracks by path, each with the state of the file and the model that it was made from.
 
     The table ``tracks`` has the columns of ``Track.to_row``, courses as JSON, and ``file_size``,
-    ``file_mtime_ns`` and ``model_sha256``.
+    ``file_mtime_ns`` and ``model_sha256``. A file of format 1 gets the columns that it lacks,
+    empty; whoever only reads it reads them so.
 
     Args:
         path: made if it is not there, unless ``read_only``.
@@ -71,10 +72,14 @@ class TrackStore:
     def put(self, file: AudioFile, track: Track, *, model_sha256: str) -> None:
         """Keep a track, in place of what was known of its file."""
         row = {name: _stored(value) for name, value in track.to_row().items()}
-        values = [row[name] for name in COLUMNS] + [file.size, file.mtime_ns, model_sha256]
-        places = ", ".join("?" * len(values))
+        row |= {"file_size": file.size, "file_mtime_ns": file.mtime_ns}
+        row |= {"model_sha256": model_sha256}
+        names = ", ".join(f'"{name}"' for name in row)
+        places = ", ".join("?" * len(row))
         with self._complaining():
-            self._database.execute(f"INSERT OR REPLACE INTO tracks VALUES ({places})", values)
+            self._database.execute(
+                f"INSERT OR REPLACE INTO tracks ({names}) VALUES ({places})", list(row.values())
+            )
 
     def drop(self, paths: Iterable[str]) -> None:
         """Forget tracks."""
@@ -85,19 +90,18 @@ class TrackStore:
 
     def tracks(self) -> list[Track]:
         """Return all tracks, in order of their paths."""
-        names = ", ".join(f'"{name}"' for name in COLUMNS)
+        kept = [name for name in COLUMNS if self._format > 1 or name not in OPTIONAL]
+        names = ", ".join(f'"{name}"' for name in kept)
         with self._complaining():
             rows = self._database.execute(f"SELECT {names} FROM tracks ORDER BY path").fetchall()
-        return [Track.from_row(dict(zip(COLUMNS, row, strict=True))) for row in rows]
+        return [Track.from_row(dict(zip(kept, row, strict=True))) for row in rows]
 
     def _recognise(self, *, read_only: bool) -> None:
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables and not read_only:
-            columns = ", ".join(
-                f'"{name}" {"TEXT" if name in _TEXTS else "REAL"} NOT NULL' for name in COLUMNS
-            )
+            columns = ", ".join(_column(name) for name in COLUMNS)
             # In one transaction, so that a kill leaves an empty file or a whole table.
             self._database.executescript(
                 f"BEGIN; CREATE TABLE IF NOT EXISTS tracks ({columns}, "
@@ -107,11 +111,24 @@ class TrackStore:
             )
         elif application != _APPLICATION:
             raise InputError(f"{self.path} is a database of something else: name another file")
-        elif version != _VERSION:
+        elif version not in (1, _VERSION):
             raise InputError(
                 f"{self.path} has format {version}, this version knows {_VERSION}: "
                 "delete it and annotate again"
             )
+        elif version == 1 and not read_only:
+            self._bring_up_to_date()
+        self._format = version if read_only else _VERSION
+
+    def _bring_up_to_date(self) -> None:
+        run = self._database.execute
+        with self._database:  # one transaction: a kill leaves either format whole
+            run("BEGIN IMMEDIATE")
+            (version,) = run("PRAGMA user_version").fetchone()
+            if version == 1:  # else somebody else has just done it
+                for name in OPTIONAL:
+                    run(f"ALTER TABLE tracks ADD {_column(name)}")
+                run(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
     def _complaining(self) -> Iterator[None]:
@@ -119,6 +136,11 @@ class TrackStore:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:  # damage shows as either
             raise InputError(f"{self.path} cannot be used as a table: {error}") from error
+
+
+def _column(name: str) -> str:
+    needed = "" if name in OPTIONAL else " NOT NULL"
+    return f'"{name}" {"TEXT" if name in _TEXTS else "REAL"}{needed}'
 
 
 def _stored(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.store import TrackStore
-from realtime_mer.library.tracks import Track
+from realtime_mer.library.tracks import OPTIONAL, Track
 from realtime_mer.writing.cells import from_cell, to_cells
 from realtime_mer.writing.replacing import replacing
 
@@ -105,8 +105,12 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    table = pa.Table.from_pylist(list(rows))
+    for name in OPTIONAL:  # of a column in which no track has a number it would not know the kind
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).cast(pa.float64()))
     with replacing(path) as file:  # pyarrow knows no name that is no UTF-8
-        pq.write_table(pa.Table.from_pylist(list(rows)), file)
+        pq.write_table(table, file)
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -22,9 +22,12 @@ COLUMNS = (
     "path seconds valence arousal valence_sd arousal_sd valence_spread arousal_spread quadrant "
     f"{' '.join(f'quadrants.{name}' for name in QUADRANTS)} "
     f"{' '.join(f'gems.{name}' for name in GEMS)} "
-    "mood level_dbfs valence_course arousal_course model"
+    "mood music_share level_dbfs valence_course arousal_course model"
 ).split()
 """Names of the columns of a table of tracks, in order."""
+
+OPTIONAL = ("music_share",)
+"""Those that a track may lack; all of them hold numbers."""
 
 _IN_A_ROW = dict.fromkeys(name.partition(".")[0] for name in COLUMNS)  # attributes, in that order
 _EDGE_POINTS = 2  # a tenth of the track: what is heard while two tracks are mixed
@@ -51,6 +54,7 @@ class Track(HasAffect):
         valence_spread, arousal_spread: standard deviation over the track's hops, >= 0.
         valence_course, arousal_course: means over ``COURSE_POINTS`` equal parts of the track.
         quadrant: the most probable.
+        music_share: as in ``Summary``; None also where the table was written before there was one.
         level_dbfs: root mean square of the sound in dB relative to full scale.
         model: name of the checkpoint.
 
@@ -68,6 +72,7 @@ class Track(HasAffect):
     valence_course: tuple[float, ...]
     arousal_course: tuple[float, ...]
     model: str
+    music_share: float | None = None
 
     @property
     def mean(self) -> Point:
@@ -123,6 +128,7 @@ class Track(HasAffect):
             valence_course=_course(row, "valence_course"),
             arousal_course=_course(row, "arousal_course"),
             model=_text(row, "model"),
+            music_share=_share(row, "music_share"),
         )
 
 
@@ -172,6 +178,7 @@ class Hops:
             valence_course=_means(valence, counts),
             arousal_course=_means(arousal, counts),
             model=model,
+            music_share=summary.music_share,
         )
 
 
@@ -203,6 +210,13 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 def _number(row: Mapping[str, Any], name: str) -> float:
     return _finite(_cell(row, name), name)
+
+
+def _share(row: Mapping[str, Any], name: str) -> float | None:
+    value = row.get(name)
+    if value is None or value == "":  # CSV has no other word for it
+        return None
+    return _finite(value, name)
 
 
 def _finite(value: object, name: str) -> float:

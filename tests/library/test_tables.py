@@ -4,6 +4,7 @@ import csv
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from realtime_mer.library.tables import read_table, write_table
 from realtime_mer.library.walk import AudioFile
 from tests.library.made import made_track
 
-TRACKS = [made_track("/a,\"b\"\n'c'.flac", valence=0.1), made_track("/ä.mp3", arousal=-0.7)]
+TRACKS = [
+    made_track("/a,\"b\"\n'c'.flac", valence=0.1, music_share=0.75),
+    made_track("/ä.mp3", arousal=-0.7),
+]
 
 
 def write(path: Path, tracks=TRACKS) -> Path:
@@ -93,6 +97,82 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a database of something else"):
         TrackStore(path)
     assert path.read_bytes() == before
+
+
+def write_format_1(path: Path, tracks=TRACKS) -> Path:
+    """Write a store as it was before tracks had a share of music."""
+    write(path, tracks)
+    with closing(sqlite3.connect(path)) as database:
+        columns = [
+            (name, kind)
+            for _, name, kind, *_ in database.execute("PRAGMA table_info(tracks)")
+            if name != "music_share"
+        ]
+        kinds = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in columns)
+        names = ", ".join(f'"{name}"' for name, _ in columns)
+        database.executescript(
+            f"CREATE TABLE older ({kinds}, PRIMARY KEY (path));"
+            f"INSERT INTO older SELECT {names} FROM tracks;"
+            "DROP TABLE tracks; ALTER TABLE older RENAME TO tracks; PRAGMA user_version = 1;"
+        )
+    return path
+
+
+def test_a_store_from_before_the_share_of_music_is_read_as_it_is(tmp_path: Path) -> None:
+    path = write_format_1(tmp_path / "table.sqlite")
+    before = path.read_bytes()
+    assert read_table(path) == [replace(track, music_share=None) for track in TRACKS]
+    assert path.read_bytes() == before
+
+
+def test_who_writes_into_such_a_store_adds_the_column_once(tmp_path: Path) -> None:
+    path = write_format_1(tmp_path / "table.sqlite")
+    new = made_track("/new.mp3", music_share=0.5)
+    with TrackStore(path) as one, TrackStore(path) as two:
+        one.put(AudioFile(path=new.path, size=1, mtime_ns=2), new, model_sha256="x")
+        assert len(two.done("x")) == 3
+    old = [replace(track, music_share=None) for track in TRACKS]
+    assert read_table(path) == sorted([*old, new], key=lambda track: track.path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_store_that_another_process_has_just_brought_up_to_date_is_left_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_format_1(tmp_path / "table.sqlite")
+    bring_up_to_date = TrackStore._bring_up_to_date
+
+    def late(self: TrackStore) -> None:
+        monkeypatch.undo()
+        TrackStore(path).__exit__()
+        bring_up_to_date(self)
+
+    monkeypatch.setattr(TrackStore, "_bring_up_to_date", late)
+    with TrackStore(path) as store:
+        assert len(store.tracks()) == 2
+
+
+def test_a_table_from_before_the_share_of_music_is_read_without(path: Path) -> None:
+    if path.suffix == ".sqlite":
+        write_format_1(path)
+    elif path.suffix == ".csv":
+        with write(path).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            del row["music_share"]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        pq.write_table(pq.read_table(write(path)).drop_columns("music_share"), path)
+    assert read_table(path) == [replace(track, music_share=None) for track in TRACKS]
+
+
+def test_a_column_in_which_no_track_has_a_number_is_one_of_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.parquet", [made_track()])
+    assert pq.read_schema(path).field("music_share").type == pa.float64()
 
 
 def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:

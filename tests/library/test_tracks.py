@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,14 @@ def test_a_part_without_music_lies_between_its_neighbours_and_counts_nowhere_els
     assert found.level_dbfs == -20.0
 
 
+def test_talk_counts_nowhere_but_in_the_share_of_music() -> None:
+    talk = hops([-1.0] * 50, status=Status.NO_MUSIC)
+    told = [replace(one, music=0.9) for one in hops([0.5] * 150)]
+    found = track([*told, *(replace(one, music=0.1, level_dbfs=-5.0) for one in talk)])
+    assert (found.music_share, found.valence, found.valence_spread) == (0.75, 0.5, 0.0)
+    assert found.level_dbfs == -20.0
+
+
 def test_without_music_all_hops_count() -> None:
     found = track(hops([0.0, 1.0], status=Status.WARMING_UP))
     assert (found.valence, found.valence_spread) == (0.5, 0.5)
@@ -111,7 +120,16 @@ def test_a_row_gives_the_track_back_with_courses_as_lists_or_as_json() -> None:
     row = track.to_row()
     assert Track.from_row(row) == track
     text = {k: json.dumps(v) if isinstance(v, list) else str(v) for k, v in row.items()}
-    assert Track.from_row(text) == track
+    assert Track.from_row({**text, "music_share": ""}) == track
+
+
+def test_a_row_says_how_much_of_the_sound_is_music_or_leaves_it_out() -> None:
+    track = made_track(music_share=0.75)
+    row = track.to_row()
+    assert row["music_share"] == 0.75
+    assert Track.from_row(row) == Track.from_row({**row, "music_share": "0.75"}) == track
+    del row["music_share"]
+    assert Track.from_row(row) == made_track()
 
 
 @pytest.mark.parametrize(
