@@ -161,6 +161,10 @@ def messages(item: Estimate | LevelMessage) -> Iterator[tuple[str, Value]]:
         yield f"/mer/gems/{name}", float(share)
     yield "/mer/mood", item.mood
     yield "/mer/status", item.status.value
+    if item.music is not None:
+        yield "/mer/music", float(item.music)
+    if item.familiar is not None:
+        yield "/mer/familiar", float(item.familiar)
 
 
 def _encode(address: str, value: Value) -> bytes:

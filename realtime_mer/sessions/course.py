@@ -52,6 +52,7 @@ class Course:
         statuses: of each estimate.
         quadrants: the probability of each of ``QUADRANTS``, ``(n, 4)``.
         xruns, skipped: from the first estimate to the last.
+        tells: whether the model told music from other sound.
     """
 
     hop: float
@@ -65,6 +66,7 @@ class Course:
     quadrants: Numbers
     xruns: int
     skipped: int
+    tells: bool = False
 
     @classmethod
     def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
@@ -72,12 +74,14 @@ class Course:
         numbers = array("d")  # row by row; objects would take four times the room
         statuses = []
         before = one = None
+        tells = False
         for one in estimates:
             if before is None:  # a recording may begin amid a session that has counted already
                 before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
             share = one.quadrants.get
             numbers.extend((*_NUMBERS(one), *[share(name, 0.0) for name in QUADRANTS]))
             statuses.append(one.status)
+            tells = tells or one.music is not None
         xruns = skipped = 0
         if one is not None and before is not None:
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
@@ -89,6 +93,7 @@ class Course:
             quadrants=np.ascontiguousarray(table[len(_NAMES) :].T),
             xruns=xruns,
             skipped=skipped,
+            tells=tells,
         )
 
     @cached_property

@@ -54,10 +54,18 @@ LIMITS = (
     "listens, what the music means to them, or its words.",
     "The band around each line is one standard deviation of a panel's rating: about a third of "
     "ratings would lie outside it even if the model were right.",
-    "Sound that is not music, such as speech or applause, gets estimates like any other.",
     "Segments and change points are found by a rule, stated below; another rule finds others.",
 )
 """What a reader must know, in plain words."""
+
+TAKES_ALL = "Sound that is not music, such as speech or applause, gets estimates like any other."
+"""What they must know besides, of a model that does not tell music from other sound."""
+
+LEAVES_OUT = (
+    "Sound that the model did not take for music, such as speech or applause, is left out. It can "
+    "be wrong about that, both ways."
+)
+"""The same of one that does."""
 
 _NEUTRAL = "#a7b0ad"  # the mood word that lies in no quadrant
 _SMALLEST_SHARE = 0.01  # moods below that are summed up
@@ -73,7 +81,8 @@ def report(sessions: Sequence[Session], *, title: str | None = None) -> Document
     title = legible(title) if title else " and ".join(map(_title, sessions))
     told = [_Told(session) for session in sessions]
     courses = [one.course for one in told]
-    limits = Note(title="What this is, and what it is not", items=LIMITS)
+    sound = LEAVES_OUT if all(course.tells for course in courses) else TAKES_ALL
+    limits = Note(title="What this is, and what it is not", items=(*LIMITS, sound))
     blocks: list[Block] = [Heading(text=title, level=1)]
     if len(sessions) > 1:
         blocks += [limits, *_comparison(sessions, courses)]

@@ -229,6 +229,11 @@ function showTexts(now) {
   write("xruns", String(estimate.xruns));
   write("skipped", String(estimate.skipped));
   write("state-age", clock(estimate.state_age_s));
+  for (const name of ["music", "familiar"]) {
+    const told = typeof estimate[name] === "number"; // a model or service may not tell
+    byId(name).parentElement.hidden = !told;
+    write(name, told ? `${Math.round(100 * estimate[name])} %` : "");
+  }
   write("clock", clock(estimate.t - zero));
   announce(mood, now);
 }

@@ -174,8 +174,9 @@ def test_a_note_that_is_too_long_is_shortened_and_whole_in_its_tool_tip(shown: S
     ("valence", "arousal", "quadrant"),
     [(0.5, 0.5, "Q1"), (-0.5, 0.5, "Q2"), (-0.5, -0.5, "Q3"), (0.5, -0.5, "Q4")],
 )
+@pytest.mark.parametrize("status", [Status.SILENCE, Status.NO_MUSIC])
 def test_the_mood_has_its_colour_and_a_held_one_has_none(
-    shown: Shown, valence: float, arousal: float, quadrant: str
+    shown: Shown, valence: float, arousal: float, quadrant: str, status: Status
 ) -> None:
     theme, heading = shown.window.theme, shown.window.face.heading
 
@@ -190,7 +191,7 @@ def test_the_mood_has_its_colour_and_a_held_one_has_none(
     assert pixel(6, heading.height() // 2) == heading.colour()
     glow = pixel(40, 6)
     for _ in range(8):
-        shown.says(valence=valence, arousal=arousal, status=Status.SILENCE)
+        shown.says(valence=valence, arousal=arousal, status=status)
     assert heading.colour().name() == theme.grid
     assert (glow != pixel(40, 6)) is (theme.glow > 0)
 

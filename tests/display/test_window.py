@@ -349,6 +349,15 @@ def test_the_health_of_the_stream_is_shown(service: Service) -> None:
         assert part in words
 
 
+def test_how_likely_music_is_stands_with_the_health_where_the_model_tells(service: Service) -> None:
+    service.says(sample_estimate(t=1.0))
+    service.settles()
+    assert "familiar" not in service.words()
+    service.says(sample_estimate(t=2.0, music=0.034, familiar=0.5, status=Status.NO_MUSIC))
+    service.settles()
+    assert "music 3%   familiar 50%" in service.words()
+
+
 def test_a_stream_without_a_clock_has_no_latency(service: Service) -> None:
     service.says(sample_estimate(latency_ms=None))
     service.settles()

@@ -65,6 +65,15 @@ def test_an_estimate_arrives_at_its_addresses(receiver: Receiver) -> None:
         assert received[f"/mer/gems/{name}"] == 0.125
 
 
+def test_what_the_model_does_not_tell_is_not_sent(receiver: Receiver) -> None:
+    assert not {"/mer/music", "/mer/familiar"} & dict(messages(sample_estimate())).keys()
+    with closing(OscSender(receiver.target)) as sender:
+        sender.publish(sample_estimate(music=0, familiar=0.75, status=Status.NO_MUSIC))
+        received = receiver.receive_all(sender.sent)
+    assert (received["/mer/music"], received["/mer/familiar"]) == (0.0, 0.75)
+    assert received["/mer/status"] == "no_music"
+
+
 def test_level_status_and_marker_arrive_at_once(receiver: Receiver) -> None:
     with closing(OscSender(receiver.target)) as sender:
         sender.publish(LevelMessage(t=0.1, level_dbfs=-20.0, peak_dbfs=-6.0))

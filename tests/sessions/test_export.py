@@ -57,6 +57,23 @@ def test_json_lines_are_those_of_a_live_session(session, tmp_path: Path, capsys)
     assert lines == [estimate.to_dict() for estimate in session.estimates()]
 
 
+def test_a_session_from_before_music_was_told_has_empty_columns_of_it(
+    session, tmp_path, capsys
+) -> None:
+    events = session.folder / EVENTS
+    lines = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        line.pop("music", None)
+        line.pop("familiar", None)
+    events.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    assert {(one.music, one.familiar) for one in session.estimates()} == {(None, None)}
+    table = tmp_path / "x.parquet"
+    call(capsys, "sessions", "export", session.name, "--format", "parquet", "--out", table)
+    read = pq.read_table(table)
+    assert read.schema.field("music").type == "double"
+    assert set(read["music"].to_pylist()) == {None}
+
+
 def test_parquet_holds_typed_columns_with_the_numbers_to_the_bit(session, tmp_path, capsys) -> None:
     out = tmp_path / "x.parquet"
     call(capsys, "sessions", "export", session.name, "--format", "parquet", "--out", out)

@@ -48,6 +48,7 @@ def segment(valence: float, arousal: float, *parts: float, sd: float = 0.2) -> S
             "Near the middle, if anything serene: pleasant, with rather little energy",
         ),
         (Segment(start=0.0, end=5.0, status=Status.TOO_QUIET), "Too quiet"),
+        (Segment(start=0.0, end=5.0, status=Status.NO_MUSIC), "No music"),
     ],
 )
 def test_a_segment_is_told_as_somebody_would_say_it(one: Segment, said: str) -> None:

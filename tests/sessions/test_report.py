@@ -15,7 +15,7 @@ from realtime_mer.sessions.html import to_html
 from realtime_mer.sessions.labels import Box
 from realtime_mer.sessions.pdf import to_pdf
 from realtime_mer.sessions.pictures import MOST_NUMBERS
-from realtime_mer.sessions.report import LIMITS
+from realtime_mer.sessions.report import LEAVES_OUT, LIMITS, TAKES_ALL
 from realtime_mer.sessions.report import report as document
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import LevelMessage, Marker
@@ -88,6 +88,29 @@ def test_each_session_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "_lines", counted)
     report(sessions)
     assert read == [session.name for session in sessions]
+
+
+def test_talk_is_left_out_as_silence_is_and_told_by_its_name() -> None:
+    talk = [
+        sample_estimate(seq=i, valence=-0.9, status=Status.NO_MUSIC, music=0.1)
+        for i in range(200, 300)
+    ]
+    session = recorded([*estimates(200, mood="happy", music=0.9), *talk])
+    words = Page(report([session])).words
+    assert "20 seconds of music in 30 seconds of sound." in words
+    assert re.search(r"0:200:30No music", words)
+    assert re.search(r"no music10\.0 s", words)
+    assert LEAVES_OUT in words
+    assert TAKES_ALL not in words
+
+
+def test_where_a_model_did_not_tell_music_from_talk_the_limits_say_so() -> None:
+    told = recorded(estimates(50, music=0.9), label="told")
+    older = recorded(estimates(50), label="older")
+    for sessions in ([older], [told, older]):
+        words = Page(report(sessions)).words
+        assert TAKES_ALL in words
+        assert LEAVES_OUT not in words
 
 
 def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:

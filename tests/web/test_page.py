@@ -12,6 +12,7 @@ from realtime_mer.estimate import Status
 from realtime_mer.mood import mood_text
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import LevelMessage, Marker, RecordingState, StatusMessage
+from realtime_mer.wording import STATUS_WORDS
 from tests.web.browser import (
     DESKTOP,
     FULL_HD,
@@ -110,10 +111,12 @@ def test_sound_that_is_not_music_is_told_in_words_and_by_a_hollow_point(
     tab.wait_for("document.getElementById('state-word').textContent === 'music'")
     point = "getComputedStyle(document.querySelector('.point')).fill"
     filled = tab.js(f"return {point}")
-    publish(service, estimate_at(0.3, 0.3, seq=1, status=Status.SILENCE))
-    tab.wait_for("document.getElementById('state-word').textContent === 'silence'")
-    assert tab.text("#state-note") == "the last estimate is held"
-    assert tab.js(f"return {point}") != filled
+    for seq, status in enumerate((Status.SILENCE, Status.NO_MUSIC), start=1):
+        publish(service, estimate_at(0.3, 0.3, seq=seq, status=status))
+        word = STATUS_WORDS[status]
+        tab.wait_for(f"document.getElementById('state-word').textContent === '{word}'")
+        assert tab.text("#state-note") == "the last estimate is held"
+        assert tab.js(f"return {point}") != filled
 
     service.publish(
         StatusMessage(
@@ -123,6 +126,24 @@ def test_sound_that_is_not_music_is_told_in_words_and_by_a_hollow_point(
     tab.wait_for("document.getElementById('state-note').textContent === 'unplugged'")
     assert tab.text("#state-word") == "reconnecting"
     assert tab.text("#origin") == "Mic 2"
+
+
+def test_how_likely_music_is_stands_in_the_details_where_the_model_tells(
+    tab: Browser, service: Service
+) -> None:
+    open_display(tab, service)
+    tab.js("document.getElementById('details').open = true")
+
+    def shown(name: str) -> str:
+        row = f"document.getElementById('{name}')"
+        return tab.js(f"return {row}.offsetParent === null ? 'hidden' : {row}.textContent")
+
+    publish(service, estimate_at(0.3, 0.3, seq=0))
+    tab.wait_for("document.getElementById('xruns').textContent === '0'")
+    assert (shown("music"), shown("familiar")) == ("hidden", "hidden")
+    publish(service, estimate_at(0.3, 0.3, seq=1, music=0.034, familiar=0.5))
+    tab.wait_for("document.getElementById('music').textContent === '3 %'")
+    assert (shown("music"), shown("familiar")) == ("3 %", "50 %")
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])

@@ -249,6 +249,8 @@ class Drawing:
                 f"state age {clock(estimate.state_age_s)}",
                 f"columns missed {self._memory.spectrum.missed}",
             ]
+            said = (("music", estimate.music), ("familiar", estimate.familiar))
+            parts += [f"{name} {share:.0%}" for name, share in said if share is not None]
         if hello is not None:
             parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
         foot.health.show_text("   ".join(parts))
