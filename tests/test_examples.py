@@ -14,7 +14,8 @@ from threading import Thread
 
 import pytest
 
-from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.outlets.mapped import MappedOutlet
+from realtime_mer.outlets.short_ways import osc_plan
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Marker
 from tests.patience import PATIENCE_S
@@ -103,7 +104,7 @@ def test_the_osc_example_prints_what_is_sent() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    sender = OscSender(Target(host="127.0.0.1", port=port))
+    sender = MappedOutlet(plans=[osc_plan(f"127.0.0.1:{port}")])
     with example("osc_receiver.py", port) as process:
         assert process.stdout is not None
         said: list[object] = []

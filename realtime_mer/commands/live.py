@@ -2,7 +2,7 @@
 
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -13,6 +13,7 @@ from realtime_mer.commands.arguments import (
     Delay,
     Host,
     LayoutOption,
+    MapFiles,
     Model,
     SampleFormat,
     Smoothing,
@@ -21,6 +22,9 @@ from realtime_mer.commands.arguments import (
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_mer.outlets.mapping.tables import Plan
 
 
 class OptionalName(TyperCommand):
@@ -79,6 +83,7 @@ def live(
     osc_rate: Annotated[
         float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
     ] = None,
+    maps: MapFiles = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
@@ -146,6 +151,8 @@ def live(
 
     `realtime-mer live --host 0.0.0.0 --osc 192.168.1.20:9000`
 
+    `realtime-mer live --map show.toml`
+
     `realtime-mer live mic --record friday`
 
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
@@ -170,8 +177,11 @@ def live(
     if osc_rate is not None and osc is None:
         raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
     fast = speed is Speed.MAX
-    if osc is not None and fast:
-        raise InputError("--osc needs --speed realtime: nobody could follow what is faster.")
+    for option, asked in (("--osc", osc), ("--map", maps)):
+        if asked and fast:
+            raise InputError(
+                f"{option} needs --speed realtime: nobody could follow what is faster."
+            )
     count, picked = None, None
     if channels is not None and source == "-":
         count, picked = parse_raw_channels(channels)
@@ -191,12 +201,16 @@ def live(
     if jsonl not in (None, "-"):
         refuse_overwriting([source or ""], output=jsonl, option="--jsonl")
         check_output(jsonl, option="--jsonl")
-    target = None
+    plans: list[Plan] = []
     if osc is not None:
-        from realtime_mer.outlets.osc import Target, check_rate
+        from realtime_mer.outlets.short_ways import osc_plan
 
-        target = Target.parse(osc)
-        check_rate(osc_rate)
+        plans.append(osc_plan(osc, max_rate=osc_rate))
+    for file in maps or ():
+        from realtime_mer.outlets.mapped import refuse_missing
+        from realtime_mer.outlets.mapping.tables import load_plan
+
+        refuse_missing(load_plan(file))
     if server and not fast:
         check_free(host, port)
         if token is not None:
@@ -211,8 +225,10 @@ def live(
             check_strength(passphrase, known=[whose, pseudonym or "", "realtime-mer"])
 
     say(_about(source))
-    if target is not None:
-        target.look_up()  # which may take its time
+    if osc is not None:
+        from realtime_mer.outlets.short_ways import look_up
+
+        look_up(osc)  # which may take its time
     if device is not None:
         device = find_asked(source, device)
 
@@ -240,8 +256,8 @@ def live(
             service=service if server else None,
             window=window,
             layout=None if layout is None else layout.value,
-            osc=target,
-            osc_rate=osc_rate,
+            plans=tuple(plans),
+            maps=tuple(maps or ()),
             jsonl=jsonl,
             smoothing_s=smoothing,
             delay_s=delay,

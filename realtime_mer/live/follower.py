@@ -110,9 +110,11 @@ class Follower:
             self._controller.refresh()
 
     def _look(self) -> None:
-        """Take markers, show what is recorded, and say when that or phone access changes."""
+        """Show markers, news of the outlets and what is recorded; say when that changes."""
         for marker in self._outlets.take_markers():
             self._view.message(marker_line(marker))
+        for notice in self._outlets.take_notices():
+            self._view.message(notice)
         state, name = self._deck.state, self._deck.name
         self._view.note = "" if state is None else state.sentence
         for failure in self._deck.take_failures():

@@ -1,14 +1,17 @@
-"""Whoever follows a live session from outside: subscribers, OSC receivers, who records it."""
+"""Whoever follows a live session from outside: subscribers, lights and the like, who records it."""
 
 import secrets
 import ssl
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rich.console import Console
 
-from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.outlets.mapped import MappedOutlet
+from realtime_mer.outlets.mapping.tables import Plan
 from realtime_mer.outlets.outlet import Outlet
 from realtime_mer.service.connection import Limits
 from realtime_mer.service.links import links, qr_code
@@ -108,12 +111,12 @@ class Outlets:
 
     Attributes:
         services: the running services, the public one first; they are outlets too.
-        others: the other outlets.
+        mapped: what sends as mappings say; None where there is none.
     """
 
     def __init__(self, *, deck: Deck | None = None) -> None:
         self.services: list[Service] = []
-        self.others: list[Outlet] = []
+        self.mapped: MappedOutlet | None = None
         self._deck = deck
         self._status: StatusMessage | None = None
         self._told: RecordingState | None = None  # to everybody
@@ -141,20 +144,20 @@ class Outlets:
         return replace(status, recording=self._told)
 
     def _send(self, event: Event) -> None:
-        for outlet in (*self.services, *self.others):
+        for outlet in self._all:
             outlet.publish(event)
 
     def take_markers(self) -> list[Marker]:
         """Return the markers that subscribers set since the last call.
 
-        The service has sent them to its subscribers; they are recorded and go to the other outlets.
+        The service has sent them to its subscribers; they are recorded and go out by the mappings.
         """
         markers = [marker for service in self.services for marker in service.take_markers()]
         for marker in markers:
             if self._deck is not None:
                 self._deck.publish(marker)
-            for outlet in self.others:
-                outlet.publish(marker)
+            if self.mapped is not None:
+                self.mapped.publish(marker)
         return markers
 
     def take_changes(self) -> list[Change]:
@@ -174,17 +177,25 @@ class Outlets:
     def faults(self) -> dict[str, int]:
         """Return what did not reach anybody, counted."""
         faults: Counter[str] = Counter()
-        for outlet in (*self.services, *self.others):
+        for outlet in self._all:
             faults.update(outlet.faults())
         return dict(faults)
+
+    def take_notices(self) -> list[str]:
+        """Return what people should know of mappings and what they lead to, a line each."""
+        return [] if self.mapped is None else self.mapped.take_notices()
+
+    @property
+    def _all(self) -> list[Outlet]:
+        return [*self.services, *([] if self.mapped is None else [self.mapped])]
 
 
 def open_outlets(
     *,
     hello: Hello,
     service: ServiceOptions | None,
-    osc: Target | None = None,
-    osc_rate: float | None = None,
+    plans: Sequence[Plan] = (),
+    maps: Sequence[Path] = (),
     console: Console,
     stack: ExitStack,
     deck: Deck | None = None,
@@ -195,7 +206,7 @@ def open_outlets(
     Args:
         hello: what subscribers are told.
         service: the public one; None for none.
-        osc, osc_rate: where OSC messages go and how often at most; None for nowhere.
+        plans, maps: what goes where, as it stands and as files that may change meanwhile.
         console: is told where the service is.
         stack: ends everything.
         deck: records the session; the caller ends it. None for nothing.
@@ -206,11 +217,11 @@ def open_outlets(
         ServiceError: the service cannot start.
     """
     outlets = Outlets(deck=deck)
-    if osc is not None:
-        sender = OscSender(osc, max_rate=osc_rate)
-        stack.callback(sender.close)
-        outlets.others.append(sender)
-        console.print(f"OSC: {access.authority(osc.host, osc.port)}")
+    if plans or maps:
+        outlets.mapped = MappedOutlet(plans=plans, files=maps)
+        stack.callback(outlets.mapped.close)
+        for target in outlets.mapped.targets:
+            console.print(f"Sending to {target.url.shown}")
     if service is not None:
         started = stack.enter_context(service.open(hello, controls=controls))
         outlets.services.append(started)

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import realtime_mer
@@ -19,7 +20,7 @@ from realtime_mer.live.outlets import ServiceOptions, open_outlets
 from realtime_mer.live.settings import LiveSettings, PhoneAccess
 from realtime_mer.live.terminal import TerminalView
 from realtime_mer.live.window import open_window
-from realtime_mer.outlets.osc import Target
+from realtime_mer.outlets.mapping.tables import Plan
 from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.contract import StreamingRecognizer
@@ -50,7 +51,7 @@ class LiveOptions:
         service: the WebSocket service; None for none.
         window: whether to have a window; it needs a screen.
         layout: of the window; None for that of the last time.
-        osc, osc_rate: where OSC messages go, and most estimates a second; None for nowhere, all.
+        plans, maps: what goes where besides, as it stands and as files that may change meanwhile.
         jsonl: path for a line per estimate, ``-`` for standard output.
         smoothing_s, delay_s: see ``Shaper``.
         raw: what raw sound on standard input is; None for the usual.
@@ -72,8 +73,8 @@ class LiveOptions:
     service: ServiceOptions | None = field(default_factory=ServiceOptions)
     window: bool = True
     layout: Literal["dj", "therapy"] | None = None
-    osc: Target | None = None
-    osc_rate: float | None = None
+    plans: tuple[Plan, ...] = ()
+    maps: tuple[Path, ...] = ()
     jsonl: str | None = None
     smoothing_s: float = 0.0
     delay_s: float = 0.0
@@ -123,8 +124,8 @@ def run_live(options: LiveOptions) -> None:
         outlets = open_outlets(
             hello=hello,
             service=None if fast else options.service,
-            osc=options.osc,
-            osc_rate=options.osc_rate,
+            plans=options.plans,
+            maps=options.maps,
             console=console,
             stack=stack,
             deck=deck,
@@ -207,7 +208,7 @@ def _recording(
     begun = ring.written
     folder = create_folder(label or "session", now=now)
     # Addresses and tokens are nobody else's business.
-    secret = {"service", "osc", "pseudonym", "title", "key"}
+    secret = {"service", "plans", "maps", "pseudonym", "title", "key"}
     recording = Recording(
         folder,
         Manifest(
@@ -222,7 +223,7 @@ def _recording(
             compute=recognizer.compute,
             settings={
                 name: legible(value) if isinstance(value, str) else value
-                for name, value in asdict(options).items()
+                for name, value in asdict(replace(options, plans=(), maps=())).items()
                 if name not in secret
             },
             audio=AUDIO if sound else None,

@@ -1,175 +1,173 @@
-"""Estimates as OSC messages over UDP, for lighting, video and music software.
+"""OSC over UDP, for lighting, video and music software.
 
-``docs/subscribe.md`` lists the addresses. UDP has no connection: nobody needs to listen, and what
-is lost is lost; so every estimate is sent whole, in plain messages that any receiver understands.
+``docs/outlets.md`` lists the addresses that an output without routes has. UDP has no connection:
+nobody needs to listen, and what is lost is lost; so an output sends every value of every estimate,
+unless its routes say otherwise.
 """
 
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, StrictBool, StrictStr
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from realtime_mer.emotion import QUADRANTS
+from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.estimate import Estimate
-from realtime_mer.wire import access
-from realtime_mer.wire.mailbox import Mailbox
-from realtime_mer.wire.protocol import Event, LevelMessage, Marker, StatusMessage
+from realtime_mer.outlets.wires import Message, Table, Url, Value, Wire
 
-Value = float | int | str
+_MOST_BYTES = 1432
+"""Of a bundle: what an Ethernet frame holds."""
+
+_BUNDLE = b"#bundle\0" + (1).to_bytes(8, "big")  # "immediately"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """Where OSC messages go.
+class OscPlace(Table):
+    """Where a value goes.
 
     Attributes:
-        host: name or address; one machine, a broadcast or a multicast address.
-        port: of UDP.
+        address: of the message, such as ``/booth/warmth``.
+        type: of its argument: f, i (rounded), d, s, or T for true and false; None for what the
+            value is.
     """
 
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Target":
-        """Read ``HOST:PORT``, ``[IPV6]:PORT`` or just ``PORT`` for this machine.
-
-        Raises:
-            InputError: it is none of these.
-        """
-        host, _, port = text.rpartition(":")
-        if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
-            raise InputError(f"--osc {text!r}: give HOST:PORT, such as 127.0.0.1:9000.")
-        return cls(host=host.removeprefix("[").removesuffix("]") or "127.0.0.1", port=int(port))
-
-    def look_up(self) -> tuple[socket.AddressFamily, Any]:
-        """Return the family and the address of the machine.
-
-        Raises:
-            ServiceError: the name cannot be looked up.
-        """
-        try:
-            family, _, _, _, address = socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_DGRAM
-            )[0]
-        except (OSError, UnicodeError) as error:
-            where = access.authority(self.host, self.port)
-            raise ServiceError(
-                f"--osc {where}: there is no machine {self.host!r}; give its address."
-            ) from error
-        return family, address
+    address: Annotated[StrictStr, Field(pattern=r"^/[^\s#*,?\[\]{}]+$", max_length=255)]
+    type: Literal["f", "i", "d", "s", "T"] | None = None
 
 
-def check_rate(max_rate: float | None) -> None:
-    """Refuse a rate that cannot be.
+class OscOptions(Table):
+    """What an OSC output has besides.
 
-    Raises:
-        InputError: it is not more than 0, or more than 1000 a second.
+    Attributes:
+        bundle: whether what is sent at one moment goes in one bundle.
     """
-    if max_rate is not None and not 0 < max_rate <= 1000:
-        raise InputError(f"--osc-rate {max_rate}: give more than 0 and at most 1000 a second.")
+
+    bundle: StrictBool = False
 
 
-class OscSender:
-    """An outlet: sends estimates, status, level and markers to one target, without waiting for it.
-
-    Estimates and levels belong to one thread; status and markers may come from any.
+class OscConnection:
+    """A socket that sends to one machine.
 
     Args:
-        target: its name is looked up once, here.
-        max_rate: most estimates, and most levels, per second of sound; None for every one.
-
-    Attributes:
-        sent: messages handed to the system.
-        failed: messages that the system did not take: no way there, or its buffer was full.
+        url: its name is looked up here.
+        options: of the output.
 
     Raises:
-        InputError: ``max_rate`` is not more than 0.
         ServiceError: the name cannot be looked up.
     """
 
-    def __init__(self, target: Target, *, max_rate: float | None = None) -> None:
-        check_rate(max_rate)
-        family, self._address = target.look_up()
-        self.sent = 0
-        self.failed = 0
+    def __init__(self, url: Url, options: OscOptions) -> None:
+        self._bundle = options.bundle
+        family, self._address = look_up(url)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self._due: Mailbox[Estimate | LevelMessage] = Mailbox()
-        self._due.select(["estimates", "level"], max_rate=max_rate)
 
-    def publish(self, event: Event) -> None:
-        """Send a status or marker at once, an estimate or level if the rate allows."""
-        match event:
-            case Estimate():
-                self._due.offer("estimates", event, t=event.t)
-                self._send_due()
-            case LevelMessage():
-                self._due.offer("level", event, t=event.t)
-                self._send_due()
-            case StatusMessage():
-                self._send("/mer/status", event.status.value)
-            case Marker():
-                self._send("/mer/marker", event.label)
-
-    def faults(self) -> dict[str, int]:
-        """Return what the system did not take."""
-        return {"OSC messages that the system did not send": self.failed}
+    def send(self, messages: Sequence[Message[OscPlace]]) -> int:
+        """Send messages; what the system has no room for counts as not taken."""
+        refused = 0
+        encoded = [encode(message.place, message.value) for message in messages]
+        for datagram, count in self._datagrams(encoded):
+            try:
+                self._socket.sendto(datagram, self._address)
+            except (BlockingIOError, ConnectionRefusedError):  # UDP: who listens again gets more
+                refused += count
+        return refused
 
     def close(self) -> None:
         """Send nothing any more."""
         self._socket.close()
 
-    def _send_due(self) -> None:
-        while (item := self._due.take()) is not None:
-            for address, value in messages(item):
-                self._send(address, value)
+    def _datagrams(self, encoded: Sequence[bytes]) -> list[tuple[bytes, int]]:
+        """Return what goes in one piece, and how many messages each holds."""
+        if not self._bundle:
+            return [(message, 1) for message in encoded]
+        bundles: list[tuple[bytes, int]] = []
+        for message in encoded:
+            element = len(message).to_bytes(4, "big") + message
+            last, count = bundles[-1] if bundles else (b"", 0)
+            if count and len(last) + len(element) <= _MOST_BYTES:
+                bundles[-1] = (last + element, count + 1)
+            else:
+                bundles.append((_BUNDLE + element, 1))
+        return bundles
 
-    def _send(self, address: str, value: Value) -> None:
-        try:
-            self._socket.sendto(_encode(address, value), self._address)
-        except OSError:  # UDP: whoever listens again gets the next one
-            self.failed += 1
-        else:
-            self.sent += 1
 
+def look_up(url: Url) -> tuple[socket.AddressFamily, Any]:
+    """Return the family and the address of the machine.
 
-def messages(item: Estimate | LevelMessage) -> Iterator[tuple[str, Value]]:
-    """Yield the addresses and values of an estimate or level; ``docs/subscribe.md`` explains them.
-
-    Floats are OSC type ``f``, whole numbers ``i`` and texts ``s``.
+    Raises:
+        ServiceError: the name cannot be looked up.
     """
-    if isinstance(item, LevelMessage):
-        yield "/mer/level", float(item.level_dbfs)
-        yield "/mer/peak", float(item.peak_dbfs)
-        return
-    yield "/mer/seq", item.seq
-    yield "/mer/time", float(item.t)
-    yield "/mer/valence", float(item.valence)
-    yield "/mer/arousal", float(item.arousal)
-    yield "/mer/valence_sd", float(item.valence_sd)
-    yield "/mer/arousal_sd", float(item.arousal_sd)
-    likeliest = max(QUADRANTS, key=lambda name: item.quadrants[name])
-    yield "/mer/quadrant", 1 + QUADRANTS.index(likeliest)
-    for name, probability in item.quadrants.items():
-        yield f"/mer/quadrants/{name}", float(probability)
-    for name, share in item.gems.items():
-        yield f"/mer/gems/{name}", float(share)
-    yield "/mer/mood", item.mood
-    yield "/mer/status", item.status.value
-    if item.music is not None:
-        yield "/mer/music", float(item.music)
-    if item.familiar is not None:
-        yield "/mer/familiar", float(item.familiar)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_DGRAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise ServiceError(f"there is no machine {url.host!r}; give its address.") from error
+    return family, address
 
 
-def _encode(address: str, value: Value) -> bytes:
-    builder = OscMessageBuilder(address)
-    # Left to itself the library makes whole numbers beyond 32 bits an h, which few receivers know.
-    kind = {float: "f", int: "i", str: "s"}[type(value)]
-    builder.add_arg(value % 2**31 if isinstance(value, int) else value, kind)
+def encode(place: OscPlace, value: Value) -> bytes:
+    """Return a message with one argument.
+
+    Without a type floats are ``f``, whole numbers ``i`` and texts ``s``; yes and no are ``T`` and
+    ``F``.
+    """
+    kind = place.type or ("T" if isinstance(value, bool) else _KINDS[type(value)])
+    builder = OscMessageBuilder(place.address)
+    match kind:
+        case "T":
+            builder.add_arg(bool(value), "T" if value else "F")
+        case "s":
+            builder.add_arg(str(value), "s")
+        case _ if isinstance(value, str):  # a type for numbers, and a text: as it is
+            builder.add_arg(value, "s")
+        case "i":
+            # Left to itself the library makes whole numbers beyond 32 bits an h, which few know.
+            builder.add_arg(_four_bytes(round(value)), "i")
+        case _:
+            builder.add_arg(float(value), kind)
     return builder.build().dgram
+
+
+_KINDS = {float: "f", int: "i", str: "s"}
+
+
+def _four_bytes(number: int) -> int:
+    return number % 2**31 if number >= 0 else max(number, -(2**31))
+
+
+def _check(url: Url) -> None:
+    if url.host is None or not url.port:
+        raise InputError(f"{url.text!r}: give a machine and a port, as in {OSC.example}")
+    if url.path not in ("", "/") or url.user is not None:
+        raise InputError(f"{url.text!r}: give a machine and a port alone, as in {OSC.example}")
+
+
+def _route(address: str, source: str, kind: str = "f") -> dict[str, str]:
+    return {"from": source, "address": f"/mer/{address}", "type": kind}
+
+
+OSC = Wire(
+    scheme="osc",
+    example="osc://127.0.0.1:9000",
+    place=OscPlace,
+    options=OscOptions,
+    connect=OscConnection,
+    check=_check,
+    every=True,
+    routes=(
+        _route("seq", "seq", "i"),
+        _route("time", "t"),
+        *(_route(name, name) for name in ("valence", "arousal", "valence_sd", "arousal_sd")),
+        _route("quadrant", "quadrant", "i"),
+        *(_route(f"quadrants/{name}", f"quadrants.{name}") for name in QUADRANTS),
+        *(_route(f"gems/{name}", f"gems.{name}") for name in GEMS),
+        _route("mood", "mood", "s"),
+        _route("status", "status", "s"),
+        *(_route(name, name) for name in ("music", "familiar")),
+        _route("level", "level_dbfs"),
+        _route("peak", "peak_dbfs"),
+        _route("marker", "marker", "s"),
+    ),
+)
+"""The wire ``osc``."""

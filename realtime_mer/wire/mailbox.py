@@ -1,6 +1,7 @@
 """``Mailbox`` keeps what waits for one reader; ``MessageBudget`` bounds what one sender may send.
 
-Of a stream the latest waits, or a bounded run. Neither knows of a socket or a clock.
+Of a stream the latest waits, or a bounded run; ``Rate`` thins it. None of them knows of a socket or
+a clock.
 """
 
 import itertools
@@ -11,11 +12,14 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T")
 
 
-class _Slot(Generic[_T]):
-    """The newest items of one stream, thinned to a rate in stream time."""
+class Rate:
+    """Thins what comes to a rate in stream time.
 
-    def __init__(self, *, size: int, max_rate: float | None) -> None:
-        self.items: deque[tuple[int, _T]] = deque(maxlen=size)
+    Args:
+        max_rate: most per second of sound; None for every one.
+    """
+
+    def __init__(self, max_rate: float | None) -> None:
         self._period = 0.0 if max_rate is None else 1.0 / max_rate
         self._due = self._last_t = -float("inf")
 
@@ -30,6 +34,14 @@ class _Slot(Generic[_T]):
         # divide the period; after a pause there is nothing to catch up.
         self._due = (self._due if t - self._due < self._period else t) + self._period
         return True
+
+
+class _Slot(Rate, Generic[_T]):
+    """The newest items of one stream, thinned to a rate."""
+
+    def __init__(self, *, size: int, max_rate: float | None) -> None:
+        super().__init__(max_rate)
+        self.items: deque[tuple[int, _T]] = deque(maxlen=size)
 
 
 class Mailbox(Generic[_T]):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime_mer.outlets.osc import OscSender, Target
+from realtime_mer.outlets.mapped import MappedOutlet
 from realtime_mer.outlets.outlet import Outlet
+from realtime_mer.outlets.short_ways import osc_plan
 from realtime_mer.service.server import Service
 from realtime_mer.sessions.recording import Deck, Recording
 from realtime_mer.wire.protocol import LevelMessage, Marker
@@ -22,8 +23,8 @@ EVENTS = (
 )
 
 
-def osc(_folder: Path) -> Outlet:
-    return OscSender(Target(host="127.0.0.1", port=9))
+def mapped(_folder: Path) -> Outlet:
+    return MappedOutlet(plans=[osc_plan("127.0.0.1:9")])
 
 
 def service(_folder: Path) -> Outlet:
@@ -38,7 +39,7 @@ def deck(folder: Path) -> Outlet:
     return deck
 
 
-@pytest.mark.parametrize("make", [osc, service, deck])
+@pytest.mark.parametrize("make", [mapped, service, deck])
 def test_an_outlet_takes_every_event_and_loses_none_unheard(
     make: Callable[[Path], Outlet], tmp_path: Path
 ) -> None:
@@ -49,7 +50,7 @@ def test_an_outlet_takes_every_event_and_loses_none_unheard(
     outlet.close()
 
 
-@pytest.mark.parametrize("make", [osc, service, deck])
+@pytest.mark.parametrize("make", [mapped, service, deck])
 def test_an_outlet_may_be_closed_twice_and_raises_nothing_afterwards(
     make: Callable[[Path], Outlet], tmp_path: Path
 ) -> None:

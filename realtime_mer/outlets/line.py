@@ -1,0 +1,231 @@
+"""One target's line: a thread that sends, and connects again for as long as it takes."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from realtime_mer.errors import RealtimeMerError
+from realtime_mer.outlets.wires import Connection, Message, Target
+
+State = Literal["connecting", "connected", "failing"]
+
+MAX_EVENTS = 256
+"""Most messages of rules that may wait."""
+
+MAX_VALUES = 1024
+"""Most values that may wait on a wire on which every one matters; then only the newest stay."""
+
+STALE_S = 5.0
+"""What a rule sent is not sent later than that."""
+
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 15.0
+_END_S = 2.0  # for what is sent at the end
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Count:
+    """How one target fares.
+
+    Attributes:
+        name: as its output is called, else its wire; holds no address.
+        state: whether there is a connection.
+        sent: messages that it took, so far.
+        dropped: messages that gave way to newer ones, or came too late, so far.
+        failed: messages that could not be sent, so far.
+    """
+
+    name: str
+    state: State
+    sent: int
+    dropped: int
+    failed: int
+
+
+class Line:
+    """Sends to one target, from a thread of its own.
+
+    Of a place only the newest value waits, or, where the wire wants every one, a bounded run. A new
+    connection gets the latest value of every place.
+
+    Args:
+        target: where to.
+        name: for counts.
+        tell: is told, in the line's thread, when it is lost and when it is back, once each.
+
+    Attributes:
+        lost: what rules sent and that gave way or came too late.
+    """
+
+    def __init__(self, target: Target, *, name: str, tell: Callable[[str], None]) -> None:
+        self.target, self.name, self._tell = target, name, tell
+        self.lost = 0
+        self._sent = self._dropped = self._failed = 0
+        self._state: State = "connecting"
+        self._changed = threading.Condition()
+        self._values: list[Message[Any]] = []  # not sent yet
+        self._latest: dict[Hashable, Message[Any]] = {}  # of every place
+        self._events: deque[tuple[float, Message[Any]]] = deque()
+        self._closed = False
+        self._connection: Connection[Any] | None = None
+        self._sent_since_connecting = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"outlet {target.url.scheme}", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def count(self) -> Count:
+        """How it fares."""
+        with self._changed:
+            return Count(
+                name=self.name,
+                state=self._state,
+                sent=self._sent,
+                dropped=self._dropped,
+                failed=self._failed,
+            )
+
+    def offer(self, messages: Sequence[Message[Any]]) -> None:
+        """Take messages to be sent soon; returns at once."""
+        now = time.monotonic()
+        with self._changed:
+            if self._closed:
+                self._dropped += len(messages)
+                return
+            for message in messages:
+                if message.once:
+                    self._add(now, message)
+                else:
+                    self._values.append(message)
+                    self._latest[message.place] = message
+            every = self.target.wire.every and self._state != "failing"
+            if not every or len(self._values) > MAX_VALUES:
+                self._values = self._newest(self._values)
+            self._changed.notify()
+
+    def keep(self, places: Collection[Hashable]) -> None:
+        """Let a new connection have only those places from now on: others are fed no longer."""
+        with self._changed:
+            self._latest = {place: self._latest[place] for place in places if place in self._latest}
+
+    def close(self) -> None:
+        """Send what waits, if that does not take long, and end. May be called twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(_END_S)
+
+    def _newest(self, values: Sequence[Message[Any]]) -> list[Message[Any]]:
+        """Return the newest value of each place, in the order in which these came."""
+        newest: dict[Hashable, Message[Any]] = {}
+        for message in values:
+            newest.pop(message.place, None)
+            newest[message.place] = message
+        self._dropped += len(values) - len(newest)
+        return list(newest.values())
+
+    def _add(self, now: float, message: Message[Any]) -> None:
+        if len(self._events) == MAX_EVENTS:
+            self._events.popleft()
+            self._dropped += 1
+            self.lost += 1
+        self._events.append((now, message))
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        told = False
+        try:
+            while True:
+                try:
+                    if self._connection is None:
+                        self._connect()
+                        if told:
+                            self._tell(f"{self.target.url.shown}: back.")
+                            told = False
+                    self._send_on()
+                    return
+                except (OSError, RealtimeMerError) as error:
+                    self._hang_up()
+                    if not told:
+                        told = True
+                        self._tell(
+                            f"{self.target.url.shown}: {_reason(error)}; the rest goes on, and "
+                            "this is tried again."
+                        )
+                if self._sent_since_connecting:
+                    pause = _FIRST_PAUSE_S
+                if self._pause(pause):
+                    return
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+        finally:
+            self._hang_up()
+
+    def _connect(self) -> None:
+        self._sent_since_connecting = False
+        self._connection = self.target.wire.connect(self.target.url, self.target.options)
+        with self._changed:
+            self._state = "connected"
+            waiting = {message.place for message in self._values}
+            known = [message for place, message in self._latest.items() if place not in waiting]
+            self._values = known + self._values
+
+    def _send_on(self) -> None:
+        """Send what comes until the line is closed."""
+        while True:
+            with self._changed:
+                while not (self._values or self._events or self._closed):
+                    self._changed.wait()
+                messages = self._due()
+                if not messages and self._closed:
+                    return
+            self._send(messages)
+
+    def _due(self) -> list[Message[Any]]:
+        """Take what waits, values first: a scene is meant for what stands then."""
+        stale = time.monotonic() - STALE_S
+        messages, self._values = self._values, []
+        for came, message in self._events:
+            if came < stale:
+                self._dropped += 1
+                self.lost += 1
+            else:
+                messages.append(message)
+        self._events.clear()
+        return messages
+
+    def _send(self, messages: list[Message[Any]]) -> None:
+        connection = self._connection
+        if connection is None or not messages:
+            return
+        try:
+            refused = connection.send(messages)
+        except (OSError, RealtimeMerError):
+            with self._changed:
+                self._failed += len(messages)
+            raise
+        self._sent_since_connecting = True
+        with self._changed:
+            self._failed += refused
+            self._sent += len(messages) - refused
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        with self._changed:
+            self._state = "failing"
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait before the next try; return whether the line was closed."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed, seconds)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).removesuffix(".") or type(error).__name__

@@ -1,0 +1,224 @@
+"""The outlet of mappings: takes events, evaluates in a thread of its own, feeds a line a target."""
+
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.errors import InputError
+from realtime_mer.estimate import Estimate
+from realtime_mer.outlets.line import Count, Line
+from realtime_mer.outlets.mapping.evaluation import Evaluation, Sending
+from realtime_mer.outlets.mapping.tables import Plan, about, load_plan
+from realtime_mer.outlets.wires import Message, Target
+from realtime_mer.wire.mailbox import Mailbox
+from realtime_mer.wire.protocol import Event, LevelMessage, Marker, StatusMessage
+
+_LOOK_EVERY_S = 0.5
+_MOST_NOTICES = 100
+_WAITING = {"estimates": 32, "level": 32, "status": 64, "markers": 256}
+"""Of each most that may wait for the evaluation; after that newer ones win."""
+
+_STREAMS: Mapping[type[Event], str] = {
+    Estimate: "estimates",
+    LevelMessage: "level",
+    StatusMessage: "status",
+    Marker: "markers",
+}
+
+
+class MappedOutlet:
+    """Sends what mappings say, wherever they say.
+
+    Args:
+        plans: those without a file to look after.
+        files: mappings that are read again whenever they change.
+
+    Raises:
+        InputError: a file cannot be read or used, or something is to be installed first.
+    """
+
+    def __init__(self, *, plans: Iterable[Plan] = (), files: Iterable[Path] = ()) -> None:
+        self._watched = [_Watched(path) for path in files]
+        self._fixed = [Evaluation(plan) for plan in plans]
+        for evaluation in self._evaluations:
+            refuse_missing(evaluation.plan)
+        self._inbox: Mailbox[tuple[Event, float]] = Mailbox()
+        self._inbox.select([], several=_WAITING)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
+        self._lines: dict[Target, Line] = {}
+        self._adjust_lines()
+        self._thread = threading.Thread(target=self._run, name="outlets", daemon=True)
+        self._thread.start()
+
+    @property
+    def targets(self) -> list[Target]:
+        """Everything that is sent to now."""
+        return list(self._lines)
+
+    def publish(self, event: Event) -> None:
+        """Take an event; where too many wait, newer ones win."""
+        now = time.monotonic()
+        with self._changed:
+            self._inbox.offer(_STREAMS[type(event)], (event, now), t=0.0)
+            self._changed.notify()
+
+    def counts(self) -> list[Count]:
+        """Return how every target fares, in the order of the mappings."""
+        return [line.count for line in list(self._lines.values())]
+
+    def take_notices(self) -> list[str]:
+        """Return what people should know that has happened since the last call, a line each."""
+        notices = []
+        while self._notices:
+            notices.append(self._notices.popleft())
+        return notices
+
+    def faults(self) -> Mapping[str, int]:
+        """Return what could not be sent, and what rules sent in vain."""
+        faults = {"events that came too fast for the outlets": self._inbox.replaced}
+        for target, line in list(self._lines.items()):
+            shown = target.url.shown
+            faults[f"messages that could not be sent to {shown}"] = line.count.failed
+            faults[f"messages of rules that {shown} did not take in time"] = line.lost
+        return faults
+
+    def close(self) -> None:
+        """Bring everything home, and end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        for line in self._lines.values():
+            line.close()
+
+    @property
+    def _evaluations(self) -> list[Evaluation]:
+        return [*self._fixed, *(watched.evaluation for watched in self._watched)]
+
+    def _run(self) -> None:
+        for evaluation in self._evaluations:
+            self._send(evaluation.begin())
+        looked = time.monotonic()
+        while (events := self._wait()) is not None:
+            for event, came in events:
+                captured_at = _captured_at(event, came)
+                for evaluation in self._evaluations:
+                    self._send(evaluation.take(event, captured_at=captured_at))
+            if self._watched and time.monotonic() - looked >= _LOOK_EVERY_S:
+                self._look_at_files()
+                looked = time.monotonic()
+        for evaluation in self._evaluations:
+            self._send(evaluation.end())
+
+    def _wait(self) -> list[tuple[Event, float]] | None:
+        """Return the events that came, perhaps none; None at the end."""
+        with self._changed:
+            if not self._inbox and not self._closed:
+                self._changed.wait(_LOOK_EVERY_S if self._watched else None)
+            events = []
+            while (item := self._inbox.take()) is not None:
+                events.append(item)
+            return None if self._closed and not events else events
+
+    def _send(self, sendings: Iterator[Sending]) -> None:
+        by_target: dict[Target, list[Message[Any]]] = defaultdict(list)
+        for target, message in sendings:
+            by_target[target].append(message)
+        for target, messages in by_target.items():
+            self._lines[target].offer(messages)
+
+    def _look_at_files(self) -> None:
+        for watched in self._watched:
+            plan = watched.changed(self._notices.append)
+            if plan is not None:
+                before = watched.evaluation
+                self._send(before.leave(plan.routes))
+                watched.evaluation = Evaluation(plan, before=before)
+                self._adjust_lines()
+                self._send(watched.evaluation.begin())
+
+    def _adjust_lines(self) -> None:
+        """Open a line for every target of the plans in force, and close all others."""
+        names: dict[Target, str] = {}
+        for evaluation in self._evaluations:
+            for target in evaluation.plan.targets:
+                names.setdefault(target, evaluation.plan.names.get(target, target.url.scheme))
+        lines = {
+            target: self._lines.get(target) or Line(target, name=name, tell=self._notices.append)
+            for target, name in names.items()
+        }
+        gone = [line for target, line in self._lines.items() if target not in lines]
+        self._lines = lines  # at once: others read it
+        for line in gone:
+            line.close()
+
+        for target, line in lines.items():
+            line.keep(
+                {
+                    route.place
+                    for evaluation in self._evaluations
+                    for route in evaluation.plan.routes
+                    if target in route.targets
+                }
+            )
+
+
+class _Watched:
+    """A mapping's file, and the evaluation of what it said last that could be used.
+
+    Raises:
+        InputError: it cannot be read or used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self.evaluation = Evaluation(load_plan(path))
+
+    def changed(self, tell: Callable[[str], None]) -> Plan | None:
+        """Return what the file says if that has changed and can be used; else tell why not."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        try:
+            plan = load_plan(self._path)
+            refuse_missing(plan)
+        except InputError as error:
+            tell(f"{error} The mapping of before stays in force.")
+            return None
+        tell(f"{self._path}: read again, {about(plan)}.")
+        return plan
+
+
+def refuse_missing(plan: Plan) -> None:
+    """Refuse a plan for which something is to be installed first.
+
+    Raises:
+        InputError: it says what.
+    """
+    if missing := plan.missing():
+        raise InputError(f"{plan.file}: {'; '.join(missing)}.")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with a file's content; None where there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def _captured_at(event: Event, came: float) -> float | None:
+    """Return when the last sample of an estimate was captured, on the monotonic clock."""
+    if not isinstance(event, Estimate):
+        return came
+    if event.latency_ms is None:
+        return None
+    return came - event.latency_ms / 1000 - event.delay_s

@@ -1,0 +1,55 @@
+"""Plans without a file: what ``--osc`` and its like stand for."""
+
+from realtime_mer.errors import InputError, ServiceError
+from realtime_mer.outlets import osc
+from realtime_mer.outlets.mapping.tables import Plan, read_plan
+from realtime_mer.outlets.wires import Url
+from realtime_mer.wire import access
+
+
+def osc_url(text: str) -> Url:
+    """Read what stands behind ``--osc``: HOST:PORT, [IPV6]:PORT, or a port of this machine.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    try:
+        if not (port.isascii() and port.isdigit()):
+            raise InputError("there is no port")
+        url = Url.parse(f"osc://{access.authority(host, int(port))}")
+        osc.OSC.check(url)
+    except InputError as error:
+        raise InputError(f"--osc {text!r}: give HOST:PORT, such as 127.0.0.1:9000.") from error
+    return url
+
+
+def osc_plan(text: str, *, max_rate: float | None = None) -> Plan:
+    """Return the plan of ``--osc``: all addresses that OSC has by itself, to one target.
+
+    Args:
+        text: as for ``osc_url``.
+        max_rate: most estimates, and most levels, per second of sound; None for every one.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    url = osc_url(text)
+    if max_rate is not None and not 0 < max_rate <= 1000:
+        raise InputError(f"--osc-rate {max_rate}: give more than 0 and at most 1000 a second.")
+    defaults = {} if max_rate is None else {"max_rate": max_rate}
+    return read_plan({"output": [{"to": url.text, "defaults": defaults}]}, file="--osc")
+
+
+def look_up(text: str) -> None:
+    """Refuse an ``--osc`` that leads to no machine.
+
+    Raises:
+        ServiceError: the name cannot be looked up.
+    """
+    url = osc_url(text)
+    try:
+        osc.look_up(url)
+    except ServiceError as error:
+        raise ServiceError(f"--osc {text}: {error}") from error
