@@ -477,15 +477,17 @@ class Service:
         return connection if door.ssl is None else TlsHandshake(connection, door.ssl)
 
     def _distribute(self) -> None:
+        # Only what is there now: whoever publishes faster than this sends would otherwise never
+        # let the loop go on to what clients send. What comes meanwhile wakes it again.
         self._woken = False
-        while self._ordered:
+        for _ in range(len(self._ordered)):
             self._tell(self._ordered.popleft())
-        while self._estimates:
+        for _ in range(len(self._estimates)):
             estimate = self._estimates.popleft()
             self._t = estimate.t
             self._metrics.count(estimate)
             self._offer("estimates", estimate)
-        while self._levels:
+        for _ in range(len(self._levels)):
             self._offer("level", self._levels.popleft())
 
     def _tell(self, message: StatusMessage | Marker) -> None:

@@ -69,6 +69,21 @@ def test_a_newcomer_gets_the_latest_estimate_status_and_level_at_once() -> None:
             ]
 
 
+def test_clients_are_heard_while_more_is_published_than_can_be_sent() -> None:
+    class Followed(dict[str, float]):
+        """Shares of an estimate that the next one follows while it is being sent."""
+
+        def items(self) -> Any:
+            service.publish(estimate)
+            return super().items()
+
+    estimate = sample_estimate(gems=Followed(sample_estimate().gems))
+    with running() as service, Client(service, "status") as client:
+        service.publish(estimate)
+        client.send(type="ping", id="x1")
+        assert client.receive() == {"type": "pong", "id": "x1"}
+
+
 def test_only_the_streams_asked_for_are_sent() -> None:
     with running() as service, Client(service, "status") as client:
         with Client(service, "estimates", "level") as other:
