@@ -52,6 +52,7 @@ class LossConfig:
         concordance, likelihood: of valence and arousal: 1 - CCC, Gaussian negative log-likelihood.
         quadrants, gems: cross-entropy; binomial negative log-likelihood.
         teacher: agreement with the teacher's embedding, 0 for no teacher.
+        relations: agreement with which windows lie near one another in that embedding; 0 for none.
         pseudo: agreement with pseudo-labels, see ``pseudo``; 0 for none.
         reference: the corpus whose scale valence and arousal bear.
         affect_shares: weight of a corpus among those with valence and arousal; absent means 1.
@@ -63,6 +64,7 @@ class LossConfig:
     quadrants: float = 1.0
     gems: float = 1.0
     teacher: float = 1.0
+    relations: float = 0.0
     pseudo: float = 0.0
     reference: str = "grekow"
     affect_shares: dict[str, float] = field(default_factory=dict)
@@ -144,6 +146,7 @@ def read_config(path: Path) -> TrainingConfig:
             ("teacher_epochs", config.teacher_epochs),
             ("shared_epochs", config.shared_epochs),
             ("losses.pseudo", config.losses.pseudo),
+            ("losses.relations", config.losses.relations),
         ):
             if value > 0:
                 raise InputError(

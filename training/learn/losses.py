@@ -243,6 +243,30 @@ def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
     return functional.mse_loss(embedding, target) + 0.5 * (1 - cosine)
 
 
+def relations_loss(embedding: Tensor, target: Tensor) -> Tensor:
+    """Return how differently two embeddings find the same windows alike, in [0, 4], 0 at best.
+
+    Compared are the cosines of every two windows, each embedding about its own mean over the
+    windows: turning it, moving it or making it larger changes nothing, so that only what lies near
+    what is asked for, and not where (after Park et al., Relational Knowledge Distillation, CVPR
+    2019).
+
+    Args:
+        embedding, target: (n, any) of the same n windows; fewer than two bear no relation.
+    """
+    count = len(target)
+    if count < 2:
+        return embedding.sum() * 0.0
+    apart = (_cosines(embedding) - _cosines(target)).square()
+    # Every window is like itself in both.
+    return apart.sum() / (count * (count - 1))
+
+
+def _cosines(embedding: Tensor) -> Tensor:
+    direction = functional.normalize(embedding - embedding.mean(0), dim=1)
+    return direction @ direction.T
+
+
 def pseudo_loss(output: NetworkOutput, there: Tensor, pseudo: Tensor) -> Tensor:
     """Return how far the heads are from pseudo-labels, of the order of one a head.
 

@@ -24,7 +24,7 @@ from ..files import replacing, write_json
 from .augment import Augmenter
 from .config import TrainingConfig
 from .learner import Learner
-from .losses import label_losses, pseudo_loss, teacher_loss
+from .losses import label_losses, pseudo_loss, relations_loss, teacher_loss
 from .processes import ALONE, World
 from .sequences import Segment, Streams, hop_s
 from .targets import Targets
@@ -328,6 +328,11 @@ def _losses(
         # One with more numbers is not listened to more than the others.
         each = [teacher_loss(said[:, own], wanted[:, own]) for own in columns(config.teachers)]
         losses["teacher"] = config.losses.teacher * torch.stack(each).mean()
+        if config.losses.relations > 0:
+            each = [
+                relations_loss(said[:, own], wanted[:, own]) for own in columns(config.teachers)
+            ]
+            losses["relations"] = config.losses.relations * torch.stack(each).mean()
     if labelled:
         losses |= label_losses(
             output,

@@ -20,6 +20,7 @@ from training.learn.losses import (
     concordance,
     gaussian_deviance,
     label_losses,
+    relations_loss,
     teacher_loss,
     weighted_mean,
 )
@@ -182,6 +183,51 @@ def test_the_teachers_loss_is_zero_for_its_own_embedding_and_for_no_window() -> 
     assert teacher_loss(target, target).item() == pytest.approx(0.0, abs=1e-6)
     assert teacher_loss(-target, target).item() > 1.0
     assert teacher_loss(target[:0], target[:0]).item() == 0.0
+
+
+def _embeddings(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@given(seed=st.integers(0, 1000), count=st.integers(3, 20))
+def test_relations_are_the_same_wherever_the_embedding_lies_is_turned_to_or_how_large_it_is(
+    seed: int, count: int
+) -> None:
+    target = _embeddings(seed, count, 6)
+    turned, _ = torch.linalg.qr(_embeddings(seed + 1, 6, 6))
+    moved = 3.0 * target @ turned + _embeddings(seed + 2, 6)
+    assert relations_loss(target, target).item() == pytest.approx(0.0, abs=1e-12)
+    assert relations_loss(moved, target).item() == pytest.approx(0.0, abs=1e-9)
+    other = _embeddings(seed + 3, count, 6)
+    loss = relations_loss(other, target).item()
+    assert 0 < loss <= 4
+    # Nothing hangs on which comes first, nor on the order of the windows.
+    assert relations_loss(target, other).item() == pytest.approx(loss)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    assert relations_loss(other[order], target[order]).item() == pytest.approx(loss)
+
+
+def test_relations_may_be_borne_by_fewer_numbers_and_by_none_where_there_is_one_window() -> None:
+    target = torch.cat((_embeddings(0, 8, 3), torch.zeros(8, 5, dtype=torch.float64)), 1)
+    assert relations_loss(target[:, :3], target).item() == pytest.approx(0.0, abs=1e-12)
+    for count in (0, 1):
+        said = target[:count].clone().requires_grad_()
+        loss = relations_loss(said, target[:count])
+        loss.backward()
+        assert loss.item() == 0.0
+        assert torch.isfinite(said.grad).all()
+
+
+def test_following_the_relations_down_brings_neighbours_together() -> None:
+    target = _embeddings(0, 6, 4)
+    said = _embeddings(1, 6, 4).requires_grad_()
+    begun = relations_loss(said, target).item()
+    optimiser = torch.optim.Adam([said], lr=0.05)
+    for _ in range(150):
+        optimiser.zero_grad()
+        relations_loss(said, target).backward()
+        optimiser.step()
+    assert relations_loss(said, target).item() < 0.05 * begun
 
 
 def _moving(times: list[float], arousal: list[float], **known: object) -> Clip:

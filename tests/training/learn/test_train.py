@@ -132,7 +132,7 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
         teacher_epochs=2,
         learning_rate=0.01,
         sequences=replace(config.sequences, streams=8),
-        losses=replace(config.losses, teacher=1.0),
+        losses=replace(config.losses, teacher=1.0, relations=0.5),
     )
     generator = np.random.default_rng(0)
     rows = (generator.standard_normal((2 * len(clips), 8)).astype(np.float16),)
@@ -141,8 +141,9 @@ def test_every_loss_falls_when_a_small_set_is_learnt(
         clips, features, FeatureStore(rows, spans, {}), config, tmp_path / "part", stream_key=0
     )
     log = [json.loads(line) for line in (tmp_path / "part" / "log.jsonl").read_text().splitlines()]
-    assert log[1].keys() == {"epoch", "seconds", "teacher"}
+    assert log[1].keys() == {"epoch", "seconds", "teacher", "relations"}
     assert log[-1]["teacher"] < log[0]["teacher"]
+    assert log[-1]["relations"] < log[0]["relations"]
     for name in ("concordance", "quadrants", "gems"):
         assert log[-1][name] < log[2][name], name
 
@@ -298,6 +299,7 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("annotation_lag_s = { deam = -1 }", "annotation_lag_s.deam"),
         ("longest_s = { emopia = 0 }", "longest_s.emopia"),
         ("[sequences]\nshares = { deam = -1 }", "sequences.shares.deam"),
+        ("[losses]\nteacher = 0\nrelations = 1", "losses.relations 1.0 asks for a teacher"),
         ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
     ],
 )
