@@ -22,7 +22,11 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..corpora import Clip
     from ..learn.run import Run
+    from ..report.kept import Kept
 
 
 def report(
@@ -39,6 +43,13 @@ def report(
     tried: Annotated[
         list[Path] | None,
         typer.Option(help="An evaluated run of the same folds that was tried, to be told of."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run of the same folds to be compared with: its folder, its report's, or the "
+            "clip-predictions.npz there."
+        ),
     ] = None,
     sound_font: Annotated[
         list[str] | None,
@@ -90,6 +101,7 @@ def report(
         unseen_s=unseen_s,
         left_out=[open_run(folder, clips, None) for folder in left_out or ()],
         tried=[open_run(folder, clips, None) for folder in tried or ()],
+        against=_kept(against, clips),
         jobs=jobs,
         resamples=resamples,
     )
@@ -101,6 +113,7 @@ def report(
         if measured(opened, out, name) is None
         or (name == "unheard" and left_out)
         or (name == "tried" and tried)
+        or (name == "against" and against)
     ]
     for name in part or missing:
         Console().print(f"measuring: {name}")
@@ -112,6 +125,18 @@ def report(
             Console().print(f"not measured: {name}: {error}")
     written = write_report(opened, out, reasons=reasons, resamples=resamples)
     Console().print(f"wrote {written}")
+
+
+def _kept(against: Path | None, clips: "Sequence[Clip]") -> "Kept | None":
+    """Return what was said by the run that is compared with: a run folder, or what was kept."""
+    from ..learn.run import open_run
+    from ..report import kept
+
+    if against is None:
+        return None
+    if (there := against / kept.KEPT).is_file():
+        return kept.read(there)
+    return kept.of_run(open_run(against, clips, None)) if against.is_dir() else kept.read(against)
 
 
 def _fonts(names: list[str] | None) -> list[Path] | None:

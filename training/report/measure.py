@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from realtime_mer.errors import InputError
 from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 
@@ -53,6 +54,7 @@ from ..judge.splices import splices
 from ..judge.unseen_corpora import judge_unseen
 from ..learn.run import Run
 from ..learn.sequences import hop_s
+from .kept import Kept, leads_over
 from .targets import JUDGED
 
 NETWORK = "network"
@@ -72,6 +74,7 @@ class Bench:
         unseen_s: seconds that are heard of each piece of a corpus never trained on.
         left_out: runs that left corpora out, to be judged by these.
         tried: runs of the same folds that were tried.
+        against: what was kept of a run of the same folds, to be compared with.
         jobs: processes that compute features side by side.
         resamples: draws behind an interval.
     """
@@ -83,6 +86,7 @@ class Bench:
     unseen_s: int = 60
     left_out: Sequence[Run] = ()
     tried: Sequence[Run] = ()
+    against: Kept | None = None
     jobs: int = 1
     resamples: int = 1000
 
@@ -276,6 +280,15 @@ def _tried(run: Run, bench: Bench) -> Rows:
     return leads(run, bench.tried, only=JUDGED, resamples=bench.resamples)
 
 
+def _against(run: Run, bench: Bench) -> Rows:
+    if bench.against is None:
+        raise InputError(
+            "no run was named to compare this one with; name its folder, or the "
+            "clip-predictions.npz of its report, by --against"
+        )
+    return leads_over(run, bench.against, resamples=bench.resamples)
+
+
 def _recognizer(run: Run) -> Recognizer:
     return Recognizer(checkpoint(run), device="cpu")
 
@@ -293,5 +306,6 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "not-music": _not_music,
     "cost": _cost,
     "tried": _tried,
+    "against": _against,
 }
 """By name, in the order of the report; kept measurements lie under these names."""

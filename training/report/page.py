@@ -42,9 +42,9 @@ from ..judge.not_music import FALSE_EMOTION
 from ..judge.weighted import r2
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
-from . import figures, steadiness
+from . import figures, kept, paired, steadiness
 from .measure import NETWORK, PARTS, measured
-from .targets import COVERAGE, EVALUATION, JUDGED, table_of_targets
+from .targets import COVERAGE, EVALUATION, table_of_targets
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -57,7 +57,7 @@ _Rows = Sequence[Mapping[str, Any]]
 def write_report(
     run: Run, out: Path, *, reasons: Mapping[str, str] | None = None, resamples: int = 1000
 ) -> Path:
-    """Write ``report.md`` and its plots.
+    """Write ``report.md``, its plots, and what was said of every clip (``kept.KEPT``).
 
     Args:
         run: a run that is evaluated on all its folds.
@@ -92,9 +92,10 @@ def write_report(
         "line says otherwise. Intervals are 95 % percentile intervals of bootstrap draws of whole "
         f"groups, {resamples} of them unless a protocol below a table says another number.",
         _targets(targets),
-        _tried(network_rows, found["tried"]),
+        paired.against(network_rows, found["against"]),
+        paired.tried(network_rows, found["tried"]),
         _judged(network_rows, baselines),
-        _leads(baselines),
+        paired.leads(baselines),
         _ceilings(network_rows, found["ceilings"]),
         _confusion(clips, out),
         _scatter(clips, run.config.losses.reference, factors, predictions.hops, out),
@@ -116,6 +117,7 @@ def write_report(
     report = out / "report.md"
     with replacing(report) as partial:
         partial.write_text("\n\n".join(part for part in text if part) + "\n", encoding="utf-8")
+    kept.write(kept.of_run(run), out / kept.KEPT)
     return report
 
 
@@ -125,31 +127,6 @@ def _targets(found: Mapping[str, _Rows]) -> str:
         "folds, *ceiling* what listeners' disagreement leaves to be reached. Of several conditions "
         "or rivals the worst counts. *The interval holds both*: some draws of groups reach the "
         f"bound and others miss it. {table_of_targets(found)}"
-    )
-
-
-def _tried(network_rows: _Rows, tried: _Rows) -> str:
-    if not tried:
-        return ""
-    names = dict.fromkeys(row["model"] for row in tried)
-    settings = {row["model"]: row["settings"] for row in tried}
-    others = {(row["data"], row["metric"], row["model"]): row for row in tried}
-    lines = []
-    for row in network_rows:
-        if (row["data"], row["metric"]) in JUDGED:
-            cells = []
-            for name in names:
-                other = others[row["data"], row["metric"], name]
-                cells.append(f"{number(other['value'])}<br>{_marked(other, 'lead_')}")
-            lines.append([row["data"], row["metric"], with_interval(row), *cells])
-    head = ["data", "metric", NETWORK, *names]
-    told = "\n".join(f"- `{name}`: {settings[name]}" for name in names)
-    return (
-        "## What was tried\n\nRuns on the same folds, and below each figure how far this run's "
-        "lies above it, from paired draws; **bold** where the interval leaves 0 out. The folds "
-        "that judge also chose, so that a small lead is a little optimistic.\n\n"
-        f"{table(head, lines)}\n\nSettings that differ, in brackets this run's:\n\n{told}\n\n"
-        f"Protocol:\n\n{protocols(tried)}"
     )
 
 
@@ -173,32 +150,6 @@ def _judged(network_rows: _Rows, baselines: _Rows) -> str:
         "side's commonest quadrant, mean shares or mean rating would say, or chance.\n\n"
         f"{table(head, lines)}\n\nProtocols:\n\n{protocols(rows)}"
     )
-
-
-def _leads(baselines: _Rows) -> str:
-    if not baselines:
-        return ""
-    models = list(dict.fromkeys(row["model"] for row in baselines))
-    found = {(row["data"], row["metric"], row["model"]): row for row in baselines}
-    lines = []
-    for data, metric in dict.fromkeys((row["data"], row["metric"]) for row in baselines):
-        cells = [
-            _marked(found[key], "lead_") if (key := (data, metric, model)) in found else "–"
-            for model in models
-        ]
-        lines.append([data, metric, *cells])
-    return (
-        "## The network less each baseline\n\nPaired: both are judged by the same draws of groups. "
-        "**Bold** where the interval leaves 0 out. Of RMSE and MAE less is better.\n\n"
-        f"{table(['data', 'metric', *models], lines)}"
-    )
-
-
-def _marked(row: Mapping[str, Any], prefix: str) -> str:
-    """Return a difference with its interval, bold where that leaves 0 out."""
-    text = with_interval(row, prefix, sign=True)
-    low, high = row[f"{prefix}low"], row[f"{prefix}high"]
-    return f"**{text}**" if low is not None and (low > 0 or high < 0) else text
 
 
 def _ceilings(network_rows: _Rows, ceilings: _Rows) -> str:
@@ -470,7 +421,7 @@ def _spliced(rows: _Rows) -> str:
                 row["metric"],
                 number(row["fresh"]),
                 with_interval(row),
-                _marked({f"cost_{name}": row["cost"][name] for name in row["cost"]}, "cost_"),
+                paired.marked({f"cost_{name}": row["cost"][name] for name in row["cost"]}, "cost_"),
                 f"{row['n']} / {row['groups']}",
             ]
             for row in carried

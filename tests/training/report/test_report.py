@@ -37,6 +37,7 @@ from training.judge.robustness import CLEAN, GAINS_DB, robustness
 from training.judge.splices import splices
 from training.judge.unseen_corpora import judge_unseen
 from training.learn.run import Run, open_run
+from training.report.kept import KEPT, read
 from training.report.measure import Bench, measure, measured
 from training.report.page import write_report
 from training.report.targets import JUDGED
@@ -71,6 +72,7 @@ def test_a_report_shows_every_metric_with_interval_baseline_and_n(
         plot = (out / f"{name}.png").read_bytes()
         assert plot.startswith(b"\x89PNG")
         assert len(plot) < 150_000
+    assert read(out / KEPT).predictions.fold == dict(run.split.fold_of)
     missing = text.partition("## Not measured")[2]
     assert "python -m training report --part baselines" in missing
     assert "python -m training report --part robustness" in missing
