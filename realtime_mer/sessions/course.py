@@ -203,7 +203,7 @@ def _stretches(course: Course) -> list[tuple[int, int]]:
 
 
 def _cut(course: Course, start: int, end: int) -> list[tuple[int, int]]:
-    points = np.column_stack((course.valence, course.arousal))[start:end]
+    points = np.column_stack((course.valence[start:end], course.arousal[start:end]))
     sums = np.concatenate((np.zeros((1, 2)), np.cumsum(points, axis=0)))
     shortest = max(1, round(SHORTEST_SEGMENT_S / course.hop))
     # What a cut between two shortest segments gains that differ by the smallest change.

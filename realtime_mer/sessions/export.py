@@ -16,7 +16,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, columns
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import Marker, ServerMessage
+from realtime_mer.wire.protocol import Level, Marker, ServerMessage
 from realtime_mer.wording import STATUS_WORDS
 from realtime_mer.writing.cells import to_cells
 from realtime_mer.writing.replacing import replacing
@@ -127,7 +127,7 @@ def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, st
     zero = session.sound_start or 0.0
     markers: list[Marker] = []
 
-    def keep(message: ServerMessage) -> None:
+    def keep(message: ServerMessage | Level) -> None:
         if isinstance(message, Marker):
             markers.append(message)
 

@@ -1,8 +1,11 @@
 """Where the labels of a drawing stand, so that none covers another. Lengths are pixels."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +26,18 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disc:
-    """A disc: its centre and its radius."""
+class Discs:
+    """Any number of discs: their centres and their radii, each ``(n,)``."""
 
-    x: float
-    y: float
-    radius: float
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: NDArray[np.float64]
 
-    def covers(self, box: Box) -> bool:
-        """Return whether it covers a part of a rectangle."""
-        aside = max(abs(self.x - box.x) - box.width / 2, 0.0)
-        below = max(abs(self.y - box.y) - box.height / 2, 0.0)
-        return math.hypot(aside, below) < self.radius
+    def cover(self, box: Box) -> bool:
+        """Return whether one of them covers a part of a rectangle."""
+        aside = np.maximum(abs(self.x - box.x) - box.width / 2, 0.0)
+        below = np.maximum(abs(self.y - box.y) - box.height / 2, 0.0)
+        return bool(np.any(np.hypot(aside, below) < self.radius))
 
 
 def rows(labels: Sequence[tuple[float, float]], *, most: int) -> list[int | None]:
@@ -59,7 +62,7 @@ def rows(labels: Sequence[tuple[float, float]], *, most: int) -> list[int | None
 
 
 def free_place(
-    home: Box, *, taken: Iterable[Box], discs: Iterable[Disc] = (), within: float, far: float
+    home: Box, *, taken: Sequence[Box], discs: Discs | None = None, within: float, far: float
 ) -> Box | None:
     """Return the place nearest to home where a label covers no other and no disc covers it.
 
@@ -70,15 +73,15 @@ def free_place(
         within: side of the square from (0, 0) that it must not leave.
         far: how far it may go.
     """
-    taken, discs = list(taken), list(discs)
     for x, y in _places_around(home.x, home.y, far=far):
         box = Box(x=x, y=y, width=home.width, height=home.height)
         inside = (
             box.width / 2 <= x <= within - box.width / 2
             and box.height / 2 <= y <= within - box.height / 2
         )
-        covered = any(map(box.overlaps, taken)) or any(disc.covers(box) for disc in discs)
-        if inside and not covered:
+        if not inside or any(map(box.overlaps, taken)):
+            continue
+        if discs is None or not discs.cover(box):
             return box
     return None
 

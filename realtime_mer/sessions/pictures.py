@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from realtime_mer.emotion import MOOD_WORDS, quadrant_of
 from realtime_mer.mood import mood_text
 from realtime_mer.sessions.course import Course, Numbers, Segment
-from realtime_mer.sessions.labels import Box, Disc, free_place, rows
+from realtime_mer.sessions.labels import Box, Discs, free_place, rows
 from realtime_mer.wording import STATUS_WORDS, clock, signed
 
 QUADRANT_COLOURS = {"Q1": "#f0c742", "Q2": "#ee7a2f", "Q3": "#5aabe2", "Q4": "#2fc79b"}
@@ -121,25 +121,27 @@ def plane_picture(segments: Sequence[Segment]) -> str:
         )
     # The longest first, so that no disc is hidden by a larger one.
     music.sort(key=lambda item: item[1].start - item[1].end)
-    discs = []
+    radii = []
     for _, one, a, b in music:
         radius = max(_SMALLEST, _LARGEST * math.sqrt((one.end - one.start) / whole))
-        discs.append(Disc(x=a, y=b, radius=radius))
+        radii.append(radius)
         colour = QUADRANT_COLOURS[quadrant_of(one.valence or 0.0, one.arousal or 0.0)]
         shapes.append(
             f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{colour}" '
             f'fill-opacity="0.85" stroke="{_INK}"/>'
         )
     taken: list[Box] = []
-    for (number, _, a, b), disc in list(zip(music, discs, strict=True))[:MOST_NUMBERS]:
+    for (number, _, a, b), radius in list(zip(music, radii, strict=True))[:MOST_NUMBERS]:
         home = Box(x=a, y=b, width=_width(f"{number}"), height=15)
         box = free_place(home, taken=taken, within=_SIZE, far=70)
         if box is None:
             continue  # the table has it
         taken.append(box)
-        if math.dist((box.x, box.y), (a, b)) > disc.radius:
+        if math.dist((box.x, box.y), (a, b)) > radius:
             shapes.append(_line(a, b, box.x, box.y, _INK))
         shapes.append(_text(box.x, box.y + 5, f"{number}", fill="#000", halo=True))
+    places = np.array([(a, b) for _, _, a, b in music]).reshape(-1, 2)
+    discs = Discs(x=places[:, 0], y=places[:, 1], radius=np.array(radii))
     for word in MOOD_WORDS:
         home = Box(x=x(word.valence), y=y(word.arousal), width=_width(word.word), height=17)
         box = free_place(home, taken=taken, discs=discs, within=_SIZE, far=60)

@@ -36,7 +36,7 @@ from realtime_mer.sessions.pictures import (
 )
 from realtime_mer.sessions.prose import sentence, summary
 from realtime_mer.sessions.store import Session
-from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage, StatusMessage
+from realtime_mer.wire.protocol import Level, Marker, ServerMessage, StatusMessage
 from realtime_mer.wording import (
     MIDDLE_WORDS,
     QUADRANT_WORDS,
@@ -126,8 +126,8 @@ class _Told:
         self.levels = self.clipped = 0
         self.course = Course.of(session.rows(others=self._take), hop=session.manifest.hello.hop)
 
-    def _take(self, message: ServerMessage) -> None:
-        if isinstance(message, LevelMessage):
+    def _take(self, message: ServerMessage | Level) -> None:
+        if isinstance(message, Level):
             self.levels += 1
             self.clipped += message.peak_dbfs >= 0.0
         elif isinstance(message, Marker):

@@ -31,6 +31,7 @@ from realtime_mer.sessions.manifest import (
 from realtime_mer.sessions.sealing import Key, SealedReader, sealed_path
 from realtime_mer.wire.protocol import (
     EstimateRow,
+    Level,
     Marker,
     ServerMessage,
     parse_server_message,
@@ -204,12 +205,12 @@ class Session:
             if isinstance(message, Estimate):
                 yield message
 
-    def rows(self, *, others: Callable[[ServerMessage], None]) -> Iterator[Any]:
+    def rows(self, *, others: Callable[[ServerMessage | Level], None]) -> Iterator[Any]:
         """Yield what ``estimates`` does, each as a flat ``EstimateRow``, in half the time.
 
         Args:
             others: is handed every other message on the way, so that all of a session can be had
-                from one reading.
+                from one reading; levels without their columns, which are not looked at.
         """
         for message in self._read(parse_server_row):
             if isinstance(message, EstimateRow):

@@ -29,7 +29,7 @@ PROTOCOL = "realtime-mer.v1"
 """Name and version, as negotiated in ``Sec-WebSocket-Protocol``."""
 
 Side = Literal["server", "row", "client"]
-"""Who sends a message; ``row``: a server whose estimates are read as ``EstimateRow``."""
+"""Who sends a message; ``row``: a server of whom no more is read than ``parse_server_row`` says."""
 
 STREAMS = ("estimates", "status", "level", "markers")
 """What a client can subscribe to."""
@@ -179,21 +179,31 @@ class StatusMessage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LevelMessage:
-    """The level of the sound, for a meter.
+class Level:
+    """The level of the sound, and no more of it.
 
     Attributes:
         t: seconds of sound at the end of what was measured.
         level_dbfs: root mean square in dB relative to full scale, >= -120.
         peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
-        mel: what the network heard of the hop, in mel bands from low to high, 64 of them: the
-            loudest of its log-mel frames, 32 steps to a factor of ten in power, 0 for digital
-            silence, at most 255; None where no network heard it.
     """
 
     t: _Seconds
     level_dbfs: _Decibels
     peak_dbfs: _Decibels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelMessage(Level):
+    """The level of the sound, for a meter, and a column for a picture of it.
+
+    Attributes:
+        t, level_dbfs, peak_dbfs: as in ``Level``.
+        mel: what the network heard of the hop, in mel bands from low to high, 64 of them: the
+            loudest of its log-mel frames, 32 steps to a factor of ten in power, 0 for digital
+            silence, at most 255; None where no network heard it.
+    """
+
     mel: Annotated[tuple[_Byte, ...], Field(max_length=256)] | None = None
 
 
@@ -451,7 +461,7 @@ def adapters(side: Side) -> Mapping[str, TypeAdapter[Any]]:
     They are made when they are first asked for: most sessions read no message.
     """
     if side == "row":
-        return {**adapters("server"), **_adapters({"estimate": EstimateRow})}
+        return {**adapters("server"), **_adapters({"estimate": EstimateRow, "level": Level})}
     return _adapters(SERVER_TYPES if side == "server" else CLIENT_TYPES)
 
 
@@ -497,7 +507,8 @@ def parse_server_message(text: str | bytes) -> ServerMessage | None:
 def parse_server_row(text: str | bytes) -> ServerMessage | Any | None:
     """Read a message as ``parse_server_message`` does, but an estimate as an ``EstimateRow``.
 
-    That is half the work, for whoever reads hundreds of thousands.
+    Of a level the column of the picture is passed over: it is read as a ``Level``. Both are half
+    the work, for whoever reads hundreds of thousands.
 
     Raises:
         ProtocolError: as there.

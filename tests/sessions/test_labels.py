@@ -3,10 +3,18 @@
 import math
 from itertools import combinations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.sessions.labels import Box, Disc, free_place, rows
+from realtime_mer.sessions.labels import Box, Discs, free_place, rows
+
+
+def discs_of(*discs: tuple[float, float, float]) -> Discs:
+    """Return discs by centre and radius."""
+    x, y, radius = np.array(discs, dtype=np.float64).reshape(-1, 3).T
+    return Discs(x=x, y=y, radius=radius)
+
 
 PLACES = st.tuples(st.floats(0, 500), st.floats(5, 60))
 
@@ -36,12 +44,12 @@ def test_a_free_place_is_free(
 ) -> None:
     wanted = Box(x=home[0], y=home[1], width=20.0, height=10.0)
     taken = [Box(x=x, y=y, width=width, height=10.0) for x, y, width in labels]
-    discs = [Disc(x=x, y=y, radius=radius) for x, y, radius in circles]
+    discs = discs_of(*circles)
     found = free_place(wanted, taken=taken, discs=discs, within=200, far=60)
     if found is None:
         return
     assert not any(map(found.overlaps, taken))
-    assert not any(disc.covers(found) for disc in discs)
+    assert not discs.cover(found)
     assert 10 <= found.x <= 190
     assert 5 <= found.y <= 195
     assert math.dist(home, (found.x, found.y)) <= 60 + 1e-9
@@ -50,7 +58,7 @@ def test_a_free_place_is_free(
 def test_a_label_stays_where_it_is_free_and_goes_no_further_than_it_may() -> None:
     home = Box(x=50.0, y=50.0, width=20.0, height=10.0)
     assert free_place(home, taken=[], within=100, far=60) == home
-    everywhere = [Disc(x=50.0, y=50.0, radius=300.0)]
+    everywhere = discs_of((0.0, 0.0, 1.0), (50.0, 50.0, 300.0))
     assert free_place(home, taken=[], discs=everywhere, within=100, far=60) is None
     moved = free_place(home, taken=[home], within=100, far=60)
     assert moved is not None
@@ -59,5 +67,6 @@ def test_a_label_stays_where_it_is_free_and_goes_no_further_than_it_may() -> Non
 
 def test_a_disc_covers_what_it_touches() -> None:
     box = Box(x=0.0, y=0.0, width=20.0, height=10.0)
-    assert Disc(x=13.0, y=9.0, radius=5.1).covers(box)
-    assert not Disc(x=13.0, y=9.0, radius=4.9).covers(box)
+    assert discs_of((13.0, 9.0, 5.1)).cover(box)
+    assert not discs_of((13.0, 9.0, 4.9)).cover(box)
+    assert not discs_of().cover(box)

@@ -24,7 +24,7 @@ from realtime_mer.sessions.store import (
     list_sessions,
     sessions_folder,
 )
-from realtime_mer.wire.protocol import LevelMessage, Marker, ServerMessage
+from realtime_mer.wire.protocol import Level, LevelMessage, Marker, ServerMessage
 from tests.sessions.sessions import estimates, recorded
 
 NOON = datetime(2026, 1, 2, 12, 30, 15, tzinfo=UTC)
@@ -135,22 +135,29 @@ def test_rows_tell_what_the_estimates_do_and_count_what_is_damaged_alike() -> No
         ]
     )
     good = (session.folder / EVENTS).read_text(encoding="utf-8")
-    line = good.splitlines()[0]
+    line, *_, level, _ = good.splitlines()
     broken = [
         "{",
         '{"type": "estimate"}',
         line.replace('"seq":0', '"seq":-1'),
         line.replace('"valence":0.25', '"valence":NaN'),
         line.replace('"status":"music"', '"status":"joy"'),
+        level.replace('"peak_dbfs":-0.5', '"peak_dbfs":"loud"'),
     ]
-    assert len({line, *broken}) == 6
+    assert len({line, level, *broken}) == 8
     with (session.folder / EVENTS).open("a", encoding="utf-8") as file:
         file.write("".join(f"{one}\n" for one in broken))
-    others: list[ServerMessage] = []
+    others: list[ServerMessage | Level] = []
     rows = list(session.rows(others=others.append))
     assert session.damaged == len(broken)
     whole = list(session.messages())
     assert session.damaged == len(broken)
-    assert others == [one for one in whole if not isinstance(one, Estimate)]
+    assert others == [
+        Level(t=one.t, level_dbfs=one.level_dbfs, peak_dbfs=one.peak_dbfs)
+        if isinstance(one, LevelMessage)
+        else one
+        for one in whole
+        if not isinstance(one, Estimate)
+    ]
     told = [one.to_dict() for one in session.estimates()]
     assert [{**vars(row), "mood": one["mood"]} for row, one in zip(rows, told, strict=True)] == told
