@@ -232,7 +232,7 @@ function showTexts(now) {
   for (const name of ["music", "familiar"]) {
     const told = typeof estimate[name] === "number"; // a model or service may not tell
     byId(name).parentElement.hidden = !told;
-    write(name, told ? `${Math.round(100 * estimate[name])} %` : "");
+    write(name, told ? `${Math.round(100 * estimate[name])}%` : "");
   }
   write("clock", clock(estimate.t - zero));
   announce(mood, now);

@@ -142,8 +142,8 @@ def test_how_likely_music_is_stands_in_the_details_where_the_model_tells(
     tab.wait_for("document.getElementById('xruns').textContent === '0'")
     assert (shown("music"), shown("familiar")) == ("hidden", "hidden")
     publish(service, estimate_at(0.3, 0.3, seq=1, music=0.034, familiar=0.5))
-    tab.wait_for("document.getElementById('music').textContent === '3 %'")
-    assert (shown("music"), shown("familiar")) == ("3 %", "50 %")
+    tab.wait_for("document.getElementById('music').textContent === '3%'")
+    assert (shown("music"), shown("familiar")) == ("3%", "50%")
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
