@@ -2,7 +2,7 @@
 
 import secrets
 import ssl
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,6 +21,8 @@ from realtime_mer.wire import access
 from realtime_mer.wire.protocol import Event, Hello, Marker, RecordingState, StatusMessage
 from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wire.tls import server_context
+
+_MOST_NOTICES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +119,19 @@ class Outlets:
     def __init__(self, *, deck: Deck | None = None) -> None:
         self.services: list[Service] = []
         self.mapped: MappedOutlet | None = None
+        self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
         self._deck = deck
         self._status: StatusMessage | None = None
         self._told: RecordingState | None = None  # to everybody
+
+    def open_mapped(self, plans: Sequence[Plan], maps: Sequence[Path]) -> MappedOutlet:
+        """Begin to send what mappings say.
+
+        Raises:
+            InputError: one of them cannot be used.
+        """
+        self.mapped = MappedOutlet(plans=plans, files=maps, tell=self._notices.append)
+        return self.mapped
 
     def publish(self, event: Event) -> None:
         """Send an event to everybody; it is recorded as it is."""
@@ -182,8 +194,8 @@ class Outlets:
         return dict(faults)
 
     def take_notices(self) -> list[str]:
-        """Return what people should know of mappings and what they lead to, a line each."""
-        return [] if self.mapped is None else self.mapped.take_notices()
+        """Return what people should know of mappings and their targets, a line each."""
+        return [self._notices.popleft() for _ in range(len(self._notices))]
 
     @property
     def _all(self) -> list[Outlet]:
@@ -218,9 +230,9 @@ def open_outlets(
     """
     outlets = Outlets(deck=deck)
     if plans or maps:
-        outlets.mapped = MappedOutlet(plans=plans, files=maps)
-        stack.callback(outlets.mapped.close)
-        for target in outlets.mapped.targets:
+        mapped = outlets.open_mapped(plans, maps)
+        stack.callback(mapped.close)
+        for target in mapped.targets:
             console.print(f"Sending to {target.url.shown}")
     if service is not None:
         started = stack.enter_context(service.open(hello, controls=controls))

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from realtime_mer.wire.mailbox import Mailbox
 from realtime_mer.wire.protocol import Event, LevelMessage, Marker, StatusMessage
 
 _LOOK_EVERY_S = 0.5
-_MOST_NOTICES = 100
 _WAITING = {"estimates": 32, "level": 32, "status": 64, "markers": 256}
 """Of each most that may wait for the evaluation; after that newer ones win."""
 
@@ -35,12 +34,19 @@ class MappedOutlet:
     Args:
         plans: those without a file to look after.
         files: mappings that are read again whenever they change.
+        tell: is told, from any thread, what people should know, a line at a time; returns at once.
 
     Raises:
         InputError: a file cannot be read or used, or something is to be installed first.
     """
 
-    def __init__(self, *, plans: Iterable[Plan] = (), files: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        plans: Iterable[Plan] = (),
+        files: Iterable[Path] = (),
+        tell: Callable[[str], None] = lambda _notice: None,
+    ) -> None:
         self._watched = [_Watched(path) for path in files]
         self._fixed = [Evaluation(plan) for plan in plans]
         for evaluation in self._evaluations:
@@ -49,7 +55,7 @@ class MappedOutlet:
         self._inbox.select([], several=_WAITING)
         self._changed = threading.Condition()
         self._closed = False
-        self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
+        self._tell = tell
         self._lines: dict[Target, Line] = {}
         self._adjust_lines()
         self._thread = threading.Thread(target=self._run, name="outlets", daemon=True)
@@ -70,13 +76,6 @@ class MappedOutlet:
     def counts(self) -> list[Count]:
         """Return how every target fares, in the order of the mappings."""
         return [line.count for line in list(self._lines.values())]
-
-    def take_notices(self) -> list[str]:
-        """Return what people should know that has happened since the last call, a line each."""
-        notices = []
-        while self._notices:
-            notices.append(self._notices.popleft())
-        return notices
 
     def faults(self) -> Mapping[str, int]:
         """Return what could not be sent, and what rules sent in vain."""
@@ -134,7 +133,7 @@ class MappedOutlet:
 
     def _look_at_files(self) -> None:
         for watched in self._watched:
-            plan = watched.changed(self._notices.append)
+            plan = watched.changed(self._tell)
             if plan is not None:
                 before = watched.evaluation
                 self._send(before.leave(plan.routes))
@@ -149,7 +148,7 @@ class MappedOutlet:
             for target in evaluation.plan.targets:
                 names.setdefault(target, evaluation.plan.names.get(target, target.url.scheme))
         lines = {
-            target: self._lines.get(target) or Line(target, name=name, tell=self._notices.append)
+            target: self._lines.get(target) or Line(target, name=name, tell=self._tell)
             for target, name in names.items()
         }
         gone = [line for target, line in self._lines.items() if target not in lines]

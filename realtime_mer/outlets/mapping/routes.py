@@ -27,21 +27,21 @@ class Shaped:
         self.route = route
         self.value: Value | None = None
         self.sent: Value | None = None
+        home = route.shape.home
+        self._home = home if home is None or route.target is None else float(home)
         self._rate = Rate(route.shape.max_rate)
         self._t: float | None = None
 
     def begin(self) -> Value | None:
         """Return what is sent at the start; None for nothing."""
-        shape = self.route.shape
-        if shape.home is None or shape.start == "wait":
+        if self._home is None or self.route.shape.start == "wait":
             return None
-        self.value = self.sent = shape.home
+        self.value = self.sent = self._home
         return self.sent
 
     def end(self) -> Value | None:
         """Return what is sent at the end; None for nothing."""
-        shape = self.route.shape
-        return None if shape.end == "hold" else shape.home
+        return None if self.route.shape.end == "hold" else self._home
 
     def resume(self, other: "Shaped") -> None:
         """Go on from where another route to the same place stands."""
@@ -76,10 +76,10 @@ class Shaped:
         shape = self.route.shape
         quiet = next((key for key, named in SILENCES.items() if status in named), None)
         treatment = "pass" if quiet is None else getattr(shape, quiet)
-        if treatment == "hold" or (treatment == "home" and shape.home is None):
+        if treatment == "hold" or (treatment == "home" and self._home is None):
             return
         if treatment == "home":
-            goal, sd = shape.home, 0.0
+            goal, sd = self._home, 0.0
         elif given is None:
             return
         else:

@@ -23,11 +23,11 @@ from realtime_mer.wording import counted, nearest
 MAX_BYTES = 1 << 20
 """Longest file that is read."""
 
-_Number = StrictFloat | StrictInt
+_Number = StrictFloat  # whole ones too
 _Pair = tuple[_Number, _Number]
 _Seconds = Annotated[_Number, Field(ge=0, le=3600)]
 _Text = Annotated[StrictStr, Field(max_length=1000)]
-_Given = _Number | _Text | StrictBool
+_Given = StrictInt | StrictFloat | _Text | StrictBool
 _Name = Annotated[StrictStr, Field(min_length=1, max_length=64)]
 _Silence = Literal["pass", "hold", "home"]
 
@@ -265,7 +265,7 @@ class _Reading:
             raise self._wrong(where, "range", f"give the range of {name}, such as [0, 1]")
         if source is not None and not source[0] < source[1]:
             raise self._wrong(
-                where, "range", f"{list(source)} must go upwards; `invert = true` turns it round"
+                where, "range", f"{_pair(source)} must go upwards; `invert = true` turns it round"
             )
         if (is_text(name) or shape.words is not None) and shape.target is not None:
             raise self._wrong(where, "target", f"{name} is a text here, which has no range")
@@ -275,7 +275,7 @@ class _Reading:
             if isinstance(home, str | bool):
                 raise self._wrong(where, "home", f"{home!r} is no number")
             if not min(target) <= home <= max(target):
-                raise self._wrong(where, "home", f"{home} lies outside of target {list(target)}")
+                raise self._wrong(where, "home", f"{home} lies outside of target {_pair(target)}")
         return Route(
             shape=shape,
             place=place,
@@ -412,10 +412,14 @@ def _told(problems: Sequence[ErrorDetails]) -> str:
     if first["type"] == "value_error":  # in words of our own
         return str(first.get("ctx", {}).get("error", first["msg"]))
     allowed = dict.fromkeys(
-        problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+        problem["msg"].removeprefix("Input should be ").replace("a valid ", "a ")
         for problem in problems
     )
     return f"{first['input']!r} is not allowed; it should be {' or '.join(allowed)}"
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    return f"[{pair[0]:g}, {pair[1]:g}]"
 
 
 def about(plan: Plan) -> str:
