@@ -206,11 +206,11 @@ class Session:
                 yield message
 
     def rows(self, *, others: Callable[[ServerMessage | Level], None]) -> Iterator[Any]:
-        """Yield what ``estimates`` does, each as a flat ``EstimateRow``, in half the time.
+        """Yield an ``EstimateRow`` of each estimate, in a third of the time of ``estimates``.
 
         Args:
             others: is handed every other message on the way, so that all of a session can be had
-                from one reading; levels without their columns, which are not looked at.
+                from one reading; of a level no more than ``Level`` says.
         """
         for message in self._read(parse_server_row):
             if isinstance(message, EstimateRow):

@@ -409,8 +409,8 @@ _ESTIMATE_BOUNDS: Mapping[str, Any] = {
 }
 
 
-def _flat_estimate() -> Any:
-    """Return the type of an estimate as it travels, flat."""
+def _flat_estimate(*names: str) -> Any:
+    """Return the type of what an estimate has under these names as it travels, flat."""
     parts = {**get_type_hints(Affect), "mood": str, **get_type_hints(Estimate)}
     types = {**parts, **_ESTIMATE_BOUNDS}
     defaults = {field.name: field.default for field in dataclass_fields(Estimate)}
@@ -418,7 +418,7 @@ def _flat_estimate() -> Any:
         Estimate.__name__,
         [
             (name, types[name], dataclass_field(default=defaults.get(name, MISSING)))
-            for name in ESTIMATE
+            for name in names
         ],
         namespace={"__doc__": Estimate.__doc__},
         kw_only=True,
@@ -426,8 +426,13 @@ def _flat_estimate() -> Any:
     return flat
 
 
-EstimateRow: Any = _flat_estimate()
-"""An estimate as it travels: its attributes are those of ``Estimate``, flat and without mood."""
+_Travelling: Any = _flat_estimate(*ESTIMATE)
+
+EstimateRow: Any = _flat_estimate(
+    *("t", "valence", "arousal", "valence_sd", "arousal_sd", "quadrants"),
+    *("status", "level_dbfs", "music", "xruns", "skipped"),
+)
+"""What the course of a session needs of an estimate: these attributes of ``Estimate``, flat."""
 
 
 def _of_one_length(history: History) -> History:
@@ -445,7 +450,7 @@ def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # itself, and the values of the core carry none of their own.
     config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
     travelling = {
-        Estimate: Annotated[EstimateRow, AfterValidator(_whole)],
+        Estimate: Annotated[_Travelling, AfterValidator(_whole)],
         History: Annotated[History, AfterValidator(_of_one_length)],
     }
     return {
@@ -507,8 +512,8 @@ def parse_server_message(text: str | bytes) -> ServerMessage | None:
 def parse_server_row(text: str | bytes) -> ServerMessage | Any | None:
     """Read a message as ``parse_server_message`` does, but an estimate as an ``EstimateRow``.
 
-    Of a level the column of the picture is passed over: it is read as a ``Level``. Both are half
-    the work, for whoever reads hundreds of thousands.
+    A level is read as a ``Level``. What either lacks is not looked at. That is a third of the work,
+    for whoever reads hundreds of thousands.
 
     Raises:
         ProtocolError: as there.

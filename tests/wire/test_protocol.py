@@ -174,10 +174,19 @@ def test_unknown_fields_are_ignored_on_both_sides() -> None:
 def test_a_service_that_does_not_tell_whether_it_is_music_is_understood(parse: Any) -> None:
     older = json.loads(encode(sample_estimate()))
     del older["music"], older["familiar"]
-    received = parse(json.dumps(older))
-    assert (received.music, received.familiar) == (None, None)
-    told = parse(json.dumps({**older, "music": 0.25, "familiar": 1, "colour": "blue"}))
-    assert (told.music, told.familiar) == (0.25, 1.0)
+    assert parse(json.dumps(older)).music is None
+    assert parse(json.dumps({**older, "music": 0.25, "colour": "blue"})).music == 0.25
+
+
+def test_a_service_that_does_not_tell_how_familiar_it_is_is_understood() -> None:
+    older = json.loads(encode(sample_estimate()))
+    del older["familiar"]
+    received = parse_server_message(json.dumps(older))
+    assert isinstance(received, Estimate)
+    assert received.familiar is None
+    told = parse_server_message(json.dumps({**older, "familiar": 1}))
+    assert isinstance(told, Estimate)
+    assert told.familiar == 1.0
 
 
 @pytest.mark.parametrize("name", ["music", "familiar"])
