@@ -18,7 +18,8 @@ from realtime_mer import cli
 from realtime_mer.audio.downmix import Downmix
 from realtime_mer.leaving import ending_signals
 from realtime_mer.model.checkpoint import save_checkpoint
-from tests.networks import random_checkpoint
+from realtime_mer.model.config import NetworkConfig
+from tests.networks import SMALL, random_checkpoint
 from training.export.onnx_file import save_all
 
 RATE = 24_000
@@ -90,9 +91,9 @@ def start(*args: object, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def write_model(folder: Path, *, light: bool = True) -> Path:
+def write_model(folder: Path, *, light: bool = True, config: NetworkConfig = SMALL) -> Path:
     """Write an untrained checkpoint, which runs light if it is to, and return its path."""
-    checkpoint = random_checkpoint()
+    checkpoint = random_checkpoint(config=config)
     if light:
         save_all(folder / "random", checkpoint)
     else:

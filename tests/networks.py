@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.model.card import Card
 from realtime_mer.model.checkpoint import Checkpoint
 from realtime_mer.model.config import NetworkConfig
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # a bare machine with a GPU runs the reference's tests withou
     from realtime_mer.recognizer.light import LightRecognizer
 
 SMALL = NetworkConfig(channels=(4, 6, 8), column_channels=16, embedding=12)
+HARMONIC = replace(SMALL, harmonic=(4, 3, 5))
 
 HEARING = replace(SMALL, music=True, familiar=True)
 """A network that tells what is music, and what it knows."""
@@ -35,7 +37,9 @@ def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkp
         network.familiarity.centre.uniform_(0.0, 0.3, generator=generator)
         network.familiarity.directions.normal_(0.0, 1.0, generator=generator)
         network.familiarity.knots.copy_(torch.tensor([0.4, 0.7, 1.2, 1.5, 2.5]))
-    return Checkpoint(network=network, card=Card(name="random", network=config))
+    features = FeatureConfig(pitch=PitchConfig() if config.harmonic else None)
+    card = Card(name="random", features=features, network=config)
+    return Checkpoint(network=network, card=card)
 
 
 def random_recognizer(*, seed: int = 0) -> Recognizer:

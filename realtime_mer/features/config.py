@@ -2,9 +2,41 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from realtime_mer.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitchConfig:
+    """How samples become rows of log-pitch bins, one a hop; a card carries these numbers.
+
+    What no card changes: a row spans ``octaves`` octaves with ``octave_bins`` bins each, three a
+    semitone, so that music which is not tuned to 440 Hz still lies on some bin.
+
+    Attributes:
+        n_fft: samples of a row's window, a third of a second: 64 mel bands of 40 ms cannot tell a
+            major third from a minor one below 500 Hz. The window (Hann's) ends with its hop.
+        f_min: Hz of the lowest bin, C2.
+        log_gain: the constant of ``log10(1 + log_gain * power)``, where a sine of amplitude 1 has
+            the power 1.
+    """
+
+    n_fft: int = 8192
+    f_min: float = 65.406
+    log_gain: float = 1e7
+
+    octaves: ClassVar[int] = 5
+    octave_bins: ClassVar[int] = 36
+    bins: ClassVar[int] = octaves * octave_bins
+
+    def __post_init__(self) -> None:
+        if not 0 < self.n_fft <= 1 << 16:
+            raise InputError(f"pitch.n_fft {self.n_fft} must lie between 1 and {1 << 16}.")
+        if not 0 < self.f_min < math.inf:
+            raise InputError(f"pitch.f_min {self.f_min} must be more than 0.")
+        if not 0 < self.log_gain < math.inf:
+            raise InputError(f"pitch.log_gain {self.log_gain} must be more than 0.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +53,7 @@ class FeatureConfig:
         f_min, f_max: the bands' outer edges in Hz.
         log_gain: the constant of ``log10(1 + log_gain * power)``; 10 000 as in MusiCNN
             (Pons & Serra 2019), which maps digital silence to exactly 0.
+        pitch: of the rows that the network's harmonic branch hears; None where it has none.
     """
 
     sample_rate: int = 24_000
@@ -31,6 +64,7 @@ class FeatureConfig:
     f_min: float = 20.0
     f_max: float = 12_000.0
     log_gain: float = 10_000.0
+    pitch: PitchConfig | None = None
 
     def __post_init__(self) -> None:
         for name, most in (("sample_rate", 768_000), ("n_fft", 1 << 16), ("n_mels", 1024)):
@@ -47,3 +81,10 @@ class FeatureConfig:
                 f"mel bands from {self.f_min} to {self.f_max} Hz do not fit a sample rate of "
                 f"{self.sample_rate} Hz; f_max may be half of it at most."
             )
+        if self.pitch is not None:
+            highest = self.pitch.f_min * 2**PitchConfig.octaves
+            if highest > self.sample_rate / 2:
+                raise InputError(
+                    f"pitch.f_min {self.pitch.f_min} puts the highest bins at {highest:g} Hz, and "
+                    f"a sample rate of {self.sample_rate} Hz carries half of it at most."
+                )

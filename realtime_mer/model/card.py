@@ -136,6 +136,13 @@ class Card(BaseCard):
         """Samples an estimate depends on."""
         return (NetworkConfig.window_frames - 1) * self.features.hop_length + self.features.n_fft
 
+    @property
+    def past_samples(self) -> int:
+        """Samples before a hop that its features need."""
+        past = self.features.n_fft - self.features.hop_length
+        pitch = self.features.pitch
+        return past if pitch is None else max(past, pitch.n_fft - self.hop_samples)
+
 
 def load_card(stem: Path, kind: type[_Read]) -> _Read:
     """Return the card of a checkpoint.
@@ -159,8 +166,11 @@ def load_card(stem: Path, kind: type[_Read]) -> _Read:
 def check_card(card: Card, path: Path) -> None:
     """Refuse a card whose settings contradict one another or the network's fixed structure."""
     sample_rate = card.features.sample_rate
+    try:
+        check_fit(card.features, card.network)
+    except InputError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     wanted: dict[str, tuple[object, object]] = {
-        "network.n_mels": (card.network.n_mels, card.features.n_mels),
         "window_s": (card.window_s, card.window_samples / sample_rate),
         "hop_s": (card.hop_s, card.hop_samples / sample_rate),
         "labels.quadrants": (tuple(card.labels.get("quadrants", ())), QUADRANTS),
@@ -170,4 +180,34 @@ def check_card(card: Card, path: Path) -> None:
         if value != expected:
             raise CheckpointError(
                 f"{path}: field {field} is {value!r}, but the other settings give {expected!r}."
+            )
+
+
+def check_fit(features: FeatureConfig, network: NetworkConfig) -> None:
+    """Refuse a network that cannot hear with some features.
+
+    Raises:
+        InputError: naming the field.
+    """
+    if network.n_mels != features.n_mels:
+        raise InputError(
+            f"field network.n_mels is {network.n_mels}, but features.n_mels is {features.n_mels}; "
+            "give both the same number."
+        )
+    pitch = features.pitch
+    if (network.harmonic is None) != (pitch is None):
+        there, lacking = ("network.harmonic", "features.pitch")
+        if network.harmonic is None:
+            there, lacking = lacking, there
+        raise InputError(
+            f"field {lacking} is not there, but {there} is: a harmonic branch needs both, and a "
+            "network without one has neither."
+        )
+    if pitch is not None:
+        shortest = NetworkConfig.hop_frames * features.hop_length
+        longest = (NetworkConfig.receptive_field - 1) * features.hop_length + features.n_fft
+        if not shortest <= pitch.n_fft <= longest:
+            raise InputError(
+                f"field features.pitch.n_fft is {pitch.n_fft}, but must lie between {shortest} and "
+                f"{longest}: what is no shorter than a hop and fits in a column."
             )

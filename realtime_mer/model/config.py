@@ -19,6 +19,8 @@ class NetworkConfig:
         dropout: probability in training, on the embedding and on the recurrent output.
         music: it says how likely music sounds at all.
         familiar: it says how near the sound is to what it learnt from.
+        harmonic: channels of the harmonic branch: of a semitone, of a root's chord, of a window's
+            pattern; None for no such branch. It hears what ``FeatureConfig.pitch`` asks for.
     """
 
     n_mels: int = 64
@@ -28,6 +30,7 @@ class NetworkConfig:
     dropout: float = 0.3
     music: bool = False
     familiar: bool = False
+    harmonic: tuple[int, int, int] | None = None
 
     hop_frames: ClassVar[int] = 5
     receptive_field: ClassVar[int] = (
@@ -38,4 +41,10 @@ class NetworkConfig:
     history_frames: ClassVar[int] = window_frames - hop_frames  # of a window, before its newest hop
     familiarity_directions: ClassVar[int] = 64  # of the embedding, or all where it has fewer
     familiarity_steps: ClassVar[int] = 4
+    pitch_classes: ClassVar[int] = 12
     minimal_sd: ClassVar[float] = 0.03  # under the predicted sd; far below what raters disagree by
+
+    @property
+    def column_numbers(self) -> int:
+        """Numbers of a column, those of the harmonic branch included."""
+        return self.column_channels + self.pitch_classes * (self.harmonic or (0, 0, 0))[1]

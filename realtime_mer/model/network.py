@@ -1,7 +1,7 @@
 """The stateful CNN-LSTM, whose receptive field is the window.
 
-Dimensions used below: B streams, T frames of 20 ms, M mel bands, H hops of 0.1 s (5 frames),
-C channels of a column, K = 25 columns pooled, D numbers of an embedding.
+Dimensions used below: B streams, T frames of 20 ms, M mel bands, P log-pitch bins, H hops of 0.1 s
+(5 frames), C numbers of a column, K = 25 columns pooled, D numbers of an embedding.
 
 The convolutions are unpadded along time and their strides multiply to one hop, so each column sees
 ``receptive_field`` frames and a hop's embedding, pooled over K columns, sees exactly
@@ -15,8 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from realtime_mer.errors import InputError
+from realtime_mer.features.config import PitchConfig
 from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.familiarity import Familiarity
+from realtime_mer.model.harmonic import HarmonicBranch
 from realtime_mer.model.state import NetworkState
 
 
@@ -44,7 +47,10 @@ class NetworkOutput(NamedTuple):
 
 
 class EmotionNetwork(nn.Module):
-    """Map log-mel frames to emotion, whole recordings at once or hop by hop with carried state."""
+    """Map log-mel frames to emotion, whole recordings at once or hop by hop with carried state.
+
+    One with a harmonic branch hears log-pitch rows besides, one a hop.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -59,7 +65,9 @@ class EmotionNetwork(nn.Module):
         self.norm3 = nn.BatchNorm2d(third)
         self.conv4 = nn.Conv1d(third * (config.n_mels // 8), config.column_channels, 3, bias=False)
         self.norm4 = nn.BatchNorm1d(config.column_channels)
-        self.embed = nn.Linear(2 * config.column_channels, config.embedding)
+        self.harmonic = None if config.harmonic is None else HarmonicBranch(*config.harmonic)
+        patterns = 0 if config.harmonic is None else 2 * config.harmonic[2]
+        self.embed = nn.Linear(2 * config.column_channels + patterns, config.embedding)
         self.lstm = nn.LSTM(config.embedding, config.embedding, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         # The heads see the recurrent state and, beside it, the present embedding, so that a change
@@ -73,7 +81,11 @@ class EmotionNetwork(nn.Module):
         self.familiarity = Familiarity(config) if config.familiar else None
 
     def forward(
-        self, frames: Tensor, lstm_state: tuple[Tensor, Tensor] | None = None
+        self,
+        frames: Tensor,
+        lstm_state: tuple[Tensor, Tensor] | None = None,
+        *,
+        pitches: Tensor | None = None,
     ) -> tuple[NetworkOutput, tuple[Tensor, Tensor]]:
         """Run whole windows at once: a hop for every ``window_frames`` frames that lie whole in it.
 
@@ -82,25 +94,30 @@ class EmotionNetwork(nn.Module):
                 ``history_frames`` zero frames in front, and its next frame starts
                 n_fft - hop_length samples before the first sample.
             lstm_state: hidden and cell, each ``(1, B, D)``; zeros if None.
+            pitches: ``(B, H + K - 1, P)``, the log-pitch rows of the hops and of those before that
+                share a window with them, float32; None for a network without a harmonic branch.
 
         Returns:
             The heads' output for H = (T - window_frames) // 5 + 1 hops, and the LSTM state after.
         """
-        columns = self._columns(self._normalise(frames), cache=None)[0]
+        columns = self._columns(self._normalise(frames), pitches, cache=None)[0]
         embedding = self._embedding(columns)
         recurrent, lstm_state = self._recur(embedding, lstm_state)
         return self._heads(embedding, recurrent), lstm_state
 
     def advance(
-        self, frames: Tensor, state: NetworkState[Tensor]
+        self, frames: Tensor, state: NetworkState[Tensor], *, pitches: Tensor | None = None
     ) -> tuple[NetworkOutput, NetworkState[Tensor]]:
         """Run the next hops of streams, computing nothing that the state holds already.
 
         Args:
             frames: ``(B, 5 * H, M)``, float32, H >= 1: the frames after those of the last call.
             state: what the last call returned, or ``initial_state``.
+            pitches: ``(B, H, P)``, the rows of these hops; None as for ``forward``.
         """
-        columns, frame_cache, coarse, fine = self._columns(self._normalise(frames), cache=state)
+        columns, frame_cache, coarse, fine = self._columns(
+            self._normalise(frames), pitches, cache=state
+        )
         window = torch.cat((state.columns, columns), dim=2)
         embedding = self._embedding(window)
         recurrent, (hidden, cell) = self._recur(
@@ -124,7 +141,8 @@ class EmotionNetwork(nn.Module):
         """
         weight = self.conv1.weight
         silence = weight.new_zeros(batch, self.config.history_frames, self.config.n_mels)
-        columns, frames, coarse, fine = self._columns(self._normalise(silence), cache=None)
+        rows = weight.new_zeros(batch, self.config.columns - 1, PitchConfig.bins)
+        columns, frames, coarse, fine = self._columns(self._normalise(silence), rows, cache=None)
         zeros = weight.new_zeros(batch, self.config.embedding)
         return NetworkState(frames, coarse, fine, columns, zeros, zeros.clone())
 
@@ -139,7 +157,7 @@ class EmotionNetwork(nn.Module):
         return torch.addcmul(norm.bias - norm.running_mean * scale, frames, scale).unsqueeze(1)
 
     def _columns(
-        self, frames: Tensor, *, cache: NetworkState[Tensor] | None
+        self, frames: Tensor, pitches: Tensor | None, *, cache: NetworkState[Tensor] | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Run the convolutions; return the columns ``(B, C, columns)`` and the three caches."""
         if cache is not None:
@@ -153,6 +171,10 @@ class EmotionNetwork(nn.Module):
         if cache is not None:
             fine = torch.cat((cache.fine, fine), dim=1)
         columns = functional.relu(self.norm4(self.conv4(fine.transpose(1, 2))))
+        if self.harmonic is not None:
+            if pitches is None:
+                raise InputError("The network has a harmonic branch; give it log-pitch rows.")
+            columns = torch.cat((columns, self.harmonic(pitches)), dim=1)
         return columns, frames[:, :, -4:], coarse[:, :, -2:], fine[:, -2:]
 
     def _embedding(self, columns: Tensor) -> Tensor:
@@ -160,7 +182,13 @@ class EmotionNetwork(nn.Module):
         # Both pools walk every window afresh: a running sum would drift over hours.
         mean = functional.avg_pool1d(columns, self.config.columns, stride=1)
         peak = functional.max_pool1d(columns, self.config.columns, stride=1)
-        pooled = torch.cat((mean, peak), dim=1).transpose(1, 2)
+        if self.harmonic is None:
+            pooled = torch.cat((mean, peak), dim=1)
+        else:
+            own = self.config.column_channels
+            patterns = self.harmonic.pooled(mean[:, own:], peak[:, own:])
+            pooled = torch.cat((mean[:, :own], peak[:, :own], patterns), dim=1)
+        pooled = pooled.transpose(1, 2)
         embedding: Tensor = self.dropout(functional.relu(self.embed(pooled)))
         return embedding
 

@@ -9,7 +9,7 @@ Array = TypeVar("Array")
 class NetworkState(NamedTuple, Generic[Array]):
     """Everything a stream carries from hop to hop; each array's first axis is the stream.
 
-    Dimensions: B streams, M mel bands, C channels of a column, D numbers of an embedding.
+    Dimensions: B streams, M mel bands, C numbers of a column, D numbers of an embedding.
 
     Attributes:
         frames: the last 4 normalised frames, ``(B, 1, 4, M)``.

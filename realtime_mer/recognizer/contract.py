@@ -72,7 +72,7 @@ class RecognizerState(Generic[Array]):
     Every runtime of a checkpoint goes on from a state of any other.
 
     Attributes:
-        samples: ``(B, n_fft - hop_length + pending)``: the tail of sound that the next frames
+        samples: ``(B, past_samples + pending)``: the tail of sound that the next hop's features
             need, and samples of a hop that is not complete.
         network: the network's caches and LSTM state.
         hops: int64 ``(B,)``, hops of each stream since its start or reset.

@@ -64,7 +64,7 @@ class LightRecognizer:
 
     def __init__(self, card: Card, network: bytes) -> None:
         self.card = card
-        self._overlap = card.features.n_fft - card.features.hop_length
+        self._overlap = card.past_samples
         self._answers = _answers(card)
         self._session = _session(card, network)
         self._outputs = [one.name for one in self._session.get_outputs()]

@@ -21,6 +21,7 @@ from torch.jit._trace import TracerWarning
 
 from realtime_mer.errors import InputError
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.features.log_pitch import LogPitch
 from realtime_mer.model.card import Card
 from realtime_mer.model.checkpoint import Checkpoint, load_checkpoint
 from realtime_mer.model.network import EmotionNetwork, NetworkOutput
@@ -50,12 +51,11 @@ class Recognizer:
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu") -> None:
         self.card: Card = checkpoint.card
         self.device = torch.device(device)
-        features = LogMel(self.card.features)
         # A copy, because modules move to a device as they are: the checkpoint may have other users.
         network = deepcopy(checkpoint.network)
-        self._path = _Path(features, network, self.card).to(self.device).eval()
+        self._path = _Path(network, self.card).to(self.device).eval()
         self._path.requires_grad_(False)
-        self._overlap = self.card.features.n_fft - self.card.features.hop_length
+        self._overlap = self.card.past_samples
         if self.device.type == "cuda":
             _turn_tf32_off()
         # A hop is dozens of operations; as one compiled call it does not let go of the
@@ -168,8 +168,8 @@ class Recognizer:
         before = self.window_samples - self.hop_samples
         padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
         with torch.no_grad():
-            frames = self._path.features(padded)
-            output, _ = self._path.network(frames)
+            frames, pitches = self._path.heard_in_windows(padded, hops)
+            output, _ = self._path.network(frames, pitches=pitches)
             return _named(self._path.numbers(output, frames, hops))
 
     def windowed(
@@ -264,23 +264,45 @@ def _as_given(estimates: Estimates[Tensor], samples: Samples | Tensor) -> Estima
 class _Path(nn.Module):
     """Features, network and calibration as one module: what a hop runs."""
 
-    features: LogMel
     network: EmotionNetwork
+    log_mel: LogMel
+    log_pitch: LogPitch | None
 
-    def __init__(self, features: LogMel, network: EmotionNetwork, card: Card) -> None:
+    def __init__(self, network: EmotionNetwork, card: Card) -> None:
         super().__init__()
-        self.features = features
+        features = card.features
         self.network = network
+        self.log_mel = LogMel(features)
+        self.log_pitch = None
+        if features.pitch is not None:
+            self.log_pitch = LogPitch(
+                features.pitch, sample_rate=features.sample_rate, hop=card.hop_samples
+            )
         self.valence_scale = card.calibration.hop_valence
         self.arousal_scale = card.calibration.hop_arousal
         self.quadrant_temperature = card.calibration.quadrant_temperature
-        self.hop_frames = card.hop_samples // card.features.hop_length
+        self.hop_frames = card.hop_samples // features.hop_length
+        self.hop, self.past = card.hop_samples, card.past_samples
 
     def forward(self, samples: Tensor, state: NetworkState[Tensor]) -> tuple[Any, ...]:
-        frames = self.features(samples)
-        output, after = self.network.advance(frames, NetworkState(*state))
-        hops = frames.shape[1] // self.hop_frames
+        hops = (samples.shape[1] - self.past) // self.hop
+        frames, pitches = self._heard(samples, frames=hops * self.hop_frames, rows=hops)
+        output, after = self.network.advance(frames, NetworkState(*state), pitches=pitches)
         return (*self.numbers(output, frames, hops), after)
+
+    def heard_in_windows(self, samples: Tensor, hops: int) -> tuple[Tensor, Tensor | None]:
+        """Return the frames, and the rows if any, of the whole windows of the newest ``hops``."""
+        sizes = self.network.config
+        frames = sizes.history_frames + hops * self.hop_frames
+        return self._heard(samples, frames=frames, rows=sizes.columns - 1 + hops)
+
+    def _heard(self, samples: Tensor, *, frames: int, rows: int) -> tuple[Tensor, Tensor | None]:
+        """Return the newest frames ``(B, frames, M)`` and rows ``(B, rows, P)`` of samples."""
+        mel, pitch = self.log_mel.config, self.log_pitch
+        heard = self.log_mel(samples[:, -(mel.n_fft + (frames - 1) * mel.hop_length) :])
+        if pitch is None:
+            return heard, None
+        return heard, pitch(samples[:, -(pitch.config.n_fft + (rows - 1) * pitch.hop) :])
 
     def numbers(self, output: NetworkOutput, frames: Tensor, hops: int) -> tuple[Tensor, ...]:
         """Return the newest ``hops`` of what the heads say and of frames, as ``Estimates`` has it.
@@ -309,8 +331,8 @@ class _Window(nn.Module):
         self.path = path
 
     def forward(self, window: Tensor, lstm_state: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
-        frames = self.path.features(window)
-        output, after = self.path.network(frames, lstm_state)
+        frames, pitches = self.path.heard_in_windows(window, 1)
+        output, after = self.path.network(frames, lstm_state, pitches=pitches)
         return (*self.path.numbers(output, frames, 1), after)
 
 

@@ -17,7 +17,7 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.files import shipped_checkpoints
 from realtime_mer.recognizer.reference import Recognizer
 from tests.command_line import noise, write_model
-from tests.networks import SMALL, random_checkpoint
+from tests.networks import HARMONIC, SMALL, random_checkpoint
 
 Tensors = dict[str, torch.Tensor]
 
@@ -126,13 +126,38 @@ def test_a_card_that_says_the_impossible_is_refused_by_the_field(
         ("features.log_gain", -1.0, "features"),
         ("network.embedding", -3, "network"),
         ("network.dropout", 2.0, "network"),
+        ("network.harmonic", [4, -3, 5], "network"),
+        ("features.pitch.f_min", 400.0, "features"),
+        ("features.pitch.log_gain", 0.0, "features"),
     ],
 )
 def test_a_size_that_cannot_be_is_refused_by_its_part_of_the_card(
-    model: Path, field: str, value: float, named: str
+    tmp_path: Path, field: str, value: Any, named: str
 ) -> None:
+    model = write_model(tmp_path, config=HARMONIC)
     change_card(model, field, value)
     with pytest.raises(CheckpointError, match=rf"random\.json: field {named}: .+"):
+        load_checkpoint(model)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("features.pitch", None, "features.pitch"),
+        ("network.harmonic", None, "network.harmonic"),
+        ("network.harmonic", [4, 3], "network.harmonic"),
+        ("features.pitch.n_fft", 2399, "features.pitch.n_fft"),
+        ("features.pitch.n_fft", 14_401, "features.pitch.n_fft"),
+        ("features.pitch.window", "hann", "features.pitch.window"),
+    ],
+)
+def test_a_harmonic_branch_that_cannot_hear_is_refused_by_the_field(
+    tmp_path: Path, field: str, value: Any, named: str
+) -> None:
+    model = write_model(tmp_path, config=HARMONIC)
+    assert load_checkpoint(model).card.features.pitch is not None
+    change_card(model, field, value)
+    with pytest.raises(CheckpointError, match=rf"random\.json: field {named}\b"):
         load_checkpoint(model)
 
 

@@ -17,18 +17,19 @@ from onnx import helper, numpy_helper
 from typer.testing import CliRunner
 
 from realtime_mer.errors import CheckpointError
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.features.log_pitch import LogPitch
 from realtime_mer.model.files import check_checkpoint, find_checkpoint
 from realtime_mer.model.network_file import read_network_file, settings_of, sha256
 from realtime_mer.recognizer.light import LightRecognizer
 from tests.command_line import write_model
-from tests.networks import HEARING, SMALL, random_checkpoint
+from tests.networks import HARMONIC, HEARING, SMALL, random_checkpoint
 from training.__main__ import app
 from training.export.network import network_file
 from training.export.nodes import OPSET, Graph
 from training.export.onnx_file import add_network_file, save_all
-from training.export.spectrum import log_power
+from training.export.spectrum import log_pitch_power, log_power
 
 SHIPPED = find_checkpoint("default")
 
@@ -78,7 +79,7 @@ def test_the_shipped_file_fits_its_card_and_the_standard() -> None:
 def test_a_file_needs_nothing_but_standard_operators_and_leaves_streams_and_hops_free(
     checkpoint: Path | None,
 ) -> None:
-    network = network_file(random_checkpoint())
+    network = network_file(random_checkpoint(config=HARMONIC))
     if checkpoint:
         _, network = read_network_file(checkpoint)
     graph = onnx.load_from_string(network).graph
@@ -118,6 +119,21 @@ def test_frames_are_those_of_the_features_whatever_their_lengths(n_fft: int, hop
     (found,) = onnxruntime.InferenceSession(network).run(None, {"samples": sound})
     expected = LogMel(config)(torch.from_numpy(sound)).numpy()
     np.testing.assert_allclose(found / np.log(10), expected, atol=1e-5, rtol=0)
+
+
+def test_log_pitch_rows_are_those_of_the_features() -> None:
+    config, hop = PitchConfig(n_fft=4096, f_min=110.0), 2400
+    graph = Graph()
+    samples = graph.input("samples", ("B", "n"), "")
+    rows = log_pitch_power(graph, samples, config, sample_rate=24_000, hop=hop)
+    graph.output("rows", rows, ("B", "H", config.bins), "")
+    network = graph.model(told="", metadata={}).SerializeToString()
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.standard_normal((2, 4096 + 4 * hop))).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(network).run(None, {"samples": sound})
+    expected = LogPitch(config, sample_rate=24_000, hop=hop)(torch.from_numpy(sound)).numpy()
+    assert expected.shape == (2, 5, 180)
+    np.testing.assert_allclose(found / np.log(10), expected, atol=1e-4, rtol=0)
 
 
 # -- what is refused -------------------------------------------------------------------------------
@@ -282,7 +298,7 @@ def test_every_setting_that_the_file_depends_on_is_compared() -> None:
     card = random_checkpoint().card
     told = settings_of(card)
     assert {name.partition(".")[0] for name in told} == {"features", "network", "calibration"}
-    assert len(told) == 8 + 5 + 3
+    assert len(told) == 9 + 6 + 3
     hearing = settings_of(random_checkpoint(config=HEARING).card)
     assert hearing == told | {"network.music": True, "network.familiar": True}
 

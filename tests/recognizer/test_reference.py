@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from realtime_mer.errors import InputError
+from realtime_mer.features.config import PitchConfig
 from realtime_mer.features.log_mel import LogMel
 from realtime_mer.model.checkpoint import load_checkpoint
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates
 from realtime_mer.recognizer.device import pick_device
-from realtime_mer.recognizer.reference import Recognizer, _compile
-from tests.networks import SMALL, random_checkpoint, random_recognizer
+from realtime_mer.recognizer.reference import Recognizer, _compile, _Path
+from tests.networks import HARMONIC, SMALL, random_checkpoint, random_recognizer
 
 HOP = 2400
 WINDOW = 72_000
@@ -82,19 +83,34 @@ def test_a_single_hop_runs_none_of_the_networks_own_code():
 
 
 @pytest.mark.parametrize("age", [1, 2, 479, 480, 481, 959, 960, 2400, 36_000, 71_999, 72_000])
-def test_with_the_memory_fixed_the_estimate_sees_exactly_three_seconds(age):
+@pytest.mark.parametrize("config", [SMALL, HARMONIC], ids=["plain", "harmonic"])
+def test_with_the_memory_fixed_the_estimate_sees_exactly_three_seconds(config, age):
     # In float64, because an untrained network all but drowns the edge of the window in rounding.
-    checkpoint = random_checkpoint()
-    network, log_mel = checkpoint.network.double(), LogMel(checkpoint.card.features).double()
+    checkpoint = random_checkpoint(config=config)
+    path = _Path(checkpoint.network, checkpoint.card).double()
 
     def valence(samples: torch.Tensor) -> float:
         with torch.no_grad():
-            return network(log_mel(samples.double()))[0].valence[0, -1].item()
+            frames, pitches = path.heard_in_windows(samples.double(), 1)
+            return path.network(frames, pitches=pitches)[0].valence[0, -1].item()
 
     samples = noise(WINDOW)
     changed = samples.clone()
     changed[0, -age] += 1.0
     assert valence(changed) != valence(samples)
+
+
+@pytest.mark.parametrize("age", [1, 2, 2400, 36_000, 65_791])
+def test_the_harmonic_branch_hears_each_sample_of_a_third_of_a_second_before_every_column(age):
+    checkpoint = random_checkpoint(config=HARMONIC)
+    path = _Path(checkpoint.network, checkpoint.card).double()
+    samples = noise(WINDOW).double()
+    changed = samples.clone()
+    changed[0, -age] += 1.0
+    _, before = path.heard_in_windows(samples, 1)
+    _, after = path.heard_in_windows(changed, 1)
+    assert before.shape == (1, 25, PitchConfig.bins)
+    assert not torch.equal(path.network.harmonic(before), path.network.harmonic(after))
 
 
 def test_a_window_is_all_a_hop_takes():

@@ -20,7 +20,7 @@ from realtime_mer.model.state import NetworkState
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates, RecognizerState
 from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
-from tests.networks import HEARING, light_recognizer, random_checkpoint
+from tests.networks import HARMONIC, HEARING, light_recognizer, random_checkpoint
 
 HOP = 2400
 WINDOW = 72_000
@@ -34,8 +34,8 @@ Runtime = LightRecognizer | Recognizer
 
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, Runtime]:
-    """Every runtime of one random network, which has every head there is."""
-    checkpoint = random_checkpoint(config=HEARING)
+    """Every runtime of one random network, which has all that one may have."""
+    checkpoint = random_checkpoint(config=replace(HEARING, harmonic=HARMONIC.harmonic))
     return {name: make(checkpoint) for name, make in MAKERS.items()}
 
 
@@ -123,6 +123,16 @@ def test_each_says_what_it_computes_with(runtimes: dict[str, Runtime]) -> None:
 def test_every_runtime_and_every_way_says_the_same(
     runtimes: dict[str, Runtime], sizes: list[int]
 ) -> None:
+    assert_same_every_way(runtimes, sizes)
+
+
+def test_so_it_is_without_a_harmonic_branch() -> None:
+    plain = random_checkpoint()
+    runtimes = {name: make(plain) for name, make in MAKERS.items()}
+    assert_same_every_way(runtimes, [1, 7, 480, 2399, HOP, 9601])
+
+
+def assert_same_every_way(runtimes: dict[str, Runtime], sizes: list[int]) -> None:
     samples = noise(HOP * 40, batch=2)
     expected = runtimes["torch"].run(samples)
     for made in runtimes.values():

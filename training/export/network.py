@@ -3,18 +3,15 @@
 What only training needs is folded away: each normalisation is part of the weights before it. Hops
 and streams are free; docs/model-file.md tells what goes in and out.
 
-Dimensions: B streams, H hops, T = 5 H frames, M mel bands, C channels of a column, K = 25 columns
-pooled, D numbers of an embedding.
+Dimensions: B streams, H hops, T = 5 H frames, M mel bands, P log-pitch bins, C numbers of a column,
+K = 25 columns pooled, D numbers of an embedding.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.model.card import Card
@@ -24,12 +21,10 @@ from realtime_mer.model.familiarity import Familiarity
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.model.network_file import SETTINGS, settings_of
 
+from .folding import LN_10, Array, affine, array, convolved, folded
+from .harmonic import chord_nodes, pattern_nodes
 from .nodes import Graph, Shape
-from .spectrum import log_power
-
-_Array = NDArray[np.float64]
-
-_LN_10 = math.log(10.0)
+from .spectrum import log_pitch_power, log_power
 
 
 def network_file(checkpoint: Checkpoint) -> bytes:
@@ -50,13 +45,13 @@ def network_file(checkpoint: Checkpoint) -> bytes:
 
 def _state_shapes(card: Card) -> Mapping[str, Shape]:
     """Return the parts of the state, in the order of the file's inputs."""
-    sizes, features = card.network, card.features
+    sizes = card.network
     return {
-        "tail": ("B", features.n_fft - features.hop_length),
+        "tail": ("B", card.past_samples),
         "frames": ("B", 1, 4, sizes.n_mels),
         "coarse": ("B", sizes.channels[1], 2, sizes.n_mels // 4),
         "fine": ("B", 2, sizes.channels[2] * sizes.n_mels // 8),
-        "columns": ("B", sizes.column_channels, sizes.columns - 1),
+        "columns": ("B", sizes.column_numbers, sizes.columns - 1),
         "hidden": ("B", sizes.embedding),
         "cell": ("B", sizes.embedding),
     }
@@ -77,14 +72,19 @@ class _Writer:
         samples = graph.input("samples", ("B", "n"), f"sound, n = H * {self._card.hop_samples}")
         for name, shape in state.items():
             graph.input(name, shape, f"state: next_{name} of the call before")
-        heard = self._going_on("tail", samples, axis=1, keep=features.n_fft - features.hop_length)
-        logs = log_power(graph, heard, features)
-        embedding = self._embedding(self._columns(self._normalised(logs)))
+        heard = self._going_on("tail", samples, axis=1, keep=self._card.past_samples)
+        logs = log_power(graph, self._newest(heard, features.n_fft - features.hop_length), features)
+        columns = self._columns(self._normalised(logs))
+        if (branch := self._network.harmonic) is not None:
+            chords = chord_nodes(graph, self._log_pitches(heard), branch)
+            columns = graph.concat(columns, chords, axis=1)
+        columns = self._going_on("columns", columns, axis=2, keep=NetworkConfig.columns - 1)
+        embedding = self._embedding(columns)
         both = graph.concat(embedding, self._recurrent(embedding), axis=2)
         music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]))
         hops = graph.reshape(logs, 0, -1, NetworkConfig.hop_frames, features.n_mels)
         loudest = graph.op("ReduceMax", hops, graph.whole(2), keepdims=0)
-        mel = graph.op("Mul", loudest, graph.constant(1 / _LN_10))
+        mel = graph.op("Mul", loudest, graph.constant(1 / LN_10))
         graph.output("mel", mel, ("B", "H", features.n_mels), "the loudest frame of each hop")
         if music is not None:
             graph.output("music", music, ("B", "H"), "probability that music sounds")
@@ -97,6 +97,22 @@ class _Writer:
             )
         return graph
 
+    def _log_pitches(self, heard: str) -> str:
+        """Return the logarithms of each hop's log-pitch bins, ``(B, H, P)``."""
+        features = self._card.features
+        if features.pitch is None:
+            raise ValueError("a harmonic branch hears nothing where features have no pitch")
+        hop = self._card.hop_samples
+        newest = self._newest(heard, features.pitch.n_fft - hop)
+        return log_pitch_power(
+            self._graph, newest, features.pitch, sample_rate=features.sample_rate, hop=hop
+        )
+
+    def _newest(self, heard: str, past: int) -> str:
+        """Return the samples of the hops and ``past`` before them."""
+        surplus = self._card.past_samples - past
+        return self._graph.slice(heard, 1, surplus) if surplus else heard
+
     def _going_on(self, name: str, value: str, *, axis: int, keep: int) -> str:
         """Return a value behind what the state holds of it, whose end the next state keeps."""
         whole = self._graph.concat(name, value, axis=axis)
@@ -105,20 +121,20 @@ class _Writer:
 
     def _normalised(self, logs: str) -> str:
         """Scale each band of ``(B, T, M)`` by training's statistics; return ``(B, 1, T, M)``."""
-        scale, shift = _affine(self._network.input_norm)
-        frames = self._graph.scaled(logs, scale / _LN_10, shift)
+        scale, shift = affine(self._network.input_norm)
+        frames = self._graph.scaled(logs, scale / LN_10, shift)
         return self._graph.op("Unsqueeze", frames, self._graph.whole(1))
 
     def _columns(self, frames: str) -> str:
-        """Run the convolutions; return the columns ``(B, C, H + K - 1)``, the state's in front."""
+        """Run the convolutions over mel bands; return what they make of each column."""
         graph, network = self._graph, self._network
         frames = self._going_on("frames", frames, axis=2, keep=4)
-        coarse = self._convolved(frames, network.conv1, network.norm1)
-        coarse = self._convolved(coarse, network.conv2, network.norm2)
+        coarse = convolved(graph, frames, network.conv1, network.norm1)
+        coarse = convolved(graph, coarse, network.conv2, network.norm2)
         coarse = self._going_on("coarse", coarse, axis=2, keep=2)
-        fine = self._convolved(coarse, network.conv3, network.norm3)
+        fine = convolved(graph, coarse, network.conv3, network.norm3)
         fine = graph.op("Transpose", fine, perm=[0, 2, 1, 3])
-        weight, bias = _folded(network.conv4, network.norm4)
+        weight, bias = folded(network.conv4, network.norm4)
         fine = graph.reshape(fine, 0, -1, weight.shape[1])
         fine = self._going_on("fine", fine, axis=1, keep=2)
         # As one product of three frames side by side: onnxruntime is faster at that than at its
@@ -129,22 +145,7 @@ class _Writer:
             weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]),
             bias,
         )
-        columns = graph.op("Transpose", graph.op("Relu", columns), perm=[0, 2, 1])
-        return self._going_on("columns", columns, axis=2, keep=NetworkConfig.columns - 1)
-
-    def _convolved(self, value: str, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
-        weight, bias = _folded(conv, norm)
-        before = [int(pad) for pad in conv.padding]
-        constants = self._graph.constant(weight), self._graph.constant(bias)
-        convolved = self._graph.op(
-            "Conv",
-            value,
-            *constants,
-            kernel_shape=list(weight.shape[2:]),
-            strides=list(conv.stride),
-            pads=before + before,
-        )
-        return self._graph.op("Relu", convolved)
+        return graph.op("Transpose", graph.op("Relu", columns), perm=[0, 2, 1])
 
     def _embedding(self, columns: str) -> str:
         """Pool each run of K columns into an embedding; return them time first, ``(H, B, D)``."""
@@ -153,8 +154,13 @@ class _Writer:
             graph.op(f"{kind}Pool", columns, kernel_shape=[NetworkConfig.columns])
             for kind in ("Average", "Max")
         ]
+        if (branch := self._network.harmonic) is not None:
+            own = self._card.network.column_channels
+            chords = [graph.slice(pool, 1, own) for pool in pools]
+            pools = [graph.slice(pool, 1, 0, own) for pool in pools]
+            pools.append(pattern_nodes(graph, graph.concat(*chords, axis=1), branch))
         pooled = graph.op("Transpose", graph.concat(*pools, axis=1), perm=[2, 0, 1])
-        return graph.op("Relu", graph.linear(pooled, _array(embed.weight).T, _array(embed.bias)))
+        return graph.op("Relu", graph.linear(pooled, array(embed.weight).T, array(embed.bias)))
 
     def _recurrent(self, embedding: str) -> str:
         """Run the LSTM over ``(H, B, D)`` and return its outputs likewise."""
@@ -184,16 +190,16 @@ class _Writer:
         """
         graph, network, calibration = self._graph, self._network, self._card.calibration
         heads = [network.affect_head, network.quadrant_head, network.gems_head]
-        weights = [_array(head.weight) for head in heads]
+        weights = [array(head.weight) for head in heads]
         sizes = [2, 2, len(QUADRANTS), len(GEMS)]
         if network.music_head is not None:
             # It hears the embedding alone: nothing of the recurrent state, which lies behind.
             heads.append(network.music_head)
-            own = _array(network.music_head.weight)
+            own = array(network.music_head.weight)
             weights.append(np.concatenate((own, np.zeros_like(own)), axis=1))
             sizes.append(1)
         weight = np.concatenate(weights)
-        bias = np.concatenate([_array(head.bias) for head in heads])
+        bias = np.concatenate([array(head.bias) for head in heads])
         for part in (weight, bias):
             part[4:8] /= calibration.quadrant_temperature
         said = graph.linear(both, weight.T, bias)
@@ -213,9 +219,9 @@ class _Writer:
 
     def _familiar(self, embedding: str, familiarity: Familiarity) -> str:
         """Return how familiar embeddings ``(H, B, D)`` are, ``(B, H)``."""
-        graph, knots = self._graph, _array(familiarity.knots)
-        directions, steps = _array(familiarity.directions), np.diff(knots)
-        centre = _array(familiarity.centre)
+        graph, knots = self._graph, array(familiarity.knots)
+        directions, steps = array(familiarity.directions), np.diff(knots)
+        centre = array(familiarity.centre)
         projected = graph.linear(embedding, directions, -centre @ directions)
         squared = graph.op("Mul", projected, projected)
         distance = graph.op("Sqrt", graph.op("ReduceSum", squared, graph.whole(2)))
@@ -226,29 +232,7 @@ class _Writer:
         return graph.op("Transpose", familiar, perm=[1, 0])
 
 
-def _array(tensor: Tensor) -> _Array:
-    array: _Array = tensor.detach().double().numpy().copy()
-    return array
-
-
-def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[_Array, _Array]:
-    """Return the factors and summands of a normalisation by training's statistics."""
-    if norm.running_mean is None or norm.running_var is None:
-        raise ValueError("a normalisation without statistics cannot be folded")
-    scale = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    return scale, _array(norm.bias) - _array(norm.running_mean) * scale
-
-
-def _folded(
-    conv: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d
-) -> tuple[_Array, _Array]:
-    """Return a convolution's weight and bias with the normalisation behind it worked in."""
-    scale, shift = _affine(norm)
-    weight = _array(conv.weight)
-    return weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), shift
-
-
-def _gates(parameter: Any) -> _Array:
+def _gates(parameter: Any) -> Array:
     """Return a parameter of torch's LSTM with its gates in ONNX's order: in, out, forget, cell."""
-    into, forget, cell, out = np.split(_array(parameter), 4)
+    into, forget, cell, out = np.split(array(parameter), 4)
     return np.concatenate((into, out, forget, cell))
