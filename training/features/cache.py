@@ -1,4 +1,4 @@
-"""What is computed once from a corpus' sound: log-mel frames, embeddings, hand-made features.
+"""What is computed once from a corpus' sound: what a network hears, embeddings, hand-made features.
 
 Each is one array for a corpus, half precision, memory-mapped, in a folder outside the repository
 that is named by a hash of everything it depends on: settings and the bytes of every audio file.
@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soxr
@@ -27,8 +27,10 @@ from rich.progress import track
 from torch.nn import functional
 
 from realtime_mer.audio.files import load_audio
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.features.log_pitch import LogPitch
+from realtime_mer.model.config import NetworkConfig
 
 from ..corpora import Clip
 from ..files import replacing, write_json
@@ -43,6 +45,25 @@ TEACHER_WINDOW_S = 3
 
 _Compute = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
+_AT_ONCE = 600  # rows of log-pitch, a minute of sound; each is made of a third of a second
+
+
+class Heard(NamedTuple):
+    """What a network hears of a clip.
+
+    Attributes:
+        frames: (T, M) log-mel.
+        pitches: (T // 5, P) log-pitch, one row a hop; (T // 5, 0) where the settings ask for none.
+    """
+
+    frames: NDArray[Any]
+    pitches: NDArray[Any]
+
+    def hops(self, start: int, stop: int) -> "Heard":
+        """Return those hops of it, by their numbers."""
+        frames = self.frames[start * NetworkConfig.hop_frames : stop * NetworkConfig.hop_frames]
+        return Heard(frames, self.pitches[start:stop])
+
 
 @dataclass(frozen=True)
 class FeatureStore:
@@ -52,11 +73,13 @@ class FeatureStore:
         rows: a part for each corpus, (total, width) float16, memory-mapped.
         spans: part, first row and the row after the last of every clip, by ``Clip.key``.
         audio_hashes: SHA-256 of every audio file, by ``Clip.key``.
+        pitches: log-pitch rows of the same clips, beside their log-mel frames; None for none.
     """
 
     rows: tuple[NDArray[np.float16], ...]
     spans: Mapping[str, tuple[int, int, int]]
     audio_hashes: Mapping[str, str]
+    pitches: "FeatureStore | None" = None
 
     def __getitem__(self, key: str) -> NDArray[np.float16]:
         """Return a clip's rows, (n, width)."""
@@ -67,6 +90,19 @@ class FeatureStore:
     def width(self) -> int:
         """Numbers in a row."""
         return int(self.rows[0].shape[1])
+
+    @property
+    def pitch_width(self) -> int:
+        """Numbers in a log-pitch row."""
+        return 0 if self.pitches is None else self.pitches.width
+
+    def heard(self, key: str) -> Heard:
+        """Return a clip's log-mel frames, and its log-pitch rows beside them."""
+        frames = self[key]
+        if self.pitches is None:
+            none = np.empty((len(frames) // NetworkConfig.hop_frames, 0), np.float16)
+            return Heard(frames, none)
+        return Heard(frames, self.pitches[key])
 
 
 def merged(stores: Sequence[FeatureStore]) -> FeatureStore:
@@ -80,7 +116,8 @@ def merged(stores: Sequence[FeatureStore]) -> FeatureStore:
         }
         hashes |= store.audio_hashes
         rows += store.rows
-    return FeatureStore(tuple(rows), spans, hashes)
+    pitches = [store.pitches for store in stores if store.pitches is not None]
+    return FeatureStore(tuple(rows), spans, hashes, merged(pitches) if pitches else None)
 
 
 def cache_folder() -> Path:
@@ -97,11 +134,11 @@ def feature_store(
     condition: tuple[str, Condition] | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
-    """Return the log-mel frames of every clip, computing what is not cached.
+    """Return what a network hears of every clip, computing what is not cached.
 
     Args:
         clips: whose sound.
-        config: how it becomes frames.
+        config: how it becomes frames and, where it asks for pitch, rows beside them.
         folder: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
         condition: its name, which says all its settings, and what happens to the sound before it
@@ -110,26 +147,46 @@ def feature_store(
 
     A clip is taken as preceded by digital zeros, of which n_fft - hop_length samples reach into
     its first frame: n samples give n // hop_length frames and frame f ends at sample
-    (f + 1) * hop_length.
+    (f + 1) * hop_length. Rows of log-pitch are likewise, one a hop of five frames.
     """
-    compute = partial(log_mel, LogMel(config).eval())
-    settings = json.dumps(asdict(config), sort_keys=True)
-    name = "log-mel"
-    if condition is not None:
-        compute = partial(_changed, *condition, config.sample_rate, compute)
-        settings = f"{settings}, {condition[0]}"
-        name = "log-mel-changed"
-    return _store(
-        clips,
-        folder,
-        name,
-        settings,
-        config.sample_rate,
-        config.n_mels,
-        compute,
-        longest_s=longest_s,
-        jobs=jobs,
-    )
+
+    def store(
+        name: str, settings: Mapping[str, Any], width: int, compute: _Compute
+    ) -> FeatureStore:
+        told = json.dumps(settings, sort_keys=True)
+        if condition is not None:
+            compute = partial(_changed, *condition, config.sample_rate, compute)
+            told = f"{told}, {condition[0]}"
+            name = f"{name}-changed"
+        return _store(
+            clips,
+            folder,
+            name,
+            told,
+            config.sample_rate,
+            width,
+            compute,
+            longest_s=longest_s,
+            jobs=jobs,
+        )
+
+    # Apart, so that networks with and without a harmonic branch share the frames.
+    settings = asdict(config)
+    del settings["pitch"]
+    frames = store("log-mel", settings, config.n_mels, partial(log_mel, LogMel(config).eval()))
+    if (transform := pitch_transform(config)) is None:
+        return frames
+    settings = asdict(transform.config) | {"sample_rate": config.sample_rate, "hop": transform.hop}
+    rows = store("log-pitch", settings, PitchConfig.bins, partial(log_pitch, transform))
+    return replace(frames, pitches=rows)
+
+
+def pitch_transform(config: FeatureConfig) -> LogPitch | None:
+    """Return what makes log-pitch rows, one a hop; None where settings ask for none."""
+    if config.pitch is None:
+        return None
+    hop = NetworkConfig.hop_frames * config.hop_length
+    return LogPitch(config.pitch, sample_rate=config.sample_rate, hop=hop).eval()
 
 
 def _changed(
@@ -147,6 +204,19 @@ def log_mel(transform: LogMel, samples: NDArray[np.float32]) -> NDArray[np.float
     with torch.inference_mode():
         frames: NDArray[np.float32] = transform(sound[None])[0].numpy()
     return frames
+
+
+def log_pitch(transform: LogPitch, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a sound's log-pitch rows, (n // hop, P), as ``feature_store`` defines them."""
+    size, hop = transform.config.n_fft, transform.hop
+    sound = functional.pad(torch.from_numpy(samples), (size - hop, 0))[None]
+    count = len(samples) // hop
+    rows = np.empty((count, PitchConfig.bins), np.float32)
+    with torch.inference_mode():
+        for at in range(0, count, _AT_ONCE):
+            end = min(at + _AT_ONCE, count)
+            rows[at:end] = transform(sound[:, at * hop : (end - 1) * hop + size])[0].numpy()
+    return rows
 
 
 def handcrafted_store(clips: Sequence[Clip], folder: Path, *, jobs: int = 1) -> FeatureStore:

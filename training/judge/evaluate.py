@@ -150,19 +150,30 @@ def _trained_network(run: Run, part: str) -> EmotionNetwork:
     return network.eval()
 
 
-def run_clip(network: EmotionNetwork, frames: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def run_clip(
+    network: EmotionNetwork,
+    frames: NDArray[np.floating[Any]],
+    pitches: NDArray[np.floating[Any]] | None = None,
+) -> NDArray[np.float32]:
     """Run a clip as live, from a fresh state after digital zeros.
 
     Args:
         frames: (T, M) as ``feature_store`` keeps them.
+        pitches: (T // 5, P) likewise; None for a network without a harmonic branch.
 
     Returns:
         (T // 5, 17), see ``HOP_COLUMNS``.
     """
-    sound = torch.from_numpy(np.asarray(frames, np.float32))
-    silence = torch.zeros(network.config.history_frames, sound.shape[1])
+
+    def heard(rows: NDArray[np.floating[Any]], past: int) -> torch.Tensor:
+        return torch.from_numpy(np.pad(np.asarray(rows, np.float32), ((past, 0), (0, 0))))[None]
+
+    sizes = network.config
     with torch.inference_mode():
-        output, _ = network(torch.cat((silence, sound))[None])
+        output, _ = network(
+            heard(frames, sizes.history_frames),
+            pitches=None if pitches is None else heard(pitches, sizes.columns - 1),
+        )
     columns = (
         *(values[0, :, None] for values in output[:4]),
         output.quadrant_logits[0].softmax(-1),
@@ -180,7 +191,7 @@ def predict(run: Run, features: FeatureStore, folds: Iterable[int]) -> Predictio
         part = f"fold-{fold}"
         network = _trained_network(run, part)
         for clip in track(run.held_out_clips(part), description=f"hearing {part}"):
-            hops[clip.key] = run_clip(network, features[clip.key])
+            hops[clip.key] = run_clip(network, *features.heard(clip.key))
             fold_of[clip.key] = fold
     return Predictions(hops, fold_of)
 

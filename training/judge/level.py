@@ -66,17 +66,17 @@ def level(run: Run, features: FeatureStore, *, resamples: int = 1000) -> list[di
     """
     hop_frames = run.config.network.hop_frames
     frame_s = run.config.features.hop_length / run.config.features.sample_rate
-    heard = int(HEARD_S / frame_s) // hop_frames * hop_frames
+    hops = int(HEARD_S / frame_s) // hop_frames
     found: list[dict[str, Any]] = []
     for fold in range(run.split.folds):
         part = f"fold-{fold}"
         network = load_network(run, part)
         for clip in track(run.held_out_clips(part), description=f"playing {part} at other levels"):
-            frames = features[clip.key][:heard].astype(np.float32)
-            own = _affect(run_clip(network, frames))
+            own_level = features.heard(clip.key).hops(0, hops)
+            own = _affect(run_clip(network, *own_level))
             for gain in GAINS_DB:
-                there = with_gain(frames, gain, run.config.features.log_gain)
-                moved = _affect(run_clip(network, there)) - own
+                there = with_gain(own_level, gain, run.config.features)
+                moved = _affect(run_clip(network, *there)) - own
                 found.append(
                     {"corpus": clip.corpus, "group": clip.group, "fold": fold, "gain_db": gain}
                     | dict(zip(AFFECT, np.abs(moved), strict=True))

@@ -1,7 +1,6 @@
 """What a worse microphone costs: the same held-out clips, clean and under every condition."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ from .metrics import (
 CLEAN = "clean"
 GAINS_DB = {"+12 dB": 12.0, "−12 dB": -12.0}
 """Other levels, by name: exact on log-mel frames, so that they need no sound."""
-
-_Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def robustness(
@@ -89,18 +86,17 @@ def _predictions(run: Run, folder: Path, jobs: int) -> Mapping[str, Predictions]
     heard = {}
     for name, condition in conditions().items():
         store = feature_store(run.clips, config, folder, condition=(name, condition), jobs=jobs)
-        heard[name] = _predict(run, store, name, lambda frames: frames)
+        heard[name] = _predict(run, store, name, decibels=0.0)
     clean = feature_store(run.clips, config, folder)
     for name, decibels in GAINS_DB.items():
-        louder = partial(with_gain, decibels=decibels, log_gain=config.log_gain)
-        heard[name] = _predict(run, clean, name, louder)
+        heard[name] = _predict(run, clean, name, decibels=decibels)
     return heard
 
 
-def _predict(run: Run, features: FeatureStore, name: str, change: _Change) -> Predictions:
+def _predict(run: Run, features: FeatureStore, name: str, *, decibels: float) -> Predictions:
     networks = [load_network(run, f"fold-{fold}") for fold in range(run.split.folds)]
     hops: dict[str, NDArray[np.float32]] = {}
     for clip in track(run.clips, description=f"hearing {name}"):
-        frames = change(features[clip.key].astype(np.float32))
-        hops[clip.key] = run_clip(networks[run.split.fold_of[clip.key]], frames)
+        heard = with_gain(features.heard(clip.key), decibels, run.config.features)
+        hops[clip.key] = run_clip(networks[run.split.fold_of[clip.key]], *heard)
     return Predictions(hops, run.split.fold_of)

@@ -96,17 +96,17 @@ def splices(
     carried: dict[str, NDArray[np.float32]] = {}
     timed: list[dict[str, Any]] = []
     hop_s = seconds_of_hop(run.config.features)
-    frames_before = round(BEFORE_S / hop_s) * _HOP_FRAMES
+    hops_before = round(BEFORE_S / hop_s)
     for fold in range(run.split.folds):
         part = f"fold-{fold}"
         network = load_network(run, part)
         drawn = pairs(run.held_out_clips(part), seed=seed)
         for old, new in track(drawn, description=f"splicing {part}"):
-            left = features[old.key][:frames_before]
+            left, right = features.heard(old.key), features.heard(new.key)
             # A file that ends before it says must not shift the border between two hops.
-            left = left[: len(left) // _HOP_FRAMES * _HOP_FRAMES]
-            hops = run_clip(network, np.concatenate((left, features[new.key])))
-            before, after = np.split(hops, [len(left) // _HOP_FRAMES])
+            own = min(hops_before, len(left.frames) // _HOP_FRAMES)
+            joined = map(np.concatenate, zip(left.hops(0, own), right, strict=True))
+            before, after = np.split(run_clip(network, *joined), [own])
             if len(after) <= FIRST_WHOLE_HOP:
                 continue
             carried[new.key] = after

@@ -61,7 +61,7 @@ def judge_unseen(
         heads = None
     network = load_network(run, REFIT)
     hops = {
-        clip.key: run_clip(network, features[clip.key])
+        clip.key: run_clip(network, *features.heard(clip.key))
         for clip in track(clips, description="hearing what was never trained on")
     }
     at = [HOP_COLUMNS.index(axis) for axis in AFFECT]

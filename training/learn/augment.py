@@ -1,28 +1,33 @@
-"""Augmentation of log-mel frames: rooms, noise, telephones.
+"""Augmentation of log-mel frames and log-pitch rows: rooms, noise, telephones.
 
-Power spectra add, and a filter is a gain by band, so that every piece of every epoch can be
-augmented anew at no cost, where sound would have to be filtered and analysed again. What is not
-linear in power (clipping, codecs) is done to sound by ``conditions``, once: a piece may come from
-the frames of that instead, see ``AugmentConfig.changes``.
+Both are the logarithm of power by band, and what happens to one happens to the other: what is drawn
+for a piece is a function of frequency and of time. Power spectra add, and a filter is a gain by
+band, so that every piece of every epoch can be augmented anew at no cost, where sound would have to
+be filtered and analysed again. What is not linear in power (clipping, codecs) is done to sound by
+``conditions``, once: a piece may come from the frames of that instead, see
+``AugmentConfig.changes``.
 
 Noise may be another piece of music, well below the first, whose labels stay as they are. That is
 the mild mixup of this training: listeners rate what is in front, and nobody rated mixtures, least
 of all as the mean of two songs' ratings.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import librosa
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, field_validator, model_validator
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.features.config import FeatureConfig
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.features.log_pitch import pitch_hz
+from realtime_mer.model.config import NetworkConfig
 
+from ..features.cache import Heard, log_mel, log_pitch, pitch_transform
 from ..features.conditions import conditions
 
 _NOISE_S = 30
@@ -30,27 +35,31 @@ _COLOURS = (0.0, 1.0, 2.0)  # exponents of 1/f: white, pink, brown
 
 
 def power_of(frames: NDArray[Any], log_gain: float) -> NDArray[np.float64]:
-    """Return the power by band of log-mel frames, values log10(1 + log_gain * power)."""
+    """Return the power by band of frames or rows, values log10(1 + log_gain * power)."""
     power: NDArray[np.float64] = (10.0 ** frames.astype(np.float64) - 1.0) / log_gain
     return power
 
 
 def frames_of(power: NDArray[np.float64], log_gain: float) -> NDArray[np.float32]:
-    """Return the log-mel frames of power by band."""
+    """Return the frames or rows of power by band."""
     frames: NDArray[np.float32] = np.log10(1.0 + log_gain * power).astype(np.float32)
     return frames
 
 
-def with_gain(frames: NDArray[Any], decibels: float, log_gain: float) -> NDArray[np.float32]:
-    """Return the log-mel frames of the same sound so much louder: exact, so that no sound is
-    needed.
+def with_gain(heard: Heard, decibels: float, config: FeatureConfig) -> Heard:
+    """Return what is heard of the same sound so much louder: exact, so that no sound is needed.
 
     Args:
-        frames: (T, M) log-mel.
+        heard: frames, and rows if any.
         decibels: below 0 for quieter.
-        log_gain: of the frames' settings.
+        config: settings of both.
     """
-    return frames_of(power_of(frames, log_gain) * 10 ** (decibels / 10), log_gain)
+    gain = 10 ** (decibels / 10)
+    frames = frames_of(power_of(heard.frames, config.log_gain) * gain, config.log_gain)
+    if config.pitch is None:
+        return Heard(frames, heard.pitches)
+    log_gain = config.pitch.log_gain
+    return Heard(frames, frames_of(power_of(heard.pitches, log_gain) * gain, log_gain))
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -132,105 +141,147 @@ class Bands:
         return cls(edges[1:-1], (edges[2:] - edges[:-2]) / 2)
 
 
+_Power = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _View:
+    """One of the two ways in which a network hears a piece.
+
+    Attributes:
+        hz: of its bands.
+        frames: how many of log-mel pass from one of its rows to the next.
+        log_gain: of its logarithm.
+        noises: power of each colour of noise.
+    """
+
+    hz: NDArray[np.float64]
+    frames: int
+    log_gain: float
+    noises: Sequence[_Power]
+
+
 class Augmenter:
     """Change pieces of music as the way to a microphone might.
 
     Args:
         config: how often and how much.
-        features: what the frames are made with.
+        features: what the frames, and the rows if any, are made with.
     """
 
     def __init__(self, config: AugmentConfig, features: FeatureConfig) -> None:
         self._config = config
-        self._log_gain = features.log_gain
         self._frame_s = features.hop_length / features.sample_rate
         self._bands = Bands.of(features)
-        self._octaves = np.log2(self._bands.centre_hz / self._bands.centre_hz[0])
-        self._noises = [self._noise(colour, features) for colour in _COLOURS]
+        noises = [_noise(colour, features.sample_rate) for colour in _COLOURS]
+        mel = LogMel(features).eval()
+        frames = [power_of(log_mel(mel, noise), features.log_gain) for noise in noises]
+        self._views = [_View(self._bands.centre_hz, 1, features.log_gain, frames)]
+        if (pitch := pitch_transform(features)) is not None:
+            gain = pitch.config.log_gain
+            rows = [power_of(log_pitch(pitch, noise), gain) for noise in noises]
+            self._views.append(_View(pitch_hz(pitch.config), NetworkConfig.hop_frames, gain, rows))
 
-    def __call__(
-        self,
-        frames: NDArray[np.float32],
-        other: NDArray[np.float32],
-        random: np.random.Generator,
-    ) -> NDArray[np.float32]:
-        """Return the frames of a piece as they might have reached a microphone.
+    def __call__(self, piece: Heard, other: Heard, random: np.random.Generator) -> Heard:
+        """Return a piece as it might have reached a microphone.
 
         Args:
-            frames: (T, M) log-mel.
-            other: (U, M) log-mel of another piece of music, which may sound in the background.
+            piece: T frames, and a row for each five of them.
+            other: another piece of music, which may sound in the background.
             random: source of all randomness.
         """
         config = self._config
-        power = power_of(frames, self._log_gain) * self._equaliser(random)
+        powers = self._filtered(self._powers(piece), random)
         if random.random() < config.room:
-            power = self._in_room(power, random)
+            powers = self._in_room(powers, random)
         if random.random() < config.noise:
-            kind = random.integers(len(self._noises) + 1)
-            music = kind == len(self._noises)
-            noise = power_of(other, self._log_gain) if music else self._noises[kind]
-            power = power + self._at_level(noise, power, random)
+            kind = int(random.integers(len(_COLOURS) + 1))
+            music = kind == len(_COLOURS)
+            noises = self._powers(other) if music else [view.noises[kind] for view in self._views]
+            powers = self._with_noise(powers, noises, random)
         if random.random() < config.band:
-            power = power * self._narrow(random)
-        power = power * 10 ** (random.uniform(*config.gains_db) / 10)
-        return frames_of(power, self._log_gain)
+            powers = self._in_band(powers, random)
+        gain = 10 ** (random.uniform(*config.gains_db) / 10)
+        heard = [
+            frames_of(power * gain, view.log_gain)
+            for view, power in zip(self._views, powers, strict=True)
+        ]
+        return Heard(heard[0], heard[1] if len(heard) > 1 else piece.pitches)
 
-    def _noise(self, colour: float, features: FeatureConfig) -> NDArray[np.float64]:
-        random = np.random.default_rng(0)
-        spectrum = np.fft.rfft(random.standard_normal(_NOISE_S * features.sample_rate))
-        spectrum /= np.maximum(np.arange(len(spectrum)), _NOISE_S * 20) ** (colour / 2)
-        sound = np.fft.irfft(spectrum)
-        sound *= 0.1 / sound.std()
-        with torch.inference_mode():
-            frames = LogMel(features).eval()(torch.from_numpy(sound.astype(np.float32))[None])
-        return power_of(frames[0].numpy(), self._log_gain)
+    def _powers(self, heard: Heard) -> list[_Power]:
+        # A view fewer than there are where no rows are asked for.
+        return [
+            power_of(rows, view.log_gain) for view, rows in zip(self._views, heard, strict=False)
+        ]
 
-    def _equaliser(self, random: np.random.Generator) -> NDArray[np.float64]:
+    def _octaves(self, view: _View) -> NDArray[np.float64]:
+        """Return how far its bands lie above the lowest of mel."""
+        octaves: NDArray[np.float64] = np.log2(view.hz / self._bands.centre_hz[0])
+        return octaves
+
+    def _filtered(self, powers: Sequence[_Power], random: np.random.Generator) -> list[_Power]:
+        """Pass a piece through an equaliser."""
         config = self._config
-        span = self._octaves[-1]
-        tilt = random.uniform(-config.tilt_db, config.tilt_db) * (self._octaves / span - 0.5)
+        span = self._octaves(self._views[0])[-1]
+        tilt = random.uniform(-config.tilt_db, config.tilt_db)
         centre, width = random.uniform(0, span), random.uniform(0.5, 2.0)
         height = random.uniform(-config.peak_db, config.peak_db)
-        peak = height * np.exp(-0.5 * ((self._octaves - centre) / width) ** 2)
-        gain: NDArray[np.float64] = 10 ** ((tilt + peak) / 10)
-        return gain
+        filtered = []
+        for view, power in zip(self._views, powers, strict=True):
+            octaves = self._octaves(view)
+            peak = height * np.exp(-0.5 * ((octaves - centre) / width) ** 2)
+            filtered.append(power * 10 ** ((tilt * (octaves / span - 0.5) + peak) / 10))
+        return filtered
 
-    def _in_room(
-        self, power: NDArray[np.float64], random: np.random.Generator
-    ) -> NDArray[np.float64]:
+    def _in_room(self, powers: Sequence[_Power], random: np.random.Generator) -> list[_Power]:
         """Add a tail that decays exponentially, the faster the higher the band."""
         middle = random.uniform(*self._config.reverberation_s)
-        seconds = middle * np.linspace(1.2, 0.6, power.shape[1])
-        decay = 10 ** (-6 * self._frame_s / seconds)
-        # The tail's energy against the direct sound's, between -12 and +3 dB.
-        share = (1 - decay) * 10 ** (random.uniform(-12, 3) / 10)
-        heard = np.empty_like(power)
-        tail = np.zeros(power.shape[1])
-        for number, frame in enumerate(power):
-            tail = decay * tail + share * frame
-            heard[number] = frame + tail
+        # The tail's energy against the direct sound's.
+        level = 10 ** (random.uniform(-12, 3) / 10)
+        centre = self._bands.centre_hz
+        heard = []
+        for view, power in zip(self._views, powers, strict=True):
+            seconds = middle * np.interp(view.hz, centre, np.linspace(1.2, 0.6, len(centre)))
+            decay = 10 ** (-6 * self._frame_s * view.frames / seconds)
+            share = (1 - decay) * level
+            wet = np.empty_like(power)
+            tail = np.zeros(power.shape[1])
+            for number, row in enumerate(power):
+                tail = decay * tail + share * row
+                wet[number] = row + tail
+            heard.append(wet)
         return heard
 
-    def _at_level(
-        self,
-        noise: NDArray[np.float64],
-        power: NDArray[np.float64],
-        random: np.random.Generator,
-    ) -> NDArray[np.float64]:
-        """Return as many frames of noise, at a ratio of whole powers that is drawn."""
-        start = random.integers(len(noise))
-        noise = np.take(noise, np.arange(start, start + len(power)), axis=0, mode="wrap")
+    def _with_noise(
+        self, powers: Sequence[_Power], noises: Sequence[_Power], random: np.random.Generator
+    ) -> list[_Power]:
+        """Add noise, from some moment of it on, at a ratio of whole powers that is drawn."""
+        start = random.integers(len(noises[0]))
         ratio = 10 ** (random.uniform(*self._config.snr_db) / 10)
+        parts = []
+        for view, power, noise in zip(self._views, powers, noises, strict=True):
+            rows = np.arange(len(power)) + start // view.frames
+            parts.append(np.take(noise, rows, axis=0, mode="wrap"))
         width = self._bands.width_hz
-        level = (power.mean(0) @ width) / max(noise.mean(0) @ width, 1e-12)
-        scaled: NDArray[np.float64] = noise * (level / ratio)
-        return scaled
+        level = (powers[0].mean(0) @ width) / max(parts[0].mean(0) @ width, 1e-12)
+        return [power + part * (level / ratio) for power, part in zip(powers, parts, strict=True)]
 
-    def _narrow(self, random: np.random.Generator) -> NDArray[np.float64]:
+    def _in_band(self, powers: Sequence[_Power], random: np.random.Generator) -> list[_Power]:
+        """Leave little of a piece outside a narrow band."""
         low, high = random.uniform(*self._config.low_hz), random.uniform(*self._config.high_hz)
         slope = random.uniform(12, 48)  # dB an octave
-        centre = self._bands.centre_hz
-        outside = np.maximum(np.log2(low / centre), 0) + np.maximum(np.log2(centre / high), 0)
-        # A band is a sum of neighbours too: no filter takes more than some 45 dB out of its frames.
-        gain: NDArray[np.float64] = 10 ** (-np.minimum(slope * outside, 45) / 10)
-        return gain
+        heard = []
+        for view, power in zip(self._views, powers, strict=True):
+            outside = np.maximum(np.log2(low / view.hz), 0) + np.maximum(np.log2(view.hz / high), 0)
+            # A band is a sum of neighbours too: no filter takes more than some 45 dB out of it.
+            heard.append(power * 10 ** (-np.minimum(slope * outside, 45) / 10))
+        return heard
+
+
+def _noise(colour: float, sample_rate: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(0)
+    spectrum = np.fft.rfft(random.standard_normal(_NOISE_S * sample_rate))
+    spectrum /= np.maximum(np.arange(len(spectrum)), _NOISE_S * 20) ** (colour / 2)
+    sound = np.fft.irfft(spectrum)
+    noise: NDArray[np.float32] = (sound * (0.1 / sound.std())).astype(np.float32)
+    return noise

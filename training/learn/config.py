@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.errors import InputError
 from realtime_mer.features.config import FeatureConfig
+from realtime_mer.model.card import check_fit
 from realtime_mer.model.config import NetworkConfig
 
 from .augment import AugmentConfig
@@ -141,6 +142,10 @@ def read_config(path: Path) -> TrainingConfig:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path}: {place}: {first['msg']}") from error
+    try:
+        check_fit(config.features, config.network)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if config.losses.teacher <= 0:
         for name, value in (
             ("teacher_epochs", config.teacher_epochs),

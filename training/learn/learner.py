@@ -30,14 +30,14 @@ class Learner(nn.Module):
         self.teacher_head = nn.Linear(config.network.embedding, teacher_width)
 
     def forward(
-        self, frames: Tensor, lstm_state: tuple[Tensor, Tensor] | None
+        self, frames: Tensor, pitches: Tensor, lstm_state: tuple[Tensor, Tensor] | None
     ) -> tuple[NetworkOutput, tuple[Tensor, Tensor], Tensor]:
         """Return the heads' output, the LSTM state after, and embeddings (B, H, D)."""
         embeddings: list[Tensor] = []
         handle = self.network.embed.register_forward_hook(
             lambda _module, _inputs, output: embeddings.append(output)
         )
-        output, lstm_state = self.network(frames, lstm_state)
+        output, lstm_state = self.network(frames, lstm_state, pitches=pitches)
         handle.remove()
         hidden, cell = lstm_state
         return (

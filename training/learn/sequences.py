@@ -15,13 +15,14 @@ from realtime_mer.features.config import FeatureConfig
 from realtime_mer.model.config import NetworkConfig
 
 from ..corpora import Clip
-from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore
+from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore, Heard
 from .augment import Augmenter
 from .config import SequenceConfig
 
 HOP = NetworkConfig.hop_frames
 WINDOW = NetworkConfig.window_frames
 HISTORY = NetworkConfig.history_frames
+PAST = NetworkConfig.columns - 1
 
 
 def frames_per_s(features: FeatureConfig) -> float:
@@ -36,10 +37,11 @@ def hop_s(features: FeatureConfig) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One step of B streams: T frames and H = T / HOP hops, after HISTORY frames of the past.
+    """One step of B streams: T frames and H = T / HOP hops, after the past that windows reach to.
 
     Attributes:
         frames: (B, HISTORY + T, M) float32.
+        pitches: (B, PAST + H, P) float32, P = 0 where the features have no log-pitch rows.
         fresh: (B,) bool, streams that start here with zero state.
         clip: (B, H) index of the hop's clip among the training clips, -1 where the window
             straddles a splice.
@@ -51,6 +53,7 @@ class Segment:
     """
 
     frames: NDArray[np.float32]
+    pitches: NDArray[np.float32]
     fresh: NDArray[np.bool_]
     clip: NDArray[np.int64]
     hop: NDArray[np.int64]
@@ -61,10 +64,10 @@ class Segment:
 
 @dataclass
 class _Stream:
-    """Where one stream stands: its piece of a clip, and the frames it heard last."""
+    """Where one stream stands: its piece of a clip, and what it heard last."""
 
-    history: NDArray[np.float32]
-    piece: NDArray[np.float32]  # its frames, as they are heard
+    history: Heard  # HISTORY frames and PAST rows
+    piece: Heard  # as it is heard
     clip: int = -1
     start: int = 0  # first frame of the piece in the clip
     at: int = 0  # next frame of the clip
@@ -117,18 +120,22 @@ class Streams:
         ]
         # Each corpus is dealt like a pack of cards, so that every clip comes equally often.
         self._packs: list[list[int]] = [[] for _ in corpora]
-        silence = np.zeros((HISTORY, features.width), np.float32)
+        silence = Heard(
+            np.zeros((HISTORY, features.width), np.float32),
+            np.zeros((PAST, features.pitch_width), np.float32),
+        )
         self._streams = [_Stream(silence, silence) for _ in range(config.streams)]
         self._silence = silence
 
     def segment(self) -> Segment:
         """Draw the next segment of every stream."""
         parts = [self._advance(number) for number in range(len(self._streams))]
-        frames, fresh, clip, hop, weight, teacher, nearest = (
+        frames, pitches, fresh, clip, hop, weight, teacher, nearest = (
             np.stack(column) for column in zip(*parts, strict=True)
         )
         return Segment(
             frames=frames,
+            pitches=pitches,
             fresh=fresh,
             clip=clip,
             hop=hop,
@@ -140,6 +147,7 @@ class Streams:
     def _advance(
         self, number: int
     ) -> tuple[
+        NDArray[np.float32],
         NDArray[np.float32],
         np.bool_,
         NDArray[np.int64],
@@ -156,6 +164,7 @@ class Streams:
             stream = self._streams[number] = _Stream(self._silence, self._silence)
         hops = round(config.segment_s * self._frames_per_s / HOP)
         frames = np.empty((hops * HOP, self._features.width), np.float32)
+        pitches = np.empty((hops, self._features.pitch_width), np.float32)
         clip = np.full(hops, -1, np.int64)
         hop = np.zeros(hops, np.int64)
         teacher = np.full(hops, -1, np.int64)
@@ -167,7 +176,9 @@ class Streams:
                 self._next_piece(stream, cold=fresh and done == 0)
             take = min(hops - done, (stream.stop - stream.at) // HOP)
             first = stream.at - stream.start
-            frames[done * HOP : (done + take) * HOP] = stream.piece[first : first + take * HOP]
+            piece = stream.piece.hops(first // HOP, first // HOP + take)
+            frames[done * HOP : (done + take) * HOP] = piece.frames
+            pitches[done : done + take] = piece.pitches
             steps = np.arange(1, take + 1) * HOP
             whole = stream.heard + steps >= WINDOW
             own = slice(done, done + take)
@@ -180,9 +191,10 @@ class Streams:
             stream.heard += take * HOP
             done += take
         self._mask_bands(frames)
-        frames = np.concatenate((stream.history, frames))
-        stream.history = frames[-HISTORY:]
-        return frames, np.bool_(fresh), clip, hop, weight, teacher, nearest
+        frames = np.concatenate((stream.history.frames, frames))
+        pitches = np.concatenate((stream.history.pitches, pitches))
+        stream.history = Heard(frames[-HISTORY:], pitches[-PAST:])
+        return frames, pitches, np.bool_(fresh), clip, hop, weight, teacher, nearest
 
     def _teacher_rows_of(
         self, stream: _Stream, steps: NDArray[np.int64], whole: NDArray[np.bool_]
@@ -213,12 +225,12 @@ class Streams:
         heard = self._features
         if self._changed and self._random.random() < config.augment.changed:
             heard = self._changed[int(self._random.integers(len(self._changed)))]
-        own = heard[self._clips[stream.clip].key]
-        behind = self._features[self._clips[int(self._random.integers(len(self._clips)))].key]
+        own = heard.heard(self._clips[stream.clip].key)
+        behind = self._features.heard(self._clips[int(self._random.integers(len(self._clips)))].key)
         stream.start = stream.at
         stream.piece = self._augmenter(
-            np.asarray(own[stream.at : stream.stop], np.float32),
-            np.asarray(behind[: stream.stop - stream.at], np.float32),
+            own.hops(stream.at // HOP, stream.stop // HOP),
+            behind.hops(0, (stream.stop - stream.at) // HOP),
             self._random,
         )
 

@@ -317,7 +317,7 @@ def _losses(
         kept = (~heard["fresh"]).float()[None, :, None]
         lstm_state = (lstm_state[0] * kept, lstm_state[1] * kept)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.half_precision):
-        output, (hidden, cell), embedding = learner(heard["frames"], lstm_state)
+        output, (hidden, cell), embedding = learner(heard["frames"], heard["pitches"], lstm_state)
     clip = heard["clip"]
     losses: dict[str, Tensor] = {}
     if targets.teacher_rows and config.losses.teacher > 0:

@@ -2,17 +2,22 @@
 
 import multiprocessing
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import AudioFileError
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, PitchConfig
+from realtime_mer.recognizer.reference import _Path
+from tests.networks import HARMONIC, random_checkpoint
 from tests.training.made_corpora import sound
 from training.corpora import Clip
-from training.features.cache import feature_store
+from training.features.cache import feature_store, merged
 from training.features.conditions import Samples
 
 CONFIG = FeatureConfig()
@@ -100,3 +105,31 @@ def test_parts_of_other_settings_are_not_taken(clips: list[Clip], tmp_path: Path
     other = _Softer()
     feature_store(clips, CONFIG, cache, condition=("half as loud, otherwise", other))
     assert other.heard == 5
+
+
+def test_rows_of_pitch_stand_beside_the_frames_that_a_network_without_them_has(
+    clips: list[Clip], tmp_path: Path
+) -> None:
+    plain = feature_store(clips, CONFIG, tmp_path / "cache")
+    config = replace(CONFIG, pitch=PitchConfig())
+    store = feature_store(clips, config, tmp_path / "cache")
+    # Two files a store: the frames were there.
+    names = sorted(path.name.split("-own-")[0] for path in (tmp_path / "cache").glob("*.npy"))
+    assert names == ["log-mel", "log-pitch"]
+    checkpoint = random_checkpoint(config=HARMONIC)
+    assert checkpoint.card.features == config
+    path = _Path(checkpoint.network, checkpoint.card)
+    for clip in clips:
+        frames, pitches = store.heard(clip.key)
+        np.testing.assert_array_equal(frames, plain[clip.key])
+        hops = len(frames) // 5
+        heard = load_audio(clip.path, sample_rate=24_000)[: hops * 2400]
+        window = np.pad(heard, (69_600, 0))[None]
+        _, expected = path.heard_in_windows(torch.from_numpy(window), hops)
+        assert pitches.shape == (hops, 180)
+        # Half precision keeps three digits.
+        np.testing.assert_allclose(pitches, expected[0, 24:].numpy(), atol=5e-3)
+        assert plain.heard(clip.key).pitches.shape == (hops, 0)
+    first = clips[0].key
+    both = merged([store, store]).heard(first)
+    np.testing.assert_array_equal(both.pitches, store.heard(first).pitches)

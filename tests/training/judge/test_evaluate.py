@@ -16,6 +16,7 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.recognizer.reference import Recognizer
 from tests.networks import random_recognizer
+from tests.training.conftest import TINY
 from training.__main__ import app
 from training.corpora import Clip, read_clips
 from training.corpora.splits import draw_split
@@ -258,13 +259,20 @@ def test_the_corpora_are_listed_with_counts_and_licences(corpora_root: Path) -> 
     assert "GTZAN" in listed.output
 
 
-def test_a_network_hears_the_same_in_a_run_and_in_a_stream(run: Run, cache_root: Path) -> None:
+def test_a_network_hears_the_same_in_a_run_and_in_a_stream(
+    corpora_root: Path, cache_root: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "harmonic.toml"
+    config.write_text(f"{TINY}harmonic = [2, 3, 4]\n[features.pitch]\n")
+    run = open_run(tmp_path / "run", read_clips(corpora_root), config)
     features = feature_store(run.clips, run.config.features, cache_root)
     train_part(run.clips, features, None, run.config, run.folder / "all", stream_key=2)
     network = load_network(run, "all")
-    frames = torch.from_numpy(features["grekow/blues_00002"][:300].astype(np.float32))[None]
+    heard = features.heard("grekow/blues_00002")
+    frames, pitches = (torch.from_numpy(rows.astype(np.float32))[None] for rows in heard)
+    hops = pitches.shape[1]
     with torch.inference_mode():
-        said, _ = network.advance(frames, network.initial_state(1))
-    np.testing.assert_allclose(
-        run_clip(network, frames[0].numpy())[:, 0], said.valence[0].numpy(), atol=1e-4
-    )
+        said, _ = network.advance(frames[:, : hops * 5], network.initial_state(1), pitches=pitches)
+    np.testing.assert_allclose(run_clip(network, *heard)[:, 0], said.valence[0], atol=1e-4)
+    with pytest.raises(InputError, match="give it log-pitch rows"):
+        run_clip(network, heard.frames)

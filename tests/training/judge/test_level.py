@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
 from tests.networks import knowing_loudness
-from training.features.cache import feature_store, log_mel
+from training.features.cache import Heard, feature_store, log_mel, log_pitch, pitch_transform
 from training.judge.level import crossing, farthest, level
 from training.learn.augment import with_gain
 from training.learn.run import Run
 
-FEATURES = FeatureConfig()
+FEATURES = FeatureConfig(pitch=PitchConfig())
 GAINS_DB = (-30, -6, 12)
 
 
@@ -21,12 +21,14 @@ GAINS_DB = (-30, -6, 12)
 def test_frames_with_a_gain_are_those_of_the_louder_sound(gain: float) -> None:
     time = np.arange(FEATURES.sample_rate) / FEATURES.sample_rate
     sound = 0.1 * np.sin(2 * np.pi * 440 * time * (1 + time))
-    features = LogMel(FEATURES).eval()
-    plain = log_mel(features, sound.astype(np.float32))
-    louder = log_mel(features, (sound * 10 ** (gain / 20)).astype(np.float32))
-    np.testing.assert_allclose(
-        with_gain(plain.astype(np.float32), gain, FEATURES.log_gain), louder, atol=4e-3
+    mel, pitch = LogMel(FEATURES).eval(), pitch_transform(FEATURES)
+    assert pitch is not None
+    plain, louder = (
+        Heard(log_mel(mel, samples), log_pitch(pitch, samples))
+        for samples in (np.float32(sound), np.float32(sound * 10 ** (gain / 20)))
     )
+    for found, expected in zip(with_gain(plain, gain, FEATURES), louder, strict=True):
+        np.testing.assert_allclose(found, expected, atol=4e-3)
 
 
 def test_the_farther_of_two_axes_counts_whichever_way_it_went() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,16 @@ def test_seconds_become_frames_as_the_features_settings_say() -> None:
     assert there.any()
     ends = (dense.hop[there] + 1) * HOP
     assert np.array_equal(ends - 300, 200 * dense.teacher[there])
+
+
+def test_a_row_of_pitch_stands_beside_the_five_frames_of_its_hop() -> None:
+    clips, store = _named_clips()
+    rows = [store[clip.key][4::5].repeat(45, axis=1) for clip in clips]  # the newest frame of each
+    _, pitches = _store(rows)
+    streams = _streams(clips, replace(store, pitches=pitches), cold_start=0.4)
+    for _ in range(6):
+        segment = streams.segment()
+        assert segment.pitches.shape == (4, 24 + 120, 180)
+        newest = segment.frames[:, WINDOW - 1 - 24 * HOP :: HOP]
+        np.testing.assert_allclose(segment.pitches[:, :, ::45], newest, atol=1e-5)
+    assert _streams(clips, store).segment().pitches.shape == (4, 144, 0)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 import training.learn.train
 from realtime_mer.errors import InputError
+from realtime_mer.features.config import PitchConfig
 from realtime_mer.model.network import EmotionNetwork
 from training.corpora import Clip, Curve, read_clips
 from training.features.cache import FeatureStore, feature_store
 from training.judge.evaluate import run_clip
-from training.learn.config import TrainingConfig, read_config
+from training.learn.config import DEFAULT_SETTINGS, TrainingConfig, read_config
 from training.learn.learner import Learner
 from training.learn.run import open_run
 from training.learn.sequences import Segment, Streams
@@ -301,6 +302,9 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("[sequences]\nshares = { deam = -1 }", "sequences.shares.deam"),
         ("[losses]\nteacher = 0\nrelations = 1", "losses.relations 1.0 asks for a teacher"),
         ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
+        ("[network]\nn_mels = 32", "network.n_mels is 32, but features.n_mels is 64"),
+        ("[network]\nharmonic = [2, 2, 3]", "features.pitch is not there, but network.harmonic is"),
+        ("[features.pitch]", "network.harmonic is not there, but features.pitch is"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_by_name(text: str, told: str, tmp_path: Path) -> None:
@@ -340,6 +344,14 @@ def test_a_run_begun_with_settings_that_did_nothing_still_opens(
     text = tiny_config.read_text().replace("folds", "longest_s = { deam = 9 }\nfolds", 1)
     (folder / "config.toml").write_text(text)
     assert open_run(folder, clips, None).config.longest_s == {"deam": 9}
+
+
+def test_the_settings_of_a_harmonic_branch_are_those_of_the_default_and_the_branch() -> None:
+    default = read_config(DEFAULT_SETTINGS)
+    network = replace(default.network, harmonic=(16, 16, 64))
+    features = replace(default.features, pitch=PitchConfig())
+    expected = replace(default, name="harmonic", network=network, features=features)
+    assert read_config(DEFAULT_SETTINGS.with_name("harmonic.toml")) == expected
 
 
 def test_settings_that_are_missing_are_told(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def unseen_rows(
     """
     network = load_network(run, REFIT)
     heard = track(clips, description=f"hearing {clips[0].corpus}")
-    predicted = [clip_mean(run_clip(network, features[clip.key])) for clip in heard]
+    predicted = [clip_mean(run_clip(network, *features.heard(clip.key))) for clip in heard]
     table = pd.DataFrame(predicted, columns=list(HOP_COLUMNS))
     table["fold"] = [split.fold_of[clip.key] for clip in clips]
     asked = {"split": split.hash, "labels_sha256": label_hash(clips), "unheard": True}
