@@ -184,11 +184,20 @@ class Engine:
             self._wake.set()
 
     def _store(self, pieces: Sequence[Piece], arrived_at: float | None) -> None:
+        # The last sample that came out was captured before those that the intake still holds.
+        before = None if arrived_at is None else arrived_at - self.intake.delay_s
+        left = sum(piece.missing + len(piece.samples) for piece in pieces)
+
+        def captured_at() -> float | None:
+            return None if before is None else before - left / self._rate
+
         for piece in pieces:
             if piece.fresh:
                 self.ring.write_reset()
-            self.ring.write_gap(piece.missing, arrived_at)
-            self.ring.write(piece.samples, arrived_at)
+            left -= piece.missing
+            self.ring.write_gap(piece.missing, arrived_at, captured_at=captured_at())
+            left -= len(piece.samples)
+            self.ring.write(piece.samples, arrived_at, captured_at=captured_at())
         self._wake.set()
 
     def _infer(self) -> None:
@@ -265,9 +274,10 @@ class Engine:
                 self._stopped.set()
                 break
             self._t = estimate.t
-            arrived = self.ring.arrived_at(round(estimate.t * self._rate)) if stamped else None
-            if arrived is not None:
-                age = now - arrived
+            end = round(estimate.t * self._rate)
+            captured = self.ring.captured_at(end, rate=self._rate) if stamped else None
+            if captured is not None:
+                age = now - captured
                 estimate = replace(
                     estimate,
                     latency_ms=round(1000 * age, 3),

@@ -49,25 +49,40 @@ class RingBuffer:
         self._claimed = 0
         self._data: NDArray[np.float32] = np.zeros(2 * capacity, dtype=np.float32)
         self._stamp_ends = np.zeros(self._STAMPS, dtype=np.int64)
-        self._stamp_times = np.full(self._STAMPS, np.nan)
+        self._arrivals = np.full(self._STAMPS, np.nan)
+        self._captures = np.full(self._STAMPS, np.nan)
         self._stamped = 0
         self._gaps: deque[LostSamples] = deque(maxlen=256)
         self._resets: deque[int] = deque(maxlen=256)
 
-    def write(self, samples: NDArray[np.float32], arrived_at: float | None = None) -> None:
+    def write(
+        self,
+        samples: NDArray[np.float32],
+        arrived_at: float | None = None,
+        *,
+        captured_at: float | None = None,
+    ) -> None:
         """Append samples (producer).
 
         Args:
             samples: float32 ``(n,)``; of more than the capacity only the newest are kept.
-            arrived_at: ``time.monotonic()`` of the last one, for latency.
+            arrived_at: ``time.monotonic()`` when they came here.
+            captured_at: the same clock when the last one was captured, which is earlier where
+                something on the way had held it back.
         """
         self._claimed = self.written + len(samples)
         kept = samples[-self.capacity :]
         start = (self.written + len(samples) - len(kept)) % self.capacity
         self._store(start, kept)
-        self._publish(len(samples), arrived_at)
+        self._publish(len(samples), arrived_at, captured_at)
 
-    def write_gap(self, length: int, arrived_at: float | None = None) -> None:
+    def write_gap(
+        self,
+        length: int,
+        arrived_at: float | None = None,
+        *,
+        captured_at: float | None = None,
+    ) -> None:
         """Let time pass without samples: zeros take their place and the gap is noted (producer)."""
         if length == 0:
             return
@@ -75,7 +90,7 @@ class RingBuffer:
         self._gaps.append(LostSamples(start=self.written, length=length))
         zeros = np.zeros(min(length, self.capacity), dtype=np.float32)
         self._store((self.written + length - len(zeros)) % self.capacity, zeros)
-        self._publish(length, arrived_at)
+        self._publish(length, arrived_at, captured_at)
 
     def write_reset(self) -> None:
         """Note that what follows has nothing to do with what came before (producer)."""
@@ -117,12 +132,28 @@ class RingBuffer:
 
     def arrived_at(self, position: int) -> float | None:
         """Return when the sample before ``position`` arrived; None if that is not known."""
+        slot = self._slot(position)
+        return None if slot is None else _known(self._arrivals[slot])
+
+    def captured_at(self, position: int, *, rate: int) -> float | None:
+        """Return when the sample before ``position`` was captured; None if that is not known.
+
+        Samples that arrive together were captured one after the other.
+
+        Args:
+            position: as everywhere, >= 1.
+            rate: samples a second.
+        """
+        slot = self._slot(position)
+        if slot is None:
+            return None
+        return _known(self._captures[slot] - (self._stamp_ends[slot] - position) / rate)
+
+    def _slot(self, position: int) -> int | None:
+        """Return the stamp of what the sample before ``position`` came with."""
         ends = self._stamp_ends
         known = np.flatnonzero(ends >= position)
-        if len(known) == 0:
-            return None
-        time = float(self._stamp_times[known[np.argmin(ends[known])]])
-        return None if np.isnan(time) else time
+        return int(known[np.argmin(ends[known])]) if len(known) else None
 
     def _store(self, start: int, samples: NDArray[np.float32]) -> None:
         end = start + len(samples)
@@ -133,9 +164,14 @@ class RingBuffer:
         if end > self.capacity:
             self._data[: end - self.capacity] = samples[self.capacity - start :]
 
-    def _publish(self, length: int, arrived_at: float | None) -> None:
+    def _publish(self, length: int, arrived_at: float | None, captured_at: float | None) -> None:
         self.written += length
         slot = self._stamped % self._STAMPS
-        self._stamp_times[slot] = np.nan if arrived_at is None else arrived_at
+        self._arrivals[slot] = np.nan if arrived_at is None else arrived_at
+        self._captures[slot] = np.nan if captured_at is None else captured_at
         self._stamp_ends[slot] = self.written
         self._stamped += 1
+
+
+def _known(time: float) -> float | None:
+    return None if np.isnan(time) else float(time)

@@ -152,6 +152,17 @@ def test_each_sample_knows_when_it_arrived():
     assert ring.arrived_at(21) is None
 
 
+def test_each_sample_knows_when_it_was_captured_also_within_a_block_and_after_a_resampler():
+    ring = RingBuffer(100)
+    ring.write(count(0, 10), arrived_at=2.0, captured_at=1.0)
+    ring.write_gap(10, arrived_at=3.0, captured_at=2.0)
+    found = [ring.captured_at(position, rate=10) for position in (1, 5, 10, 11, 20)]
+    assert found == pytest.approx([0.1, 0.5, 1.0, 1.1, 2.0])
+    assert ring.captured_at(21, rate=10) is None
+    ring.write(count(20, 10), arrived_at=4.0)
+    assert ring.captured_at(25, rate=10) is None
+
+
 def test_a_gap_knows_when_it_ended_and_what_came_without_a_time_has_none():
     ring = RingBuffer(100)
     ring.write(count(0, 10))
