@@ -16,7 +16,7 @@ class Familiarity(nn.Module):
     along each direction (Lee et al., A simple unified framework for detecting out-of-distribution
     samples, NeurIPS 2018). It becomes a familiarity through distances that sounds which were held
     out of training lay at, see ``knots``. Nothing of it is learnt by gradients:
-    ``training.judge.familiarity`` fits it.
+    it is fitted to a network that has learnt.
 
     Attributes:
         centre: ``(D,)``, mean embedding of training.

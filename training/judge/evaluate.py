@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 from realtime_mer.model.config import NetworkConfig
-from realtime_mer.model.network import EmotionNetwork
+from realtime_mer.model.network import EmotionNetwork, NetworkOutput
 
 from ..corpora import Clip, label_hash
 from ..features.cache import FeatureStore
@@ -164,6 +164,22 @@ def run_clip(
     Returns:
         (T // 5, 17), see ``HOP_COLUMNS``.
     """
+    output = run_network(network, frames, pitches)
+    columns = (
+        *(values[0, :, None] for values in output[:4]),
+        output.quadrant_logits[0].softmax(-1),
+        output.gems_logits[0].sigmoid(),
+    )
+    hops: NDArray[np.float32] = torch.cat(columns, 1).numpy()
+    return hops
+
+
+def run_network(
+    network: EmotionNetwork,
+    frames: NDArray[np.floating[Any]],
+    pitches: NDArray[np.floating[Any]] | None = None,
+) -> NetworkOutput:
+    """Return all that the heads say of a clip, as ``run_clip`` hears it."""
 
     def heard(rows: NDArray[np.floating[Any]], past: int) -> torch.Tensor:
         return torch.from_numpy(np.pad(np.asarray(rows, np.float32), ((past, 0), (0, 0))))[None]
@@ -174,13 +190,8 @@ def run_clip(
             heard(frames, sizes.history_frames),
             pitches=None if pitches is None else heard(pitches, sizes.columns - 1),
         )
-    columns = (
-        *(values[0, :, None] for values in output[:4]),
-        output.quadrant_logits[0].softmax(-1),
-        output.gems_logits[0].sigmoid(),
-    )
-    hops: NDArray[np.float32] = torch.cat(columns, 1).numpy()
-    return hops
+    said: NetworkOutput = output
+    return said
 
 
 def predict(run: Run, features: FeatureStore, folds: Iterable[int]) -> Predictions:

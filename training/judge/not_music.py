@@ -1,23 +1,38 @@
-"""What a checkpoint says of sound that is not music: until a status tells, a limit to be stated."""
+"""What is said of sound that is not music: how well a network tells it, and its false emotions.
+
+A clip is judged by the network of the fold that holds out everything heard in it. What the refit
+says of clips that it learnt from is a training result, and is told as such.
+"""
 
 import math
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.features.log_mel import LogMel
+from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
+
+from ..corpora import Clip
+from ..corpora.not_music import Sound
+from ..features.cache import FeatureStore, Heard, log_mel, log_pitch, pitch_transform
+from ..learn.augment import power_of
+from ..learn.run import REFIT, Run
+from ..learn.sequences import frames_per_s, music_by_hop
+from .evaluate import load_network, run_network, whole_hops
 
 SECONDS = 30
 LEVEL_DBFS = -20.0
@@ -133,3 +148,218 @@ def _speech(voice: str, rate: int) -> NDArray[np.float32]:
 
 def _is_emotion(estimate: Estimate) -> bool:
     return math.hypot(estimate.valence, estimate.arousal) > FALSE_EMOTION
+
+
+# -- how well a network tells it -------------------------------------------------------------------
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+_OVER_DB = 5.0
+_WORST = 5  # clips that are named of each kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What was said of a clip, hop by hop, where it is known whether music sounds.
+
+    Attributes:
+        key: of the clip.
+        kind: of the sound, or ``music``.
+        synthetic: it was made by a machine.
+        music: (n,) bool, whether music sounds in the hop's window.
+        said: (n,), the probability that it does.
+    """
+
+    key: str
+    kind: str
+    synthetic: bool
+    music: NDArray[np.bool_]
+    said: NDArray[np.float32]
+
+
+def judge_run(
+    run: Run, features: FeatureStore, sounds: Sequence[Sound], folds: Sequence[int]
+) -> dict[str, Any]:
+    """Return the figures of folds, out of fold, and of the refit, where there is one.
+
+    Args:
+        run: a trained run, with its besides.
+        features: log-mel frames of its clips and of the sounds.
+        sounds: those of its besides that are no music.
+        folds: which folds.
+
+    Raises:
+        InputError: the network has no head for music, or a fold is not trained.
+    """
+    if not run.config.network.music:
+        raise InputError(f"{run.folder}: its networks do not tell music; see network.music")
+    by_key = {sound.clip.key: sound for sound in sounds}
+    heard: list[Verdict] = []
+    over: list[dict[str, float]] = []
+    for fold in folds:
+        part = f"fold-{fold}"
+        network = load_network(run, part)
+        music, others = run.held_out_clips(part), run.unheard(part)
+        heard += _heard(run, network, features, [*music, *others], by_key)
+        voices = [
+            clip
+            for clip in others
+            if clip.key in by_key and by_key[clip.key].kind == "speech" and clip.music is not None
+        ]
+        over += speech_over_music(run, network, music, voices)
+    report = {
+        "protocol": f"out of fold ({len(folds)} of {run.split.folds} folds): no speaker, source or "
+        "artist that is heard in a clip was learnt from; hops whose window holds 3 s of the clip",
+        **figures(heard),
+        "left_out": sorted(key for key in by_key if key not in {each.key for each in heard}),
+        "speech_over_music": _moves(over),
+    }
+    if run.weights(REFIT).is_file():
+        clips = [*run.clips, *(clip for clip in run.also if clip.key in by_key)]
+        learnt = _heard(run, load_network(run, REFIT), features, clips, by_key)
+        report["refit"] = {"protocol": "TRAINING result: the refit learnt from these clips"}
+        report["refit"] |= figures(learnt)
+    return report
+
+
+def _heard(
+    run: Run,
+    network: EmotionNetwork,
+    features: FeatureStore,
+    clips: Sequence[Clip],
+    sounds: Mapping[str, Sound],
+) -> list[Verdict]:
+    rate, log_gain = frames_per_s(run.config.features), run.config.features.log_gain
+    heard = []
+    for clip in clips:
+        frames = np.asarray(features[clip.key], np.float32)
+        music = whole_hops(music_by_hop(clip, power_of(frames, log_gain).max(1), rate))
+        known = ~np.isnan(music)
+        if known.any():
+            sound = sounds.get(clip.key)
+            heard.append(
+                Verdict(
+                    key=clip.key,
+                    kind=sound.kind if sound else "music",
+                    synthetic=sound.synthetic if sound else False,
+                    music=music[known] == 1,
+                    said=whole_hops(_said(network, features.heard(clip.key))["music"])[known],
+                )
+            )
+    return heard
+
+
+def _said(network: EmotionNetwork, clip: Heard) -> dict[str, NDArray[np.float32]]:
+    """Return a clip's music, valence and arousal, (H,) each, heard as live from a fresh state."""
+    output = run_network(network, *clip)
+    return {
+        "music": output.music_logits[0].sigmoid().numpy(),
+        "valence": output.valence[0].numpy(),
+        "arousal": output.arousal[0].numpy(),
+    }
+
+
+def figures(heard: Sequence[Verdict]) -> dict[str, Any]:
+    """Return how well music is told from what is none, over clips and over hops.
+
+    ``right`` is the share of hops on the right side of 0.5, the mean over clips; ``auc`` is over
+    clips that are wholly one or the other, by their mean over hops.
+    """
+    whole = [each for each in heard if each.music.all() or not each.music.any()]
+    truth = [bool(each.music[0]) for each in whole]
+    both = len(set(truth)) == 2
+    return {
+        "clips": len(heard),
+        "auc": _rounded(roc_auc_score(truth, [each.said.mean() for each in whole]))
+        if both
+        else None,
+        "thresholds": [_at(heard, threshold) for threshold in THRESHOLDS],
+        "kinds": [
+            _of_kind(kind, synthetic, own)
+            for kind, synthetic in sorted({(each.kind, each.synthetic) for each in heard})
+            if (own := [e for e in heard if (e.kind, e.synthetic) == (kind, synthetic)])
+        ],
+    }
+
+
+def _at(heard: Sequence[Verdict], threshold: float) -> dict[str, Any]:
+    """Return what a status that begins below a probability would do to every hop by itself."""
+    none = np.concatenate([each.said[~each.music] for each in heard])
+    songs = [(each.said[each.music] < threshold).mean() for each in heard if each.music.any()]
+    hops = np.concatenate([each.said[each.music] for each in heard])
+    return {
+        "threshold": threshold,
+        "not_music_told": _rounded((none < threshold).mean()) if len(none) else None,
+        "music_mistaken": _rounded((hops < threshold).mean()) if len(hops) else None,
+        "songs_mistaken_by_a_tenth": sum(share > 0.1 for share in songs),
+        "songs": len(songs),
+    }
+
+
+def _of_kind(kind: str, synthetic: bool, heard: Sequence[Verdict]) -> dict[str, Any]:
+    right = {each.key: float(((each.said >= 0.5) == each.music).mean()) for each in heard}
+    worst = sorted(right, key=right.__getitem__)[:_WORST]
+    return {
+        "kind": kind,
+        "made": "synthetic" if synthetic else "recorded",
+        "clips": len(heard),
+        "right": _rounded(np.mean(list(right.values()))),
+        "worst": [{"clip": key, "right": _rounded(right[key])} for key in worst],
+    }
+
+
+def speech_over_music(
+    run: Run, network: EmotionNetwork, music: Sequence[Clip], speech: Sequence[Clip]
+) -> list[dict[str, float]]:
+    """Return how far what is said of music moves where somebody speaks over it, clip by clip.
+
+    The music is 5 dB stronger than the speech, which goes on all through; every tenth clip of music
+    meets the next clip of speech.
+    """
+    rate = run.config.features.sample_rate
+    mel, pitch = LogMel(run.config.features).eval(), pitch_transform(run.config.features)
+
+    def heard(samples: NDArray[np.float32]) -> Heard:
+        rows = np.empty((0, 0), np.float32) if pitch is None else log_pitch(pitch, samples)
+        return Heard(log_mel(mel, samples), rows)
+
+    moves = []
+    for clip, voice in zip(music[::10], _again(speech), strict=False):
+        sound = load_audio(clip.path, sample_rate=rate)
+        spoken = np.resize(load_audio(voice.path, sample_rate=rate), len(sound))
+        ratio = 10 ** (-_OVER_DB / 20) * _active(sound, rate) / max(_active(spoken, rate), 1e-9)
+        alone, together = (
+            _said(network, heard(samples))
+            for samples in (sound, (sound + ratio * spoken).astype(np.float32))
+        )
+        moved = {
+            axis: float(np.abs(whole_hops(together[axis]) - whole_hops(alone[axis])).mean())
+            for axis in ("valence", "arousal")
+        }
+        moves.append(moved | {"music": float(whole_hops(together["music"]).mean())})
+    return moves
+
+
+def _again(clips: Sequence[Clip]) -> Iterator[Clip]:
+    while clips:
+        yield from clips
+
+
+def _active(samples: NDArray[np.float32], rate: int) -> float:
+    """Return the effective value of the tenths of a second that are not pauses."""
+    parts = np.array_split(samples.astype(np.float64), max(len(samples) * 10 // rate, 1))
+    power = np.array([np.mean(part**2) for part in parts])
+    return math.sqrt(float(power[power >= 0.1 * power.mean()].mean()))
+
+
+def _moves(moves: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Return means, and the share of clips whose mean over hops moves by less than .15."""
+    if not moves:
+        return {"clips": 0}
+    named = {name: np.array([each[name] for each in moves]) for name in moves[0]}
+    still = (named["valence"] < 0.15) & (named["arousal"] < 0.15)
+    means = {name: _rounded(values.mean()) for name, values in named.items()}
+    return {"clips": len(moves), "over_db": _OVER_DB, "still": _rounded(still.mean()), **means}
+
+
+def _rounded(value: Any) -> float:
+    return round(float(value), 4)

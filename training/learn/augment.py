@@ -76,6 +76,13 @@ class AugmentConfig:
         snr_db: least and greatest ratio of music to noise.
         band: probability of a narrow band, as of a telephone or a small loudspeaker.
         low_hz, high_hz: where its lower and its upper edge may lie.
+        over: probability that something that is no music, such as speech, sounds over a piece of
+            music for as long as it lasts.
+        over_db: least and greatest ratio of the music to it.
+        clear_db: from which ratio on the music is heard as without it, so that what was said of
+            the music holds; below it music sounds, and no more is known.
+        made: probability that a piece is none of a clip, but a sound that is no music, made on the
+            spot, see ``made_sounds``.
         changed: probability that a piece comes from sound that was changed before all this.
         changes: what may have happened to it, names of ``conditions``, each as likely.
     """
@@ -90,6 +97,10 @@ class AugmentConfig:
     band: float = 0.0
     low_hz: tuple[float, float] = (60.0, 450.0)
     high_hz: tuple[float, float] = (2500.0, 9000.0)
+    over: float = 0.0
+    over_db: tuple[float, float] = (-10.0, 20.0)
+    clear_db: float = 5.0
+    made: float = 0.0
     changed: float = 0.0
     changes: tuple[str, ...] = ()
 
@@ -161,6 +172,22 @@ class _View:
     noises: Sequence[_Power]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Over:
+    """What sounds over a piece of music.
+
+    Attributes:
+        powers: as long as the piece, of its frames and of its rows, 0 where it is not heard.
+        start, stop: its first frame, and the frame after its last.
+        clear: the music is heard as without it.
+    """
+
+    powers: Sequence[_Power]
+    start: int
+    stop: int
+    clear: bool
+
+
 class Augmenter:
     """Change pieces of music as the way to a microphone might.
 
@@ -182,16 +209,26 @@ class Augmenter:
             rows = [power_of(log_pitch(pitch, noise), gain) for noise in noises]
             self._views.append(_View(pitch_hz(pitch.config), NetworkConfig.hop_frames, gain, rows))
 
-    def __call__(self, piece: Heard, other: Heard, random: np.random.Generator) -> Heard:
+    def __call__(
+        self,
+        piece: Heard,
+        other: Heard,
+        random: np.random.Generator,
+        *,
+        over: Over | None = None,
+    ) -> Heard:
         """Return a piece as it might have reached a microphone.
 
         Args:
             piece: T frames, and a row for each five of them.
             other: another piece of music, which may sound in the background.
             random: source of all randomness.
+            over: what else sounds, from ``over``.
         """
         config = self._config
         powers = self._filtered(self._powers(piece), random)
+        if over is not None:
+            powers = [power + more for power, more in zip(powers, over.powers, strict=True)]
         if random.random() < config.room:
             powers = self._in_room(powers, random)
         if random.random() < config.noise:
@@ -207,6 +244,35 @@ class Augmenter:
             for view, power in zip(self._views, powers, strict=True)
         ]
         return Heard(heard[0], heard[1] if len(heard) > 1 else piece.pitches)
+
+    def over(self, piece: Heard, sound: Heard, random: np.random.Generator) -> Over:
+        """Lay a sound over a piece of music, at a moment and a ratio that are drawn.
+
+        Args:
+            piece: of music.
+            sound: what is no music; what of it does not fit is not heard.
+            random: source of all randomness.
+        """
+        music, noise = self._powers(piece), self._powers(sound)
+        hop = NetworkConfig.hop_frames
+        hops = min(len(piece.frames), len(sound.frames)) // hop
+        first = int(random.integers(len(piece.frames) // hop - hops + 1))
+        start, stop = first * hop, (first + hops) * hop
+        ratio_db = float(random.uniform(*self._config.over_db))
+        heard = self._active(music[0][start:stop])
+        level = heard / max(self._active(noise[0][: hops * hop]), 1e-12) / 10 ** (ratio_db / 10)
+        powers = [np.zeros_like(power) for power in music]
+        for view, power, more in zip(self._views, powers, noise, strict=False):
+            power[start // view.frames : stop // view.frames] = (
+                level * more[: hops * hop // view.frames]
+            )
+        clear = ratio_db >= self._config.clear_db
+        return Over(powers=powers, start=start, stop=stop, clear=clear)
+
+    def _active(self, power: _Power) -> float:
+        """Return the mean power of the frames that are not pauses."""
+        by_frame = power @ self._bands.width_hz
+        return float(by_frame[by_frame >= 0.1 * by_frame.mean()].mean())
 
     def _powers(self, heard: Heard) -> list[_Power]:
         # A view fewer than there are where no rows are asked for.

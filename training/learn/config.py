@@ -55,6 +55,7 @@ class LossConfig:
         teacher: agreement with the teacher's embedding, 0 for no teacher.
         relations: agreement with which windows lie near one another in that embedding; 0 for none.
         pseudo: agreement with pseudo-labels, see ``pseudo``; 0 for none.
+        music: cross-entropy of whether music sounds at all; 0 for none.
         reference: the corpus whose scale valence and arousal bear.
         affect_shares: weight of a corpus among those with valence and arousal; absent means 1.
         label_smoothing: of the quadrants.
@@ -67,6 +68,7 @@ class LossConfig:
     teacher: float = 1.0
     relations: float = 0.0
     pseudo: float = 0.0
+    music: float = 0.0
     reference: str = "grekow"
     affect_shares: dict[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.05
@@ -157,6 +159,12 @@ def read_config(path: Path) -> TrainingConfig:
                 raise InputError(
                     f"{path}: {name} {value} asks for a teacher, but losses.teacher is 0"
                 )
+    if (config.losses.music > 0) != config.network.music:
+        raise InputError(
+            f"{path}: losses.music is {config.losses.music} and network.music is "
+            f"{str(config.network.music).lower()}; give both a weight and the head that learns "
+            "from it, or neither"
+        )
     return config
 
 

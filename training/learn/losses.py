@@ -231,6 +231,21 @@ def label_losses(
     return losses
 
 
+def music_loss(logits: Tensor, music: Tensor, weight: Tensor) -> Tensor:
+    """Return the cross-entropy of whether music sounds, 0 where it is not known of any hop.
+
+    Args:
+        logits: of its probability, any shape.
+        music: 1 where it does, 0 where it does not, NaN where that is not known.
+        weight: of each hop, >= 0.
+    """
+    known = ~music.isnan()
+    entropy = functional.binary_cross_entropy_with_logits(
+        logits[known], music[known], reduction="none"
+    )
+    return weighted_mean(entropy, weight[known])
+
+
 def teacher_loss(embedding: Tensor, target: Tensor) -> Tensor:
     """Return squared error plus half of 1 - cosine, the mean over rows.
 

@@ -5,6 +5,7 @@
     RUN/
         config.toml        the settings, as given
         split.json         the folds
+        beside.json        of clips that are no music: the folds that must not learn from each
         provenance.json    versions, git commit, hashes of data and settings, device, processes
         shared/            what all parts begin from, where the settings ask for it
         fold-0/ ...        a part for each fold, and ``all`` for the refit on every clip
@@ -23,7 +24,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from typing import Any
 from realtime_mer.errors import InputError
 
 from ..corpora import Clip, label_hash
-from ..corpora.splits import Split, kept_split, read_split
-from ..files import write_json
+from ..corpora.not_music import NOT_MUSIC
+from ..corpora.splits import Split, held_out_beside, kept_split, read_split
+from ..files import read_json, write_json
 from .config import TrainingConfig, check_corpora, read_config
 
 REFIT = "all"
@@ -51,7 +53,9 @@ class Run:
         config: its settings.
         split: its folds.
         clips: the clips that it is judged by, each held out by one fold.
-        also: clips that every part learns from and none is judged by.
+        also: clips that parts learn from besides, and none is judged by as music.
+        held_out: of those of them that are no music, by ``Clip.key``: the folds that must not learn
+            from it, see ``corpora.splits.held_out_beside``. The others every part learns from.
     """
 
     folder: Path
@@ -59,6 +63,7 @@ class Run:
     split: Split
     clips: Sequence[Clip]
     also: Sequence[Clip] = ()
+    held_out: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def parts(self) -> list[str]:
@@ -74,10 +79,13 @@ class Run:
     def training_clips(self, part: str) -> list[Clip]:
         """Return what a part learns from."""
         if part == SHARED:
-            return list(self.also)
+            # All folds begin from it: it must not hear what any of them holds out.
+            return [clip for clip in self.also if clip.key not in self.held_out]
         if part == REFIT:
             return [*self.clips, *self.also]
-        return [*self.split.training(self.clips, self._fold(part)), *self.also]
+        fold = self._fold(part)
+        beside = [clip for clip in self.also if fold not in self.held_out.get(clip.key, ())]
+        return [*self.split.training(self.clips, fold), *beside]
 
     def held_out_clips(self, part: str) -> list[Clip]:
         """Return what a part is judged by, none for the refit."""
@@ -86,6 +94,31 @@ class Run:
     def weights(self, part: str) -> Path:
         """Return where a part's finished weights lie."""
         return self.folder / part / "weights.safetensors"
+
+    def unheard(self, part: str) -> list[Clip]:
+        """Return the clips that are no music, or not all of it, of which a part knows nothing."""
+        own = [self._fold(part)]
+        return [clip for clip in self.also if self.held_out.get(clip.key) == own]
+
+    def with_besides(self, also: Sequence[Clip]) -> "Run":
+        """Return the run with the clips that its parts learn from besides.
+
+        Raises:
+            InputError: other sounds that are no music lay there when the run was begun.
+        """
+        sounds = [clip for clip in also if clip.corpus == NOT_MUSIC.name]
+        if not sounds:
+            return replace(self, also=also)
+        path = self.folder / "beside.json"
+        if not path.is_file():
+            write_json(path, held_out_beside(sounds, self.split, self.clips))
+        held_out: dict[str, list[int]] = read_json(path)
+        if held_out.keys() != {clip.key for clip in sounds}:
+            raise InputError(
+                f"{path} is of {len(held_out)} clips, and there are {len(sounds)} or others now; "
+                "bring back what was there, or name a new --run folder"
+            )
+        return replace(self, also=also, held_out=held_out)
 
     def provenance(self) -> dict[str, Any]:
         """Return what was recorded when the folder was made."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..corpora import Clip
+from ..corpora.clip import ALL_THROUGH
 from ..features.cache import FeatureStore
 from .losses import Labels
 from .pseudo import WIDTH, pseudo_labels
@@ -54,9 +55,14 @@ class Targets(nn.Module):
 
     def add_pseudo(self, clips: Sequence[Clip], teacher: FeatureStore, reference: str) -> None:
         """Learn pseudo-labels from these clips alone."""
-        rows = pseudo_labels(clips, teacher, teachers=self.teachers, reference=reference)
-        empty = np.zeros((0, WIDTH), np.float32)
-        said = np.concatenate([rows.get(clip.key, empty) for clip in clips])
+        music = [clip for clip in clips if clip.music == ALL_THROUGH]
+        rows = pseudo_labels(music, teacher, teachers=self.teachers, reference=reference)
+        # What is no music, or not all of it, has no mood to be told.
+        unknown = {
+            clip.key: np.full((self.teacher_rows[clip.key], WIDTH), np.nan, np.float32)
+            for clip in clips
+        }
+        said = np.concatenate([rows.get(key, nothing) for key, nothing in unknown.items()])
         self._pseudo = nn.Buffer(torch.from_numpy(said))
 
     @property

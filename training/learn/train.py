@@ -24,7 +24,7 @@ from ..files import replacing, write_json
 from .augment import Augmenter
 from .config import TrainingConfig
 from .learner import Learner
-from .losses import label_losses, pseudo_loss, relations_loss, teacher_loss
+from .losses import label_losses, music_loss, pseudo_loss, relations_loss, teacher_loss
 from .processes import ALONE, World
 from .sequences import Segment, Streams, hop_s
 from .targets import Targets
@@ -343,6 +343,9 @@ def _losses(
             learner.joins,
             config.losses,
         )
+        if config.losses.music > 0:
+            said_music = music_loss(output.music_logits, heard["music"], heard["weight"])
+            losses["music"] = config.losses.music * said_music
         if targets.has_pseudo:
             row = heard["nearest"]
             there = (row >= 0) & (clip >= 0)

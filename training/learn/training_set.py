@@ -6,7 +6,7 @@ Music of the packages that ``fetch-music`` brought is a corpus like the others h
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def gather(
     _check_same(run, described)
     run.record(also=described)
     return TrainingSet(
-        run=replace(run, also=also), features=features, changed=changed, teacher=teacher
+        run=run.with_besides(also), features=features, changed=changed, teacher=teacher
     )
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from tests.networks import random_recognizer
 from training.judge import not_music
+from training.judge.not_music import Verdict
 
 RATE = 24_000
 
@@ -23,3 +24,41 @@ def test_a_judgement_averages_what_comes_after_the_warm_up():
     assert 0 <= said.false_emotions <= 1
     assert said.quadrant[0] in {"Q1", "Q2", "Q3", "Q4"}
     assert 0.25 <= said.quadrant[1] <= 1
+
+
+def heard(key: str, said: list[float], music: list[bool], *, kind: str = "music") -> Verdict:
+    return Verdict(
+        key=key,
+        kind=kind,
+        synthetic=False,
+        music=np.array(music),
+        said=np.array(said, np.float32),
+    )
+
+
+def test_figures_count_clips_and_hops_on_either_side_of_every_threshold():
+    found = not_music.figures(
+        [
+            heard("m/a", [0.9, 0.95, 0.45, 0.9], [True] * 4),
+            heard("m/b", [0.84] * 4, [True] * 4),
+            heard("s/a", [0.1, 0.2, 0.05, 0.65], [False] * 4, kind="speech"),
+            heard("s/b", [0.82] * 2, [False] * 2, kind="speech"),
+            heard("mix", [0.2, 0.9], [False, True], kind="mix"),
+        ]
+    )
+    # Of four pairs of a clip of music and one of speech, one is in the wrong order.
+    assert found["auc"] == 0.75
+    half = next(row for row in found["thresholds"] if row["threshold"] == 0.5)
+    assert half["not_music_told"] == pytest.approx(4 / 7, abs=1e-4)
+    assert half["music_mistaken"] == pytest.approx(1 / 9, abs=1e-4)
+    assert (half["songs_mistaken_by_a_tenth"], half["songs"]) == (1, 3)
+    kinds = {row["kind"]: row for row in found["kinds"]}
+    assert kinds["speech"]["right"] == pytest.approx((0.75 + 0) / 2)
+    assert [each["clip"] for each in kinds["speech"]["worst"]] == ["s/b", "s/a"]
+    assert kinds["mix"]["right"] == 1.0
+
+
+def test_without_both_kinds_there_is_no_area_under_a_curve():
+    found = not_music.figures([heard("m/a", [0.9], [True])])
+    assert found["auc"] is None
+    assert found["thresholds"][0]["not_music_told"] is None

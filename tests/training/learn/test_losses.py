@@ -20,6 +20,7 @@ from training.learn.losses import (
     concordance,
     gaussian_deviance,
     label_losses,
+    music_loss,
     relations_loss,
     teacher_loss,
     weighted_mean,
@@ -99,6 +100,27 @@ def _losses(
         Joins(labels.corpora, "grekow"),
         LossConfig(),
     )
+
+
+def test_the_loss_of_music_is_the_mean_cross_entropy_of_the_hops_that_are_known() -> None:
+    logits = torch.tensor([[2.0, -1.0, 5.0, 0.3]], requires_grad=True)
+    music = torch.tensor([[1.0, 0.0, math.nan, 1.0]])
+    weight = torch.tensor([[1.0, 1.0, 1.0, 0.25]])
+    loss = music_loss(logits, music, weight)
+    entropy = -torch.tensor([2.0, 1.0, 0.3]).sigmoid().log()
+    expected = (entropy * torch.tensor([1.0, 1.0, 0.25])).sum() / 2.25
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 2] == 0
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_where_nothing_is_known_of_music_there_is_nothing_to_lose() -> None:
+    logits = torch.zeros(1, 3, requires_grad=True)
+    loss = music_loss(logits, torch.full((1, 3), math.nan), torch.ones(1, 3))
+    loss.backward()
+    assert loss.item() == 0
 
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=20), st.integers(0, 99))

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from training.corpora import Clip
 from training.features.cache import FeatureStore
 from training.learn.pseudo import AFFECT, QUADRANT, pseudo_labels
+from training.learn.targets import Targets
 
 WINDOWS = 4
 
@@ -88,3 +90,18 @@ def test_without_ratings_there_are_no_pseudo_labels(
     free = [clip for clip in clips if clip.corpus == "free-music"]
     rows = said_of(free, teacher)
     assert all(np.isnan(row).all() for row in rows.values())
+
+
+def test_what_is_no_music_has_no_mood() -> None:
+    clips, windows = _rated()
+    noise = replace(clips[3], id="noise", music=(0.0, 0.0), group="noise")
+    windows[noise.key] = windows[clips[3].key]
+    clips.insert(1, noise)
+    teacher = _store(windows)
+    targets = Targets(clips, teacher, teachers=["musicnn"], hop_s=0.1)
+    targets.add_pseudo(clips, teacher, "grekow")
+    rows = torch.arange(WINDOWS)
+    said = [targets.pseudo(torch.full((WINDOWS,), at), rows) for at in range(len(clips))]
+    assert torch.isnan(said[1]).all()
+    for clip, own in zip(clips, said, strict=True):
+        assert torch.isfinite(own).any() or clip is noise

@@ -6,8 +6,9 @@ import pytest
 
 from realtime_mer.features.config import FeatureConfig
 from training.corpora import Clip
-from training.features.cache import FeatureStore
-from training.learn.augment import AugmentConfig, Augmenter
+from training.corpora.clip import NEVER
+from training.features.cache import FeatureStore, Heard
+from training.learn.augment import AugmentConfig, Augmenter, power_of
 from training.learn.config import SequenceConfig
 from training.learn.sequences import HISTORY, HOP, WINDOW, Streams, hop_s
 
@@ -221,3 +222,122 @@ def test_a_row_of_pitch_stands_beside_the_five_frames_of_its_hop() -> None:
         newest = segment.frames[:, WINDOW - 1 - 24 * HOP :: HOP]
         np.testing.assert_allclose(segment.pitches[:, :, ::45], newest, atol=1e-5)
     assert _streams(clips, store).segment().pitches.shape == (4, 144, 0)
+
+
+# -- what is no music ------------------------------------------------------------------------------
+
+
+def _with_music(
+    music: tuple[float, float] | None, *, level: float = 1.0
+) -> tuple[list[Clip], FeatureStore]:
+    """Clips of which every second has this music in it, 8 s long each, loud in one band."""
+    clips, store = _store([np.full((400, 4), level) for _ in range(4)])
+    clips = [replace(clip, music=music) if n % 2 else clip for n, clip in enumerate(clips)]
+    return clips, store
+
+
+def test_music_sounds_in_every_hop_of_a_clip_of_music_and_in_none_of_another_kind() -> None:
+    clips, store = _with_music(NEVER)
+    segment = _streams(clips, store).segment()
+    heard = segment.clip >= 0
+    assert np.array_equal(segment.music[heard], 1.0 - segment.clip[heard] % 2)
+    # Where two clips meet nobody says what sounds.
+    assert np.isnan(segment.music[~heard]).all()
+    assert (~heard).any()
+
+
+def test_nobody_says_whether_a_bell_is_music() -> None:
+    clips, store = _with_music(None)
+    segment = _streams(clips, store).segment()
+    odd = (segment.clip >= 0) & (segment.clip % 2 == 1)
+    assert odd.any()
+    assert np.isnan(segment.music[odd]).all()
+
+
+def test_in_a_mixture_it_is_known_of_the_windows_that_lie_on_one_side() -> None:
+    clips, store = _with_music((4.0, 8.0))
+    streams = _streams(clips, store, piece_s=(8.0, 8.0), cold_start=0.0)
+    segment = streams.segment()
+    odd = (segment.clip >= 0) & (segment.clip % 2 == 1)
+    assert odd.any()
+    end = (segment.hop[odd] + 1) * 0.1
+    begin = np.maximum(end - WINDOW / 50, 0)
+    expected = np.where(end <= 4.001, 0.0, np.where(begin >= 3.999, 1.0, np.nan))
+    np.testing.assert_array_equal(segment.music[odd], expected)
+    assert set(np.unique(expected[~np.isnan(expected)])) == {0.0, 1.0}
+
+
+def test_of_music_that_is_silent_for_half_a_window_nobody_says_that_it_sounds() -> None:
+    frames = [np.concatenate((np.ones((200, 4)), np.zeros((200, 4)))) for _ in range(2)]
+    clips, store = _store(frames)
+    segment = _streams(clips, store, piece_s=(8.0, 8.0), cold_start=0.0).segment()
+    heard = segment.clip >= 0
+    silent_from = (segment.hop[heard] + 1) * HOP - 200  # frames since the music fell silent
+    known = segment.music[heard] == 1
+    assert known[silent_from <= 0].all()
+    assert not known[silent_from >= WINDOW / 2].any()
+    assert np.isnan(segment.music[heard][~known]).all()
+
+
+def test_what_is_louder_hides_all_of_music_but_that_it_sounds() -> None:
+    clips, store = _with_music(NEVER)
+    rows = {clip.key: 3 for clip in clips}
+    for over_db, hidden in (((-10.0, 4.9), True), ((5.0, 20.0), False)):
+        augment = replace(CLEAN, over=1.0, over_db=over_db)
+        streams = _streams(clips, store, rows=rows, augment=augment, piece_s=(8.0, 8.0))
+        segment = streams.segment()
+        music = segment.music == 1
+        assert music.any()
+        assert (segment.clip[music] < 0).any() == hidden
+        assert (segment.nearest[music] < 0).all() or not hidden
+    assert (segment.nearest[music & (segment.weight == 1)] >= 0).all()
+
+
+def test_something_lies_over_music_alone_and_at_the_ratio_that_was_drawn() -> None:
+    music, sound = (
+        Heard(np.full((5 * hops, 4), level, np.float32), np.empty((hops, 0), np.float32))
+        for hops, level in ((20, 2.0), (8, 1.0))
+    )
+    config = replace(CLEAN, over_db=(6.0, 6.0))
+    augmenter = Augmenter(config, LOG_MEL)
+    over = augmenter.over(music, sound, np.random.default_rng(0))
+    assert over.stop - over.start == 40
+    assert over.clear
+    assert not over.powers[0][: over.start].any()
+    assert not over.powers[0][over.stop :].any()
+    ratio = power_of(music.frames, LOG_MEL.log_gain)[0] / over.powers[0][over.start]
+    np.testing.assert_allclose(10 * np.log10(ratio), 6.0, atol=1e-6)
+    heard = augmenter(music, music, np.random.default_rng(0), over=over).frames
+    np.testing.assert_allclose(
+        heard[over.start], np.log10(1 + (10**2.0 - 1) * (1 + 10**-0.6)), atol=1e-4
+    )
+    np.testing.assert_allclose(heard[: over.start], 2.0, atol=1e-4)
+
+
+def test_no_music_sounds_behind_what_is_none() -> None:
+    clips, store = _store([np.full((400, 4), 3.0), np.full((400, 4), 0.5)])
+    clips[1] = replace(clips[1], music=NEVER)
+    augment = replace(CLEAN, noise=1.0, snr_db=(-20.0, -20.0))
+    streams = _streams(clips, store, augment=augment)
+    # Whatever sounds behind, noise or a clip, has a hundred times the power of the quiet piece, and
+    # it is the same in every frame only where it is the quiet clip itself.
+    quiet = 10.0**0.5 - 1
+    steady = set()
+    for _ in range(4):
+        segment = streams.segment()
+        for row, hop in zip(*np.nonzero(segment.music == 0), strict=True):
+            own = segment.frames[row, HISTORY + hop * HOP : HISTORY + (hop + 1) * HOP, 0]
+            if np.ptp(own) < 1e-3:
+                steady.add(round(float(10.0 ** own[0]) - 1))
+    assert steady == {round(quiet * 101)}
+
+
+def test_a_sound_that_is_made_is_no_music_and_no_clip() -> None:
+    clips, store = _named_clips()
+    streams = _streams(clips, store, augment=replace(CLEAN, made=0.5), segment_s=60.0)
+    segment = streams.segment()
+    made = segment.music == 0
+    assert 0.2 < made.mean() < 0.6
+    assert (segment.clip[made] == -1).all()
+    assert (segment.nearest[made] == -1).all()
+    assert not segment.fresh[1:].all() or streams.segment().fresh.mean() < 1

@@ -304,6 +304,8 @@ def test_no_part_but_the_refit_learns_from_what_it_holds_out(
         ("shared_epochs = 3\n[losses]\nteacher = 0", "shared_epochs 3 asks for a teacher"),
         ("[network]\nn_mels = 32", "network.n_mels is 32, but features.n_mels is 64"),
         ("[network]\nharmonic = [2, 2, 3]", "features.pitch is not there, but network.harmonic is"),
+        ("[losses]\nmusic = 0.5", "losses.music is 0.5 and network.music is false"),
+        ("[network]\nmusic = true", "losses.music is 0.0 and network.music is true"),
         ("[features.pitch]", "network.harmonic is not there, but features.pitch is"),
     ],
 )

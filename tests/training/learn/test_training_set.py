@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from realtime_mer.errors import InputError
-from tests.training.made_corpora import can_render, midi
+from tests.training.made_corpora import can_render, made_sounds, midi
 from training.corpora import label_hash, read_clips
+from training.corpora.not_music import read_sounds
 from training.features.cache import FeatureStore
+from training.judge.not_music import judge_run
 from training.learn.augment import AugmentConfig
 from training.learn.run import REFIT, SHARED, Run, open_run
 from training.learn.train import train_part
@@ -225,3 +227,82 @@ def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache
     )
     assert torch.allclose(begun, shared, atol=1e-4)
     assert not torch.allclose(alone, shared, atol=1e-4)
+
+
+# -- what is no music ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hearing(corpora_root: Path, tiny_config: Path, tmp_path: Path) -> tuple[Run, Path]:
+    """A run that learns what is no music, and the folder of its corpora."""
+    root = tmp_path / "corpora"
+    root.mkdir()
+    for folder in corpora_root.iterdir():
+        (root / folder.name).symlink_to(folder)
+    made_sounds(root / "not_music", artists=("Singer 0", "The Singer-5"))
+    tiny_config.write_text(
+        'also = ["not_music"]\n'
+        + tiny_config.read_text()
+        .replace("shares = {", "shares = { not_music = 1.0,")
+        .replace("teacher = 0.0", "teacher = 0.0\nmusic = 1.0")
+        .replace("[network]", "[network]\nmusic = true")
+    )
+    return open_run(tmp_path / "run", read_clips(root), tiny_config), root
+
+
+def test_a_fold_hears_no_speaker_and_no_artist_of_a_mixture_that_it_holds_out(
+    hearing: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run, root = hearing
+    learnt = gather(run, root, tmp_path / "cache", None).run
+    for part in ("fold-0", "fold-1"):
+        beside = [clip for clip in learnt.training_clips(part) if clip.corpus == "not_music"]
+        unheard = learnt.unheard(part)
+        held_out = {clip.group for clip in learnt.held_out_clips(part)}
+        held_out |= {clip.group for clip in unheard}
+        for clip in beside:
+            assert held_out.isdisjoint({clip.group, *clip.inside})
+        for clip in unheard:
+            assert {clip.group, *clip.inside} <= held_out
+    refit = {clip.key for clip in learnt.training_clips(REFIT)}
+    assert {clip.key for clip in learnt.also} <= refit
+    assert learnt.training_clips(SHARED) == []
+
+
+def test_a_run_does_not_go_on_with_other_sounds_than_it_was_begun_with(
+    hearing: tuple[Run, Path],
+) -> None:
+    run, root = hearing
+    sounds = read_clips(root, ["not_music"])
+    first = run.with_besides(sounds)
+    assert run.with_besides(sounds) == first
+    with pytest.raises(InputError, match="there are 8 or others now"):
+        run.with_besides(sounds[1:])
+
+
+@pytest.mark.slow
+def test_a_network_learns_to_tell_music_and_is_judged_by_what_its_fold_holds_out(
+    hearing: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run, root = hearing
+    config = replace(run.config, epochs=4, steps_per_epoch=10, learning_rate=0.02)
+    run = replace(run, config=config)
+    gathered = gather(run, root, tmp_path / "cache", None)
+    for number, part in enumerate(("fold-0", "fold-1")):
+        train_part(
+            gathered.run.training_clips(part),
+            gathered.features,
+            None,
+            config,
+            run.folder / part,
+            stream_key=number,
+        )
+    log = (run.folder / "fold-0" / "log.jsonl").read_text().splitlines()
+    assert json.loads(log[-1])["music"] < 0.5 * json.loads(log[0])["music"]
+    sounds = read_sounds(root / "not_music")
+    report = judge_run(gathered.run, gathered.features, sounds, [0, 1])
+    # Music is tones here, and all else is noise.
+    assert report["auc"] > 0.95
+    assert report["left_out"] == ["not_music/crowd_0", "not_music/tone_0"]
+    assert {row["kind"] for row in report["kinds"]} == {"music", "speech", "noise", "mix"}
+    assert "refit" not in report
