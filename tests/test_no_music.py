@@ -132,12 +132,13 @@ def test_lost_sound_speaks_neither_for_music_nor_against_it(stream: EmotionStrea
 def test_after_a_reset_and_after_a_long_silence_nothing_is_known_of_the_talk(
     stream: EmotionStream,
 ) -> None:
+    between = tones(4, music=0.5)  # speaks neither for the one nor for the other
     stream.push(talk(4))
     stream.reset()
-    assert statuses(stream.push(music(4))) == [WARMING] * 29 + [MUSIC] * 11
+    assert statuses(stream.push(between)) == [WARMING] * 29 + [MUSIC] * 11
     stream.push(talk(4))
     stream.push(zeros(12))
-    assert statuses(stream.push(music(4))) == [WARMING] * 29 + [MUSIC] * 11
+    assert statuses(stream.push(between)) == [WARMING] * 29 + [MUSIC] * 11
 
 
 def test_a_model_that_does_not_tell_marks_nothing() -> None:
@@ -260,6 +261,13 @@ def test_of_talk_alone_all_hops_count_and_somebody_is_told(tmp_path) -> None:
     assert summary.valence == pytest.approx(sum(one.valence for one in found) / 60, abs=1e-6)
     faults = analysis.faults()
     assert (faults[NO_MUSIC], faults[SILENT]) == (31, 0)
+
+
+def test_talk_with_silence_in_it_is_told_as_talk(tmp_path) -> None:
+    analysis = analysis_of(tmp_path / "a.wav", talk(6), zeros(4))
+    assert Status.NO_SIGNAL in statuses(list(analysis.estimates()))
+    faults = analysis.faults()
+    assert (faults[NO_MUSIC] > 0, faults[SILENT]) == (True, 0)
 
 
 def test_a_model_that_does_not_tell_has_no_share_of_music(tmp_path) -> None:
