@@ -34,8 +34,15 @@ Runtime = LightRecognizer | Recognizer
 
 @pytest.fixture(scope="module")
 def runtimes() -> dict[str, Runtime]:
-    """Every runtime of one random network, which has all that one may have."""
-    checkpoint = random_checkpoint(config=replace(HEARING, harmonic=HARMONIC.harmonic))
+    """Every runtime of one random network, which has every head there is."""
+    checkpoint = random_checkpoint(config=HEARING)
+    return {name: make(checkpoint) for name, make in MAKERS.items()}
+
+
+@pytest.fixture(scope="module")
+def harmonic() -> dict[str, Runtime]:
+    """Every runtime of one random network with a harmonic branch."""
+    checkpoint = random_checkpoint(config=HARMONIC)
     return {name: make(checkpoint) for name, make in MAKERS.items()}
 
 
@@ -126,10 +133,21 @@ def test_every_runtime_and_every_way_says_the_same(
     assert_same_every_way(runtimes, sizes)
 
 
-def test_so_it_is_without_a_harmonic_branch() -> None:
-    plain = random_checkpoint()
-    runtimes = {name: make(plain) for name, make in MAKERS.items()}
-    assert_same_every_way(runtimes, [1, 7, 480, 2399, HOP, 9601])
+@pytest.mark.parametrize("sizes", [[HOP] * 39, [1, 7, 480, 2399, HOP, 9601]])
+def test_so_it_is_with_a_harmonic_branch(harmonic: dict[str, Runtime], sizes: list[int]) -> None:
+    assert_same_every_way(harmonic, sizes)
+
+
+@pytest.mark.parametrize(("one", "other"), [("light", "torch"), ("torch", "light")])
+def test_a_state_with_a_harmonic_branch_goes_on_in_the_other_runtime(
+    harmonic: dict[str, Runtime], one: str, other: str
+) -> None:
+    samples = noise(HOP * 20, batch=2)
+    cut = HOP * 7 + 333
+    first, state = harmonic[one].step(samples[:, :cut], harmonic[one].initial_state(2))
+    assert state.samples.shape == (2, 8192 - HOP + 333)
+    rest, _ = harmonic[other].step(samples[:, cut:], state)
+    assert_equal(joined(first, rest), harmonic[one].run(samples))
 
 
 def assert_same_every_way(runtimes: dict[str, Runtime], sizes: list[int]) -> None:
