@@ -37,6 +37,9 @@ class Calibration(BaseModel):
 
     Attributes:
         hop_valence, hop_arousal: factors on the network's sd, > 0.
+        unfamiliar_valence, unfamiliar_arousal: how much wider a hop's sd is where its sound is
+            unfamiliar, >= 0: it is multiplied with ``1 + this * (1 - familiar)`` besides. Nothing
+            where the network does not tell how familiar a sound is.
         clip_valence, clip_arousal: for a clip's summary.
         quadrant_temperature: what the quadrants' logits are divided by, > 0; cards from before it
             was there mean 1.
@@ -48,6 +51,8 @@ class Calibration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     hop_valence: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     hop_arousal: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    unfamiliar_valence: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    unfamiliar_arousal: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     clip_valence: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
     clip_arousal: ClipCalibration = ClipCalibration(floor=0.0, scale=1.0)
     quadrant_temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)

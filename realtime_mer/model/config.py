@@ -21,6 +21,9 @@ class NetworkConfig:
         familiar: it says how near the sound is to what it learnt from.
         harmonic: channels of the harmonic branch: of a semitone, of a root's chord, of a window's
             pattern; None for no such branch. It hears what ``FeatureConfig.pitch`` asks for.
+        tied: its quadrants follow from its valence and arousal, so that the likeliest is the
+            point's wherever both lie further from neutral than ``tied_beyond`` (before ``judge``
+            stretches them); nearer, what the quadrants' own head says may decide.
     """
 
     n_mels: int = 64
@@ -31,6 +34,7 @@ class NetworkConfig:
     music: bool = False
     familiar: bool = False
     harmonic: tuple[int, int, int] | None = None
+    tied: bool = False
 
     hop_frames: ClassVar[int] = 5
     receptive_field: ClassVar[int] = (
@@ -42,6 +46,7 @@ class NetworkConfig:
     familiarity_directions: ClassVar[int] = 64  # of the embedding, or all where it has fewer
     familiarity_steps: ClassVar[int] = 4
     pitch_classes: ClassVar[int] = 12
+    tied_beyond: ClassVar[float] = 0.1
     minimal_sd: ClassVar[float] = 0.03  # under the predicted sd; far below what raters disagree by
 
     @property

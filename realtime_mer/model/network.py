@@ -21,6 +21,7 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.familiarity import Familiarity
 from realtime_mer.model.harmonic import HarmonicBranch
 from realtime_mer.model.state import NetworkState
+from realtime_mer.model.tied import TiedQuadrants
 
 
 class NetworkOutput(NamedTuple):
@@ -74,6 +75,7 @@ class EmotionNetwork(nn.Module):
         # of music can show at once.
         self.affect_head = nn.Linear(2 * config.embedding, 4)
         self.quadrant_head = nn.Linear(2 * config.embedding, 4)
+        self.tied = TiedQuadrants() if config.tied else None
         self.gems_head = nn.Linear(2 * config.embedding, 9)
         # Whether this is music at all is a matter of the window alone: with a memory, what is said
         # of the first words after a song would hang on the song.
@@ -215,13 +217,14 @@ class EmotionNetwork(nn.Module):
         affect = self.affect_head(x)
         mean = torch.tanh(affect[..., :2])
         sd = functional.softplus(affect[..., 2:]) + self.config.minimal_sd
+        quadrants = self.quadrant_head(x)
         unknown = torch.full_like(mean[..., 0], math.nan)
         return NetworkOutput(
             valence=mean[..., 0],
             arousal=mean[..., 1],
             valence_sd=sd[..., 0],
             arousal_sd=sd[..., 1],
-            quadrant_logits=self.quadrant_head(x),
+            quadrant_logits=self.tied(affect[..., :2], quadrants) if self.tied else quadrants,
             gems_logits=self.gems_head(x),
             music_logits=self.music_head(embedding)[..., 0] if self.music_head else unknown,
             familiar=self.familiarity(embedding.detach()) if self.familiarity else unknown,

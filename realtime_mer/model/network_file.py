@@ -61,7 +61,12 @@ def settings_of(card: Card) -> dict[str, Any]:
     nothing of it.
     """
     told = card.model_dump(mode="json")
-    calibration = ("hop_valence", "hop_arousal", "quadrant_temperature")
+    calibration = ["hop_valence", "hop_arousal", "quadrant_temperature"]
+    calibration += [
+        name
+        for name in ("unfamiliar_valence", "unfamiliar_arousal")
+        if card.network.familiar and told["calibration"][name] > 0
+    ]
     return {
         **{f"features.{name}": value for name, value in told["features"].items()},
         **{

@@ -280,6 +280,11 @@ class _Path(nn.Module):
             )
         self.valence_scale = card.calibration.hop_valence
         self.arousal_scale = card.calibration.hop_arousal
+        self.unfamiliar = (
+            (card.calibration.unfamiliar_valence, card.calibration.unfamiliar_arousal)
+            if network.familiarity is not None
+            else (0.0, 0.0)
+        )
         self.quadrant_temperature = card.calibration.quadrant_temperature
         self.hop_frames = card.hop_samples // features.hop_length
         self.hop, self.past = card.hop_samples, card.past_samples
@@ -310,11 +315,17 @@ class _Path(nn.Module):
         Of a hop's frames it is the loudest, band by band.
         """
         newest = frames[:, frames.shape[1] - hops * self.hop_frames :]
+        valence_sd = output.valence_sd * self.valence_scale
+        arousal_sd = output.arousal_sd * self.arousal_scale
+        if any(self.unfamiliar):
+            valence, arousal = self.unfamiliar
+            valence_sd = valence_sd * (1 + valence * (1 - output.familiar))
+            arousal_sd = arousal_sd * (1 + arousal * (1 - output.familiar))
         return (
             output.valence,
             output.arousal,
-            output.valence_sd * self.valence_scale,
-            output.arousal_sd * self.arousal_scale,
+            valence_sd,
+            arousal_sd,
             torch.softmax(output.quadrant_logits / self.quadrant_temperature, dim=-1),
             torch.sigmoid(output.gems_logits),
             newest.reshape(-1, hops, self.hop_frames, frames.shape[2]).amax(dim=2),

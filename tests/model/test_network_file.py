@@ -20,6 +20,7 @@ from realtime_mer.errors import CheckpointError
 from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
 from realtime_mer.features.log_pitch import LogPitch
+from realtime_mer.model.card import Calibration
 from realtime_mer.model.files import check_checkpoint, find_checkpoint
 from realtime_mer.model.network_file import read_network_file, settings_of, sha256
 from realtime_mer.recognizer.light import LightRecognizer
@@ -169,6 +170,7 @@ def test_a_hash_that_is_none_is_refused(stem: Path, value: str | None) -> None:
         ("network__embedding", 16),
         ("network__music", True),
         ("network__familiar", True),
+        ("network__tied", True),
     ],
 )
 def test_a_card_whose_settings_are_not_those_of_the_file_is_refused_by_the_field(
@@ -301,6 +303,12 @@ def test_every_setting_that_the_file_depends_on_is_compared() -> None:
     assert len(told) == 9 + 6 + 3
     hearing = settings_of(random_checkpoint(config=HEARING).card)
     assert hearing == told | {"network.music": True, "network.familiar": True}
+    tied = random_checkpoint(config=replace(HEARING, tied=True)).card
+    wide = tied.model_copy(update={"calibration": Calibration(unfamiliar_arousal=0.5)})
+    assert settings_of(wide) == hearing | {
+        "network.tied": True,
+        "calibration.unfamiliar_arousal": 0.5,
+    }
 
 
 @pytest.mark.parametrize("head", ["music", "familiar"])

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from realtime_mer.emotion import QUADRANTS, quadrant_of
 from realtime_mer.errors import InputError
+from realtime_mer.model.card import Calibration
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.model.state import NetworkState
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates, RecognizerState
@@ -188,6 +190,59 @@ def test_what_a_network_has_no_head_for_is_not_a_number_in_every_hop(
         said = getattr(estimates, name)
         assert (said.shape, said.dtype) == ((2, 3), np.float32)
         assert np.isfinite(said).all() if told else np.isnan(said).all()
+
+
+def test_quadrants_tied_to_the_point_are_the_same_in_every_runtime() -> None:
+    checkpoint = random_checkpoint(config=replace(HEARING, tied=True))
+    with torch.no_grad():
+        # So much is said that points lie far out, and the head against them.
+        checkpoint.network.affect_head.weight[:2] *= 40
+        checkpoint.network.quadrant_head.weight.mul_(40)
+    calibration = Calibration(quadrant_temperature=1.7)
+    checkpoint = replace(
+        checkpoint, card=checkpoint.card.model_copy(update={"calibration": calibration})
+    )
+    samples = noise(HOP * 60, seed=6)
+    said = [make(checkpoint).run(samples) for make in MAKERS.values()]
+    assert_equal(*said)
+    far = (np.abs(said[0].valence) > 0.1) & (np.abs(said[0].arousal) > 0.1)
+    assert far.mean() > 0.1
+    for valence, arousal, quadrants in zip(
+        said[0].valence[far], said[0].arousal[far], said[0].quadrants[far], strict=True
+    ):
+        assert QUADRANTS[int(quadrants.argmax())] == quadrant_of(valence, arousal)
+
+
+def test_what_is_unfamiliar_has_a_wider_sd_in_every_runtime() -> None:
+    plain = random_checkpoint(config=HEARING)
+    calibration = Calibration(hop_arousal=1.3, unfamiliar_valence=0.5, unfamiliar_arousal=2.0)
+    wide = replace(plain, card=plain.card.model_copy(update={"calibration": calibration}))
+    samples = noise(HOP * 60, seed=3)
+    before = Recognizer(plain).run(samples)
+    said = [make(wide).run(samples) for make in MAKERS.values()]
+    assert_equal(*said)
+    strange = 1 - before.familiar
+    assert strange.max() > 0.1
+    for runtime in said:
+        np.testing.assert_allclose(
+            runtime.valence_sd, before.valence_sd * (1 + 0.5 * strange), rtol=1e-4
+        )
+        np.testing.assert_allclose(
+            runtime.arousal_sd, before.arousal_sd * 1.3 * (1 + 2.0 * strange), rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_network_that_does_not_tell_what_is_familiar_widens_nothing(
+    make: Callable[[Any], Any],
+) -> None:
+    plain = random_checkpoint()
+    wide = replace(
+        plain,
+        card=plain.card.model_copy(update={"calibration": Calibration(unfamiliar_valence=2.0)}),
+    )
+    samples = noise(HOP * 40)
+    assert_equal(make(wide).run(samples), make(plain).run(samples))
 
 
 def test_whether_this_is_music_does_not_hang_on_what_went_before_the_window(

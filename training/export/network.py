@@ -20,6 +20,7 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.familiarity import Familiarity
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.model.network_file import SETTINGS, settings_of
+from realtime_mer.model.tied import TiedQuadrants
 
 from .folding import LN_10, Array, affine, array, convolved, folded
 from .harmonic import chord_nodes, pattern_nodes
@@ -81,15 +82,17 @@ class _Writer:
         columns = self._going_on("columns", columns, axis=2, keep=NetworkConfig.columns - 1)
         embedding = self._embedding(columns)
         both = graph.concat(embedding, self._recurrent(embedding), axis=2)
-        music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]))
+        familiar = None
+        if self._network.familiarity is not None:
+            familiar = self._familiar(embedding, self._network.familiarity)
+        music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]), familiar)
         hops = graph.reshape(logs, 0, -1, NetworkConfig.hop_frames, features.n_mels)
         loudest = graph.op("ReduceMax", hops, graph.whole(2), keepdims=0)
         mel = graph.op("Mul", loudest, graph.constant(1 / LN_10))
         graph.output("mel", mel, ("B", "H", features.n_mels), "the loudest frame of each hop")
         if music is not None:
             graph.output("music", music, ("B", "H"), "probability that music sounds")
-        if self._network.familiarity is not None:
-            familiar = self._familiar(embedding, self._network.familiarity)
+        if familiar is not None:
             graph.output("familiar", familiar, ("B", "H"), "1 near what was learnt from, 0 far")
         for name, shape in state.items():
             graph.output(
@@ -182,8 +185,12 @@ class _Writer:
         self._after["cell"] = graph.op("Squeeze", cell, one)
         return graph.op("Squeeze", outputs, graph.whole(1))
 
-    def _heads(self, both: str) -> str | None:
+    def _heads(self, both: str, familiar: str | None) -> str | None:
         """Give out what the heads say of embedding and recurrent state, ``(B, H, 2 D)``.
+
+        Args:
+            both: embedding and recurrent state.
+            familiar: how familiar the hops are, ``(B, H)``; None where the network does not tell.
 
         Returns:
             The probability of music, ``(B, H)``; None where the network has no head for it.
@@ -200,14 +207,21 @@ class _Writer:
             sizes.append(1)
         weight = np.concatenate(weights)
         bias = np.concatenate([array(head.bias) for head in heads])
-        for part in (weight, bias):
-            part[4:8] /= calibration.quadrant_temperature
+        if network.tied is None:
+            for part in (weight, bias):
+                part[4:8] /= calibration.quadrant_temperature
         said = graph.linear(both, weight.T, bias)
         mean, spread, quadrants, gems, *music = graph.several(
             "Split", len(sizes), said, graph.whole(*sizes), axis=2
         )
+        if network.tied is not None:
+            quadrants = self._tied(mean, quadrants, network.tied)
         factors = np.array([calibration.hop_valence, calibration.hop_arousal])
         sd = graph.scaled(graph.op("Softplus", spread), factors, factors * NetworkConfig.minimal_sd)
+        unfamiliar = np.array([calibration.unfamiliar_valence, calibration.unfamiliar_arousal])
+        if familiar is not None and unfamiliar.any():
+            each = graph.op("Unsqueeze", familiar, graph.whole(2))
+            sd = graph.op("Mul", sd, graph.scaled(each, -unfamiliar, 1 + unfamiliar))
         for name, value, size, told in (
             ("affect", graph.op("Tanh", mean), 2, "valence and arousal, in [-1, 1]"),
             ("affect_sd", sd, 2, "standard deviations of valence and arousal, > 0"),
@@ -216,6 +230,13 @@ class _Writer:
         ):
             graph.output(name, value, ("B", "H", size), told)
         return graph.op("Sigmoid", graph.op("Squeeze", music[0], graph.whole(2))) if music else None
+
+    def _tied(self, point: str, said: str, tied: TiedQuadrants) -> str:
+        """Return the logits of quadrants that follow from the point, over the temperature."""
+        graph, temperature = self._graph, self._card.calibration.quadrant_temperature
+        follows = graph.linear(point, array(tied.weight) / temperature)
+        bound = graph.constant(tied.bound.item() / temperature)
+        return graph.op("Add", follows, graph.op("Mul", graph.op("Tanh", said), bound))
 
     def _familiar(self, embedding: str, familiarity: Familiarity) -> str:
         """Return how familiar embeddings ``(H, B, D)`` are, ``(B, H)``."""

@@ -68,11 +68,13 @@ def fit_factors(
 
 
 def rescale_head(network: EmotionNetwork, rescaling: Rescaling) -> None:
-    """Multiply a rescaling into the weights of a network's head."""
+    """Multiply a rescaling into the weights of a network's head; its quadrants stay as they are."""
     with torch.no_grad():
         for row, axis in enumerate(AFFECT):
             network.affect_head.weight[row] *= rescaling[axis]
             network.affect_head.bias[row] *= rescaling[axis]
+            if network.tied is not None:
+                network.tied.stretch[row] *= rescaling[axis]
 
 
 def _fit(predicted: Sequence[_Floats], ratings: _Floats, clips: NDArray[np.integer[Any]]) -> float:
