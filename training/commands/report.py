@@ -111,7 +111,7 @@ def report(
         for name in PARTS
         # What a run that is named adds may not be among what lies there.
         if measured(opened, out, name) is None
-        or (name == "unheard" and left_out)
+        or (name in ("unheard", "intervals") and left_out)
         or (name == "tried" and tried)
         or (name == "against" and against)
     ]

@@ -5,6 +5,10 @@ piece's mean is taken off both sides. A prediction at a rated time is the mean o
 from there to the next rated time, or earlier than these by the annotation lag; times before the
 first whole window, or without a hop, are left out.
 
+How far an estimate moves within a song is the standard deviation about the song's mean, over all
+songs' rated times; over that of the ratings it is 1 at best. It is told with the smoothing of
+``realtime_mer.shaping`` too, beside which ``splices`` tells what that costs in reaction.
+
 A ceiling is told of songs' means alone. Within a song listeners differ by a constant each, which
 their spread at a moment does not tell from noise, so that nothing follows from it about movement.
 """
@@ -16,12 +20,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from ..corpora import Clip, holding
 from . import weighted
 from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from .metrics import AFFECT, Metric, bootstrap, correlation, row
 from .weighted import Floats
+
+SMOOTHINGS_S = (0.0, 1.0, 3.0)
+"""Time constants of live smoothing, in seconds, under which movement and reaction are told."""
+
+MOVEMENT = "movement within a song, predicted over rated"
+
+
+def smoothed(
+    hops: NDArray[np.floating[Any]], seconds: float, *, hop_s: float
+) -> NDArray[np.floating[Any]]:
+    """Return hops as ``realtime_mer.shaping.Shaper`` smooths them from the first one on.
+
+    Args:
+        hops: (H, ...).
+        seconds: time constant; 0 changes nothing.
+        hop_s: seconds from one hop to the next.
+    """
+    if seconds == 0 or not len(hops):
+        return hops
+    kept = math.exp(-hop_s / seconds)
+    found, _ = lfilter([1 - kept], [1, -kept], hops, axis=0, zi=kept * hops[:1])
+    return np.asarray(found, hops.dtype)
+
+
+def smoothing_note(seconds: float) -> str:
+    """Return what is added to a figure's name under a smoothing."""
+    return f", smoothed over {seconds:g} s" if seconds else ""
 
 
 def at_times(
@@ -65,6 +97,10 @@ def curve_agreement(
         lag_s: how much later than the sound the curves answer, in seconds: ``annotation_lag_s`` of
             the settings. A rating of time t judges the hops that end from t minus this.
         resamples: draws behind an interval.
+
+    Returns:
+        Rows as ``metrics.row`` gives, with ``axis`` and ``smoothing_s`` besides. Under a smoothing
+        only agreement within a song and movement are told.
     """
     pieces: dict[str, list[Clip]] = {}
     for clip in clips:
@@ -72,23 +108,31 @@ def curve_agreement(
             pieces.setdefault(clip.id.partition("@")[0], []).append(clip)
     report: list[dict[str, Any]] = []
     for axis in AFFECT:
-        rows = [
-            _sums(heard, [hops[clip.key] for clip in heard], axis, hop_s, lag_s)
-            for heard in pieces.values()
-        ]
-        table = pd.DataFrame([each for each in rows if each is not None])
-        if len(table) < 2:
-            continue
-        for metric, score in _scores(table).items():
-            report.append(
-                row(
+        for smoothing_s in SMOOTHINGS_S:
+            rows = [
+                _sums(
+                    heard,
+                    [smoothed(hops[clip.key], smoothing_s, hop_s=hop_s) for clip in heard],
+                    axis,
+                    hop_s,
+                    lag_s,
+                )
+                for heard in pieces.values()
+            ]
+            table = pd.DataFrame([each for each in rows if each is not None])
+            if len(table) < 2:
+                continue
+            for metric, score in _scores(table).items():
+                if smoothing_s and metric not in _OF_SMOOTHED:
+                    continue
+                told = row(
                     table,
                     bootstrap(table, score, resamples=resamples),
                     data=clips[0].corpus,
-                    metric=f"{metric}, {axis}",
+                    metric=f"{metric}, {axis}{smoothing_note(smoothing_s)}",
                     protocol=f"{protocol}; annotation lag {lag_s:g} s",
                 )
-            )
+                report.append(told | {"axis": axis, "smoothing_s": smoothing_s})
     return report
 
 
@@ -127,6 +171,10 @@ def _sums(
     }
 
 
+_WITHIN = "r within a song"
+_OF_SMOOTHED = (_WITHIN, MOVEMENT)
+
+
 def _scores(table: pd.DataFrame) -> dict[str, Metric]:
     def summed(rows: pd.DataFrame, column: str, weights: Floats) -> Floats:
         return weighted.total(rows[column].to_numpy(np.float64), weights)
@@ -134,6 +182,10 @@ def _scores(table: pd.DataFrame) -> dict[str, Metric]:
     def within(rows: pd.DataFrame, weights: Floats) -> Floats:
         power = summed(rows, "said_square", weights) * summed(rows, "rated_square", weights)
         return weighted.ratio(summed(rows, "product", weights), np.sqrt(power))
+
+    def ratio_of_movements(rows: pd.DataFrame, weights: Floats) -> Floats:
+        said = summed(rows, "said_square", weights)
+        return np.sqrt(weighted.ratio(said, summed(rows, "rated_square", weights)))
 
     def movement(column: str) -> Metric:
         return Metric(
@@ -150,9 +202,10 @@ def _scores(table: pd.DataFrame) -> dict[str, Metric]:
 
     scores: dict[str, Metric] = {
         "r between songs": correlation("said", "rated"),
-        "r within a song": Metric(within),
+        _WITHIN: Metric(within),
         "movement within a song (sd), predicted": movement("said_square"),
         "movement within a song (sd), rated": movement("rated_square"),
+        MOVEMENT: Metric(ratio_of_movements),
     }
     if table["noise"].notna().all():
         scores["ceiling of r between songs, by the raters' sd"] = Metric(between_ceiling)

@@ -10,6 +10,7 @@ holds the new clip alone, entered so and from a fresh state.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..corpora import Clip
 from ..features.cache import FeatureStore
 from ..learn.run import Run
 from ..learn.sequences import hop_s as seconds_of_hop
+from .curves import SMOOTHINGS_S, smoothed, smoothing_note
 from .evaluate import (
     FIRST_WHOLE_HOP,
     HOP_COLUMNS,
@@ -104,15 +106,22 @@ def splices(
         for old, new in track(drawn, description=f"splicing {part}"):
             left, right = features.heard(old.key), features.heard(new.key)
             # A file that ends before it says must not shift the border between two hops.
-            own = min(hops_before, len(left.frames) // _HOP_FRAMES)
-            joined = map(np.concatenate, zip(left.hops(0, own), right, strict=True))
-            before, after = np.split(run_clip(network, *joined), [own])
+            border = min(hops_before, len(left.frames) // _HOP_FRAMES)
+            joined = map(np.concatenate, zip(left.hops(0, border), right, strict=True))
+            hops = run_clip(network, *joined)
+            after = hops[border:]
             if len(after) <= FIRST_WHOLE_HOP:
                 continue
             carried[new.key] = after
             timed.append(
                 {"corpus": new.corpus, "group": new.group}
-                | {axis: _timed(before, after, axis, hop_s) for axis in AFFECT}
+                | {
+                    f"{axis}{smoothing_note(smoothing_s)}": _timed(
+                        smoothed(hops, smoothing_s, hop_s=hop_s), border, axis, hop_s
+                    )
+                    for axis in AFFECT
+                    for smoothing_s in SMOOTHINGS_S
+                }
             )
     return [
         *_reactions(pd.DataFrame(timed), resamples),
@@ -120,20 +129,19 @@ def splices(
     ]
 
 
-def _timed(
-    before: NDArray[np.float32], after: NDArray[np.float32], axis: str, hop_s: float
-) -> float:
-    column = HOP_COLUMNS.index(axis)
+def _timed(hops: NDArray[np.floating[Any]], border: int, axis: str, hop_s: float) -> float:
+    before, after = np.split(hops[:, HOP_COLUMNS.index(axis)], [border])
     # What has settled must have heard the new sound alone for a while.
     if len(after) < FIRST_WHOLE_HOP + 2 * round(_SETTLED_S / hop_s):
         return math.nan
-    return reaction_s(before[:, column], after[:, column], hop_s=hop_s)
+    return reaction_s(before, after, hop_s=hop_s)
 
 
 def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:
     rows = []
-    for axis in AFFECT:
-        own = timed[timed[axis].notna()].reset_index(drop=True) if len(timed) else timed
+    for axis, smoothing_s in product(AFFECT, SMOOTHINGS_S):
+        column = f"{axis}{smoothing_note(smoothing_s)}"
+        own = timed[timed[column].notna()].reset_index(drop=True) if len(timed) else timed
         if own.empty:
             continue
         protocol = (
@@ -142,10 +150,11 @@ def _reactions(timed: pd.DataFrame, resamples: int) -> list[dict[str, Any]]:
             f"gone 63 % of the way, the first time; {interval_note(resamples)}"
         )
         for name, share in (("lower quartile", 0.25), ("median", 0.5), ("upper quartile", 0.75)):
-            found = bootstrap(own, quantile_of(axis, share), resamples=resamples)
-            metric = f"reaction time, {axis}, {name} (s)"
+            found = bootstrap(own, quantile_of(column, share), resamples=resamples)
+            metric = f"reaction time, {axis}, {name} (s){smoothing_note(smoothing_s)}"
             data = ", ".join(sorted(own["corpus"].unique()))
-            rows.append(row(own, found, data=data, metric=metric, protocol=protocol))
+            told = row(own, found, data=data, metric=metric, protocol=protocol)
+            rows.append(told | {"axis": axis, "smoothing_s": smoothing_s, "share": share})
     return rows
 
 

@@ -4,7 +4,7 @@ A part is measured once. What lies there is taken as it is while it is of the sa
 settings and labels; anything else is measured again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 
-from ..corpora import find_corpora, read_clips
+from ..corpora import find_corpora
 from ..corpora.clip import Clip
 from ..corpora.emotify import read_answers
 from ..corpora.midi import rendered
@@ -51,9 +51,11 @@ from ..judge.metrics import (
 from ..judge.not_music import false_emotions
 from ..judge.robustness import robustness
 from ..judge.splices import splices
+from ..judge.transfer import transfer
 from ..judge.unseen_corpora import judge_unseen
 from ..learn.run import Run
 from ..learn.sequences import hop_s
+from .intervals import heard_corpora, never_heard
 from .kept import Kept, leads_over
 from .targets import JUDGED
 
@@ -214,7 +216,7 @@ def _level(run: Run, bench: Bench) -> Rows:
 def _unseen(run: Run, bench: Bench) -> Rows:
     rows: Rows = []
     for judged in (run, *bench.left_out):
-        for clips in _never_heard(judged, bench):
+        for clips in never_heard(judged, bench.root):
             found = _judge_clips(judged, clips, bench)
             if judged is not run:
                 learnt = ", ".join(sorted({clip.corpus for clip in judged.clips}))
@@ -247,14 +249,17 @@ def _judge_clips(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
     )
 
 
-def _never_heard(run: Run, bench: Bench) -> Iterator[list[Clip]]:
-    """Yield the clips of each corpus with valence and arousal that a run did not learn from."""
-    for found in find_corpora(bench.root):
-        if found.corpus.name not in run.corpora:
-            clips = read_clips(bench.root, [found.corpus.name])
-            rated = [clip for clip in clips if clip.valence is not None]
-            if rated:
-                yield rated
+def _intervals(run: Run, bench: Bench) -> Rows:
+    heard = heard_corpora(
+        run,
+        bench.left_out,
+        root=bench.root,
+        folder=bench.cache,
+        fonts=bench.fonts,
+        longest_s=bench.unseen_s,
+        jobs=bench.jobs,
+    )
+    return transfer(heard, resamples=bench.resamples)
 
 
 def _endurance(run: Run, bench: Bench) -> Rows:
@@ -300,6 +305,7 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "curves": _curves,
     "splices": _splices,
     "unheard": _unseen,
+    "intervals": _intervals,
     "robustness": _robustness,
     "level": _level,
     "endurance": _endurance,

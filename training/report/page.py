@@ -43,8 +43,9 @@ from ..judge.weighted import r2
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
 from . import figures, kept, paired, steadiness
+from .consistency import consistency
 from .measure import NETWORK, PARTS, measured
-from .targets import COVERAGE, EVALUATION, table_of_targets
+from .targets import CONSISTENCY, COVERAGE, EVALUATION, table_of_targets
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -82,7 +83,8 @@ def write_report(
     covered = _covered(run, predictions, resamples)
     # Beside what learns on the folds stands what is plugged in as it is.
     found["baselines"] = baselines = [*found["baselines"], *found["heads"]]
-    targets = {**found, EVALUATION: network_rows, COVERAGE: covered}
+    agreeing = consistency(clips, predictions, resamples=resamples)
+    targets = {**found, EVALUATION: network_rows, COVERAGE: covered, CONSISTENCY: agreeing}
     provenance = run.provenance()
     text = [
         f"# Evaluation of the run `{run.config.name}`",
@@ -103,9 +105,15 @@ def write_report(
         _calibrated(run, predictions, factors, covered, out, resamples),
         _warming_up(clips, predictions.hops, run.config.losses.reference, resamples),
         _stable(clips, predictions.hops, resamples),
+        steadiness.consistent(agreeing),
         _moving(found["curves"]),
         _spliced(found["splices"]),
+        steadiness.steady_or_quick(
+            [*found["curves"], *(row for row in found["unheard"] if "smoothing_s" in row)],
+            found["splices"],
+        ),
         _unseen(found["unheard"]),
+        steadiness.transferred(found["intervals"]),
         _robust(found["robustness"], out),
         steadiness.levels(found["level"]),
         _endured(found["endurance"]),

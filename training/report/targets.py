@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.curves import MOVEMENT
 from ..judge.level import MOVED_BY
 from ..markdown import number, table, with_interval
+from .consistency import AGREEMENT
 
 Rows = Sequence[Mapping[str, Any]]
 
 EVALUATION = "evaluation"
 COVERAGE = "coverage"
+CONSISTENCY = "consistency"
 """Where rows come from besides the parts of ``training.report.measure``."""
 
 
@@ -99,6 +102,18 @@ TARGETS = (
         for axis in ("valence", "arousal")
     ),
     *(
+        Target(
+            part="intervals",
+            data=data,
+            metric=f"clip {axis}",
+            level=0.9,
+            least=0.85,
+            condition="never met",
+        )
+        for data in ("grekow", "vgmidi")
+        for axis in ("valence", "arousal")
+    ),
+    *(
         Target(part="robustness", data=data, metric=metric, least=0.9, prefix="relative_")
         for data, metric in _ROBUST
     ),
@@ -110,6 +125,7 @@ TARGETS = (
         prefix="relative_",
         condition="clipped by 6 to 18 dB",
     ),
+    Target(part=CONSISTENCY, data="", metric=AGREEMENT, least=0.97),
     Target(part="level", data="", metric="moved, mean", most=MOVED_BY, strictly=True),
     *(
         Target(
@@ -118,6 +134,10 @@ TARGETS = (
             metric=f"reaction time, {axis}, median (s)",
             most=3.0,
         )
+        for axis in ("valence", "arousal")
+    ),
+    *(
+        Target(part="unheard", data="vgmidi", metric=f"{MOVEMENT}, {axis}", least=0.7, most=1.5)
         for axis in ("valence", "arousal")
     ),
     Target(part="cost", data="", metric="one hop, median (ms)", most=1.5),
@@ -192,6 +212,8 @@ def _named(target: Target, row: Mapping[str, Any]) -> tuple[str, str]:
     name = target.metric
     if target.part == COVERAGE:
         name = f"ratings inside the 90 % interval, {name}"
+    if target.part == "intervals":
+        name = f"ratings inside the 90 % interval fitted on other corpora, {name}, never met"
     if target.part == "robustness" and target.condition:
         name = f"{name} kept of the clean one's, {target.condition}"
     elif target.part == "robustness":
@@ -200,7 +222,7 @@ def _named(target: Target, row: Mapping[str, Any]) -> tuple[str, str]:
     if target.part == "level":
         name = "the farther of both axes moved by gain, mean over clips, worst gain"
         name += f": {row['gain_db']:+d} dB".replace("-", "−") if row else ""
-    if target.part == "unheard" and row:
+    if target.part == "unheard" and row and target.metric.endswith("lead"):
         name += f" over {row['model']}"
     return str(row.get("data", target.data)) or "–", name
 

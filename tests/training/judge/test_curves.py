@@ -6,8 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.features.config import FeatureConfig
+from realtime_mer.shaping import Shaper
+from tests.samples import sample_estimate
 from training.corpora import Clip, Curve
-from training.judge.curves import at_times, curve_agreement
+from training.judge.curves import (
+    MOVEMENT,
+    SMOOTHINGS_S,
+    at_times,
+    curve_agreement,
+    smoothed,
+    smoothing_note,
+)
 from training.judge.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from training.learn.sequences import hop_s
 
@@ -74,6 +83,35 @@ def test_who_moves_the_wrong_way_agrees_between_songs_alone() -> None:
     found = _told(_pieces(), -0.5)
     assert found["r between songs, valence"]["value"] == pytest.approx(1, abs=1e-3)
     assert found["r within a song, valence"]["value"] == pytest.approx(-1, abs=1e-3)
+
+
+@pytest.mark.parametrize("within", [0.5, 3.0])
+def test_movement_is_told_over_that_of_the_ratings_whatever_is_between_songs(within: float) -> None:
+    told = _told(_pieces(), within)
+    assert told[f"{MOVEMENT}, valence"]["value"] == pytest.approx(within, abs=1e-3)
+    assert told[f"{MOVEMENT}, arousal"]["value"] == 0.0
+
+
+def test_smoothing_takes_from_movement_and_is_told_apart() -> None:
+    told = _told(_pieces(), 2.0)
+    found = [told[f"{MOVEMENT}, valence{smoothing_note(seconds)}"] for seconds in SMOOTHINGS_S]
+    values = [row["value"] for row in found]
+    assert values == sorted(values, reverse=True)
+    assert 0 < values[-1] < 0.9 * values[0]  # type: ignore[operator]
+    assert [row["smoothing_s"] for row in found] == list(SMOOTHINGS_S)
+    assert "r between songs, valence, smoothed over 1 s" not in told
+
+
+@pytest.mark.parametrize("seconds", SMOOTHINGS_S)
+def test_hops_are_smoothed_as_a_live_stream_is(seconds: float) -> None:
+    hops = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    shaper = Shaper(smoothing_s=seconds)
+    live = []
+    for number, (valence, arousal) in enumerate(hops):
+        made = sample_estimate(valence=valence, arousal=arousal, t=(number + 1) * HOP_S)
+        (shaped,) = shaper.shape(made)
+        live.append((shaped.valence, shaped.arousal))
+    np.testing.assert_allclose(smoothed(hops, seconds, hop_s=HOP_S), live, atol=1e-9)
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 2.5])

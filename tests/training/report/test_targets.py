@@ -91,6 +91,20 @@ def test_a_condition_that_is_asked_for_alone_is_judged_alone() -> None:
     assert found(target, {"robustness": rows[:1]}) is None
 
 
+def test_intervals_are_judged_on_corpora_never_met_however_well_they_hold_on_others() -> None:
+    rows = [
+        _row(value, data="grekow", metric="clip valence", level=level, condition=how, protocol=how)
+        for value, level, how in (
+            (0.99, 0.9, "out of fold"),
+            (0.8, 0.9, "never met"),
+            (0.45, 0.5, "never met"),
+        )
+    ]
+    line = _line({"intervals": rows}, "ratings inside the 90 % interval fitted on other corpora")
+    assert "clip valence, never met | ≥ 0.85 | 0.800" in line
+    assert "missed by 0.050" in line
+
+
 def test_the_gain_that_moves_the_estimate_most_counts_and_no_fold_alone() -> None:
     rows = [
         _row(value, data="grekow, panda4q", metric=metric, gain_db=gain, fold=fold)
