@@ -102,8 +102,8 @@ def test_a_stream_that_begins_anew_remembers_nothing_and_the_others_go_on_where_
         fresh.append(torch.from_numpy(made.fresh))
         return made
 
-    def heard(network: EmotionNetwork, frames: Tensor, state: Any) -> Any:
-        output, after = forward(network, frames, state)
+    def heard(network: EmotionNetwork, frames: Tensor, state: Any, *, pitches: Tensor) -> Any:
+        output, after = forward(network, frames, state, pitches=pitches)
         if state is not None:
             assert not any(memory.requires_grad for memory in state)
             given.append(state)
