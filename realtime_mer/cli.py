@@ -19,6 +19,7 @@ from realtime_mer.commands.display import display
 from realtime_mer.commands.doctor import doctor
 from realtime_mer.commands.libraries import library_problem
 from realtime_mer.commands.live import OptionalName, live
+from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
@@ -55,6 +56,7 @@ app.command(cls=OptionalName)(live)
 for command in (analyze, annotate, suggest, devices, doctor, subscribe, mark, display, bench):
     app.command()(command)
 app.add_typer(sessions, name="sessions")
+app.add_typer(maps, name="map")
 
 
 @app.callback(invoke_without_command=True)

@@ -93,6 +93,9 @@ PHONES_END = "phones may not watch any more"
 LOST_NOTE = "some sound was lost"
 """What a display says of lost or skipped sound to people who do not ask for numbers."""
 
+OUTLET_NOTE = "an outlet cannot be reached"
+"""What a window says where lights or the like that values are sent to are gone."""
+
 QUADRANT_WORDS = {
     "Q1": "pleasant, energetic",
     "Q2": "unpleasant, energetic",
@@ -119,6 +122,12 @@ RECORDING_SIGNS = {
     (False, False): "recording stopped",
 }
 """The same as a sign, for where a sentence is too long."""
+
+
+def outlet_words(name: str, *, state: str, sent: int, dropped: int, failed: int) -> str:
+    """Return how an outlet fares, such as ``booth: 120 sent, 3 dropped, 0 failed``."""
+    gone = "" if state == "connected" else f" ({state})"
+    return f"{name}{gone}: {sent} sent, {dropped} dropped, {failed} failed"
 
 
 def spoken(name: str) -> str:

@@ -207,7 +207,7 @@ def live(
 
         plans.append(osc_plan(osc, max_rate=osc_rate))
     for file in maps or ():
-        from realtime_mer.outlets.mapped import refuse_missing
+        from realtime_mer.outlets.map_file import refuse_missing
         from realtime_mer.outlets.mapping.tables import load_plan
 
         refuse_missing(load_plan(file))

@@ -85,7 +85,7 @@ def print_subscription(
         events=True,
         backlog=_BACKLOG,
     )
-    seen = 0
+    seen, told = 0, ""
     with ExitStack() as stack:
         view: TerminalView | None = None
         try:
@@ -104,7 +104,10 @@ def print_subscription(
                         if seen == count:
                             return
                     case StatusMessage() if view is not None:
-                        view.message(f"{message.status.value}: {message.detail}")
+                        said = f"{message.status.value}: {message.detail}"
+                        if said != told:  # else it is of recording or outlets
+                            told = said
+                            view.message(said)
                     case Marker() if view is not None:
                         view.message(marker_line(message))
                     case Marker() if jsonl_markers:

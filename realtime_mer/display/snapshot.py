@@ -14,6 +14,7 @@ from realtime_mer.wire.protocol import (
     History,
     LevelMessage,
     Marker,
+    OutletState,
     RecordingState,
     ServerMessage,
     StatusMessage,
@@ -45,6 +46,7 @@ class Snapshot:
         status: what it last said of the sound, None before the first word.
         detail: what it said about that status, may be empty.
         recording: what is recorded there; None for nothing, or before it has said so.
+        outlets: how those fare that it sends values to besides; none before it has said so.
         levels: its last levels, oldest first, at most 64.
         markers: its last markers, oldest first, at most 64.
         past: what it sent of the time before, oldest first, since it was last connected to.
@@ -58,6 +60,7 @@ class Snapshot:
     status: Status | None = None
     detail: str = ""
     recording: RecordingState | None = None
+    outlets: tuple[OutletState, ...] = ()
     levels: tuple[LevelMessage, ...] = ()
     markers: tuple[Marker, ...] = ()
     past: tuple[History, ...] = ()
@@ -95,6 +98,7 @@ class Snapshot:
                     detail=message.detail,
                     source=message.source,
                     recording=message.recording,
+                    outlets=message.outlets,
                 )
             case LevelMessage():
                 return replace(self, levels=(*self.levels[1 - _LEVELS :], message))

@@ -115,6 +115,7 @@ class Follower:
             self._view.message(marker_line(marker))
         for notice in self._outlets.take_notices():
             self._view.message(notice)
+        self._outlets.tell_outlets()
         state, name = self._deck.state, self._deck.name
         self._view.note = "" if state is None else state.sentence
         for failure in self._deck.take_failures():

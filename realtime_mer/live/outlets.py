@@ -2,6 +2,7 @@
 
 import secrets
 import ssl
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,11 +19,20 @@ from realtime_mer.service.links import links, qr_code
 from realtime_mer.service.server import Service
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire import access
-from realtime_mer.wire.protocol import Event, Hello, Marker, RecordingState, StatusMessage
+from realtime_mer.wire.protocol import (
+    MAX_OUTLETS,
+    Event,
+    Hello,
+    Marker,
+    OutletState,
+    RecordingState,
+    StatusMessage,
+)
 from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wire.tls import server_context
 
 _MOST_NOTICES = 100
+_TELL_OUTLETS_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +133,8 @@ class Outlets:
         self._deck = deck
         self._status: StatusMessage | None = None
         self._told: RecordingState | None = None  # to everybody
+        self._told_outlets: tuple[OutletState, ...] = ()
+        self._told_at = 0.0
 
     def open_mapped(self, plans: Sequence[Plan], maps: Sequence[Path]) -> MappedOutlet:
         """Begin to send what mappings say.
@@ -137,23 +149,41 @@ class Outlets:
         """Send an event to everybody; it is recorded as it is."""
         if self._deck is not None:
             self._deck.publish(event)
-            if isinstance(event, StatusMessage):
-                self._status = event
-                event = self._with_recording(event)
-            else:
-                self.tell_recording()
+        if isinstance(event, StatusMessage):
+            self._status = event
+            event = self._told_of(event)
+        else:
+            self.tell_recording()
         self._send(event)
 
     def tell_recording(self) -> None:
         """Send the latest status again if what is recorded has changed since. From any thread."""
         status, deck = self._status, self._deck
         if status is not None and deck is not None and self._told != deck.state:
-            self._send(self._with_recording(status))
+            self._send(self._told_of(status))
 
-    def _with_recording(self, status: StatusMessage) -> StatusMessage:
-        """Return a status that tells every display what is recorded."""
+    def tell_outlets(self) -> None:
+        """Send the latest status to displays again if outlets fare otherwise. From any thread.
+
+        At once where one is lost or back; where they but counted on, after a time.
+        """
+        status = self._status
+        if status is None or self.mapped is None:
+            return
+        states = self.mapped.states()
+        late = time.monotonic() - self._told_at >= _TELL_OUTLETS_EVERY_S
+        same = [state.state for state in states] == [state.state for state in self._told_outlets]
+        if not same or (late and states != self._told_outlets):
+            status = self._told_of(status)
+            for service in self.services:
+                service.publish(status)
+
+    def _told_of(self, status: StatusMessage) -> StatusMessage:
+        """Return a status that tells every display what is recorded and how outlets fare."""
         self._told = self._deck.state if self._deck is not None else None
-        return replace(status, recording=self._told)
+        self._told_outlets = () if self.mapped is None else self.mapped.states()
+        self._told_at = time.monotonic()
+        return replace(status, recording=self._told, outlets=self._told_outlets[:MAX_OUTLETS])
 
     def _send(self, event: Event) -> None:
         for outlet in self._all:

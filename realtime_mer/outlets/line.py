@@ -4,13 +4,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.outlets.wires import Connection, Message, Target
-
-State = Literal["connecting", "connected", "failing"]
+from realtime_mer.wire.protocol import OutletState
 
 MAX_EVENTS = 256
 """Most messages of rules that may wait."""
@@ -24,25 +22,6 @@ STALE_S = 5.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
 _END_S = 2.0  # for what is sent at the end
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Count:
-    """How one target fares.
-
-    Attributes:
-        name: as its output is called, else its wire; holds no address.
-        state: whether there is a connection.
-        sent: messages that it took, so far.
-        dropped: messages that gave way to newer ones, or came too late, so far.
-        failed: messages that could not be sent, so far.
-    """
-
-    name: str
-    state: State
-    sent: int
-    dropped: int
-    failed: int
 
 
 class Line:
@@ -64,7 +43,7 @@ class Line:
         self.target, self.name, self._tell = target, name, tell
         self.lost = 0
         self._sent = self._dropped = self._failed = 0
-        self._state: State = "connecting"
+        self._state: Literal["connecting", "connected", "failing"] = "connecting"
         self._changed = threading.Condition()
         self._values: list[Message[Any]] = []  # not sent yet
         self._latest: dict[Hashable, Message[Any]] = {}  # of every place
@@ -78,10 +57,10 @@ class Line:
         self._thread.start()
 
     @property
-    def count(self) -> Count:
+    def state(self) -> OutletState:
         """How it fares."""
         with self._changed:
-            return Count(
+            return OutletState(
                 name=self.name,
                 state=self._state,
                 sent=self._sent,
@@ -153,7 +132,7 @@ class Line:
                     if not told:
                         told = True
                         self._tell(
-                            f"{self.target.url.shown}: {_reason(error)}; the rest goes on, and "
+                            f"{self.target.url.shown}: {reason(error)}; the rest goes on, and "
                             "this is tried again."
                         )
                 if self._sent_since_connecting:
@@ -225,7 +204,8 @@ class Line:
             return self._changed.wait_for(lambda: self._closed, seconds)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why something failed, in few words, without a full stop."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).removesuffix(".") or type(error).__name__

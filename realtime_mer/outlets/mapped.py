@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.outlets.line import Count, Line
+from realtime_mer.outlets.line import Line
+from realtime_mer.outlets.map_file import MapFile, refuse_missing
 from realtime_mer.outlets.mapping.evaluation import Evaluation, Sending
-from realtime_mer.outlets.mapping.tables import Plan, about, load_plan
+from realtime_mer.outlets.mapping.tables import Plan
 from realtime_mer.outlets.wires import Message, Target
 from realtime_mer.wire.mailbox import Mailbox
-from realtime_mer.wire.protocol import Event, LevelMessage, Marker, StatusMessage
+from realtime_mer.wire.protocol import Event, LevelMessage, Marker, OutletState, StatusMessage
 
 _LOOK_EVERY_S = 0.5
 _WAITING = {"estimates": 32, "level": 32, "status": 64, "markers": 256}
@@ -47,9 +47,9 @@ class MappedOutlet:
         files: Iterable[Path] = (),
         tell: Callable[[str], None] = lambda _notice: None,
     ) -> None:
-        self._watched = [_Watched(path) for path in files]
+        self._watched = [MapFile(path, check=refuse_missing) for path in files]
         self._fixed = [Evaluation(plan) for plan in plans]
-        for evaluation in self._evaluations:
+        for evaluation in self._fixed:
             refuse_missing(evaluation.plan)
         self._inbox: Mailbox[tuple[Event, float]] = Mailbox()
         self._inbox.select([], several=_WAITING)
@@ -73,16 +73,16 @@ class MappedOutlet:
             self._inbox.offer(_STREAMS[type(event)], (event, now), t=0.0)
             self._changed.notify()
 
-    def counts(self) -> list[Count]:
+    def states(self) -> tuple[OutletState, ...]:
         """Return how every target fares, in the order of the mappings."""
-        return [line.count for line in list(self._lines.values())]
+        return tuple(line.state for line in list(self._lines.values()))
 
     def faults(self) -> Mapping[str, int]:
         """Return what could not be sent, and what rules sent in vain."""
         faults = {"events that came too fast for the outlets": self._inbox.replaced}
         for target, line in list(self._lines.items()):
             shown = target.url.shown
-            faults[f"messages that could not be sent to {shown}"] = line.count.failed
+            faults[f"messages that could not be sent to {shown}"] = line.state.failed
             faults[f"messages of rules that {shown} did not take in time"] = line.lost
         return faults
 
@@ -133,11 +133,9 @@ class MappedOutlet:
 
     def _look_at_files(self) -> None:
         for watched in self._watched:
-            plan = watched.changed(self._tell)
-            if plan is not None:
-                before = watched.evaluation
-                self._send(before.leave(plan.routes))
-                watched.evaluation = Evaluation(plan, before=before)
+            before = watched.evaluation
+            if watched.take_changes(self._tell):
+                self._send(before.leave(watched.evaluation.plan.routes))
                 self._adjust_lines()
                 self._send(watched.evaluation.begin())
 
@@ -165,53 +163,6 @@ class MappedOutlet:
                     if target in route.targets
                 }
             )
-
-
-class _Watched:
-    """A mapping's file, and the evaluation of what it said last that could be used.
-
-    Raises:
-        InputError: it cannot be read or used.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp = _stamp(path)
-        self.evaluation = Evaluation(load_plan(path))
-
-    def changed(self, tell: Callable[[str], None]) -> Plan | None:
-        """Return what the file says if that has changed and can be used; else tell why not."""
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return None
-        self._stamp = stamp
-        try:
-            plan = load_plan(self._path)
-            refuse_missing(plan)
-        except InputError as error:
-            tell(f"{error} The mapping of before stays in force.")
-            return None
-        tell(f"{self._path}: read again, {about(plan)}.")
-        return plan
-
-
-def refuse_missing(plan: Plan) -> None:
-    """Refuse a plan for which something is to be installed first.
-
-    Raises:
-        InputError: it says what.
-    """
-    if missing := plan.missing():
-        raise InputError(f"{plan.file}: {'; '.join(missing)}.")
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes with a file's content; None where there is none."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _captured_at(event: Event, came: float) -> float | None:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from realtime_mer.estimate import Estimate
-from realtime_mer.wire.protocol import StatusMessage
+from realtime_mer.wire.protocol import OutletState, StatusMessage
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -63,13 +63,16 @@ class Metrics:
         self._traffic = traffic
         self._estimates = self._xruns = self._skipped = 0
         self._t = 0.0
+        self._outlets: tuple[OutletState, ...] = ()
         self._latencies = [0] * (len(_LATENCIES_S) + 1)  # how many lie in each, the last above all
         self._latency_s = 0.0
 
     def count(self, event: Estimate | StatusMessage) -> None:
         """Count an estimate, and take over the health that estimates and status tell."""
         self._xruns, self._skipped, self._t = event.xruns, event.skipped, event.t
-        if isinstance(event, Estimate):
+        if isinstance(event, StatusMessage):
+            self._outlets = event.outlets
+        else:
             self._estimates += 1
             if event.latency_ms is not None:
                 latency_s = event.latency_ms / 1000
@@ -121,6 +124,7 @@ class Metrics:
             ("markers_dropped", "Markers sent too fast", traffic.markers_dropped_total),
         ):
             yield CounterMetricFamily(f"realtime_mer_{name}", what, value=value)
+        yield from self._of_outlets()
         yield GaugeMetricFamily(
             "realtime_mer_clients", "Clients connected now", value=traffic.clients
         )
@@ -130,3 +134,28 @@ class Metrics:
         yield GaugeMetricFamily(
             "realtime_mer_stream_seconds", "Seconds of sound so far", value=self._t
         )
+
+    def _of_outlets(self) -> "Iterable[Metric]":
+        """Yield what the latest status said of the outlets; those of one name together."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        connected = GaugeMetricFamily(
+            "realtime_mer_outlets_connected",
+            "Targets of a mapping that have a connection",
+            labels=["outlet"],
+        )
+        names = list(dict.fromkeys(state.name for state in self._outlets))
+        for name in names:
+            of_name = [state for state in self._outlets if state.name == name]
+            connected.add_metric([name], sum(state.state == "connected" for state in of_name))
+        yield connected
+        for key, what in (
+            ("sent", "Messages that a mapping's targets took"),
+            ("dropped", "Messages to them that gave way to newer ones or came too late"),
+            ("failed", "Messages to them that could not be sent"),
+        ):
+            family = CounterMetricFamily(f"realtime_mer_outlets_{key}", what, labels=["outlet"])
+            for name in names:
+                total = sum(getattr(s, key) for s in self._outlets if s.name == name)
+                family.add_metric([name], total)
+            yield family

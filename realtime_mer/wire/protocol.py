@@ -154,6 +154,29 @@ class RecordingState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutletState:
+    """How one target of a mapping fares: lights, an instrument, another program.
+
+    Attributes:
+        name: as the mapping calls it, else its wire; it holds no address.
+        state: ``connecting``, ``connected`` or ``failing``.
+        sent: messages that it took, so far.
+        dropped: messages that gave way to newer ones or would have come too late, so far.
+        failed: messages that could not be sent, so far.
+    """
+
+    name: _Name
+    state: Literal["connecting", "connected", "failing"]
+    sent: _Count
+    dropped: _Count
+    failed: _Count
+
+
+MAX_OUTLETS = 32
+"""Most targets that a status tells of."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StatusMessage:
     """What changed in the health of the stream, between the estimates or without any.
 
@@ -166,6 +189,7 @@ class StatusMessage:
         xruns: input overflows since the start.
         skipped: hops left out since the start.
         recording: what is recorded of the session; None where no recording was asked for.
+        outlets: how those fare that values are sent to besides; none where there are none.
     """
 
     status: Status
@@ -176,6 +200,7 @@ class StatusMessage:
     xruns: _Count = 0
     skipped: _Count = 0
     recording: RecordingState | None = None
+    outlets: Annotated[tuple[OutletState, ...], Field(max_length=MAX_OUTLETS)] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

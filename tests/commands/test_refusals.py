@@ -57,6 +57,13 @@ REFUSED = {
     "live demo --smoothing -1": "--smoothing -1.0 must lie between",
     "live demo --osc nowhere": "--osc 'nowhere': give HOST:PORT",
     "live demo --osc 9000 --osc-rate 0": "--osc-rate 0.0: give more than 0",
+    "live demo --map no.toml": "the mapping no.toml cannot be read: No such file",
+    "live demo --map broken.toml": "broken.toml: [[output]] 1, to: it is missing",
+    "live demo --map broken.toml --speed max": "--map needs --speed realtime",
+    "map check broken.toml": "broken.toml: [[output]] 1, to: it is missing",
+    "map show broken.toml": "broken.toml: [[output]] 1, to: it is missing",
+    "map show broken.toml son.wav": "son.wav does not exist: did you mean song.wav?",
+    "map learn no.toml": "the mapping no.toml cannot be read: No such file",
     "live demo --record-audio": "--record-audio is of no use without --record",
     "live demo --jsonl no/lines": "--jsonl no/lines cannot be written: No such file or directory.",
     "live demo --jsonl music": "--jsonl music cannot be written: Is a directory.",
@@ -103,6 +110,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     for name in ("empty.wav", "table.sqlite", "other.json", "other.safetensors"):
         (folder / name).touch()
     (folder / "torn.json").write_text("{}")
+    (folder / "broken.toml").write_text("[[output]]")
     (folder / "torn.safetensors").write_bytes(b"\x10")
     with socket.create_server(("127.0.0.1", 0)) as holder:
         busy = str(holder.getsockname()[1])

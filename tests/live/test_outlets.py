@@ -3,6 +3,7 @@
 import io
 import re
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from realtime_mer.live.outlets import Outlets, ServiceOptions, open_outlets
 from realtime_mer.wire.protocol import LevelMessage
 from tests.command_line import call, noise, write_model, write_sound
 from tests.outlets.test_osc import Receiver
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.subscribers import HELLO, Client, status
 
@@ -122,6 +124,40 @@ def test_every_event_goes_to_osc_without_any_service() -> None:
         assert receiver.receive().address == "/mer/seq"
         assert not any(session.outlets.faults().values())
         assert f"Sending to osc://{receiver.text}" in session.printed
+
+
+def test_every_display_is_told_how_outlets_fare() -> None:
+    with ExitStack() as stack, closing(Receiver()) as receiver:
+        session = Session(stack, service=ServiceOptions(port=0), receiver=receiver)
+        (service,) = session.outlets.services
+        with Client(service, "status") as client:
+            session.outlets.publish(sample_estimate())
+            receiver.receive()  # so it is connected
+            session.outlets.publish(status("on air"))
+            (told,) = client.receive()["outlets"]
+            assert (told["name"], told["state"], told["failed"]) == ("osc", "connected", 0)
+            session.outlets.tell_outlets()  # nothing was lost, and it was told just now
+            assert client.settle() == []
+            session.outlets._told_outlets = (
+                replace(session.outlets._told_outlets[0], state="failing"),
+            )
+            session.outlets.tell_outlets()
+            (again,) = client.settle()
+            assert (again["detail"], again["outlets"][0]["state"]) == ("on air", "connected")
+
+
+def test_what_a_mapping_has_to_say_is_told_once(tmp_path: Path) -> None:
+    broken = tmp_path / "show.toml"
+    broken.write_text('[[output]]\nto = "osc://nobody.invalid:9"')
+    with ExitStack() as stack:
+        outlets = Outlets()
+        stack.callback(outlets.open_mapped([], [broken]).close)
+        (line,) = outlets.mapped._lines.values()  # type: ignore[union-attr]
+        with line._changed:
+            assert line._changed.wait_for(outlets._notices.__len__, PATIENCE_S)
+        (notice,) = outlets.take_notices()
+        assert "osc://nobody.invalid:9: there is no machine 'nobody.invalid'" in notice
+        assert outlets.take_notices() == []
 
 
 def test_nothing_at_all_is_wanted() -> None:

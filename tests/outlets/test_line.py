@@ -100,7 +100,7 @@ def test_what_is_offered_arrives_in_order(server: Server) -> None:
         assert read_until(connection, "b 2") == ["a 1", "b 2"]
         line.offer([value("scene", "x", once=True), value("a", 3)])
         assert read_until(connection, "scene x") == ["a 3", "scene x"]  # the scene is of that value
-    assert (line.count.sent, line.count.dropped, line.count.failed) == (4, 0, 0)
+    assert (line.state.sent, line.state.dropped, line.state.failed) == (4, 0, 0)
 
 
 class Gate:
@@ -142,7 +142,7 @@ def test_for_a_slow_receiver_the_latest_of_each_place_wins() -> None:
         gate.open.set()
         assert gate.entered.acquire(timeout=PATIENCE_S)
     assert gate.got[1] == [("a", "999"), ("b", "-999")]
-    assert (line.count.sent, line.count.dropped) == (3, 2 * 999)
+    assert (line.state.sent, line.state.dropped) == (3, 2 * 999)
 
 
 def test_where_every_value_matters_a_bounded_run_waits() -> None:
@@ -150,9 +150,9 @@ def test_where_every_value_matters_a_bounded_run_waits() -> None:
     with closing(line):
         for number in range(MAX_VALUES):
             line.offer([value("a", number)])
-        assert line.count.dropped == 0
+        assert line.state.dropped == 0
         line.offer([value("a", "more")])
-        assert line.count.dropped == MAX_VALUES
+        assert line.state.dropped == MAX_VALUES
         gate.open.set()
         assert gate.entered.acquire(timeout=PATIENCE_S)
     assert gate.got[1] == [("a", "more")]
@@ -168,7 +168,7 @@ def test_what_rules_send_never_gives_way_to_values_and_is_bounded() -> None:
     scenes = [number for name, number in gate.got[1] if name == "scene"]
     assert scenes == [str(number) for number in range(2 * MAX_EVENTS, 3 * MAX_EVENTS)]
     assert line.lost == 2 * MAX_EVENTS
-    assert line.count.dropped == 2 * MAX_EVENTS + 3 * MAX_EVENTS - 1
+    assert line.state.dropped == 2 * MAX_EVENTS + 3 * MAX_EVENTS - 1
 
 
 def test_a_scene_that_would_come_late_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_receiver_that_never_reads_costs_a_connection_and_nothing_grows(server
             line.offer([value("a", "x" * MORE_THAN_A_SOCKET_HOLDS)])
             notice = told.get(timeout=PATIENCE_S)
             assert "timed out; the rest goes on, and this is tried again." in notice
-            assert line.count.failed == 1
+            assert line.state.failed == 1
             for number in range(3 * MAX_EVENTS):
                 line.offer([value("a", number), value("scene", number, once=True)])
             assert len(line._values) <= 1
@@ -210,12 +210,12 @@ def test_a_receiver_that_comes_late_or_back_gets_the_latest_of_every_place() -> 
             f"lines://127.0.0.1:{port}: Connection refused; the rest goes on, and this is tried "
             "again."
         )
-        assert line.count.state == "failing"
+        assert line.state.state == "failing"
         with closing(Server(port)) as server:
             with closing(server.accept()) as connection:
                 assert read_until(connection, "a 2") == ["b 1", "a 2"]
                 assert told.get(timeout=PATIENCE_S) == f"lines://127.0.0.1:{port}: back."
-                assert line.count.state == "connected"
+                assert line.state.state == "connected"
             line.offer([value("c", "x" * MORE_THAN_A_SOCKET_HOLDS)])  # to nobody any more
             told.get(timeout=PATIENCE_S)
             line.offer([value("c", 3)])
@@ -243,7 +243,7 @@ def test_what_waits_at_the_end_is_sent_and_what_comes_later_is_not(server: Serve
         line.offer([value("a", "late")])
         assert read_until(connection, "a home") == ["a home"]
         assert connection.recv(1) == b""
-    assert (line.count.sent, line.count.dropped) == (1, 1)
+    assert (line.state.sent, line.state.dropped) == (1, 1)
 
 
 def test_places_that_nothing_feeds_are_forgotten(server: Server) -> None:

@@ -64,7 +64,7 @@ def test_home_comes_first_and_last_and_values_between(tmp_path: Path, receiver: 
         outlet.publish(sample_estimate(valence=0.0))
         assert receiver.receive_all(1) == {"/warmth": 50.0}
     assert receiver.receive_all(1) == {"/warmth": 7.0}
-    (count,) = outlet.counts()
+    (count,) = outlet.states()
     assert (count.name, count.sent, count.dropped, count.failed) == ("booth", 3, 0, 0)
     assert not any(outlet.faults().values())
 
@@ -85,7 +85,7 @@ def test_a_file_that_changes_is_taken_up(tmp_path: Path, receiver: Receiver) -> 
         (warmth,) = receiver.receive_all(1).values()
         assert warmth > 50
         assert other.receive_all(1) == {"/mood": "calm"}
-        assert [count.name for count in outlet.counts()] == ["booth", "other"]
+        assert [count.name for count in outlet.states()] == ["booth", "other"]
     assert told.get(timeout=PATIENCE_S) == (
         f"{path}: read again, 2 routes and 0 rules to 2 targets."
     )
@@ -139,7 +139,7 @@ def test_a_rule_that_fires_a_thousand_times_is_bounded_and_counted(receiver: Rec
             outlet.publish(Marker(label=str(number)))
             assert len(outlet._inbox) <= 256
         assert threading.active_count() == threads
-    (count,) = outlet.counts()
+    (count,) = outlet.states()
     lost = outlet.faults()["events that came too fast for the outlets"]
     assert count.sent + count.dropped + count.failed + lost == 20_000
 

@@ -144,7 +144,7 @@ def test_nobody_needs_to_listen() -> None:
         for seq in range(20):
             outlet.publish(sample_estimate(seq=seq))
     # Where nobody listens the system may say so at the next message, or not at all.
-    (count,) = outlet.counts()
+    (count,) = outlet.states()
     assert count.sent + count.failed + count.dropped == 20 * OF_AN_ESTIMATE
 
 

@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from realtime_mer.estimate import Status
 from realtime_mer.service.metrics import Metrics, Traffic
-from realtime_mer.wire.protocol import StatusMessage
+from realtime_mer.wire.protocol import OutletState, StatusMessage
 from tests.samples import sample_estimate
 
 TRAFFIC = Traffic(
@@ -96,3 +96,28 @@ def test_two_services_count_apart() -> None:
     one.count(sample_estimate())
     assert read(one)["realtime_mer_estimates_total"] == 1
     assert read(other)["realtime_mer_estimates_total"] == 0
+
+
+def test_how_outlets_fare_is_counted_by_name_as_the_latest_status_told() -> None:
+    metrics = Metrics(lambda: TRAFFIC)
+    states = [
+        OutletState(name="booth", state="connected", sent=5, dropped=2, failed=1),
+        OutletState(name="booth", state="failing", sent=10, dropped=0, failed=7),
+        OutletState(name="osc", state="connected", sent=3, dropped=0, failed=0),
+    ]
+    status = StatusMessage(
+        status=Status.MUSIC,
+        detail="",
+        t=1.0,
+        wall_time=None,
+        source="a file",
+        outlets=tuple(states),
+    )
+    metrics.count(status)
+    metrics.count(sample_estimate())  # tells nothing of them
+    text = metrics.render()[0].decode()
+    assert 'realtime_mer_outlets_connected{outlet="booth"} 1.0' in text
+    assert 'realtime_mer_outlets_sent_total{outlet="booth"} 15.0' in text
+    assert 'realtime_mer_outlets_dropped_total{outlet="booth"} 2.0' in text
+    assert 'realtime_mer_outlets_failed_total{outlet="booth"} 8.0' in text
+    assert 'realtime_mer_outlets_sent_total{outlet="osc"} 3.0' in text

@@ -1,6 +1,7 @@
 """Draws the newest estimates on the parts of the window, one slow part a frame."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from itertools import zip_longest
 
@@ -19,6 +20,7 @@ from realtime_mer.estimate import Estimate, Status
 from realtime_mer.mood import Held, mood_text
 from realtime_mer.wording import (
     LOST_NOTE,
+    OUTLET_NOTE,
     RECORDING_SIGNS,
     STATUS_NOTES,
     STATUS_SENTENCES,
@@ -26,6 +28,7 @@ from realtime_mer.wording import (
     WAITING_NOTE,
     WAITING_WORD,
     clock,
+    outlet_words,
     signed,
 )
 
@@ -253,6 +256,7 @@ class Drawing:
             parts += [f"{name} {share:.0%}" for name, share in said if share is not None]
         if hello is not None:
             parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
+        parts += [outlet_words(**asdict(state)) for state in snapshot.outlets]
         foot.health.show_text("   ".join(parts))
         link = "connected to" if snapshot.link is Link.CONNECTED else "not connected to"
         model = [f"model {hello.model}"] if hello is not None else []
@@ -260,7 +264,9 @@ class Drawing:
         foot.origin.show_text("   ".join([*model, self._url.partition("://")[2]]))
         foot.origin.setToolTip("   ".join([*source, *model, f"{link} {self._url}"]))
         lost = estimate is not None and estimate.xruns + estimate.skipped > 0
-        foot.source.show_text("   ".join([snapshot.source or "", *([LOST_NOTE] if lost else [])]))
+        failing = any(state.state == "failing" for state in snapshot.outlets)
+        notes = [*([LOST_NOTE] if lost else []), *([OUTLET_NOTE] if failing else [])]
+        foot.source.show_text("   ".join([snapshot.source or "", *notes]))
         foot.source.setToolTip(snapshot.source or "")
         self._show_recording()
 

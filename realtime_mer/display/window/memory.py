@@ -151,4 +151,10 @@ def _session(snapshot: Snapshot) -> str | None:
 
 
 def _of_itself(snapshot: Snapshot) -> tuple[object, ...]:
-    return snapshot.link, snapshot.source, snapshot.hello, snapshot.recording
+    return (
+        snapshot.link,
+        snapshot.source,
+        snapshot.hello,
+        snapshot.recording,
+        snapshot.outlets,
+    )

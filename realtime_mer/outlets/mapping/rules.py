@@ -14,6 +14,7 @@ class Watched:
 
     Attributes:
         fired: how often.
+        spent: whether it has fired, and waits until it has been otherwise.
         waited_s: for how long it has been so, of ``for_s``; None where it is not, or has fired.
     """
 
@@ -22,7 +23,7 @@ class Watched:
         self.fired = 0
         self.waited_s: float | None = None
         self._since: float | None = None
-        self._spent = False  # it has fired, and waits for until
+        self.spent = False
         self._fired_at: float | None = None
         self._t: float | None = None
 
@@ -35,9 +36,9 @@ class Watched:
             self._since = self._fired_at = None
         self._t = t
         holds = when.holds(look)
-        if self._spent and self._is_over(holds, look):
-            self._spent = False
-        if self._spent or not holds:
+        if self.spent and self._is_over(holds, look):
+            self.spent = False
+        if self.spent or not holds:
             self._since = self.waited_s = None
             return False
         if self._since is None:
@@ -45,7 +46,7 @@ class Watched:
         self.waited_s = t - self._since
         if self.waited_s + _ROUNDING_S < self.rule.for_s or not self._has_rested(t):
             return False
-        self._spent, self._since, self.waited_s = True, None, None
+        self.spent, self._since, self.waited_s = True, None, None
         return self._fire(t)
 
     def happens(self, happening: Happening, *, t: float) -> bool:

@@ -28,7 +28,7 @@ _Pair = tuple[_Number, _Number]
 _Seconds = Annotated[_Number, Field(ge=0, le=3600)]
 _Text = Annotated[StrictStr, Field(max_length=1000)]
 _Given = StrictInt | StrictFloat | _Text | StrictBool
-_Name = Annotated[StrictStr, Field(min_length=1, max_length=64)]
+_Name = Annotated[StrictStr, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 _Silence = Literal["pass", "hold", "home"]
 
 
@@ -245,7 +245,9 @@ class _Reading:
             return []  # only rules go there
         given = wire.routes if output.routes is None else output.routes
         return [
-            self._route({**output.defaults, **route}, targets, f"{where}, route {number}")
+            self._route(
+                {**_fitting(output.defaults, route), **route}, targets, f"{where}, route {number}"
+            )
             for number, route in enumerate(given, 1)
         ]
 
@@ -396,6 +398,13 @@ class _Reading:
 
 def _keys(*kinds: type[Table]) -> list[str]:
     return [field.alias or name for kind in kinds for name, field in kind.model_fields.items()]
+
+
+def _fitting(defaults: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those defaults that a route can have: a text has neither range nor position."""
+    text = "words" in route or is_text(str(route.get("from")))
+    of_numbers = {"range", "target", "home"} if text else set()
+    return {key: value for key, value in defaults.items() if key not in of_numbers}
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:

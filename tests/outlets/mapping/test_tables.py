@@ -72,6 +72,12 @@ def test_routes_have_the_defaults_of_their_output_unless_they_say_otherwise() ->
     assert [route.shape.attack_s for route in plan.routes] == [3, 0]
 
 
+def test_a_text_takes_no_range_from_the_defaults() -> None:
+    plan = plan_of({"from": "mood"}, defaults={"target": [0, 1], "range": [0, 1], "home": 0})
+    (route,) = plan.routes
+    assert (route.target, route.shape.home) == (None, None)
+
+
 def test_rules_send_to_an_output_by_its_name() -> None:
     send = {"to": "booth", "address": "/scene", "from": "mood"}
     plan = read_plan(
