@@ -16,6 +16,7 @@ from .commands.fetch_music import fetch_music
 from .commands.not_music import not_music
 from .commands.onnx import onnx
 from .commands.papers import papers
+from .commands.probe import probe
 from .commands.render import render
 from .commands.report import report
 from .commands.splits import splits
@@ -36,6 +37,7 @@ for command in (
     splits,
     render,
     fetch_music,
+    probe,
     train,
     evaluate,
     report,

@@ -1,6 +1,6 @@
 """The teachers a run can name, and their words set side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,13 +23,18 @@ class Teacher:
         file: the name of its arrays.
         store: what it made of every window of clips: ``cache.teacher_store`` or its like.
         width: numbers in a row of it.
-        heard: from its rows, (n, width), what models of ratings learn from, (n, any).
+        heard: from its rows, (n, width), what models of ratings learn from, (n, heard_width).
+        heard_width: numbers in a row of that.
+        may_know: corpora whose very recordings it may have learnt from, by other labels than
+            ratings: a gain on these may be no gain on music that it never heard.
     """
 
     file: str
     store: Callable[..., FeatureStore]
     width: int
     heard: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    heard_width: int
+    may_know: frozenset[str]
 
 
 def _rectified(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,15 +52,33 @@ TEACHERS = {
         store=cache.teacher_store,
         width=teacher.EMBEDDING,
         heard=_rectified,
+        heard_width=teacher.EMBEDDING,
+        # The Million Song Dataset holds commercial recordings.
+        may_know=frozenset({"panda4q", "grekow"}),
+    ),
+    "mtt_musicnn": Teacher(
+        file="mtt_musicnn.npz",
+        store=cache.teacher_store,
+        width=teacher.EMBEDDING,
+        heard=_rectified,
+        heard_width=teacher.EMBEDDING,
+        # MagnaTagATune and Emotify both come from Magnatune.
+        may_know=frozenset({"emotify"}),
     ),
     "tagger": Teacher(
         file="audioset_mn04.npz",
         store=cache.tagger_store,
         width=tagger.EMBEDDING + tagger.CLASSES,
         heard=_hidden,
+        heard_width=tagger.EMBEDDING,
+        # AudioSet is of public videos.
+        may_know=frozenset({"panda4q", "grekow"}),
     ),
 }
 """By the name that the settings give them."""
+
+COMMITTEE = ("musicnn", "tagger")
+"""Those of the committee that a report measures every run by, whichever taught the run."""
 
 
 def arrays_of(name: str, folder: Path) -> Path:
@@ -105,7 +128,16 @@ def committee_store(
 
 def columns(names: Sequence[str]) -> list[slice]:
     """Return where a committee's rows hold each teacher's numbers."""
-    stops = np.cumsum([0, *(TEACHERS[name].width for name in names)]).tolist()
+    return _side_by_side(TEACHERS[name].width for name in names)
+
+
+def heard_columns(names: Sequence[str]) -> list[slice]:
+    """Return where ``heard_rows`` holds what is heard of each teacher."""
+    return _side_by_side(TEACHERS[name].heard_width for name in names)
+
+
+def _side_by_side(widths: Iterable[int]) -> list[slice]:
+    stops = np.cumsum([0, *widths]).tolist()
     return [slice(start, stop) for start, stop in pairwise(stops)]
 
 

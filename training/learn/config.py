@@ -106,9 +106,9 @@ class TrainingConfig:
     seed: int = 1
     folds: int = 5
     corpora: tuple[str, ...] = ()
-    teachers: Annotated[tuple[Literal["musicnn", "tagger"], ...], Field(min_length=1)] = (
-        "musicnn",
-    )
+    teachers: Annotated[
+        tuple[Literal["musicnn", "tagger", "mtt_musicnn"], ...], Field(min_length=1)
+    ] = ("musicnn",)
     epochs: int = 30
     steps_per_epoch: int = 50
     teacher_epochs: int = 0

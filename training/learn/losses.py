@@ -22,8 +22,8 @@ from torch.nn import functional
 from realtime_mer.model.network import NetworkOutput
 
 from ..corpora import Clip, holding
+from .committee import AFFECT, GEMS, QUADRANT
 from .config import LossConfig
-from .pseudo import AFFECT, GEMS, QUADRANT
 
 _TINY = 1e-6
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from ..corpora import Clip
 from ..corpora.clip import ALL_THROUGH
 from ..features.cache import FeatureStore
+from .committee import WIDTH
 from .losses import Labels
-from .pseudo import WIDTH, pseudo_labels
+from .pseudo import pseudo_labels
 
 
 class Targets(nn.Module):

@@ -22,7 +22,7 @@ from ..corpora.midi import rendered
 from ..export.network import network_file
 from ..export.shipping import checkpoint
 from ..features import cache
-from ..features.teachers import TEACHERS, arrays_of
+from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
 from ..files import read_json, write_json
 from ..judge.baselines import (
     AFFECT_HEAD,
@@ -34,6 +34,7 @@ from ..judge.baselines import (
     predict_heads,
 )
 from ..judge.ceilings import repeat_ceilings, share_ceilings
+from ..judge.committee import hearing, predict_committee, told_figures
 from ..judge.compare import leads
 from ..judge.cost import cost, cost_beside_teacher
 from ..judge.curves import curve_agreement
@@ -137,6 +138,19 @@ def _baselines(run: Run, bench: Bench) -> Rows:
             said = predict_baseline(run, features, model=kind)
             models[f"{name} + {kind}"] = (said, hearing)
     rows = judge(run, models, resamples=bench.resamples)
+    return [row for row in rows if row["model"] != NETWORK]
+
+
+def _committee(run: Run, bench: Bench) -> Rows:
+    store = committee_store(COMMITTEE, run.clips, bench.teachers, bench.cache, jobs=bench.jobs)
+    said = predict_committee(run, store, teachers=COMMITTEE)
+    models = {
+        NETWORK: (load_predictions(run), AS_LIVE),
+        f"committee of {' and '.join(COMMITTEE)}": (said, hearing(COMMITTEE)),
+    }
+    corpora = {clip.corpus for clip in run.clips}
+    only = {(corpus, name) for corpus in corpora for name in told_figures(said)}
+    rows = judge(run, models, resamples=bench.resamples, only=only)
     return [row for row in rows if row["model"] != NETWORK]
 
 
@@ -300,6 +314,7 @@ def _recognizer(run: Run) -> Recognizer:
 
 PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "baselines": _baselines,
+    "committee": _committee,
     "heads": _heads,
     "ceilings": _ceilings,
     "curves": _curves,

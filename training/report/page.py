@@ -82,7 +82,11 @@ def write_report(
     factors = evaluation["calibration"]
     covered = _covered(run, predictions, resamples)
     # Beside what learns on the folds stands what is plugged in as it is.
-    found["baselines"] = baselines = [*found["baselines"], *found["heads"]]
+    found["baselines"] = baselines = [
+        *found["baselines"],
+        *found["committee"],
+        *found["heads"],
+    ]
     agreeing = consistency(clips, predictions, resamples=resamples)
     targets = {**found, EVALUATION: network_rows, COVERAGE: covered, CONSISTENCY: agreeing}
     provenance = run.provenance()

@@ -12,7 +12,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.model.checkpoint import save_checkpoint
 from realtime_mer.recognizer.light import LightRecognizer
 from tests.networks import random_recognizer
-from tests.training.made_teacher import head_arrays, teacher_arrays
+from tests.training.made_teacher import head_arrays, tagger_arrays, teacher_arrays
 from training.__main__ import app
 from training.corpora import Clip, read_clips
 from training.export.network import network_file
@@ -383,6 +383,7 @@ def plugged(corpora_root: Path, tmp_path: Path) -> Bench:
     place.mkdir()
     np.savez(place / "msd_musicnn.npz", **teacher_arrays())
     np.savez(place / "essentia_heads.npz", **head_arrays())
+    np.savez(place / "audioset_mn04.npz", **tagger_arrays())
     return Bench(root=corpora_root, cache=tmp_path / "cache", teachers=place, resamples=5)
 
 
@@ -534,3 +535,25 @@ def test_predictions_that_were_cut_off_are_refused(run: Run, tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="run evaluate again"):
         load_predictions(replace(run, folder=other))
+
+
+@pytest.mark.slow
+def test_the_network_is_measured_by_its_committee_on_the_same_clips(
+    run: Run, plugged: Bench, tmp_path: Path
+) -> None:
+    rows = measure(run, tmp_path / "out", "committee", plugged)
+    assert {row["model"] for row in rows} == {"committee of musicnn and tagger"}
+    judged = {
+        (row["data"], row["metric"]): row["value"]
+        for row in evaluate(run, load_predictions(run), resamples=1)
+    }
+    found = {(row["data"], row["metric"]): row for row in rows}
+    for axis in ("valence", "arousal"):
+        row = found["grekow", f"R² {axis}"]
+        lead = judged["grekow", f"R² {axis}"] - row["value"]
+        assert row["lead_value"] == pytest.approx(lead, abs=2e-4)
+    text = write_report(run, tmp_path / "out", resamples=5).read_text(encoding="utf-8")
+    wanted = text.partition("## Wanted and measured")[2].partition("\n## ")[0]
+    assert "| grekow | R² valence, the network less its committee | ≥ -0.02 |" in wanted
+    for title in ("## Held-out songs", "## The network less each baseline"):
+        assert "committee of musicnn and tagger" in text.partition(title)[2].partition("\n## ")[0]
