@@ -135,6 +135,14 @@ class EmotionNetwork(nn.Module):
         )
         return self._heads(embedding, recurrent), after
 
+    def embeddings(self, frames: Tensor, *, pitches: Tensor | None = None) -> Tensor:
+        """Return the embedding of every window that lies whole in frames, ``(B, H, D)``.
+
+        Args:
+            frames, pitches: as for ``forward``.
+        """
+        return self._embedding(self._columns(self._normalise(frames), pitches, cache=None)[0])
+
     def initial_state(self, batch: int) -> NetworkState[Tensor]:
         """Return the state of ``batch`` streams before their first sample.
 

@@ -79,12 +79,15 @@ def judge_folds(run: "Run", place: Path, folds: list[int], resamples: int) -> di
     from ..judge.calibration import calibrate, rescale
     from ..judge.evaluate import evaluate as metrics_of
     from ..judge.evaluate import fingerprint, predict, save_predictions
+    from ..judge.familiarity import fit_familiarity
     from ..learn.run import audio_hash
 
     if folds[-1] >= run.split.folds:
         raise InputError(f"no fold {folds[-1]}: {run.folder} has folds 0 to {run.split.folds - 1}")
     features = cache.feature_store(run.clips, run.config.features, place)
     predictions = rescale(run, predict(run, features, folds))
+    if run.config.network.familiar:
+        fit_familiarity(run, features, folds)
     save_predictions(predictions, run.folder / "predictions.npz")
     report: dict[str, Any] = {
         "run": fingerprint(run),

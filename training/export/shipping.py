@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from realtime_mer.errors import InputError
 from realtime_mer.model.card import Calibration, Card
 from realtime_mer.model.checkpoint import Checkpoint
 
@@ -16,7 +17,7 @@ from ..corpora.cards import RESEARCH_ONLY, entry
 from ..corpora.grekow import GREKOW
 from ..corpora.own import OWN
 from ..files import read_json
-from ..judge.evaluate import load_network, load_rescaling, read_evaluation
+from ..judge.evaluate import FAMILIARITY, load_network, load_rescaling, read_evaluation
 from ..judge.metrics import AFFECT
 from ..learn.config import TrainingConfig
 from ..learn.run import REFIT, Run
@@ -55,6 +56,8 @@ def checkpoint(run: Run) -> Checkpoint:
     """
     network = load_network(run, REFIT)
     report = read_evaluation(run)
+    if network.familiarity is not None and not (run.folder / FAMILIARITY).is_file():
+        raise InputError(f"{run.folder} has no {FAMILIARITY}; run evaluate again")
     joins = read_json(run.folder / REFIT / "joins.json")
     card = Card(
         name=run.config.name,

@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from realtime_mer.emotion import GEMS
@@ -49,6 +50,9 @@ from .rescale import UNCHANGED, Rescaling, rescale_head
 
 FIRST_WHOLE_HOP = math.ceil(NetworkConfig.window_frames / NetworkConfig.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""
+
+FAMILIARITY = "familiarity.safetensors"
+"""What evaluation found to tell by how near a window lies to what a part learnt from."""
 
 HOP_COLUMNS = ("valence", "arousal", "valence_sd", "arousal_sd", *QUADRANT_COLUMNS, *GEMS)
 """The numbers of a hop in ``Predictions``."""
@@ -117,9 +121,28 @@ def load_network(run: Run, part: str) -> EmotionNetwork:
     Raises:
         InputError: the part is not finished, or the rescaling is of other weights.
     """
-    network = _trained_network(run, part)
+    network = trained_network(run, part)
     rescale_head(network, load_rescaling(run, part))
+    if network.familiarity is not None and (run.folder / FAMILIARITY).is_file():
+        network.familiarity.load_state_dict(_fitted_familiarity(run, part))
     return network
+
+
+def _fitted_familiarity(run: Run, part: str) -> dict[str, torch.Tensor]:
+    path = run.folder / FAMILIARITY
+    with safe_open(path, "pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        learnt = file.metadata()["learnt"]
+    own = {
+        name.removeprefix(f"{part}."): value
+        for name, value in kept.items()
+        if name.startswith(f"{part}.")
+    }
+    if learnt != learnt_hash(run) or not own:
+        raise InputError(
+            f"{path} is of other weights than lie in {run.folder} now; run evaluate again"
+        )
+    return own
 
 
 def load_rescaling(run: Run, part: str) -> Rescaling:
@@ -140,7 +163,12 @@ def load_rescaling(run: Run, part: str) -> Rescaling:
     return rescaling
 
 
-def _trained_network(run: Run, part: str) -> EmotionNetwork:
+def trained_network(run: Run, part: str) -> EmotionNetwork:
+    """Return a finished part's network in evaluation mode, as it was trained.
+
+    Raises:
+        InputError: the part is not finished.
+    """
     path = run.weights(part)
     if not path.is_file():
         raise InputError(f"part {part} of {run.folder} is not trained yet: run train first")
@@ -180,18 +208,26 @@ def run_network(
     pitches: NDArray[np.floating[Any]] | None = None,
 ) -> NetworkOutput:
     """Return all that the heads say of a clip, as ``run_clip`` hears it."""
+    sound, rows = after_silence(network, frames, pitches)
+    with torch.inference_mode():
+        output, _ = network(sound, pitches=rows)
+    said: NetworkOutput = output
+    return said
+
+
+def after_silence(
+    network: EmotionNetwork,
+    frames: NDArray[np.floating[Any]],
+    pitches: NDArray[np.floating[Any]] | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return what a network takes of a clip that follows digital zeros, see ``run_clip``."""
 
     def heard(rows: NDArray[np.floating[Any]], past: int) -> torch.Tensor:
         return torch.from_numpy(np.pad(np.asarray(rows, np.float32), ((past, 0), (0, 0))))[None]
 
     sizes = network.config
-    with torch.inference_mode():
-        output, _ = network(
-            heard(frames, sizes.history_frames),
-            pitches=None if pitches is None else heard(pitches, sizes.columns - 1),
-        )
-    said: NetworkOutput = output
-    return said
+    rows = None if pitches is None else heard(pitches, sizes.columns - 1)
+    return heard(frames, sizes.history_frames), rows
 
 
 def predict(run: Run, features: FeatureStore, folds: Iterable[int]) -> Predictions:
@@ -200,7 +236,7 @@ def predict(run: Run, features: FeatureStore, folds: Iterable[int]) -> Predictio
     fold_of: dict[str, int] = {}
     for fold in folds:
         part = f"fold-{fold}"
-        network = _trained_network(run, part)
+        network = trained_network(run, part)
         for clip in track(run.held_out_clips(part), description=f"hearing {part}"):
             hops[clip.key] = run_clip(network, *features.heard(clip.key))
             fold_of[clip.key] = fold
