@@ -43,8 +43,8 @@ def probe(
         from ..corpora.splits import draw_split
         from ..features import cache
         from ..features.teachers import COMMITTEE, TEACHERS, committee_store
-        from ..judge.probe import predict_combinations
-        from ..judge.probe import probe as probed
+        from ..judge.yardsticks.probe import predict_combinations
+        from ..judge.yardsticks.probe import probe as probed
         from ..learn.config import DEFAULT_SETTINGS, read_config
         from ..learn.run import Run
         from ..report.probe import write_probe

@@ -20,11 +20,11 @@ from ..corpora.splits import joined_groups
 from ..features.cache import FeatureStore
 from ..learn.run import REFIT, Run
 from ..learn.sequences import hop_s
-from .baselines import AFFECT_HEAD, clip_rows, fit
 from .curves import curve_agreement
 from .evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
-from .heads import LEARNT_FROM, Heads
 from .metrics import AFFECT, correlation, draws, interval, interval_note, row
+from .yardsticks.baselines import AFFECT_HEAD, clip_rows, fit
+from .yardsticks.heads import LEARNT_FROM, Heads
 
 NETWORK = "the network, refit on every clip"
 EMBEDDING = "MusiCNN + ridge on {}"

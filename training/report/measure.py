@@ -24,23 +24,11 @@ from ..export.shipping import checkpoint
 from ..features import cache
 from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
 from ..files import read_json, write_json
-from ..judge.baselines import (
-    AFFECT_HEAD,
-    HEADS,
-    MODELS,
-    MOOD_HEADS,
-    clip_rows,
-    predict_baseline,
-    predict_heads,
-)
-from ..judge.ceilings import repeat_ceilings, share_ceilings
-from ..judge.committee import hearing, predict_committee, told_figures
 from ..judge.compare import leads
 from ..judge.cost import cost, cost_beside_teacher
 from ..judge.curves import curve_agreement
 from ..judge.endurance import endurance
 from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
-from ..judge.heads import LEARNT_FROM, load_heads
 from ..judge.level import level
 from ..judge.metrics import (
     AFFECT,
@@ -54,6 +42,18 @@ from ..judge.robustness import robustness
 from ..judge.splices import splices
 from ..judge.transfer import transfer
 from ..judge.unseen_corpora import judge_unseen
+from ..judge.yardsticks.baselines import (
+    AFFECT_HEAD,
+    HEADS,
+    MODELS,
+    MOOD_HEADS,
+    clip_rows,
+    predict_baseline,
+    predict_heads,
+)
+from ..judge.yardsticks.ceilings import repeat_ceilings, share_ceilings
+from ..judge.yardsticks.committee import hearing, predict_committee, told_figures
+from ..judge.yardsticks.heads import LEARNT_FROM, load_heads
 from ..learn.run import Run
 from ..learn.sequences import hop_s
 from .intervals import heard_corpora, never_heard

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..features.teachers import TEACHERS
 from ..files import replacing, write_json
-from ..judge.probe import Combination, Probe
+from ..judge.yardsticks.probe import Combination, Probe
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
 

@@ -19,7 +19,6 @@ from training.export.network import network_file
 from training.export.shipping import checkpoint
 from training.features.cache import FeatureStore, feature_store
 from training.features.conditions import conditions
-from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS
 from training.judge.compare import compare, leads
 from training.judge.cost import cost, cost_beside_teacher
 from training.judge.endurance import LOOP_S, endurance, minute_means
@@ -32,10 +31,11 @@ from training.judge.evaluate import (
     run_clip,
     save_predictions,
 )
-from training.judge.heads import Heads
 from training.judge.robustness import CLEAN, GAINS_DB, robustness
 from training.judge.splices import splices
 from training.judge.unseen_corpora import judge_unseen
+from training.judge.yardsticks.baselines import AFFECT_HEAD, MOOD_HEADS
+from training.judge.yardsticks.heads import Heads
 from training.learn.run import Run, open_run
 from training.report.kept import KEPT, read
 from training.report.measure import Bench, measure, measured

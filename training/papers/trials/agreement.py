@@ -21,8 +21,8 @@ import pandas as pd
 
 from ...corpora import Clip, find_corpora
 from ...corpora.emotify import answers_table, read_answers
-from ...judge.ceilings import Answers, repeat_ceilings
 from ...judge.metrics import bootstrap, mean_of, row
+from ...judge.yardsticks.ceilings import Answers, repeat_ceilings
 
 DRAWS = 200
 """Random halves, and panels, of each song."""

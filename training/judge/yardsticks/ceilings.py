@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from realtime_mer.emotion import GEMS
 
-from ..corpora import Clip
-from .metrics import (
+from ...corpora import Clip
+from ..metrics import (
     AFFECT,
     Interval,
     bootstrap,

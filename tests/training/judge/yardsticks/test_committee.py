@@ -10,8 +10,8 @@ from training.corpora import Clip
 from training.corpora.splits import draw_split
 from training.features.cache import FeatureStore
 from training.features.teacher import EMBEDDING
-from training.judge.committee import hearing, predict_committee, told_figures
 from training.judge.evaluate import HOP_COLUMNS, Predictions, evaluate
+from training.judge.yardsticks.committee import hearing, predict_committee, told_figures
 from training.learn.committee import Voter
 from training.learn.config import TrainingConfig
 from training.learn.ridge import GAUSSIAN

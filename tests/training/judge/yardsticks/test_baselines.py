@@ -7,8 +7,8 @@ import pytest
 from training.corpora import Clip, read_clips
 from training.features.cache import FeatureStore, handcrafted_store
 from training.features.handcrafted import WIDTH, handcrafted_features
-from training.judge.baselines import MODELS, clip_rows, fit, predict_baseline
 from training.judge.evaluate import HOP_COLUMNS, evaluate
+from training.judge.yardsticks.baselines import MODELS, clip_rows, fit, predict_baseline
 from training.learn.run import Run
 
 RATE = 24_000

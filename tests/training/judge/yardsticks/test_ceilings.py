@@ -6,7 +6,7 @@ import pytest
 from realtime_mer.emotion import GEMS
 from training.corpora import Clip
 from training.corpora.emotify import read_answers
-from training.judge.ceilings import perfect, repeat_ceilings, share_ceilings
+from training.judge.yardsticks.ceilings import perfect, repeat_ceilings, share_ceilings
 
 
 def _song(n: int, **labels: object) -> Clip:

@@ -23,13 +23,13 @@ from sklearn.svm import SVC, SVR
 from realtime_mer.emotion import GEMS
 from realtime_mer.errors import InputError
 
-from ..corpora import Clip
-from ..corpora.splits import joined_groups
-from ..features.cache import FeatureStore
-from ..learn.run import Run
-from .evaluate import HOP_COLUMNS, Predictions
+from ...corpora import Clip
+from ...corpora.splits import joined_groups
+from ...features.cache import FeatureStore
+from ...learn.run import Run
+from ..evaluate import HOP_COLUMNS, Predictions
+from ..metrics import AFFECT, QUADRANT_COLUMNS
 from .heads import Heads
-from .metrics import AFFECT, QUADRANT_COLUMNS
 
 MODELS = ("linear", "SVM")
 """Ridge and logistic regression; support vectors with a Gaussian kernel."""

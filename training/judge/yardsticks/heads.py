@@ -19,7 +19,7 @@ from scipy.special import softmax
 
 from realtime_mer.errors import InputError
 
-from ..features.teacher import EMBEDDING
+from ...features.teacher import EMBEDDING
 
 LEARNT_FROM = frozenset({"deam", "emomusic"})
 """Corpora the head of valence and arousal must not be judged by: emoMusic is a part of DEAM."""

@@ -10,7 +10,7 @@ import pytest
 from training.corpora import Clip
 from training.corpora.splits import draw_split
 from training.judge.evaluate import HOP_COLUMNS, Predictions
-from training.judge.probe import Combination, combinations, probe
+from training.judge.yardsticks.probe import Combination, combinations, probe
 from training.learn.committee import Voter
 from training.learn.config import TrainingConfig
 from training.learn.ridge import LINEAR

@@ -8,13 +8,13 @@ from rich.progress import track
 
 from realtime_mer.emotion import GEMS as GEMS_ITEMS
 
-from ..corpora import Clip
-from ..features.cache import FeatureStore
-from ..learn.committee import AFFECT, GEMS, QUADRANT, Voter, fit_committee
-from ..learn.run import Run
-from .evaluate import HOP_COLUMNS, Predictions
-from .metrics import AFFECT as AXES
-from .metrics import (
+from ...corpora import Clip
+from ...features.cache import FeatureStore
+from ...learn.committee import AFFECT, GEMS, QUADRANT, Voter, fit_committee
+from ...learn.run import Run
+from ..evaluate import HOP_COLUMNS, Predictions
+from ..metrics import AFFECT as AXES
+from ..metrics import (
     affect_metrics,
     correlation_metrics,
     gems_metrics,

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from ..features.cache import FeatureStore
-from ..learn.committee import Voter, fit_committee
-from ..learn.ridge import KERNELS
-from ..learn.run import Run
+from ...features.cache import FeatureStore
+from ...learn.committee import Voter, fit_committee
+from ...learn.ridge import KERNELS
+from ...learn.run import Run
+from ..evaluate import Predictions, judge
 from .committee import answered
-from .evaluate import Predictions, judge
 
 Figures = Collection[tuple[str, str]]
 """Corpus and name of metrics."""

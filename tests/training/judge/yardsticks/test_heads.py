@@ -12,10 +12,10 @@ from realtime_mer.errors import InputError
 from tests.training.made_teacher import head_arrays
 from training.corpora import data_root
 from training.features.cache import FeatureStore
-from training.judge.baselines import AFFECT_HEAD, MOOD_HEADS, predict_heads
 from training.judge.evaluate import HOP_COLUMNS
-from training.judge.heads import Heads, load_heads
 from training.judge.metrics import QUADRANT_COLUMNS
+from training.judge.yardsticks.baselines import AFFECT_HEAD, MOOD_HEADS, predict_heads
+from training.judge.yardsticks.heads import Heads, load_heads
 from training.learn.run import Run
 
 
