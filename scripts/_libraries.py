@@ -35,6 +35,7 @@ TEST_LIBRARIES = (
     "xdotool",
     "x11-utils",
     "ffmpeg",
+    "mosquitto",
     "fluidsynth",  # renders corpora of notes, with
     "timgm6mb-soundfont",
 )

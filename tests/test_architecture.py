@@ -40,7 +40,8 @@ TRAINING_TIERS = (
 PURE = (
     "emotion mood errors estimate features wording model.network model.checkpoint "
     "outlets.wires outlets.mapping.values outlets.mapping.conditions outlets.mapping.tables "
-    "outlets.mapping.routes outlets.mapping.rules outlets.mapping.evaluation "
+    "outlets.mapping.routes outlets.mapping.rules outlets.mapping.evaluation outlets.rows "
+    "outlets.home_assistant "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "stream streams following presence hops shaping summary wire.protocol wire.mailbox wire.past "
     "wire.settings wire.control wire.access"

@@ -83,6 +83,18 @@ def live(
     osc_rate: Annotated[
         float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="REALTIME_MER_MQTT",
+            help="Tell this MQTT broker, and Home Assistant by it, as in mqtt://user:password@host.",
+        ),
+    ] = None,
+    lsl: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Be two streams of the Lab Streaming Layer, so named."),
+    ] = None,
     maps: MapFiles = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
@@ -177,7 +189,7 @@ def live(
     if osc_rate is not None and osc is None:
         raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
     fast = speed is Speed.MAX
-    for option, asked in (("--osc", osc), ("--map", maps)):
+    for option, asked in (("--osc", osc), ("--mqtt", mqtt), ("--lsl", lsl), ("--map", maps)):
         if asked and fast:
             raise InputError(
                 f"{option} needs --speed realtime: nobody could follow what is faster."
@@ -206,11 +218,20 @@ def live(
         from realtime_mer.outlets.short_ways import osc_plan
 
         plans.append(osc_plan(osc, max_rate=osc_rate))
-    for file in maps or ():
+    if mqtt is not None:
+        from realtime_mer.outlets.short_ways import mqtt_plan
+
+        plans.append(mqtt_plan(mqtt))
+    if lsl is not None:
+        from realtime_mer.outlets.short_ways import lsl_plan
+
+        plans.append(lsl_plan(lsl))
+    if plans or maps:
         from realtime_mer.outlets.map_file import refuse_missing
         from realtime_mer.outlets.mapping.tables import load_plan
 
-        refuse_missing(load_plan(file))
+        for plan in [*plans, *map(load_plan, maps or ())]:
+            refuse_missing(plan)
     if server and not fast:
         check_free(host, port)
         if token is not None:

@@ -136,13 +136,15 @@ class Outlets:
         self._told_outlets: tuple[OutletState, ...] = ()
         self._told_at = 0.0
 
-    def open_mapped(self, plans: Sequence[Plan], maps: Sequence[Path]) -> MappedOutlet:
+    def open_mapped(
+        self, plans: Sequence[Plan], maps: Sequence[Path], *, hello: Hello
+    ) -> MappedOutlet:
         """Begin to send what mappings say.
 
         Raises:
             InputError: one of them cannot be used.
         """
-        self.mapped = MappedOutlet(plans=plans, files=maps, tell=self._notices.append)
+        self.mapped = MappedOutlet(plans=plans, files=maps, tell=self._notices.append, hello=hello)
         return self.mapped
 
     def publish(self, event: Event) -> None:
@@ -260,7 +262,7 @@ def open_outlets(
     """
     outlets = Outlets(deck=deck)
     if plans or maps:
-        mapped = outlets.open_mapped(plans, maps)
+        mapped = outlets.open_mapped(plans, maps, hello=hello)
         stack.callback(mapped.close)
         for target in mapped.targets:
             console.print(f"Sending to {target.url.shown}")

@@ -9,7 +9,7 @@ from realtime_mer.errors import RealtimeMerError, ServiceError
 from realtime_mer.outlets.line import reason
 from realtime_mer.outlets.mapping.tables import Plan, Route
 from realtime_mer.outlets.mapping.values import is_text, usual_range
-from realtime_mer.outlets.wires import Message, Table, Target, Value
+from realtime_mer.outlets.wires import Announcing, Message, Table, Target, Value
 
 _STEPS = 40
 """Values from one end of the range to the other."""
@@ -70,6 +70,8 @@ def teach(lesson: Lesson) -> None:
             try:
                 connection = target.wire.connect(target.url, target.options)
                 connections.append((target, stack.enter_context(closing(connection))))
+                if isinstance(connection, Announcing):
+                    connection.announce([lesson.place], None)
             except (OSError, RealtimeMerError) as error:
                 raise ServiceError(f"{target.url.shown}: {reason(error)}.") from error
         for value in lesson.values:

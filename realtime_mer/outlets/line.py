@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Literal
 
 from realtime_mer.errors import RealtimeMerError
-from realtime_mer.outlets.wires import Connection, Message, Target
-from realtime_mer.wire.protocol import OutletState
+from realtime_mer.outlets.wires import Announcing, Connection, Message, Table, Target
+from realtime_mer.wire.protocol import Hello, OutletState
 
 MAX_EVENTS = 256
 """Most messages of rules that may wait."""
@@ -34,13 +34,23 @@ class Line:
         target: where to.
         name: for counts.
         tell: is told, in the line's thread, when it is lost and when it is back, once each.
+        places: all that will be sent to, for connections that announce it.
+        hello: what subscribers of the session are told of it; None outside of one.
 
     Attributes:
         lost: what rules sent and that gave way or came too late.
     """
 
-    def __init__(self, target: Target, *, name: str, tell: Callable[[str], None]) -> None:
-        self.target, self.name, self._tell = target, name, tell
+    def __init__(
+        self,
+        target: Target,
+        *,
+        name: str,
+        tell: Callable[[str], None],
+        places: Collection[Table] = (),
+        hello: Hello | None = None,
+    ) -> None:
+        self.target, self.name, self._tell, self._hello = target, name, tell, hello
         self.lost = 0
         self._sent = self._dropped = self._failed = 0
         self._state: Literal["connecting", "connected", "failing"] = "connecting"
@@ -48,6 +58,8 @@ class Line:
         self._values: list[Message[Any]] = []  # not sent yet
         self._latest: dict[Hashable, Message[Any]] = {}  # of every place
         self._events: deque[tuple[float, Message[Any]]] = deque()
+        self._places = tuple(dict.fromkeys(places))
+        self._announced: tuple[Table, ...] | None = None  # by this connection
         self._closed = False
         self._connection: Connection[Any] | None = None
         self._sent_since_connecting = False
@@ -86,10 +98,17 @@ class Line:
                 self._values = self._newest(self._values)
             self._changed.notify()
 
-    def keep(self, places: Collection[Hashable]) -> None:
-        """Let a new connection have only those places from now on: others are fed no longer."""
+    def keep(self, fed: Collection[Hashable], *, places: Collection[Table] = ()) -> None:
+        """Let a new connection have only what is fed from now on.
+
+        Args:
+            fed: places that routes lead to.
+            places: those, and what rules send to, as for the constructor.
+        """
         with self._changed:
-            self._latest = {place: self._latest[place] for place in places if place in self._latest}
+            self._places = tuple(dict.fromkeys(places))
+            self._latest = {place: self._latest[place] for place in fed if place in self._latest}
+            self._changed.notify()
 
     def close(self) -> None:
         """Send what waits, if that does not take long, and end. May be called twice."""
@@ -145,6 +164,7 @@ class Line:
 
     def _connect(self) -> None:
         self._sent_since_connecting = False
+        self._announced = None
         self._connection = self.target.wire.connect(self.target.url, self.target.options)
         with self._changed:
             self._state = "connected"
@@ -156,12 +176,22 @@ class Line:
         """Send what comes until the line is closed."""
         while True:
             with self._changed:
-                while not (self._values or self._events or self._closed):
+                while not (self._values or self._events or self._closed or self._is_to_announce()):
                     self._changed.wait()
                 messages = self._due()
+                places = self._places
                 if not messages and self._closed:
                     return
+            self._announce(places)
             self._send(messages)
+
+    def _is_to_announce(self) -> bool:
+        return isinstance(self._connection, Announcing) and self._announced != self._places
+
+    def _announce(self, places: tuple[Table, ...]) -> None:
+        if isinstance(self._connection, Announcing) and self._announced != places:
+            self._connection.announce(places, self._hello)
+            self._announced = places
 
     def _due(self) -> list[Message[Any]]:
         """Take what waits, values first: a scene is meant for what stands then."""

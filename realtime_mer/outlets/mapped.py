@@ -12,9 +12,16 @@ from realtime_mer.outlets.line import Line
 from realtime_mer.outlets.map_file import MapFile, refuse_missing
 from realtime_mer.outlets.mapping.evaluation import Evaluation, Sending
 from realtime_mer.outlets.mapping.tables import Plan
-from realtime_mer.outlets.wires import Message, Target
+from realtime_mer.outlets.wires import Message, Table, Target
 from realtime_mer.wire.mailbox import Mailbox
-from realtime_mer.wire.protocol import Event, LevelMessage, Marker, OutletState, StatusMessage
+from realtime_mer.wire.protocol import (
+    Event,
+    Hello,
+    LevelMessage,
+    Marker,
+    OutletState,
+    StatusMessage,
+)
 
 _LOOK_EVERY_S = 0.5
 _WAITING = {"estimates": 32, "level": 32, "status": 64, "markers": 256}
@@ -35,6 +42,7 @@ class MappedOutlet:
         plans: those without a file to look after.
         files: mappings that are read again whenever they change.
         tell: is told, from any thread, what people should know, a line at a time; returns at once.
+        hello: what subscribers of the session are told of it, for wires that announce it.
 
     Raises:
         InputError: a file cannot be read or used, or something is to be installed first.
@@ -46,6 +54,7 @@ class MappedOutlet:
         plans: Iterable[Plan] = (),
         files: Iterable[Path] = (),
         tell: Callable[[str], None] = lambda _notice: None,
+        hello: Hello | None = None,
     ) -> None:
         self._watched = [MapFile(path, check=refuse_missing) for path in files]
         self._fixed = [Evaluation(plan) for plan in plans]
@@ -55,7 +64,7 @@ class MappedOutlet:
         self._inbox.select([], several=_WAITING)
         self._changed = threading.Condition()
         self._closed = False
-        self._tell = tell
+        self._tell, self._hello = tell, hello
         self._lines: dict[Target, Line] = {}
         self._adjust_lines()
         self._thread = threading.Thread(target=self._run, name="outlets", daemon=True)
@@ -146,23 +155,29 @@ class MappedOutlet:
             for target in evaluation.plan.targets:
                 names.setdefault(target, evaluation.plan.names.get(target, target.url.scheme))
         lines = {
-            target: self._lines.get(target) or Line(target, name=name, tell=self._tell)
+            target: self._lines.get(target)
+            or Line(
+                target,
+                name=name,
+                tell=self._tell,
+                places=self._places(target),
+                hello=self._hello,
+            )
             for target, name in names.items()
         }
         gone = [line for target, line in self._lines.items() if target not in lines]
         self._lines = lines  # at once: others read it
         for line in gone:
             line.close()
-
         for target, line in lines.items():
-            line.keep(
-                {
-                    route.place
-                    for evaluation in self._evaluations
-                    for route in evaluation.plan.routes
-                    if target in route.targets
-                }
-            )
+            line.keep(set(self._places(target, rules=False)), places=self._places(target))
+
+    def _places(self, target: Target, *, rules: bool = True) -> list[Table]:
+        """Return where on a target routes lead, and with ``rules`` those too, in their order."""
+        plans = [evaluation.plan for evaluation in self._evaluations]
+        sends = [send for plan in plans for rule in plan.rules for send in rule.sends]
+        leading = [*(route for plan in plans for route in plan.routes), *(sends if rules else ())]
+        return [one.place for one in leading if target in one.targets]
 
 
 def _captured_at(event: Event, came: float) -> float | None:

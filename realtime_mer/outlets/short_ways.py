@@ -1,5 +1,7 @@
 """Plans without a file: what ``--osc`` and its like stand for."""
 
+from urllib.parse import quote
+
 from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.outlets import osc
 from realtime_mer.outlets.mapping.tables import Plan, read_plan
@@ -40,6 +42,31 @@ def osc_plan(text: str, *, max_rate: float | None = None) -> Plan:
         raise InputError(f"--osc-rate {max_rate}: give more than 0 and at most 1000 a second.")
     defaults = {} if max_rate is None else {"max_rate": max_rate}
     return read_plan({"output": [{"to": url.text, "defaults": defaults}]}, file="--osc")
+
+
+def mqtt_plan(text: str) -> Plan:
+    """Return the plan of ``--mqtt``: all topics that MQTT has by itself, to one broker.
+
+    Args:
+        text: a machine, or an address such as ``mqtts://user:password@broker.local/kitchen``.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    to = text if "://" in text else f"mqtt://{text}"
+    return read_plan({"output": [{"to": to}]}, file="--mqtt")
+
+
+def lsl_plan(name: str) -> Plan:
+    """Return the plan of ``--lsl``: the two outlets that LSL has by itself.
+
+    Args:
+        name: of the first of them.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    return read_plan({"output": [{"to": f"lsl:{quote(name)}"}]}, file="--lsl")
 
 
 def look_up(text: str) -> None:

@@ -5,18 +5,20 @@ connections; all else (shaping, threads, queues, reconnecting, counting) is done
 imports its library in ``connect`` alone, so that a mapping can be checked without it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from realtime_mer.errors import InputError
 from realtime_mer.wire import access
+from realtime_mer.wire.protocol import Hello
 from realtime_mer.wording import installing, nearest
 
 Value = float | int | str | bool
@@ -26,6 +28,9 @@ WIRES = "realtime_mer.outlets"
 """The group of entry points that bring other wires: a ``Wire``, by its scheme."""
 
 _BUILT_IN = {
+    "lsl": "realtime_mer.outlets.lsl:LSL",
+    "mqtt": "realtime_mer.outlets.mqtt:MQTT",
+    "mqtts": "realtime_mer.outlets.mqtt:MQTTS",
     "osc": "realtime_mer.outlets.osc:OSC",
 }
 
@@ -73,9 +78,10 @@ class Url:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as error:
-            raise InputError(f"{text!r} is no address: {error}.") from error
+            raise InputError(f"{_shown(text)!r} is no address: {error}.") from error
         if not parts.scheme:
-            raise InputError(f"{text!r} is no address: begin with a wire, as in osc://{text}.")
+            shown = _shown(text)
+            raise InputError(f"{shown!r} is no address: begin with a wire, as in osc://{shown}.")
         return cls(
             text=text,
             scheme=parts.scheme.lower(),
@@ -93,6 +99,11 @@ class Url:
         if self.host is None:
             return f"{self.scheme}:{self.path}"
         return f"{self.scheme}://{access.authority(self.host, self.port)}{self.path}"
+
+
+def _shown(text: str) -> str:
+    """Return an address that cannot be read without user and password, wherever they may be."""
+    return re.sub(r"(//|^)[^/]*@", r"\1…@", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +146,22 @@ class Connection(Protocol[P]):
 
     def close(self) -> None:
         """Let go of everything; raises nothing."""
+
+
+@runtime_checkable
+class Announcing(Connection[P], Protocol[P]):
+    """A connection that tells its receivers what they will get, before they get it."""
+
+    def announce(self, places: Collection[P], hello: Hello | None, /) -> None:
+        """Take what will be sent; called before the first ``send``, and again when it changes.
+
+        Args:
+            places: all that routes and rules lead to.
+            hello: what subscribers of the session are told of it; None outside of one.
+
+        Raises:
+            OSError, ServiceError: as ``send``.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

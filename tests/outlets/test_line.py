@@ -1,7 +1,7 @@
 """One target's line, over real TCP connections: latest wins, new tries, nothing that grows."""
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from queue import Queue
 from threading import Event, Semaphore
@@ -12,7 +12,9 @@ import pytest
 from realtime_mer.errors import ServiceError
 from realtime_mer.outlets.line import MAX_EVENTS, MAX_VALUES, Line
 from realtime_mer.outlets.wires import Message, Table, Target, Url, Wire
+from realtime_mer.wire.protocol import Hello
 from tests.patience import PATIENCE_S
+from tests.subscribers import HELLO
 
 MORE_THAN_A_SOCKET_HOLDS = 30_000_000
 
@@ -258,3 +260,30 @@ def test_places_that_nothing_feeds_are_forgotten(server: Server) -> None:
         line.offer([value("c", 1)])
         with closing(server.accept()) as connection:
             assert "a 1" not in read_until(connection, "c 1")
+
+
+class Announced(LinesOverTcp):
+    """One that says first what will come."""
+
+    def announce(self, places: Collection[Named], hello: Hello | None) -> None:
+        names = " ".join(place.name for place in places)
+        of = "nobody" if hello is None else hello.model
+        self._socket.sendall(f"{of}: {names}\n".encode())
+
+
+def test_what_will_come_is_announced_before_it_and_again_when_that_changes(server: Server) -> None:
+    url = Url.parse(f"lines://127.0.0.1:{server.port}")
+    target = Target(wire=wire(Announced), url=url, options=Table())
+    a, b = Named(name="a"), Named(name="b")
+    line = Line(target, name="lines", tell=print, places=[a, a, b], hello=HELLO)
+    with closing(line):
+        line.offer([Message(place=a, value=1)])
+        with closing(server.accept()) as connection, connection.makefile() as lines:
+            assert lines.readline() == f"{HELLO.model}: a b\n"
+            assert lines.readline() == "a 1\n"
+            line.keep({a}, places=[a])
+            assert lines.readline() == f"{HELLO.model}: a\n"
+        while line.state.state == "connected":
+            line.offer([Message(place=a, value=2)])
+        with closing(server.accept()) as connection, connection.makefile() as lines:
+            assert lines.readline() == f"{HELLO.model}: a\n"
