@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
@@ -68,6 +68,7 @@ class Limits:
             much of a flood is read at once.
         write_bytes: bytes waiting beyond that which stop the writing to a reader.
         stall_timeout_s: seconds after which a reader that takes nothing is closed.
+        keep_alive_s: seconds between two comments to a reader of events, which has no pings.
         close_timeout_s: seconds a client has to answer a close before it is cut off.
     """
 
@@ -94,7 +95,20 @@ class Limits:
     socket_bytes: int = 16384
     write_bytes: int = 4096
     stall_timeout_s: float = 30.0
+    keep_alive_s: float = 15.0
     close_timeout_s: float = 1.0
+
+
+class Open(Protocol):
+    """A connection that takes a place, whatever it speaks."""
+
+    @property
+    def door(self) -> Door:
+        """It came by."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Its way to the other side."""
 
 
 class Connection(ServerConnection):
@@ -112,7 +126,7 @@ class Connection(ServerConnection):
       in memory. What is new begins where the past ends.
     - *Parting* [``parting``]: the closing handshake was begun, nothing more is written, and whoever
       does not answer in time is cut off. No way leads back.
-    - *Lost*: the transport is gone, and it is no longer counted.
+    - *Lost*: the transport is gone, be it handed over, and it is no longer counted.
 
     Greeted and subscribed readers are *taking* or *stalled* besides. The transport says so
     (``pause_writing``, ``resume_writing``): what comes for a stalled one waits in the mailbox, and
@@ -137,7 +151,7 @@ class Connection(ServerConnection):
         self,
         *args: Any,
         limits: Limits,
-        others: "set[Connection | TlsHandshake]",
+        others: set[Open],
         lobby: "Lobby[Connection | TlsHandshake]",
         door: Door,
         **kwargs: Any,
@@ -180,6 +194,13 @@ class Connection(ServerConnection):
         """Give it a place of those who may stay."""
         self.authorized = True
         self.lobby.leave(self)
+
+    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Let another protocol have the transport; as a WebSocket it is lost."""
+        transport, self.transport = self.transport, _HandedOver()
+        transport.set_protocol(protocol)
+        self.connection_lost(None)
+        return transport
 
     def read_on(self) -> None:
         """Read what came before the handshake was answered."""
@@ -397,6 +418,13 @@ class Connection(ServerConnection):
             self._stall = None
 
 
+class _HandedOver(asyncio.Transport):
+    """In the place of a transport that went to somebody else: nothing is left to end."""
+
+    def abort(self) -> None:
+        pass
+
+
 class TlsHandshake(asyncio.Protocol):
     """A connection until its TLS handshake is done: counted, and given up after a time.
 
@@ -473,5 +501,10 @@ def address_of(connection: Connection | TlsHandshake) -> str:
 
 
 def text_frame(message: ServerMessage) -> bytes:
-    """Return a message as it is written to every socket: servers neither mask nor compress."""
-    return bytes(Frame(Opcode.TEXT, encode(message).encode()).serialize(mask=False))
+    """Return a message as it is written to every socket."""
+    return framed(encode(message))
+
+
+def framed(text: str) -> bytes:
+    """Return a text as it is written to every socket: servers neither mask nor compress."""
+    return bytes(Frame(Opcode.TEXT, text.encode()).serialize(mask=False))

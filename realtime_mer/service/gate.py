@@ -8,9 +8,12 @@ from math import ceil
 
 from websockets.datastructures import Headers
 
+from realtime_mer.errors import InputError
+from realtime_mer.service import events
 from realtime_mer.service.guesses import Guesses
-from realtime_mer.service.pages import METHODS, Page, answer, not_allowed
+from realtime_mer.service.pages import METHODS, NOW, Page, answer, not_allowed, token_needed
 from realtime_mer.wire import access
+from realtime_mer.wire.protocol import Subscribe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +25,19 @@ class Admission:
     """
 
     authorized: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsAdmission:
+    """A request may get server-sent events.
+
+    Attributes:
+        asked: for what.
+        origin: of the page that asks; None for no page.
+    """
+
+    asked: Subscribe
+    origin: str | None
 
 
 class Verdict(Enum):
@@ -42,6 +58,7 @@ class Gate:
         machine: name of this machine.
         token: what a client has to show; None for nothing.
         metrics: gives the body and content type of ``/metrics``.
+        now: gives the latest estimate as JSON; None before there is one.
         told: is told one line when an address has to wait for its wrong tokens.
         guesses: the wrong tokens so far.
         guessable: whether the token could be found by trying.
@@ -51,6 +68,7 @@ class Gate:
     machine: str
     token: str | None
     metrics: Callable[[], tuple[bytes, str]]
+    now: Callable[[], str | None] = lambda: None
     told: Callable[[str], None] = lambda line: None
     guesses: Guesses = field(default_factory=Guesses)
     guessable: bool = field(init=False)
@@ -90,8 +108,8 @@ class Gate:
 
     def judge(
         self, method: str, path: str, headers: Headers, *, address: str, now: float
-    ) -> Page | Admission:
-        """Return the page that answers a request, or that it may become a WebSocket.
+    ) -> Page | Admission | EventsAdmission:
+        """Return the page that answers a request, or that it may become what goes on.
 
         Args:
             method, path, headers: of the request, as they came.
@@ -112,16 +130,22 @@ class Gate:
         authorized = self.token is None or bool(credentials)
         origins = headers.get_all("Origin")
         trusted = access.is_trusted_origin(origins, host)
-        if "Upgrade" not in headers or path.partition("?")[0] != "/":
-            return answer(
-                path,
-                authority=access.authority(host, access.port_of(headers["Host"])),
-                origin=origins[0] if origins and trusted else None,
-                metrics=self.metrics if authorized else None,
-            )
-        if not trusted:
+        place, _, query = path.partition("?")
+        websocket = "Upgrade" in headers and place == "/"
+        if not trusted and (websocket or place in (NOW, events.PATH)):
             return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
-        return Admission(authorized=authorized)
+        if websocket:
+            return Admission(authorized=authorized)
+        origin = origins[0] if origins and trusted else None
+        if place == events.PATH:
+            return _events(query, origin=origin) if authorized else token_needed()
+        return answer(
+            path,
+            authority=access.authority(host, access.port_of(headers["Host"])),
+            origin=origin,
+            metrics=self.metrics if authorized else None,
+            now=self.now if authorized else None,
+        )
 
     def _refusal(self, authorization: str, *, address: str, now: float) -> Page | None:
         token = access.bearer_token(authorization)
@@ -140,3 +164,10 @@ class Gate:
                 )
             case Verdict.WRONG:
                 return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
+
+
+def _events(query: str, *, origin: str | None) -> Page | EventsAdmission:
+    try:
+        return EventsAdmission(asked=events.asked_for(query), origin=origin)
+    except InputError as error:
+        return Page.text(HTTPStatus.BAD_REQUEST, str(error))

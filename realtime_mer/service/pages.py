@@ -18,13 +18,13 @@ class Page:
     Attributes:
         status: of HTTP.
         body: empty where only the headers were asked for.
-        length: of the body, also where that was left out.
+        length: of the body, also where that was left out; None where none is told.
         headers: all but ``Date``, ``Connection`` and ``Content-Length``.
     """
 
     status: HTTPStatus
     body: bytes
-    length: int
+    length: int | None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -54,6 +54,9 @@ class Page:
 METHODS = ("GET", "HEAD")
 """What is answered with what is at the path."""
 
+NOW = "/now"
+"""The latest estimate."""
+
 LIBRARY = "/realtime-mer.js"
 """The module that pages of others may import."""
 
@@ -64,6 +67,7 @@ def answer(
     authority: str,
     origin: str | None,
     metrics: Callable[[], tuple[bytes, str]] | None,
+    now: Callable[[], str | None] | None,
 ) -> Page:
     """Return what is at a path.
 
@@ -73,16 +77,17 @@ def answer(
         origin: of a page that asks and may connect; None for no page, or any other.
         metrics: gives the body and content type of ``/metrics``; None where the request lacks the
             token.
+        now: gives the latest estimate as JSON, None before there is one; None likewise.
     """
     path = path.partition("?")[0]
     if path == "/healthz":
         return Page.text(HTTPStatus.OK, "ok")
     if path == "/metrics":
         if metrics is None:
-            return Page.text(
-                HTTPStatus.UNAUTHORIZED, "a token is needed", WWW_Authenticate="Bearer"
-            )
+            return token_needed()
         return _found(*metrics(), cache="no-store", policy=_POLICY)
+    if path == NOW:
+        return token_needed() if now is None else _latest(now(), origin)
     found = asset(path)
     if found is None:
         return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
@@ -90,9 +95,31 @@ def answer(
     policy = f"{_POLICY}; {_OWN_FILES}; {_connections(authority)}"
     page = _found(found.body, found.content_type, cache="no-cache", policy=policy)
     if path == LIBRARY:
-        shared = {"Access-Control-Allow-Origin": origin} if origin is not None else {}
-        return replace(page, headers={**page.headers, "Vary": "Origin", **shared})
+        return replace(page, headers={**page.headers, **shared_with(origin)})
     return page
+
+
+def token_needed() -> Page:
+    """Return what is said to whoever shows no token."""
+    return Page.text(HTTPStatus.UNAUTHORIZED, "a token is needed", WWW_Authenticate="Bearer")
+
+
+def shared_with(origin: str | None) -> dict[str, str]:
+    """Return the headers that let a page of an origin read an answer; None for no page."""
+    shared = {} if origin is None else {"Access-Control-Allow-Origin": origin}
+    return {"Vary": "Origin", **shared}
+
+
+def _latest(estimate: str | None, origin: str | None) -> Page:
+    if estimate is None:
+        return Page(
+            status=HTTPStatus.NO_CONTENT,
+            body=b"",
+            length=None,  # RFC 9110, 8.6
+            headers=GUARDS | shared_with(origin),
+        )
+    page = _found(f"{estimate}\n".encode(), "application/json", cache="no-store", policy=_POLICY)
+    return replace(page, headers={**page.headers, **shared_with(origin)})
 
 
 def not_understood(head: bytes, *, too_large: bool) -> Page:

@@ -23,9 +23,10 @@ def reply(page: Page, *, tls: bool) -> Response:
             **secured.headers,
             "Date": formatdate(usegmt=True),
             "Connection": "close",
-            "Content-Length": str(page.length),
         }
     )
+    if page.length is not None:
+        headers["Content-Length"] = str(page.length)
     return Response(page.status.value, page.status.phrase, headers, page.body)
 
 

@@ -29,15 +29,19 @@ from websockets.typing import Subprotocol
 
 from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.estimate import Estimate
+from realtime_mer.service import events
 from realtime_mer.service.connection import (
     Connection,
     Limits,
+    Open,
     TlsHandshake,
     address_of,
+    framed,
     text_frame,
 )
 from realtime_mer.service.door import Door
-from realtime_mer.service.gate import Admission, Gate, Verdict
+from realtime_mer.service.event_stream import EventStream
+from realtime_mer.service.gate import Admission, EventsAdmission, Gate, Verdict
 from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.listening import (
     allow_files,
@@ -69,6 +73,7 @@ from realtime_mer.wire.protocol import (
     Pong,
     StatusMessage,
     Subscribe,
+    encode,
     parse_client_message,
 )
 from realtime_mer.wire.settings import Change, Settings
@@ -128,12 +133,13 @@ class Service:
         self._woken = False
 
         # The loop thread alone writes these.
-        self._connections: set[Connection | TlsHandshake] = set()
+        self._connections: set[Open] = set()
         self._lobby: Lobby[Connection | TlsHandshake] = Lobby(
             places=self._limits.waiting, places_per_address=self._limits.waiting_per_address
         )
         self._clients: set[Connection] = set()
-        self._latest: dict[str, tuple[bytes, float]] = {}
+        self._event_streams: set[EventStream] = set()
+        self._latest: dict[str, tuple[str, float]] = {}
         self._past: Past[bytes] = Past(text_frame, seconds=self._limits.history_s)
         self._histories_total = self._histories_refused = 0
         self._t: float | None = None
@@ -293,8 +299,8 @@ class Service:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected, subscribed or not."""
-        return len(self._clients)
+        """How many clients are connected, subscribed or not, readers of events among them."""
+        return len(self._clients) + len(self._event_streams)
 
     @property
     def open_connections(self) -> int:
@@ -400,6 +406,7 @@ class Service:
             machine=socket.gethostname(),
             token=token,
             metrics=self._metrics.render,
+            now=self._now,
             told=lambda line: self._notices.tell("wrong tokens", line),
             guesses=self._guesses,
         )
@@ -435,11 +442,15 @@ class Service:
         if server is None:
             return
         server.close(close_connections=False)
-        bye = text_frame(Bye(reason=reason))
-        partings = []
+        text = encode(Bye(reason=reason))
+        bye, last_event = framed(text), events.named("bye", text)
+        partings: list[asyncio.Future[None]] = []
         for client in [client for client in self._clients if client.door is door]:
             client.deliver(bye)
             partings.append(client.part(CloseCode.GOING_AWAY, "the service stops"))
+        for reader in [reader for reader in self._event_streams if reader.door is door]:
+            reader.part(last_event)
+            partings.append(reader.gone)
         if partings:
             await asyncio.wait(partings)
         for connection in list(self._connections):  # still in a handshake
@@ -449,7 +460,7 @@ class Service:
 
     def _traffic(self) -> Traffic:
         return Traffic(
-            clients=len(self._clients),
+            clients=self.clients,
             waiting=len(self._lobby),
             connections_total=self._connections_total,
             wrong_tokens_total=self._guesses.total,
@@ -492,20 +503,21 @@ class Service:
 
     def _tell(self, message: StatusMessage | Marker) -> None:
         try:
-            frame = text_frame(message)
+            text = encode(message)
         except ProtocolError as error:
             _not_sent(error)
             return
         if isinstance(message, Marker):
             self._past.mark(message)
-            for client in self._clients:
-                self._dropped += client.offer("markers", frame, t=0.0)
+            self._offer_clients("markers", text, t=0.0)
             return
-        self._latest["status"] = frame, message.t
+        self._latest["status"] = text, message.t
         self._metrics.count(message)
+        frame = framed(text)
         for client in self._clients:
             if "status" in client.streams:
                 client.deliver(frame)
+        self._offer_event_streams("status", text, t=message.t)
 
     def _hand_on_markers(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -524,15 +536,31 @@ class Service:
 
     def _offer(self, stream: str, value: Estimate | LevelMessage) -> None:
         try:
-            frame = text_frame(value)
+            text = encode(value)
         except ProtocolError as error:
             _not_sent(error)
             return
-        self._latest[stream] = frame, value.t
+        self._latest[stream] = text, value.t
         if isinstance(value, Estimate):
             self._past.add(value)
+        self._offer_clients(stream, text, t=value.t)
+
+    def _offer_clients(self, stream: str, text: str, *, t: float) -> None:
+        frame = framed(text)
         for client in self._clients:
-            self._dropped += client.offer(stream, frame, t=value.t)
+            self._dropped += client.offer(stream, frame, t=t)
+        self._offer_event_streams(stream, text, t=t)
+
+    def _offer_event_streams(self, stream: str, text: str, *, t: float) -> None:
+        if self._event_streams:
+            event = events.event(stream, text)
+            for reader in self._event_streams:
+                self._dropped += reader.offer(stream, event, t=t)
+
+    def _now(self) -> str | None:
+        """Return the latest estimate as JSON; None before there is one."""
+        text, _ = self._latest.get("estimates", (None, 0.0))
+        return text
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request that is not, or must not become, a WebSocket; None lets it go on."""
@@ -544,14 +572,27 @@ class Service:
             address=address_of(client),
             now=time.monotonic(),
         )
-        if isinstance(outcome, Admission):
-            if not self._full:
-                if outcome.authorized:
-                    client.let_in()
-                return None
+        tls = client.door.ssl is not None
+        if not isinstance(outcome, Page) and self._full:
             outcome = Page.text(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
+        if isinstance(outcome, EventsAdmission):
+            response = reply(events.page(outcome.origin), tls=tls)
+            if request.method == "GET":
+                # The transport is another's then, so that nobody sends the response again.
+                self._send_events(client, outcome.asked, head=response.serialize())
+            return response
+        if isinstance(outcome, Admission):
+            if outcome.authorized:
+                client.let_in()
+            return None
         page = outcome.without_body() if request.method == "HEAD" else outcome
-        return reply(page, tls=client.door.ssl is not None)
+        return reply(page, tls=tls)
+
+    def _send_events(self, client: Connection, asked: Subscribe, *, head: bytes) -> None:
+        self._connections_total += 1
+        reader = EventStream(client, asked, head=head, readers=self._event_streams)
+        for stream, (text, t) in self._latest.items():
+            reader.offer(stream, events.event(stream, text), t=t)
 
     @property
     def _full(self) -> bool:
@@ -636,14 +677,14 @@ class Service:
             self._histories_refused += 1
             client.refuse("too_much_history", "you got the past several times: ask again later")
         if "status" in message.streams and "status" in self._latest:
-            client.deliver(self._latest["status"][0])
+            client.deliver(framed(self._latest["status"][0]))
         client.subscribe(message, past=past, begin=lambda: self._begin(client))
 
     def _begin(self, client: Connection) -> None:
         """Offer the latest of what a client subscribed to."""
-        for stream, (frame, t) in self._latest.items():
+        for stream, (text, t) in self._latest.items():
             if stream != "status":
-                client.offer(stream, frame, t=t)
+                client.offer(stream, framed(text), t=t)
 
     def _try_token(self, client: Connection, token: str) -> None:
         verdict = client.door.gate.check(token, address=address_of(client), now=time.monotonic())
