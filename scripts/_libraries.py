@@ -34,6 +34,7 @@ TEST_LIBRARIES = (
     "openbox",
     "xdotool",
     "x11-utils",
+    "jackd2",  # a MIDI system where the kernel has none
     "ffmpeg",
     "mosquitto",
     "fluidsynth",  # renders corpora of notes, with

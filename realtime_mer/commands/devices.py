@@ -66,5 +66,21 @@ def devices(
                 "yes" if device.default else "",
             )
         console(wrap=True).print(table if listing.devices else "No device to listen to.")
+        _show_midi_ports()
     for problem in listing.problems.values():
         notice(problem)
+
+
+def _show_midi_ports() -> None:
+    """Print where MIDI can be sent, with the extra for it and where this machine has MIDI."""
+    from realtime_mer.errors import ServiceError
+    from realtime_mer.outlets import midi
+
+    if midi.MIDI.missing():
+        return
+    try:
+        names = midi.ports()
+    except ServiceError:  # most machines have none, and listen all the same
+        return
+    if names:
+        line("MIDI ports, for --midi: " + "; ".join(names))

@@ -95,6 +95,13 @@ def live(
         str | None,
         typer.Option(metavar="NAME", help="Be two streams of the Lab Streaming Layer, so named."),
     ] = None,
+    midi: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PORT",
+            help="Send MIDI controllers to this port; 'virtual' is one of its own.",
+        ),
+    ] = None,
     maps: MapFiles = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
@@ -189,7 +196,13 @@ def live(
     if osc_rate is not None and osc is None:
         raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
     fast = speed is Speed.MAX
-    for option, asked in (("--osc", osc), ("--mqtt", mqtt), ("--lsl", lsl), ("--map", maps)):
+    for option, asked in (
+        ("--osc", osc),
+        ("--mqtt", mqtt),
+        ("--lsl", lsl),
+        ("--midi", midi),
+        ("--map", maps),
+    ):
         if asked and fast:
             raise InputError(
                 f"{option} needs --speed realtime: nobody could follow what is faster."
@@ -226,6 +239,10 @@ def live(
         from realtime_mer.outlets.short_ways import lsl_plan
 
         plans.append(lsl_plan(lsl))
+    if midi is not None:
+        from realtime_mer.outlets.short_ways import midi_plan
+
+        plans.append(midi_plan(midi))
     if plans or maps:
         from realtime_mer.outlets.map_file import refuse_missing
         from realtime_mer.outlets.mapping.tables import load_plan

@@ -69,6 +69,18 @@ def lsl_plan(name: str) -> Plan:
     return read_plan({"output": [{"to": f"lsl:{quote(name)}"}]}, file="--lsl")
 
 
+def midi_plan(text: str) -> Plan:
+    """Return the plan of ``--midi``: the controllers that MIDI has by itself, to one port.
+
+    Args:
+        text: a port's name or a part of it, or ``virtual`` for a port of our own.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    return read_plan({"output": [{"to": f"midi:{quote(text)}"}]}, file="--midi")
+
+
 def look_up(text: str) -> None:
     """Refuse an ``--osc`` that leads to no machine.
 

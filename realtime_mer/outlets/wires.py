@@ -32,6 +32,9 @@ _BUILT_IN = {
     "mqtt": "realtime_mer.outlets.mqtt:MQTT",
     "mqtts": "realtime_mer.outlets.mqtt:MQTTS",
     "osc": "realtime_mer.outlets.osc:OSC",
+    "midi": "realtime_mer.outlets.midi:MIDI",
+    "sacn": "realtime_mer.outlets.dmx:SACN",
+    "artnet": "realtime_mer.outlets.dmx:ARTNET",
 }
 
 
@@ -175,6 +178,7 @@ class Wire(Generic[P, O]):
         options: the keys that an output has besides.
         connect: opens a connection; raises OSError or ServiceError where that fails for now.
         check: refuses an address that can never work, with an InputError; opens nothing.
+        misfit: tells what is wrong with a place on an output with such options; None for nothing.
         routes: what an output without routes of its own sends, as it would stand in the file.
         target: the range that values are brought to where a route names none; None leaves them.
         every: whether every value matters, as in a recording, and not only the latest.
@@ -188,6 +192,7 @@ class Wire(Generic[P, O]):
     options: type[O]
     connect: Callable[[Url, O], Connection[P]]
     check: Callable[[Url], None]
+    misfit: Callable[[P, O], str | None] = lambda _place, _options: None
     routes: Sequence[Mapping[str, Any]] = ()
     target: tuple[float, float] | None = None
     every: bool = False

@@ -258,6 +258,7 @@ class _Reading:
         name = shape.source
         where += f" ({name})"
         place = self._checked(wire.place, rest, where, among=_keys(Shape, wire.place))
+        self._refuse_misfit(place, targets, where)
         if not is_known(name):
             raise self._wrong(where, "from", unknown_value(name))
         brings = shape.range is not None or shape.target is not None or wire.target is not None
@@ -323,6 +324,7 @@ class _Reading:
             targets = (self._by_url.get(url.text) or self._plain_target(url, where),)
         wire = targets[0].wire
         place = self._checked(wire.place, rest, where, among=_keys(_Sending, wire.place))
+        self._refuse_misfit(place, targets, where)
         if (sending.value is None) == (sending.source is None):
             raise self._wrong(where, "value", "give either a value, or a name behind from")
         if sending.source is not None and not is_known(sending.source):
@@ -358,6 +360,10 @@ class _Reading:
         target = Target(wire=wire, url=url, options=options)
         self._by_url[url.text] = target
         return target
+
+    def _refuse_misfit(self, place: Table, targets: tuple[Target, ...], where: str) -> None:
+        if wrong := targets[0].wire.misfit(place, targets[0].options):
+            raise self._wrong(where, None, wrong)
 
     def _split(
         self, table: Any, own: type[Table], where: str
