@@ -377,8 +377,8 @@ def test_the_page_connects_again_when_the_service_comes_back(tab: Browser) -> No
         tab.wait_for(reaches(0.3, 0.3))
     tab.wait_for("document.documentElement.dataset.link === 'lost'")
     tab.wait_for("document.getElementById('state-word').textContent === 'reconnecting'")
-    note = tab.text("#state-note").partition(";")[0]
-    assert note in ("the session has ended", NO_CONNECTION)
+    note = "document.getElementById('state-note').textContent.split(';')[0]"
+    tab.wait_for(f"['the session has ended', '{NO_CONNECTION}'].includes({note})")
     tab.wait_for("document.getElementById('level').textContent === '–'")
     tab.js("document.getElementById('note').value = 'kept'")
     tab.js("document.getElementById('mark').click()")
