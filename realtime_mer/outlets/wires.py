@@ -28,6 +28,7 @@ WIRES = "realtime_mer.outlets"
 """The group of entry points that bring other wires: a ``Wire``, by its scheme."""
 
 _BUILT_IN = {
+    "file": "realtime_mer.outlets.lines_file:FILE",
     "lsl": "realtime_mer.outlets.lsl:LSL",
     "mqtt": "realtime_mer.outlets.mqtt:MQTT",
     "mqtts": "realtime_mer.outlets.mqtt:MQTTS",
