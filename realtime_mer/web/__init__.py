@@ -11,6 +11,9 @@ from importlib.resources import files
 _SCRIPT = "text/javascript; charset=utf-8"
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
+    "/overlay": ("overlay.html", "text/html; charset=utf-8"),
+    "/overlay.css": ("overlay.css", "text/css; charset=utf-8"),
+    "/overlay.js": ("overlay.js", _SCRIPT),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/realtime-mer.js": ("realtime-mer.js", _SCRIPT),

@@ -63,16 +63,21 @@ class Browser:
         self.expected: str | None = None
 
     def open(
-        self, service: Service, *, fragment: str = "", size: tuple[int, int] = DESKTOP
+        self,
+        service: Service,
+        *,
+        page: str = "",
+        fragment: str = "",
+        size: tuple[int, int] = DESKTOP,
     ) -> None:
-        """Open the display of a service as if for the first time."""
+        """Open the display of a service, or another page of it, as if for the first time."""
         self.driver.get("about:blank")
         self.resize(size)
         origin = service.url.replace("ws", "http", 1)
         self.cdp("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
         for log in ("browser", "performance"):  # from here on they are of this page
             self.driver.get_log(log)
-        self.driver.get(f"{origin}/{fragment}")
+        self.driver.get(f"{origin}/{page}{fragment}")
 
     def resize(self, size: tuple[int, int]) -> None:
         """Give the page a size in CSS pixels; a narrow one is that of a phone."""

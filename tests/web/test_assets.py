@@ -29,7 +29,9 @@ def source(path: str) -> str:
 
 def test_every_file_of_the_folder_is_served_and_the_root_is_the_page() -> None:
     folder = {entry.name for entry in files(web).iterdir() if entry.is_file()}
-    served = {path.removeprefix("/") or "index.html" for path in web.PATHS}
+    pages = {"": "index.html", "overlay": "overlay.html"}
+    names = [path.removeprefix("/") for path in web.PATHS]
+    served = {pages.get(name, name) for name in names}
     assert served == {name for name in folder if not name.endswith(".py")}
     assert source("/").startswith("<!doctype html>")
 
