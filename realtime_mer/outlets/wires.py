@@ -32,6 +32,7 @@ _BUILT_IN = {
     "lsl": "realtime_mer.outlets.lsl:LSL",
     "mqtt": "realtime_mer.outlets.mqtt:MQTT",
     "mqtts": "realtime_mer.outlets.mqtt:MQTTS",
+    "obs": "realtime_mer.outlets.obs:OBS",
     "osc": "realtime_mer.outlets.osc:OSC",
     "midi": "realtime_mer.outlets.midi:MIDI",
     "sacn": "realtime_mer.outlets.dmx:SACN",
