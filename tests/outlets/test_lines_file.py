@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from realtime_mer.outlets.mapped import MappedOutlet
 from realtime_mer.outlets.mapping.tables import read_plan
 from realtime_mer.outlets.wires import Message, Url
 from realtime_mer.wire.protocol import Marker
+from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
 fifos = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
@@ -146,16 +148,15 @@ class _Reader:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk at hand")
 def test_a_full_disk_is_told_once_and_counted() -> None:
-    told: list[str] = []
+    told: Queue[str] = Queue()
     plan = read_plan({"output": [{"to": "file:/dev/full"}]}, file="test.toml")
-    with closing(MappedOutlet(plans=[plan], tell=told.append)) as outlet:
+    with closing(MappedOutlet(plans=[plan], tell=told.put)) as outlet:
         for seq in range(3):
             outlet.publish(sample_estimate(seq=seq))
-        while outlet.states()[0].state != "failing":
-            pass
+        line = told.get(timeout=PATIENCE_S)
     assert outlet.states()[0].failed > 0
-    assert len(told) == 1
-    assert "file:/dev/full: No space left on device" in told[0]
+    assert "file:/dev/full: No space left on device" in line
+    assert told.empty()
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
