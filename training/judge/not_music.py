@@ -290,7 +290,7 @@ def _at(heard: Sequence[Verdict], threshold: float) -> dict[str, Any]:
         "threshold": threshold,
         "not_music_told": _rounded((none < threshold).mean()) if len(none) else None,
         "music_mistaken": _rounded((hops < threshold).mean()) if len(hops) else None,
-        "songs_mistaken_by_a_tenth": sum(share > 0.1 for share in songs),
+        "songs_mistaken_by_a_tenth": sum(bool(share > 0.1) for share in songs),
         "songs": len(songs),
     }
 
