@@ -36,7 +36,7 @@ def log_power(graph: Graph, samples: str, config: FeatureConfig) -> str:
         config: settings.
     """
     mel = LogMel(config).mel
-    return _log_power(
+    return log_bands(
         graph,
         samples,
         window=mel.spectrogram.window.double().numpy(),
@@ -58,7 +58,7 @@ def log_pitch_power(
         hop: samples from one row to the next.
     """
     pitch = LogPitch(config, sample_rate=sample_rate, hop=hop)
-    return _log_power(
+    return log_bands(
         graph,
         samples,
         window=pitch.window.double().numpy(),
@@ -67,10 +67,11 @@ def log_pitch_power(
     )
 
 
-def _log_power(graph: Graph, samples: str, *, window: _Array, hop: int, filters: _Array) -> str:
+def log_bands(graph: Graph, samples: str, *, window: _Array, hop: int, filters: _Array) -> str:
     """Return ``ln(1 + power)`` of each band of each frame, ``(B, T, M)``.
 
     Args:
+        graph: where the nodes go.
         graph: where the nodes go.
         samples: ``(B, N - hop + T * hop)``.
         window: of a frame, ``(N,)``.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realtime_mer.errors import InputError
@@ -32,11 +33,17 @@ class Frozen(nn.Module):
             array = np.array(arrays[name], np.float32)
             self.register_buffer(_buffer(name), torch.from_numpy(array))
 
+    def array(self, name: str) -> NDArray[np.float64]:
+        """Return one of its arrays, by the name that the file gives it."""
+        array: NDArray[np.float64] = self._get(name).double().numpy()
+        return array
+
+    def has(self, name: str) -> bool:
+        """Return whether there is an array of that name among those it needs."""
+        return hasattr(self, _buffer(name))
+
     def _get(self, name: str) -> Tensor:
         return self.get_buffer(_buffer(name))
-
-    def _has(self, name: str) -> bool:
-        return hasattr(self, _buffer(name))
 
 
 def _buffer(name: str) -> str:

@@ -25,16 +25,23 @@ EMBEDDING = 512
 CLASSES = 527
 """Classes of AudioSet."""
 
-_N_FFT = 1024
-_PRE_EMPHASIS = 0.97
-_FLOOR = 1e-5
-_SHIFT, _SCALE = 4.5, 5.0
-# Blocks that halve the image, those whose input is added to their output, and the first with
-# hard-swish instead of a rectifier: MobileNetV3-Large's (Howard et al., ICCV 2019, table 1).
+N_FFT = 1024
+"""Samples of a frame, of which ``window`` covers those in the middle."""
+PRE_EMPHASIS = 0.97
+"""Of the sample before, taken from each."""
+FLOOR = 1e-5
+"""Added to a band's power before its logarithm."""
+SHIFT, SCALE = 4.5, 5.0
+"""What is added to a logarithm, and what the sum is divided by."""
+
+# MobileNetV3-Large's (Howard et al., ICCV 2019, table 1).
 _BLOCKS = 15
-_HALVING = frozenset((2, 4, 7, 13))
-_ADDING = frozenset((1, 3, 5, 6, 8, 9, 10, 12, 14, 15))
-_FIRST_HARD_SWISH = 7
+HALVING = frozenset((2, 4, 7, 13))
+"""Blocks that halve the image, counted from 1."""
+ADDING = frozenset((1, 3, 5, 6, 8, 9, 10, 12, 14, 15))
+"""Blocks whose input is added to their output."""
+FIRST_HARD_SWISH = 7
+"""The first block with hard-swish instead of a rectifier."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Tagger(Frozen):
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         layers = ["stem", "last", "classifier.hidden", "classifier.logits"]
-        for block in _blocks():
+        for block in blocks():
             layers += [f"{block}.depthwise", f"{block}.project"]
             # The first block widens nothing, and only some look at the whole image.
             for part in ("expand", "squeeze", "excite"):
@@ -85,10 +92,10 @@ class Tagger(Frozen):
         Returns:
             (B, 128, frames); frame k is centred on sample 320 k of the sound's differences.
         """
-        sharpened = samples[:, 1:] - _PRE_EMPHASIS * samples[:, :-1]
+        sharpened = samples[:, 1:] - PRE_EMPHASIS * samples[:, :-1]
         spectrum = torch.stft(
             sharpened,
-            _N_FFT,
+            N_FFT,
             HOP_LENGTH,
             win_length=len(self._get("window")),
             window=self._get("window"),
@@ -97,7 +104,7 @@ class Tagger(Frozen):
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
-        return (torch.log(self._get("mel_bank") @ power + _FLOOR) + _SHIFT) / _SCALE
+        return (torch.log(self._get("mel_bank") @ power + FLOOR) + SHIFT) / SCALE
 
     def forward(self, mel: Tensor) -> Heard:
         """Return what the tagger makes of whole images, each of one length.
@@ -106,27 +113,27 @@ class Tagger(Frozen):
             mel: (B, 128, frames) as ``mel`` gives it.
         """
         x = functional.hardswish(self._convolve(mel[:, None], "stem", stride=2))
-        for number, block in enumerate(_blocks(), 1):
+        for number, block in enumerate(blocks(), 1):
             x = self._block(x, block, number)
         x = functional.hardswish(self._convolve(x, "last"))
         hidden = functional.hardswish(self._dense(x.mean((2, 3)), "classifier.hidden"))
         return Heard(hidden=hidden, logits=self._dense(hidden, "classifier.logits"))
 
     def _block(self, x: Tensor, block: str, number: int) -> Tensor:
-        swish = number >= _FIRST_HARD_SWISH
+        swish = number >= FIRST_HARD_SWISH
         activate = functional.hardswish if swish else functional.relu
         y = (
             activate(self._convolve(x, f"{block}.expand"))
-            if self._has(f"{block}.expand.weight")
+            if self.has(f"{block}.expand.weight")
             else x
         )
-        stride = 2 if number in _HALVING else 1
+        stride = 2 if number in HALVING else 1
         y = activate(self._convolve(y, f"{block}.depthwise", stride=stride, groups=y.shape[1]))
-        if self._has(f"{block}.squeeze.weight"):
+        if self.has(f"{block}.squeeze.weight"):
             narrow = functional.relu(self._dense(y.mean((2, 3)), f"{block}.squeeze"))
             y = y * torch.sigmoid(self._dense(narrow, f"{block}.excite"))[:, :, None, None]
         y = self._convolve(y, f"{block}.project")
-        return x + y if number in _ADDING else y
+        return x + y if number in ADDING else y
 
     def _convolve(self, x: Tensor, layer: str, *, stride: int = 1, groups: int = 1) -> Tensor:
         weight = self._get(f"{layer}.weight")
@@ -138,5 +145,6 @@ class Tagger(Frozen):
         return functional.linear(x, self._get(f"{layer}.weight"), self._get(f"{layer}.bias"))
 
 
-def _blocks() -> list[str]:
+def blocks() -> list[str]:
+    """Return what the blocks' arrays are named by, first to last."""
     return [f"block{number:02}" for number in range(1, _BLOCKS + 1)]

@@ -24,10 +24,15 @@ WINDOW_FRAMES = 187
 EMBEDDING = 200
 """Numbers in one embedding."""
 
-_EPSILON = 1e-3
-_TIMBRE = ("front_timbre_7x38", "front_timbre_7x67")
-_TEMPORAL = ("front_temporal_128x1", "front_temporal_64x1", "front_temporal_32x1")
-_MIDDLE = ("mid_conv1", "mid_conv2", "mid_conv3")
+LOG_GAIN = 1e4
+"""The constant of ``log10(1 + LOG_GAIN * power)``."""
+
+EPSILON = 1e-3
+"""Of its normalisations."""
+TIMBRE = ("front_timbre_7x38", "front_timbre_7x67")
+TEMPORAL = ("front_temporal_128x1", "front_temporal_64x1", "front_temporal_32x1")
+MIDDLE = ("mid_conv1", "mid_conv2", "mid_conv3")
+"""Its layers of convolutions."""
 _NORMALISATION = ("gamma", "beta", "running_mean", "running_var")
 
 
@@ -37,13 +42,16 @@ class MusiCNN(Frozen):
     Args:
         arrays: the network's arrays by name.
 
+    Attributes:
+        spectrogram: from samples to the power of mel bands.
+
     Raises:
         InputError: an array is missing.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         names = [f"input_bn.{part}" for part in _NORMALISATION]
-        for layer in (*_TIMBRE, *_TEMPORAL, *_MIDDLE):
+        for layer in (*TIMBRE, *TEMPORAL, *MIDDLE):
             names += [f"{layer}.weight", f"{layer}.bias"]
             names += [f"{layer}_bn.{part}" for part in _NORMALISATION]
         names += [f"pooled_bn.{part}" for part in _NORMALISATION]
@@ -51,7 +59,7 @@ class MusiCNN(Frozen):
         super().__init__(
             arrays, names, lacking="the teacher's arrays lack", instead="MSD_musicnn's"
         )
-        self._mel = MelSpectrogram(
+        self.spectrogram = MelSpectrogram(
             SAMPLE_RATE,
             n_fft=512,
             hop_length=HOP_LENGTH,
@@ -69,7 +77,7 @@ class MusiCNN(Frozen):
             self._get(f"{name}.running_var"),
             self._get(f"{name}.gamma"),
             self._get(f"{name}.beta"),
-            eps=_EPSILON,
+            eps=EPSILON,
         )
 
     def _front(self, image: Tensor, name: str, padding: tuple[int, int]) -> Tensor:
@@ -95,8 +103,8 @@ class MusiCNN(Frozen):
         Returns:
             (B, frames, 96); frame k is centred on sample 256 k.
         """
-        power = self._mel(functional.pad(samples, (256, 256)))
-        return torch.log10(1.0 + 1e4 * power).transpose(1, 2)
+        power = self.spectrogram(functional.pad(samples, (256, 256)))
+        return torch.log10(1.0 + LOG_GAIN * power).transpose(1, 2)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return the embedding of each window.
@@ -108,13 +116,13 @@ class MusiCNN(Frozen):
             (B, 200).
         """
         image = self._normalise(mel[:, None], "input_bn")  # (B, 1, T, bands)
-        front = [self._front(image, name, (3, 3)) for name in _TIMBRE]
-        for name in _TEMPORAL:
+        front = [self._front(image, name, (3, 3)) for name in TIMBRE]
+        for name in TEMPORAL:
             # TensorFlow's "same": the smaller half of an even kernel's padding goes in front.
             size = self._get(f"{name}.weight").shape[2]
             front.append(self._front(image, name, ((size - 1) // 2, size // 2)))
         stages = [torch.cat(front, 1)]  # (B, 561, T)
-        for name in _MIDDLE:
+        for name in MIDDLE:
             weight = self._get(f"{name}.weight")[:, 0].transpose(1, 2)
             x = functional.conv1d(stages[-1], weight, self._get(f"{name}.bias"), padding=3)
             x = self._normalise(functional.relu(x), f"{name}_bn")
