@@ -30,6 +30,9 @@ WIDTH = 15
 LEAST_GROUPS = 5
 """Groups that must bear a label before it is learnt."""
 
+LEAST_SHARE = 1e-3
+"""Of a quadrant, before they are made to sum to 1."""
+
 _SMOOTHED = 3  # windows; the models learn from whole clips, and one window alone says little
 _TOGETHER = 64  # sounds whose windows are answered in one go
 
@@ -211,7 +214,7 @@ def _learnt(
 
 def _probabilities(said: _Rows) -> _Rows:
     """Return what regressions on "is it this one?" say as probabilities, (n, classes)."""
-    shares = np.clip(said, 1e-3, 1.0)
+    shares = np.clip(said, LEAST_SHARE, 1.0)
     probabilities: _Rows = shares / shares.sum(1, keepdims=True)
     return probabilities
 
