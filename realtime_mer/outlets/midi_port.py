@@ -172,7 +172,8 @@ def _next(batches: "queue.SimpleQueue[str | None]", *, until: float | None) -> s
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    pipe = sys.stdout  # whose reader is the process that started this one, and no person
+    print(text, file=pipe, flush=True)
 
 
 def main() -> int:

@@ -29,8 +29,10 @@ from realtime_mer.recognizer.contract import (
     check_streams,
 )
 
-# onnxruntime's exceptions have no base but Exception.
+# onnxruntime's exceptions have no base but Exception. Where it quotes a damaged name, its words are
+# no UTF-8 and cannot be read.
 _REFUSALS = (
+    UnicodeDecodeError,
     onnxruntime_pybind11_state.Fail,
     onnxruntime_pybind11_state.InvalidArgument,
     onnxruntime_pybind11_state.InvalidGraph,
@@ -264,9 +266,10 @@ def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3  # errors alone, which are raised as well
     try:
         session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        settings = session.get_modelmeta().custom_metadata_map
     except _REFUSALS as error:
         raise _unusable(card, str(error)) from error
-    check_settings(card, session.get_modelmeta().custom_metadata_map)
+    check_settings(card, settings)
     parts = NetworkState._fields
     wanted = {
         "inputs": ["samples", "tail", *parts],

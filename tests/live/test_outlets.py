@@ -151,7 +151,7 @@ def test_what_a_mapping_has_to_say_is_told_once(tmp_path: Path) -> None:
     broken.write_text('[[output]]\nto = "osc://nobody.invalid:9"')
     with ExitStack() as stack:
         outlets = Outlets()
-        stack.callback(outlets.open_mapped([], [broken]).close)
+        stack.callback(outlets.open_mapped([], [broken], hello=HELLO).close)
         (line,) = outlets.mapped._lines.values()  # type: ignore[union-attr]
         with line._changed:
             assert line._changed.wait_for(outlets._notices.__len__, PATIENCE_S)

@@ -88,7 +88,7 @@ def _w64(stream: ByteStream) -> Layout | None:
             return replace(kind, start=stream.position, announced=announced)
         if not 24 <= size <= _MOST_HEADER:
             return None
-        if name == b"fmt " and size >= 40:
-            kind = wave_format(stream.peek(min(size, 88))[24:], "<")
+        if name == b"fmt " and len(body := stream.peek(min(size, 88))[24:]) >= 16:
+            kind = wave_format(body, "<")
         stream.skip(size + -size % 8)
     return None
