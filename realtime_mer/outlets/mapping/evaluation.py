@@ -18,7 +18,7 @@ Sending = tuple[Target, Message[Any]]
 
 _OF_MUSIC = ("valence", "arousal", "quadrant", "gems.", "mood")
 _AWAY = (Status.RECONNECTING.value, Status.PAUSED.value)
-_PROVISIONAL = {*(status.value for status in HELD), "no_music", Status.WARMING_UP.value}
+_PROVISIONAL = {*(status.value for status in HELD), Status.WARMING_UP.value}
 
 
 class Evaluation:

@@ -1,6 +1,6 @@
 """A committee on a run's folds: what the student is measured by, and what it was taught by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,19 @@ def predict_committee(
         teachers, of: as for ``fit_committee``.
     """
     hops: dict[str, NDArray[np.float32]] = {}
+    for judged, votes in votes_by_fold(run, store, teachers=teachers, of=of):
+        hops |= answered(judged, votes.mean(0))
+    return Predictions(hops, run.split.fold_of)
+
+
+def votes_by_fold(
+    run: Run, store: FeatureStore, *, teachers: Sequence[str], of: Sequence[Voter] | None
+) -> Iterator[tuple[Sequence[Clip], NDArray[np.float64]]]:
+    """Yield each fold's held-out clips and what each voter says of them, (voters, clips, 15).
+
+    Args:
+        run, store, teachers, of: as for ``predict_committee``.
+    """
     for fold in track(range(run.split.folds), description="asking the committee"):
         part = f"fold-{fold}"
         committee = fit_committee(
@@ -55,9 +68,7 @@ def predict_committee(
             of=of,
         )
         judged = run.held_out_clips(part)
-        said = committee.of_sounds([store[clip.key] for clip in judged])
-        hops |= answered(judged, said)
-    return Predictions(hops, run.split.fold_of)
+        yield judged, committee.votes([store[clip.key] for clip in judged])
 
 
 def answered(clips: Sequence[Clip], said: NDArray[np.float64]) -> Mapping[str, NDArray[np.float32]]:

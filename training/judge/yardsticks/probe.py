@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from ...features.cache import FeatureStore
-from ...learn.committee import Voter, fit_committee
+from ...learn.committee import Voter
 from ...learn.ridge import KERNELS
 from ...learn.run import Run
 from ..evaluate import Predictions, judge
-from .committee import answered
+from .committee import answered, votes_by_fold
 
 Figures = Collection[tuple[str, str]]
 """Corpus and name of metrics."""
@@ -86,17 +85,7 @@ def predict_combinations(
     tried = combinations(teachers)
     voters = list(dict.fromkeys(voter for each in tried for voter in each.voters))
     hops: dict[Combination, dict[str, NDArray[np.float32]]] = {each: {} for each in tried}
-    for fold in track(range(run.split.folds), description="asking committees"):
-        part = f"fold-{fold}"
-        committee = fit_committee(
-            run.training_clips(part),
-            store,
-            teachers=teachers,
-            reference=run.config.losses.reference,
-            of=voters,
-        )
-        judged = run.held_out_clips(part)
-        votes = committee.votes([store[clip.key] for clip in judged])
+    for judged, votes in votes_by_fold(run, store, teachers=teachers, of=voters):
         for each in tried:
             own = [voters.index(voter) for voter in each.voters]
             hops[each] |= answered(judged, votes[own].mean(0))
