@@ -50,6 +50,11 @@ def missing() -> str | None:
     return None
 
 
+# What Chromium's console says of a service that is away, whatever it calls the reason: mostly
+# ERR_CONNECTION_REFUSED, but ERR_SOCKET_NOT_CONNECTED where it closes at that very moment.
+AWAY = "WebSocket connection to"
+
+
 class Browser:
     """One tab of a fresh Chromium.
 

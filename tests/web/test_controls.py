@@ -11,7 +11,7 @@ from realtime_mer.service.links import qr_rows
 from realtime_mer.service.server import Service
 from realtime_mer.wire.settings import Change, Phones, Settings
 from realtime_mer.wording import PHONES_OPEN, UNENCRYPTED
-from tests.web.browser import DESKTOP, HELLO, PHONE, Browser, until
+from tests.web.browser import AWAY, DESKTOP, HELLO, PHONE, Browser, until
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +143,7 @@ def test_a_page_without_the_key_shows_nothing_of_it(
 
 
 def test_while_there_is_no_connection_nothing_can_be_changed(tab: Browser) -> None:
-    tab.expected = "ERR_CONNECTION_REFUSED"
+    tab.expected = AWAY
     with Service(hello=HELLO, port=0, key=KEY) as service:
         service.tell_settings(CLOSED)
         open_controls(tab, service)

@@ -11,7 +11,7 @@ from realtime_mer.mood import contradictions, mood_text
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Marker
 from tests.samples import sample_estimate
-from tests.web.browser import HELLO, Browser
+from tests.web.browser import AWAY, HELLO, Browser
 
 pytestmark = pytest.mark.slow
 
@@ -176,7 +176,7 @@ def test_a_closed_stream_stays_closed(page: Browser, service: Service) -> None:
 def test_a_lost_client_tells_why_and_when_and_that_the_service_was_started_anew(
     page: Browser, service: Service
 ) -> None:
-    page.expected = "ERR_CONNECTION_REFUSED"
+    page.expected = AWAY
     listen(page)
     wait_for_subscription(page)
     service.publish(sample_estimate(seq=3))
@@ -231,7 +231,7 @@ def test_a_connection_that_is_gone_without_a_word_is_given_up(page: Browser) -> 
 def test_a_page_that_is_looked_at_again_or_has_its_network_back_does_not_wait(
     page: Browser, service: Service, sign: str
 ) -> None:
-    page.expected = "ERR_CONNECTION_REFUSED"
+    page.expected = AWAY
     listen(page)
     wait_for_subscription(page)
     page.js("window.setTimeout = () => 0")  # so no attempt would ever come by itself

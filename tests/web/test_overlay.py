@@ -8,7 +8,7 @@ import pytest
 from realtime_mer.estimate import Status
 from realtime_mer.service.server import Service
 from realtime_mer.wording import STATUS_WORDS
-from tests.web.browser import HELLO, Browser, estimate_at, publish
+from tests.web.browser import AWAY, HELLO, Browser, estimate_at, publish
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,7 @@ def test_the_longest_mood_fits(tab: Browser, service: Service, size: tuple[int, 
 
 
 def test_without_a_service_nothing_is_shown(tab: Browser) -> None:
-    tab.expected = "WebSocket connection"
+    tab.expected = AWAY
     with Service(hello=HELLO, port=0) as service:
         open_overlay(tab, service)
         publish(service, estimate_at(0.42, -0.42, seq=0))

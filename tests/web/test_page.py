@@ -14,6 +14,7 @@ from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import LevelMessage, Marker, RecordingState, StatusMessage
 from realtime_mer.wording import STATUS_WORDS
 from tests.web.browser import (
+    AWAY,
     DESKTOP,
     FULL_HD,
     HELLO,
@@ -305,7 +306,7 @@ def test_a_reloaded_page_shows_the_minutes_before_at_once(tab: Browser, service:
 
 
 def test_a_service_started_anew_begins_with_empty_lines_and_a_clock_at_zero(tab: Browser) -> None:
-    tab.expected = "ERR_CONNECTION_REFUSED"
+    tab.expected = AWAY
     clock = "document.getElementById('clock').textContent"
     with Service(hello=HELLO, port=0) as service:
         open_display(tab, service, fragment="#theme=therapy")
@@ -370,7 +371,7 @@ def test_a_page_left_open_for_hours_keeps_the_last_minutes_and_a_list_of_bounded
 
 
 def test_the_page_connects_again_when_the_service_comes_back(tab: Browser) -> None:
-    tab.expected = "ERR_CONNECTION_REFUSED"
+    tab.expected = AWAY
     with Service(hello=HELLO, port=0) as service:
         open_display(tab, service)
         publish(service, estimate_at(0.3, 0.3, seq=50))
