@@ -19,6 +19,7 @@ from ..corpora.own import OWN
 from ..files import read_json
 from ..judge.evaluate import FAMILIARITY, load_network, load_rescaling, read_evaluation
 from ..judge.metrics import AFFECT
+from ..judge.transfer import Widening, Widenings, kept_widenings
 from ..learn.config import TrainingConfig
 from ..learn.run import REFIT, Run
 from .onnx_file import save_all
@@ -59,6 +60,7 @@ def checkpoint(run: Run) -> Checkpoint:
     if network.familiarity is not None and not (run.folder / FAMILIARITY).is_file():
         raise InputError(f"{run.folder} has no {FAMILIARITY}; run evaluate again")
     joins = read_json(run.folder / REFIT / "joins.json")
+    widenings = kept_widenings(run)
     card = Card(
         name=run.config.name,
         description="Causal CNN-LSTM over 3 s windows, learnt from people's labels of songs"
@@ -72,11 +74,18 @@ def checkpoint(run: Run) -> Checkpoint:
         + _unlearnt(run.clips),
         features=run.config.features,
         network=run.config.network,
-        calibration=_calibration(run.clips, report["calibration"], run.config.losses.reference),
+        calibration=_calibration(
+            run.clips, report["calibration"], run.config.losses.reference, widenings
+        ),
         scales=_scales(run.config.losses.reference),
         weights_licence=_OWN_LICENCE if _all_own(run) else _LICENCE,
         corpora=_corpora(run.clips, joins, run.config, run.described()),
-        metrics=report["metrics"] + _coverage(report["calibration"]["coverage"], run),
+        metrics=report["metrics"]
+        + (
+            _coverage(report["calibration"]["coverage"], run)
+            if widenings is None
+            else _coverage_across(widenings)
+        ),
         training={
             **run.provenance(),
             "audio_sha256": report["audio_sha256"],
@@ -114,7 +123,10 @@ def _scales(reference: str) -> dict[str, str]:
     return scales | {"valence": own, "arousal": own}
 
 
-def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str) -> Calibration:
+def _calibration(
+    clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str, across: Widenings | None
+) -> Calibration:
+    """Return what ships: widenings fitted across corpora where there are any, else the folds'."""
     rated = [clip for clip in clips if clip.corpus == reference]
     shares = [clip.gems for clip in clips if clip.gems]
     known = {key: fitted[key] for key in fitted if key != "coverage"}
@@ -124,6 +136,12 @@ def _calibration(clips: Sequence[Clip], fitted: Mapping[str, Any], reference: st
             known[f"prior_{axis}_sd"] = _spread(ratings)
     if shares:
         known["prior_gems"] = np.mean(shares, axis=0).tolist()
+    if across is not None:
+        for axis in AFFECT:
+            widening: Widening = getattr(across, axis)
+            known[f"hop_{axis}"] = widening.factor
+            known[f"unfamiliar_{axis}"] = widening.unfamiliar
+            known[f"clip_{axis}"] = {"floor": 0.0, "scale": widening.clip}
     return Calibration.model_validate(known)
 
 
@@ -160,6 +178,19 @@ def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict
         }
         for name, levels in covered.items()
         for level, value in levels.items()
+    ]
+
+
+def _coverage_across(across: Widenings) -> list[dict[str, Any]]:
+    return [
+        {
+            "data": row["data"],
+            "metric": f"coverage of the {row['level']:.0%} interval, {row['metric']}",
+            "value": round(row["value"], 4),
+            "n": row["n"],
+            "protocol": row["protocol"],
+        }
+        for row in across.covered
     ]
 
 

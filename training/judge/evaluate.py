@@ -192,7 +192,11 @@ def run_clip(
     Returns:
         (T // 5, 17), see ``HOP_COLUMNS``.
     """
-    output = run_network(network, frames, pitches)
+    return columns_of(run_network(network, frames, pitches))
+
+
+def columns_of(output: NetworkOutput) -> NDArray[np.float32]:
+    """Return what was said of a clip as ``Predictions`` keeps it, (H, 17)."""
     columns = (
         *(values[0, :, None] for values in output[:4]),
         output.quadrant_logits[0].softmax(-1),

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from realtime_mer.errors import InputError
@@ -20,7 +22,15 @@ from ..corpora import Clip
 from ..features.cache import FeatureStore
 from ..files import replacing
 from ..learn.run import REFIT, Run
-from .evaluate import FAMILIARITY, after_silence, learnt_hash, trained_network, whole_hops
+from .evaluate import (
+    FAMILIARITY,
+    after_silence,
+    learnt_hash,
+    load_network,
+    run_network,
+    trained_network,
+    whole_hops,
+)
 
 QUANTILES = (0.5, 0.75, 0.9, 0.99, 1.0)
 """Of the distances of held-out windows: where the familiarity is 1, 3/4, 1/2, 1/4 and 0."""
@@ -65,6 +75,38 @@ def fit_familiarity(run: Run, features: FeatureStore, folds: Sequence[int]) -> N
         kept[f"{part}.knots"] = torch.from_numpy(knots(np.concatenate(others)))
     with replacing(run.folder / FAMILIARITY) as path:
         save_file(kept, path, metadata={"learnt": learnt_hash(run)})
+
+
+def tells_familiarity(run: Run, part: str) -> bool:
+    """Return whether a part's network was fitted to tell what is familiar to it.
+
+    A run of the refit alone, as those that leave a corpus out are, holds out nothing by which it
+    could be.
+    """
+    path = run.folder / FAMILIARITY
+    if not (run.config.network.familiar and path.is_file()):
+        return False
+    with safe_open(path, "pt") as file:
+        return f"{part}.centre" in file.keys()  # noqa: SIM118
+
+
+def held_out_familiarity(run: Run, features: FeatureStore) -> dict[str, _Floats]:
+    """Return how familiar every clip is to the network of the fold that held it out.
+
+    Args:
+        run: evaluated, its networks with the head.
+        features: of its clips.
+
+    Returns:
+        By ``Clip.key``: (H,) in [0, 1].
+    """
+    told: dict[str, _Floats] = {}
+    for part in (part for part in run.parts if run.held_out_clips(part)):
+        network = load_network(run, part)
+        for clip in track(run.held_out_clips(part), description=f"hearing {part}"):
+            output = run_network(network, *features.heard(clip.key))
+            told[clip.key] = output.familiar[0].numpy()
+    return told
 
 
 def _embeddings(network: EmotionNetwork, features: FeatureStore, clips: Sequence[Clip]) -> _Floats:

@@ -4,11 +4,12 @@ Within the corpus that a network learnt its scale from its errors are smaller th
 recordings and listeners are others. So a factor on the network's own sd is fitted over several
 corpora, each counted alike however many clips it has: the one under which standardised errors have
 mean square 1. Where the network says how familiar a sound is, its sd is widened by
-``1 + k * (1 - familiar)`` besides; factor and k are those of the greatest likelihood.
+``1 + k * (1 - familiar)`` besides; factor and k are those of the greatest likelihood of the hops. A
+clip's sd is the root mean square of its hops' widened ones, times a factor of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -18,11 +19,16 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ..corpora import Clip
-from .evaluate import HOP_COLUMNS, whole_hops
+from ..files import read_json, write_json
+from ..learn.run import Run
+from .evaluate import HOP_COLUMNS, fingerprint, whole_hops
 from .metrics import AFFECT, bootstrap, coverage, interval_note, mean_of, row
 
 KINDS = ("hop", "clip")
 LEVELS = (0.5, 0.9)
+WIDENING = "widening.json"
+"""The file of a run folder in which ``keep_widenings`` keeps what its network ships with."""
+
 MOST_WIDENING = 9.0
 """The largest k: what is wholly unfamiliar has an sd ten times as large."""
 
@@ -50,43 +56,56 @@ class Rated:
 
 @dataclass(frozen=True, kw_only=True)
 class Widening:
-    """What a network's sd is multiplied with: ``factor * (1 + unfamiliar * (1 - familiar))``."""
+    """What turns a network's sd into one that holds across corpora, for valence or arousal.
+
+    Attributes:
+        factor, unfamiliar: a hop's sd is multiplied by ``factor * (1 + unfamiliar * (1 -
+            familiar))``.
+        clip: the root mean square of a clip's hops' widened sd is multiplied by this.
+    """
 
     factor: float
     unfamiliar: float = 0.0
+    clip: float = 1.0
 
 
 @dataclass(frozen=True)
 class _Errors:
-    """Errors of every clip over the network's sd, an array a clip.
+    """Every clip's hops, an array a clip.
 
     Attributes:
-        z: of its hops, or of their mean.
-        unfamiliar: 1 less how familiar they are, 0 where the network does not tell.
+        error: what was said less the rating.
+        sd: as the network gives it.
+        strange: 1 less how familiar they are, 0 where the network does not tell.
         tells: whether it does.
     """
 
-    z: Sequence[_Floats]
-    unfamiliar: Sequence[_Floats]
+    error: Sequence[_Floats]
+    sd: Sequence[_Floats]
+    strange: Sequence[_Floats]
     tells: bool
 
-    def under(self, widening: Widening) -> list[_Floats]:
-        """Return the standardised errors under a widening."""
-        return [
-            z / (widening.factor * (1 + widening.unfamiliar * u))
-            for z, u in zip(self.z, self.unfamiliar, strict=True)
-        ]
+    def under(self, widening: Widening, kind: str) -> list[_Floats]:
+        """Return the standardised errors under a widening, of hops or of the mean of each clip."""
+        standardised = []
+        for error, own, strange in zip(self.error, self.sd, self.strange, strict=True):
+            sd = own * widening.factor * (1 + widening.unfamiliar * strange)
+            if kind == "clip":
+                sd = widening.clip * np.sqrt(np.mean(sd**2, keepdims=True))
+                standardised.append(error.mean(keepdims=True) / sd)
+            else:
+                standardised.append(error / sd)
+        return standardised
 
 
-def fit(corpora: Sequence[Rated], *, kind: str, axis: str) -> Widening:
-    """Return the widening of the greatest likelihood, every corpus and every clip counted alike.
+def fit(corpora: Sequence[Rated], *, axis: str) -> Widening:
+    """Return the widening that fits some corpora, every corpus and every clip counted alike.
 
     Args:
         corpora: at least one; k is 0 unless all of them tell how familiar their sounds are.
-        kind: ``hop`` or ``clip``.
         axis: of ``AFFECT``.
     """
-    return _fit([_errors(one, kind, axis) for one in corpora])
+    return _fit([_errors(one, axis) for one in corpora])
 
 
 def transfer(corpora: Sequence[Rated], *, resamples: int = 1000) -> list[dict[str, Any]]:
@@ -103,8 +122,8 @@ def transfer(corpora: Sequence[Rated], *, resamples: int = 1000) -> list[dict[st
         beside which there is no other.
     """
     rows = []
-    for kind, axis in product(KINDS, AFFECT):
-        errors = [_errors(one, kind, axis) for one in corpora]
+    for axis, kind in product(AFFECT, KINDS):
+        errors = [_errors(one, axis) for one in corpora]
         for judged, own in zip(corpora, errors, strict=True):
             others = [
                 error
@@ -114,7 +133,7 @@ def transfer(corpora: Sequence[Rated], *, resamples: int = 1000) -> list[dict[st
             if not others:
                 continue
             widening = _fit(others)
-            z = own.under(widening)
+            z = own.under(widening, kind)
             for level in LEVELS:
                 table = pd.DataFrame(
                     {
@@ -134,10 +153,47 @@ def transfer(corpora: Sequence[Rated], *, resamples: int = 1000) -> list[dict[st
                 rows.append(
                     told
                     | {"level": level, "condition": judged.how}
-                    | {"factor": round(widening.factor, 4)}
+                    | {
+                        "factor": round(
+                            widening.factor * (widening.clip if kind == "clip" else 1), 4
+                        )
+                    }
                     | {"unfamiliar": round(widening.unfamiliar, 4)}
                 )
     return rows
+
+
+def keep_widenings(run: Run, corpora: Sequence[Rated], covered: Sequence[dict[str, Any]]) -> None:
+    """Keep in a run's folder what its network ships with: the widenings that fit all corpora.
+
+    Args:
+        run: whose folder gets ``widening.json``.
+        corpora: at least one.
+        covered: the rows of ``transfer``, which tell what such widenings hold.
+    """
+    fitted = {axis: asdict(fit(corpora, axis=axis)) for axis in AFFECT}
+    told = [f"{one.corpus} ({one.how})" for one in corpora]
+    content = {"run": fingerprint(run), "fitted_on": told, **fitted, "covered": list(covered)}
+    write_json(run.folder / WIDENING, content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Widenings:
+    """What ``keep_widenings`` kept."""
+
+    valence: Widening
+    arousal: Widening
+    covered: Sequence[dict[str, Any]]
+
+
+def kept_widenings(run: Run) -> Widenings | None:
+    """Return what was kept of these very weights, None where there is nothing."""
+    path = run.folder / WIDENING
+    content = read_json(path) if path.is_file() else {}
+    if content.get("run") != fingerprint(run):
+        return None
+    valence, arousal = (Widening(**content[axis]) for axis in AFFECT)
+    return Widenings(valence=valence, arousal=arousal, covered=content["covered"])
 
 
 def _names(corpora: Sequence[Rated], judged: Rated) -> list[str]:
@@ -145,40 +201,39 @@ def _names(corpora: Sequence[Rated], judged: Rated) -> list[str]:
 
 
 def _fit(corpora: Sequence[_Errors]) -> Widening:
-    z = np.concatenate([part for one in corpora for part in one.z])
-    unfamiliar = np.concatenate([part for one in corpora for part in one.unfamiliar])
+    z = np.concatenate(
+        [error / sd for one in corpora for error, sd in zip(one.error, one.sd, strict=True)]
+    )
+    strange = np.concatenate([part for one in corpora for part in one.strange])
     weight = np.concatenate(
-        [np.full(len(z), 1 / len(one.z) / len(z)) for one in corpora for z in one.z]
+        [np.full(len(z), 1 / len(one.error) / len(z)) for one in corpora for z in one.error]
     )
     weight /= len(corpora)
 
     def factor(k: float) -> float:
-        return float(np.sqrt(weight @ (z / (1 + k * unfamiliar)) ** 2))
+        return float(np.sqrt(weight @ (z / (1 + k * strange)) ** 2))
 
     def surprise(k: float) -> float:
-        return float(np.log(factor(k)) + weight @ np.log(1 + k * unfamiliar))
+        return float(np.log(factor(k)) + weight @ np.log(1 + k * strange))
 
     k = 0.0
-    if all(one.tells for one in corpora) and unfamiliar.any():
+    if all(one.tells for one in corpora) and strange.any():
         found = minimize_scalar(surprise, bounds=(0.0, MOST_WIDENING), method="bounded")
         k = float(found.x) if found.fun < surprise(0.0) else 0.0
-    return Widening(factor=factor(k), unfamiliar=k)
+    hops = Widening(factor=factor(k), unfamiliar=k)
+    squares = [np.mean(np.square(np.concatenate(one.under(hops, "clip")))) for one in corpora]
+    return replace(hops, clip=float(np.sqrt(np.mean(squares))))
 
 
-def _errors(heard: Rated, kind: str, axis: str) -> _Errors:
+def _errors(heard: Rated, axis: str) -> _Errors:
     mean, sd = HOP_COLUMNS.index(axis), HOP_COLUMNS.index(f"{axis}_sd")
-    z: list[_Floats] = []
-    unfamiliar: list[_Floats] = []
+    errors, sds, strange = [], [], []
     for clip in heard.clips:
         hops = whole_hops(np.asarray(heard.hops[clip.key], np.float32)).astype(np.float64)
-        error, own = hops[:, mean] - getattr(clip, axis), hops[:, sd]
-        strange: _Floats = np.zeros(len(hops))
+        errors.append(hops[:, mean] - getattr(clip, axis))
+        sds.append(hops[:, sd])
+        far: _Floats = np.zeros(len(hops))
         if heard.familiar is not None:
-            strange = 1.0 - np.asarray(heard.familiar[clip.key], np.float64)[-len(hops) :]
-        if kind == "clip":
-            # A clip's own sd is the root mean square of its hops'.
-            error, own = error.mean(keepdims=True), np.sqrt(np.mean(own**2, keepdims=True))
-            strange = strange.mean(keepdims=True)
-        z.append(error / own)
-        unfamiliar.append(strange)
-    return _Errors(z, unfamiliar, heard.familiar is not None)
+            far = 1.0 - np.asarray(heard.familiar[clip.key], np.float64)[-len(hops) :]
+        strange.append(far)
+    return _Errors(errors, sds, strange, heard.familiar is not None)

@@ -17,6 +17,7 @@
         stretch.json       what evaluation found to rescale valence and arousal by
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation
+        widening.json      what its report found to widen sd by, over all corpora, if asked
 """
 
 import hashlib

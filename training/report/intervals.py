@@ -4,12 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rich.progress import track
+
 from ..corpora import find_corpora, read_clips
 from ..corpora.clip import Clip
 from ..corpora.midi import rendered
 from ..features import cache
 from ..files import read_json
-from ..judge.evaluate import load_network, load_predictions, reference_clips, run_clip
+from ..judge.evaluate import (
+    columns_of,
+    load_network,
+    load_predictions,
+    reference_clips,
+    run_network,
+)
+from ..judge.familiarity import held_out_familiarity, tells_familiarity
 from ..judge.transfer import Rated
 from ..learn.run import REFIT, Run
 
@@ -51,17 +60,35 @@ def heard_corpora(
     said = load_predictions(run)
     reference = run.config.losses.reference
     joins = read_json(run.folder / REFIT / "joins.json")
+    familiar = None
+    if tells_familiarity(run, REFIT):
+        own = cache.feature_store(run.clips, run.config.features, folder, jobs=jobs)
+        familiar = held_out_familiarity(run, own)
     found = [
-        Rated(corpus=reference, how="out of fold", clips=reference_clips(run, said), hops=said.hops)
+        Rated(
+            corpus=reference,
+            how="out of fold",
+            clips=reference_clips(run, said),
+            hops=said.hops,
+            familiar=familiar,
+        )
     ]
     for corpus, join in joins.items():
-        own = [
+        joined = [
             _placed(clip, join["offset"], join["scale"], back=True)
             for clip in run.clips
             if clip.corpus == corpus and clip.valence is not None and clip.key in said.hops
         ]
-        if own:
-            found.append(Rated(corpus=corpus, how="out of fold, joined", clips=own, hops=said.hops))
+        if joined:
+            found.append(
+                Rated(
+                    corpus=corpus,
+                    how="out of fold, joined",
+                    clips=joined,
+                    hops=said.hops,
+                    familiar=familiar,
+                )
+            )
     for judged in (run, *left_out):
         scale = judged.config.losses.reference
         for clips in never_heard(judged, root):
@@ -79,8 +106,20 @@ def heard_corpora(
                 sounds, judged.config.features, folder, longest_s=longest_s, jobs=jobs
             )
             network = load_network(judged, REFIT)
-            hops = {clip.key: run_clip(network, *features.heard(clip.key)) for clip in sounds}
-            found.append(Rated(corpus=clips[0].corpus, how="never met", clips=sounds, hops=hops))
+            hops, near = {}, {}
+            for clip in track(sounds, description=f"hearing {clips[0].corpus}"):
+                output = run_network(network, *features.heard(clip.key))
+                hops[clip.key] = columns_of(output)
+                near[clip.key] = output.familiar[0].numpy()
+            found.append(
+                Rated(
+                    corpus=clips[0].corpus,
+                    how="never met",
+                    clips=sounds,
+                    hops=hops,
+                    familiar=near if tells_familiarity(judged, REFIT) else None,
+                )
+            )
     return [one for one in found if one.clips]
 
 

@@ -40,7 +40,7 @@ from ..judge.metrics import (
 from ..judge.not_music import false_emotions
 from ..judge.robustness import robustness
 from ..judge.splices import splices
-from ..judge.transfer import transfer
+from ..judge.transfer import keep_widenings, transfer
 from ..judge.unseen_corpora import judge_unseen
 from ..judge.yardsticks.baselines import (
     AFFECT_HEAD,
@@ -273,7 +273,9 @@ def _intervals(run: Run, bench: Bench) -> Rows:
         longest_s=bench.unseen_s,
         jobs=bench.jobs,
     )
-    return transfer(heard, resamples=bench.resamples)
+    rows = transfer(heard, resamples=bench.resamples)
+    keep_widenings(run, heard, rows)
+    return rows
 
 
 def _endurance(run: Run, bench: Bench) -> Rows:

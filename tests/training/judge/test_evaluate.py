@@ -32,9 +32,11 @@ from training.judge.evaluate import (
     run_clip,
 )
 from training.judge.metrics import bootstrap, coverage, mean_of
+from training.judge.transfer import fit, keep_widenings, transfer
 from training.learn.config import TrainingConfig
 from training.learn.run import Run, open_run
 from training.learn.train import train_part
+from training.report.intervals import heard_corpora
 
 
 def _predictions(run: Run, *, truthful: bool, seed: int = 0) -> Predictions:
@@ -249,6 +251,20 @@ def test_the_commands_train_evaluate_and_export_a_checkpoint_that_runs_as_it_was
     assert card.metrics[: len(told)] == told
     assert card.metrics[-1]["metric"] == "coverage of the 90% interval, clip arousal"
     assert card.calibration.prior_arousal_sd == pytest.approx(0.7)
+
+    # Once a report has fitted its sd across corpora, it is this that ships.
+    heard = heard_corpora(run, [], root=corpora_root, folder=cache_root, longest_s=6)
+    keep_widenings(run, heard, transfer(heard, resamples=5))
+    widened = export(run, stem)
+    fitted = fit(heard, axis="arousal")
+    assert widened.calibration.hop_arousal == pytest.approx(fitted.factor)
+    assert widened.calibration.clip_arousal.scale == pytest.approx(fitted.clip)
+    held = [row for row in widened.metrics if row["metric"].startswith("coverage")]
+    assert {row["data"] for row in held} == {"grekow", "panda4q"}
+    assert all("the sd's factor fitted on" in row["protocol"] for row in held)
+    kept = json.loads((folder / "widening.json").read_text())
+    (folder / "widening.json").write_text(json.dumps(kept | {"run": "of other weights"}))
+    assert export(run, stem).calibration == card.calibration
 
 
 def test_the_corpora_are_listed_with_counts_and_licences(corpora_root: Path) -> None:

@@ -15,8 +15,15 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.familiarity import Familiarity
 from training.corpora import read_clips
 from training.features.cache import FeatureStore, feature_store
-from training.judge.evaluate import FAMILIARITY, load_network
-from training.judge.familiarity import QUANTILES, fit, fit_familiarity, knots
+from training.judge.evaluate import FAMILIARITY, load_network, run_network
+from training.judge.familiarity import (
+    QUANTILES,
+    fit,
+    fit_familiarity,
+    held_out_familiarity,
+    knots,
+    tells_familiarity,
+)
 from training.learn.run import Run, open_run
 from training.learn.train import train_part
 
@@ -103,6 +110,24 @@ def test_a_song_is_as_familiar_as_others_that_nobody_heard_and_what_is_unlike_al
     assert first is not None
     assert second is not None
     assert not torch.equal(first.knots, second.knots)
+    # A clip's, for its intervals, is told by the network that never heard it.
+    told = held_out_familiarity(run, features)
+    assert set(told) == {clip.key for clip in run.clips}
+    clip = run.held_out_clips("fold-1")[0]
+    expected = run_network(load_network(run, "fold-1"), *features.heard(clip.key)).familiar[0]
+    np.testing.assert_array_equal(told[clip.key], expected)
+
+
+@pytest.mark.slow
+def test_only_a_part_that_was_fitted_tells_what_is_familiar(
+    fitted: tuple[Run, FeatureStore],
+) -> None:
+    run, features = fitted
+    assert not tells_familiarity(run, "all")
+    fit_familiarity(run, features, [0])
+    assert tells_familiarity(run, "fold-0")
+    assert tells_familiarity(run, "all")
+    assert not tells_familiarity(run, "fold-1")
 
 
 @pytest.mark.slow

@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from training.corpora import Clip
-from training.judge.evaluate import HOP_COLUMNS
+from training.judge.evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS
 from training.judge.transfer import Rated, fit, transfer
 
 _SAID_SD = 0.1
@@ -41,16 +42,16 @@ def _heard(
 @pytest.mark.parametrize("times", [0.5, 3.0])
 def test_an_sd_is_multiplied_by_what_the_errors_are_larger(times: float) -> None:
     one = _heard("one", errs_by=lambda _: times * _SAID_SD, clips=400)
-    for kind in ("hop", "clip"):
-        widening = fit([one], kind=kind, axis="valence")
-        assert widening.factor == pytest.approx(times, rel=0.1)
-        assert widening.unfamiliar == 0.0
+    widening = fit([one], axis="valence")
+    assert widening.factor == pytest.approx(times, rel=0.1)
+    assert widening.unfamiliar == 0.0
+    assert widening.clip == pytest.approx(1.0)  # hops of a clip err alike here
 
 
 def test_corpora_count_alike_however_many_clips_they_have() -> None:
     small = _heard("small", errs_by=lambda _: 3 * _SAID_SD, clips=200)
     large = _heard("large", errs_by=lambda _: _SAID_SD, clips=800, seed=1)
-    both = fit([small, large], kind="clip", axis="arousal").factor
+    both = fit([small, large], axis="arousal").factor
     assert both == pytest.approx(np.sqrt((9 + 1) / 2), rel=0.1)
 
 
@@ -84,14 +85,34 @@ def test_what_is_unfamiliar_is_widened_where_it_errs_more_and_only_then() -> Non
         return _SAID_SD * (1 + 2 * (1 - known))
 
     errs = _heard("errs", errs_by=honest, clips=1000, familiar=familiar)
-    widening = fit([errs], kind="clip", axis="valence")
+    widening = fit([errs], axis="valence")
     assert widening.factor == pytest.approx(1, rel=0.15)
     assert widening.unfamiliar == pytest.approx(2, rel=0.3)
     steady = _heard("steady", errs_by=lambda _: _SAID_SD, clips=1000, familiar=familiar)
-    assert fit([steady], kind="clip", axis="valence").unfamiliar < 0.1
+    assert fit([steady], axis="valence").unfamiliar < 0.1
     # Beside a network that does not tell, nothing can be told of all.
     silent = _heard("silent", errs_by=honest, clips=100)
-    assert fit([errs, silent], kind="clip", axis="valence").unfamiliar == 0.0
+    assert fit([errs, silent], axis="valence").unfamiliar == 0.0
+
+
+def test_a_clip_has_the_rms_of_its_hops_widened_sd_times_a_factor_of_its_own() -> None:
+    """Where a clip's hops err apart from each other, their mean errs less than each of them."""
+    generator = np.random.default_rng(3)
+    one = _heard("one", errs_by=lambda _: 0.0, clips=400, familiar=lambda n: (n % 5) / 4)
+    for said in one.hops.values():
+        said[:, :2] += 2 * _SAID_SD * generator.standard_normal((len(said), 2))
+    whole = 35 - FIRST_WHOLE_HOP
+    widening = fit([one], axis="valence")
+    assert widening.factor == pytest.approx(2, rel=0.1)
+    assert widening.clip == pytest.approx(whole**-0.5, rel=0.1)
+    other = replace(one, corpus="other")
+    covered = {
+        row["metric"]: row["value"]
+        for row in transfer([one, other], resamples=5)
+        if row["level"] == 0.9
+    }
+    assert covered["hop valence"] == pytest.approx(0.9, abs=0.03)
+    assert covered["clip valence"] == pytest.approx(0.9, abs=0.05)
 
 
 def test_widening_carries_over_to_a_corpus_that_is_less_familiar() -> None:
