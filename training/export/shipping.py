@@ -19,6 +19,7 @@ from ..corpora.own import OWN
 from ..files import read_json
 from ..judge.evaluate import FAMILIARITY, load_network, load_rescaling, read_evaluation
 from ..judge.metrics import AFFECT
+from ..judge.music_prior import kept_prior, prior_file
 from ..judge.transfer import Widening, Widenings, kept_widenings
 from ..learn.config import TrainingConfig
 from ..learn.run import REFIT, Run
@@ -96,6 +97,7 @@ def checkpoint(run: Run) -> Checkpoint:
                 "of the others",
                 **load_rescaling(run, REFIT),
             },
+            **_music_prior(run),
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
             "corpora"
             + (
@@ -107,6 +109,13 @@ def checkpoint(run: Run) -> Checkpoint:
         },
     )
     return Checkpoint(network=network, card=card)
+
+
+def _music_prior(run: Run) -> dict[str, Any]:
+    if not prior_file(run).is_file():
+        return {}
+    meaning = "added to the logits of music, in these weights, so that one half means as likely "
+    return {"music_prior": {"meaning": meaning + "as not", "shift": kept_prior(run, REFIT)}}
 
 
 def _all_own(run: Run) -> bool:

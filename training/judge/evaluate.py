@@ -54,6 +54,9 @@ FIRST_WHOLE_HOP = math.ceil(NetworkConfig.window_frames / NetworkConfig.hop_fram
 FAMILIARITY = "familiarity.safetensors"
 """What evaluation found to tell by how near a window lies to what a part learnt from."""
 
+MUSIC_PRIOR = "music.json"
+"""What ``music_prior`` found to add to a part's logits of music."""
+
 HOP_COLUMNS = ("valence", "arousal", "valence_sd", "arousal_sd", *QUADRANT_COLUMNS, *GEMS)
 """The numbers of a hop in ``Predictions``."""
 
@@ -125,6 +128,10 @@ def load_network(run: Run, part: str) -> EmotionNetwork:
     rescale_head(network, load_rescaling(run, part))
     if network.familiarity is not None and (run.folder / FAMILIARITY).is_file():
         network.familiarity.load_state_dict(_fitted_familiarity(run, part))
+    if network.music_head is not None and (run.folder / MUSIC_PRIOR).is_file():
+        shift = _of_these_weights(run, run.folder / MUSIC_PRIOR, part, by="not-music")
+        with torch.no_grad():
+            network.music_head.bias.add_(shift)
     return network
 
 
@@ -154,13 +161,16 @@ def load_rescaling(run: Run, part: str) -> Rescaling:
     path = rescaling_file(run)
     if not path.is_file():
         return UNCHANGED
-    kept = read_json(path)
-    if kept["learnt"] != learnt_hash(run):
-        raise InputError(
-            f"{path} is of other weights than lie in {run.folder} now; run evaluate again"
-        )
-    rescaling: Rescaling = kept["parts"][part]
+    rescaling: Rescaling = _of_these_weights(run, path, part, by="evaluate")
     return rescaling
+
+
+def _of_these_weights(run: Run, path: Path, part: str, *, by: str) -> Any:
+    """Return what a command fitted to a part's weights."""
+    kept = read_json(path)
+    if kept["learnt"] != learnt_hash(run) or part not in kept["parts"]:
+        raise InputError(f"{path} is of other weights than lie in {run.folder} now; run {by} again")
+    return kept["parts"][part]
 
 
 def trained_network(run: Run, part: str) -> EmotionNetwork:

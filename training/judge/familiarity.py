@@ -77,6 +77,29 @@ def fit_familiarity(run: Run, features: FeatureStore, folds: Sequence[int]) -> N
         save_file(kept, path, metadata={"learnt": learnt_hash(run)})
 
 
+def fit_as_told(
+    network: EmotionNetwork, run: Run, part: str, features: FeatureStore, steps: torch.Tensor
+) -> None:
+    """Fit a network's familiarity to what its part learnt from, its steps those of another run.
+
+    For a run that holds out nothing, by which its own steps could be found: distances are in units
+    of the median of the songs that were learnt from, and so compare from run to run.
+
+    Args:
+        network: with the head, which is changed.
+        run, part: whose network it is.
+        features: of the clips that the part learnt from.
+        steps: distances as ``Familiarity.knots``.
+    """
+    head = network.familiarity
+    if head is None:
+        raise InputError(f"{run.folder}: its networks tell nothing of it; see network.familiar")
+    learnt = [clip for clip in run.training_clips(part) if clip.key in features.spans]
+    rows = _embeddings(network, features, learnt)
+    centre, directions = fit(rows, directions=head.directions.shape[1])
+    head.load_state_dict({"centre": centre, "directions": directions, "knots": steps})
+
+
 def tells_familiarity(run: Run, part: str) -> bool:
     """Return whether a part's network was fitted to tell what is familiar to it.
 

@@ -33,6 +33,7 @@ from ..learn.augment import power_of
 from ..learn.run import REFIT, Run
 from ..learn.sequences import frames_per_s, music_by_hop
 from .evaluate import load_network, run_network, whole_hops
+from .music_prior import Verdict, fit_priors, keep_priors, prior_file
 
 SECONDS = 30
 LEVEL_DBFS = -20.0
@@ -157,29 +158,13 @@ _OVER_DB = 5.0
 _WORST = 5  # clips that are named of each kind
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What was said of a clip, hop by hop, where it is known whether music sounds.
-
-    Attributes:
-        key: of the clip.
-        kind: of the sound, or ``music``.
-        synthetic: it was made by a machine.
-        music: (n,) bool, whether music sounds in the hop's window.
-        said: (n,), the probability that it does.
-    """
-
-    key: str
-    kind: str
-    synthetic: bool
-    music: NDArray[np.bool_]
-    said: NDArray[np.float32]
-
-
 def judge_run(
     run: Run, features: FeatureStore, sounds: Sequence[Sound], folds: Sequence[int]
 ) -> dict[str, Any]:
     """Return the figures of folds, out of fold, and of the refit, where there is one.
+
+    What networks say of music is moved first to where one half means as likely as not, see
+    ``music_prior``, which is kept in the run's folder.
 
     Args:
         run: a trained run, with its besides.
@@ -193,31 +178,38 @@ def judge_run(
     if not run.config.network.music:
         raise InputError(f"{run.folder}: its networks do not tell music; see network.music")
     by_key = {sound.clip.key: sound for sound in sounds}
-    heard: list[Verdict] = []
+    prior_file(run).unlink(missing_ok=True)  # what is moved is what was learnt
+    clips = {
+        f"fold-{n}": (run.held_out_clips(f"fold-{n}"), run.unheard(f"fold-{n}")) for n in folds
+    }
+    learnt = {
+        part: _heard(run, load_network(run, part), features, [*music, *others], by_key)
+        for part, (music, others) in clips.items()
+    }
+    shifts = fit_priors(learnt)
+    keep_priors(run, shifts)
+    heard = [each.moved(shifts[part]) for part, own in learnt.items() for each in own]
     over: list[dict[str, float]] = []
-    for fold in folds:
-        part = f"fold-{fold}"
-        network = load_network(run, part)
-        music, others = run.held_out_clips(part), run.unheard(part)
-        heard += _heard(run, network, features, [*music, *others], by_key)
+    for part, (music, others) in clips.items():
         voices = [
             clip
             for clip in others
             if clip.key in by_key and by_key[clip.key].kind == "speech" and clip.music is not None
         ]
-        over += speech_over_music(run, network, music, voices)
+        over += speech_over_music(run, load_network(run, part), music, voices)
     report = {
         "protocol": f"out of fold ({len(folds)} of {run.split.folds} folds): no speaker, source or "
-        "artist that is heard in a clip was learnt from; hops whose window holds 3 s of the clip",
+        "artist that is heard in a clip was learnt from; hops whose window holds 3 s of the clip; "
+        "logits moved by what the other folds want",
+        "moved": {part: round(shift, 4) for part, shift in shifts.items()},
         **figures(heard),
         "left_out": sorted(key for key in by_key if key not in {each.key for each in heard}),
         "speech_over_music": _moves(over),
     }
     if run.weights(REFIT).is_file():
-        clips = [*run.clips, *(clip for clip in run.also if clip.key in by_key)]
-        learnt = _heard(run, load_network(run, REFIT), features, clips, by_key)
+        every = [*run.clips, *(clip for clip in run.also if clip.key in by_key)]
         report["refit"] = {"protocol": "TRAINING result: the refit learnt from these clips"}
-        report["refit"] |= figures(learnt)
+        report["refit"] |= figures(_heard(run, load_network(run, REFIT), features, every, by_key))
     return report
 
 

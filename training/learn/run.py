@@ -14,6 +14,7 @@
             weights.safetensors
             learner.safetensors  the network and what stands beside it in training only
         familiarity.safetensors  what evaluation found to tell by how near a sound lies, if asked
+        music.json         what to add to the logits of music, if asked
         stretch.json       what evaluation found to rescale valence and arousal by
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation

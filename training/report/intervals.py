@@ -18,7 +18,7 @@ from ..judge.evaluate import (
     reference_clips,
     run_network,
 )
-from ..judge.familiarity import held_out_familiarity, tells_familiarity
+from ..judge.familiarity import fit_as_told, held_out_familiarity, tells_familiarity
 from ..judge.transfer import Rated
 from ..learn.run import REFIT, Run
 
@@ -60,10 +60,12 @@ def heard_corpora(
     said = load_predictions(run)
     reference = run.config.losses.reference
     joins = read_json(run.folder / REFIT / "joins.json")
-    familiar = None
+    familiar, steps = None, None
     if tells_familiarity(run, REFIT):
         own = cache.feature_store(run.clips, run.config.features, folder, jobs=jobs)
         familiar = held_out_familiarity(run, own)
+        head = load_network(run, REFIT).familiarity
+        steps = None if head is None else head.knots
     found = [
         Rated(
             corpus=reference,
@@ -106,6 +108,11 @@ def heard_corpora(
                 sounds, judged.config.features, folder, longest_s=longest_s, jobs=jobs
             )
             network = load_network(judged, REFIT)
+            if steps is not None and not tells_familiarity(judged, REFIT):
+                learnt = cache.feature_store(
+                    judged.clips, judged.config.features, folder, jobs=jobs
+                )
+                fit_as_told(network, judged, REFIT, learnt, steps)
             hops, near = {}, {}
             for clip in track(sounds, description=f"hearing {clips[0].corpus}"):
                 output = run_network(network, *features.heard(clip.key))
@@ -117,7 +124,7 @@ def heard_corpora(
                     how="never met",
                     clips=sounds,
                     hops=hops,
-                    familiar=near if tells_familiarity(judged, REFIT) else None,
+                    familiar=None if steps is None else near,
                 )
             )
     return [one for one in found if one.clips]

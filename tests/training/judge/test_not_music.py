@@ -3,7 +3,7 @@ import pytest
 
 from tests.networks import random_recognizer
 from training.judge import not_music
-from training.judge.not_music import Verdict
+from training.judge.music_prior import Verdict
 
 RATE = 24_000
 
