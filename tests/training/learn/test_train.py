@@ -12,7 +12,6 @@ from torch import Tensor
 
 import training.learn.train
 from realtime_mer.errors import InputError
-from realtime_mer.features.config import PitchConfig
 from realtime_mer.model.network import EmotionNetwork
 from training.corpora import Clip, Curve, read_clips
 from training.features.cache import FeatureStore, feature_store
@@ -348,12 +347,16 @@ def test_a_run_begun_with_settings_that_did_nothing_still_opens(
     assert open_run(folder, clips, None).config.longest_s == {"deam": 9}
 
 
-def test_the_settings_of_a_harmonic_branch_are_those_of_the_default_and_the_branch() -> None:
+def test_the_network_that_leaves_a_corpus_out_is_the_default_ones() -> None:
+    """What its figures are compared with is what the default would say of a corpus never met."""
     default = read_config(DEFAULT_SETTINGS)
-    network = replace(default.network, harmonic=(16, 16, 64))
-    features = replace(default.features, pitch=PitchConfig())
-    expected = replace(default, name="harmonic", network=network, features=features)
-    assert read_config(DEFAULT_SETTINGS.with_name("harmonic.toml")) == expected
+    left_out = read_config(DEFAULT_SETTINGS.with_name("without-grekow.toml"))
+    assert left_out.network == replace(default.network, music=False)
+    assert left_out.features == default.features
+    assert left_out.teachers == default.teachers
+    assert left_out.epochs == default.epochs
+    assert left_out.shared_epochs == default.shared_epochs
+    assert "grekow" not in left_out.corpora
 
 
 def test_settings_that_are_missing_are_told(tmp_path: Path) -> None:

@@ -491,8 +491,8 @@ def test_a_report_begins_with_what_was_wanted_and_says_by_how_much_it_is_missed(
         for row in json.loads((run.folder / "report.json").read_text())["metrics"]
         if (row["data"], row["metric"]) == ("panda4q", "macro-F1")
     )
-    assert row["value"] < 0.76
-    assert f"**missed by {0.76 - row['value']:.3f}**" in wanted
+    assert row["value"] < 0.75
+    assert f"**missed by {0.75 - row['value']:.3f}**" in wanted
     assert "not measured" in wanted
     assert "of 5 bootstrap draws" in text.partition("## Calibration")[2].partition("\n## ")[0]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.judge.unseen_corpora import NETWORK
 from training.report.targets import COVERAGE, EVALUATION, TARGETS, Target, found, table_of_targets
 
 F1 = Target(part=EVALUATION, data="panda4q", metric="macro-F1", least=0.76)
@@ -89,6 +90,18 @@ def test_a_condition_that_is_asked_for_alone_is_judged_alone() -> None:
     assert "≥ 0.9 | 0.920" in line
     assert "reached" in line
     assert found(target, {"robustness": rows[:1]}) is None
+
+
+def test_what_a_network_is_to_say_of_music_never_met_is_not_judged_by_what_others_say() -> None:
+    target = next(each for each in TARGETS if each.model == NETWORK and "valence" in each.metric)
+    rows = [
+        _row(value, data="vgmidi", metric="r valence", model=model)
+        for model, value in ((NETWORK, 0.6), ("ridge", 0.2))
+    ]
+    judged_by = found(target, {"unheard": rows})
+    assert judged_by is not None
+    assert judged_by["value"] == 0.6
+    assert found(target, {"unheard": rows[1:]}) is None
 
 
 def test_intervals_are_judged_on_corpora_never_met_however_well_they_hold_on_others() -> None:
