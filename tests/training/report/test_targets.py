@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from training.judge.unseen_corpora import NETWORK
 from training.report.targets import COVERAGE, EVALUATION, TARGETS, Target, found, table_of_targets
 
-F1 = Target(part=EVALUATION, data="panda4q", metric="macro-F1", least=0.76)
+F1 = Target(part=EVALUATION, data="panda4q", metric="macro-F1", least=0.75)
 
 
 def _row(value: float | None, **more: Any) -> dict[str, Any]:
@@ -33,17 +33,18 @@ def test_a_missed_target_says_by_how_much_and_what_others_reach() -> None:
         "ceilings": [_row(0.9)],
     }
     line = _line(rows, "macro-F1 |")
-    assert "≥ 0.76 | 0.700 (0.670 … 0.730) | **missed by 0.060** |" in line
+    assert "≥ 0.75 | 0.700 (0.670 … 0.730) | **missed by 0.050** |" in line
     assert "0.710, embedding + SVM | 0.900 | 720 / 523" in line
 
 
 def test_an_interval_that_holds_the_bound_leaves_the_verdict_open() -> None:
     assert "missed by 0.010**; the interval holds both" in _line(
-        {EVALUATION: [_row(0.75)]}, "macro-F1 |"
+        {EVALUATION: [_row(0.74)]}, "macro-F1 |"
     )
     assert "reached, 0.010 to spare; the interval holds both" in _line(
-        {EVALUATION: [_row(0.77)]}, "macro-F1 |"
+        {EVALUATION: [_row(0.76)]}, "macro-F1 |"
     )
+    assert "reached, 0.000 to spare" in _line({EVALUATION: [_row(0.75)]}, "macro-F1 |")
     assert "the interval" not in _line({EVALUATION: [_row(0.9)]}, "macro-F1 |")
 
 
