@@ -103,7 +103,7 @@ def heard_corpora(
                 ]
             else:
                 continue
-            sounds = rendered(placed, folder=folder, fonts=fonts, jobs=jobs)
+            sounds = rendered(placed, folder=folder, fonts=fonts, longest_s=longest_s, jobs=jobs)
             features = cache.feature_store(
                 sounds, judged.config.features, folder, longest_s=longest_s, jobs=jobs
             )

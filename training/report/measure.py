@@ -245,7 +245,9 @@ def _judge_clips(run: Run, clips: Sequence[Clip], bench: Bench) -> Rows:
     arrays = arrays_of("musicnn", bench.teachers)
     # Read first: a damaged file is told before what takes long.
     heads = load_heads(bench.heads) if bench.heads.is_file() else None
-    sounds = rendered(clips, folder=bench.cache, fonts=bench.fonts, jobs=bench.jobs)
+    sounds = rendered(
+        clips, folder=bench.cache, fonts=bench.fonts, longest_s=bench.unseen_s, jobs=bench.jobs
+    )
     features = run.config.features
     return judge_unseen(
         run,

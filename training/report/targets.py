@@ -253,7 +253,9 @@ def _verdict(target: Target, row: Mapping[str, Any]) -> str:
     value = row[f"{target.prefix}value"]
     reached = target.reached(value)
     short = target.shortfall(value)
-    text = f"reached, {number(0.0 - short)} to spare" if reached else f"**missed by {number(short)}**"
+    text = (
+        f"reached, {number(0.0 - short)} to spare" if reached else f"**missed by {number(short)}**"
+    )
     if _has_interval(row, target):
         ends = {target.reached(row[f"{target.prefix}{end}"]) for end in ("low", "high")}
         if len(ends) > 1 or (reached and ends == {False}):
