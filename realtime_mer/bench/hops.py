@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from realtime_mer.errors import CheckpointError, RealtimeMerError
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.compute import compute_on_one_thread
+from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
 from realtime_mer.recognizer.light import LightRecognizer
 
 _PRODUCT = """
@@ -51,6 +52,28 @@ class Spread:
     def to_dict(self) -> dict[str, float]:
         """Return a JSON-ready mapping."""
         return {"median": self.median, "p99": self.p99}
+
+
+class TimedRecognizer:
+    """A recogniser that notes how long each step took, and is another's in all else.
+
+    Attributes:
+        times_ms: of every step until now.
+    """
+
+    def __init__(self, recognizer: StreamingRecognizer) -> None:
+        self._recognizer = recognizer
+        self.times_ms: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recognizer, name)
+
+    def step(self, samples: Samples, state: Any) -> tuple[Estimates[NDArray[np.float32]], Any]:
+        """As the recogniser does."""
+        began = time.perf_counter()
+        result = self._recognizer.step(samples, state)
+        self.times_ms.append(1000 * (time.perf_counter() - began))
+        return result
 
 
 def load_runtimes(model: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What the WebSocket service bears on this machine: subscribers, latency, processor and memory."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ import psutil
 from numpy.typing import NDArray
 from rich.table import Table
 
+from realtime_mer.bench.pairs import median_interval, verdict
 from realtime_mer.bench.readers import MANY_SOCKETS, SocketSubscriber
 from realtime_mer.bench.served import loaded_service
 from realtime_mer.errors import RealtimeMerError
@@ -172,37 +172,6 @@ def compare_stalled(
         "coverage": round(coverage, 3),
         "verdict": verdict(low, high, bound=_STALL_BOUND),
     }
-
-
-def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return an interval for the median of whatever values these were drawn from.
-
-    It runs from the k-th smallest to the k-th largest, and misses the median where fewer than k
-    values lie on one side of it, as fewer than k heads come in as many throws of a coin: k is the
-    largest for which that has a chance of at most 5 %, and 1 where there is none (the sign test).
-
-    Args:
-        values: at least one.
-
-    Returns:
-        Its ends, and the chance that it holds the median.
-    """
-    ordered, count = sorted(values), len(values)
-    k, missed = 1, 2 * 0.5**count
-    while (wider := missed + 2 * math.comb(count, k) * 0.5**count) <= 0.05:
-        k, missed = k + 1, wider
-    return ordered[k - 1], ordered[count - k], max(0.0, 1 - missed)
-
-
-def verdict(low: float, high: float, *, bound: float) -> str:
-    """Return ``yes`` where every ratio of an interval lies above 1 by less than ``bound``.
-
-    ``no`` where none does; otherwise ``undecided``: the machine is too noisy, or the rounds too few
-    or too short. Below 1 the others were served faster, which harms nobody.
-    """
-    if high < 1 + bound:
-        return "yes"
-    return "no" if low >= 1 + bound else "undecided"
 
 
 def measure_load(*, clients: int, rate: float, seconds: float, cores: Sequence[int] | None) -> Load:

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 from rich.table import Table
 
 import realtime_mer
@@ -23,7 +22,7 @@ from realtime_mer.audio.block import Source
 from realtime_mer.audio.demo import DemoSource
 from realtime_mer.audio.files import FileSource
 from realtime_mer.audio.ring import RingBuffer
-from realtime_mer.bench.hops import Spread, load_runtimes, noise, time_hops
+from realtime_mer.bench.hops import Spread, TimedRecognizer, load_runtimes, noise, time_hops
 from realtime_mer.bench.shares import offline_shares
 from realtime_mer.bench.start import start_session
 from realtime_mer.engine import RING_S, Engine
@@ -31,7 +30,7 @@ from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
 from realtime_mer.printing.console import console
 from realtime_mer.recognizer.compute import choose_compute
-from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
+from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
@@ -158,29 +157,11 @@ def _offline(recognizer: StreamingRecognizer) -> float:
     return round(_OFFLINE_S / float(np.median(times)), 1)
 
 
-class _Timed:
-    """A recogniser that notes how long each step took, and is another's in all else."""
-
-    def __init__(self, recognizer: StreamingRecognizer) -> None:
-        self._recognizer = recognizer
-        self.times_ms: list[float] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._recognizer, name)
-
-    def step(self, samples: Samples, state: Any) -> tuple[Estimates[NDArray[np.float32]], Any]:
-        """As the recogniser does."""
-        began = time.perf_counter()
-        result = self._recognizer.step(samples, state)
-        self.times_ms.append(1000 * (time.perf_counter() - began))
-        return result
-
-
 class _Session:
     """A live session with real clients in another process, watched from inside."""
 
     def __init__(self, model: str) -> None:
-        self._timed = _Timed(load_recognizer(model, "cpu"))
+        self._timed = TimedRecognizer(load_recognizer(model, "cpu"))
         self._recognizer = cast(StreamingRecognizer, self._timed)
         self.resampler_delay_s = 0.0
 

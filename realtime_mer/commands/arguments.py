@@ -1,7 +1,6 @@
 """The options that commands share: what they are called, and what their help says."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,15 +72,6 @@ Delay = Annotated[
 LayoutOption = Annotated[
     Layout | None,
     typer.Option(help="The window for a booth or for a therapy room; else that of the last time."),
-]
-MapFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--map",
-        metavar="FILE",
-        help="Send what this mapping says, to lights, instruments and the like; may stand several "
-        "times. See `realtime-mer map`.",
-    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Url = Annotated[str, typer.Argument(help="Address of the service.")]

@@ -2,7 +2,7 @@
 
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -13,7 +13,6 @@ from realtime_mer.commands.arguments import (
     Delay,
     Host,
     LayoutOption,
-    MapFiles,
     Model,
     SampleFormat,
     Smoothing,
@@ -21,10 +20,8 @@ from realtime_mer.commands.arguments import (
 )
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
+from realtime_mer.commands.sending import Lsl, MapFiles, Midi, Mqtt, Osc, OscRate, read_plans
 from realtime_mer.errors import InputError
-
-if TYPE_CHECKING:
-    from realtime_mer.outlets.mapping.tables import Plan
 
 
 class OptionalName(TyperCommand):
@@ -77,31 +74,11 @@ def live(
         str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
     ] = None,
     clients: Annotated[int, typer.Option(min=1, help="Most subscribers at a time.")] = 256,
-    osc: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Send OSC messages there, over UDP.")
-    ] = None,
-    osc_rate: Annotated[
-        float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
-    ] = None,
-    mqtt: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="REALTIME_MER_MQTT",
-            help="Tell this MQTT broker, and Home Assistant by it, as in mqtt://user:password@host.",
-        ),
-    ] = None,
-    lsl: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Be two streams of the Lab Streaming Layer, so named."),
-    ] = None,
-    midi: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PORT",
-            help="Send MIDI controllers to this port; 'virtual' is one of its own.",
-        ),
-    ] = None,
+    osc: Osc = None,
+    osc_rate: OscRate = None,
+    mqtt: Mqtt = None,
+    lsl: Lsl = None,
+    midi: Midi = None,
     maps: MapFiles = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
@@ -193,20 +170,7 @@ def live(
     useless = [option for option, value in of_records.items() if value not in (None, False)]
     if record is None and useless:
         raise InputError(f"{useless[0]} is of no use without --record.")
-    if osc_rate is not None and osc is None:
-        raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
     fast = speed is Speed.MAX
-    for option, asked in (
-        ("--osc", osc),
-        ("--mqtt", mqtt),
-        ("--lsl", lsl),
-        ("--midi", midi),
-        ("--map", maps),
-    ):
-        if asked and fast:
-            raise InputError(
-                f"{option} needs --speed realtime: nobody could follow what is faster."
-            )
     count, picked = None, None
     if channels is not None and source == "-":
         count, picked = parse_raw_channels(channels)
@@ -226,29 +190,15 @@ def live(
     if jsonl not in (None, "-"):
         refuse_overwriting([source or ""], output=jsonl, option="--jsonl")
         check_output(jsonl, option="--jsonl")
-    plans: list[Plan] = []
-    if osc is not None:
-        from realtime_mer.outlets.short_ways import osc_plan
-
-        plans.append(osc_plan(osc, max_rate=osc_rate))
-    if mqtt is not None:
-        from realtime_mer.outlets.short_ways import mqtt_plan
-
-        plans.append(mqtt_plan(mqtt))
-    if lsl is not None:
-        from realtime_mer.outlets.short_ways import lsl_plan
-
-        plans.append(lsl_plan(lsl))
-    if midi is not None:
-        from realtime_mer.outlets.short_ways import midi_plan
-
-        plans.append(midi_plan(midi))
-    if plans or maps:
-        from realtime_mer.outlets.map_file import refuse_missing
-        from realtime_mer.outlets.mapping.tables import load_plan
-
-        for plan in [*plans, *map(load_plan, maps or ())]:
-            refuse_missing(plan)
+    plans = read_plans(
+        osc=osc,
+        osc_rate=osc_rate,
+        mqtt=mqtt,
+        lsl=lsl,
+        midi=midi,
+        maps=maps or (),
+        slower="--speed realtime" if fast else None,
+    )
     if server and not fast:
         check_free(host, port)
         if token is not None:
