@@ -67,6 +67,12 @@ def live(
         bool,
         typer.Option("--weak-token", help="Let a --token that could be guessed do for a network."),
     ] = False,
+    mdns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Be found as NAME.local on the network, by phones nearby."
+        ),
+    ] = None,
     cert: Annotated[
         str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
     ] = None,
@@ -157,6 +163,7 @@ def live(
     from realtime_mer.audio.spec import RawFormat, check_source, find_asked, refuse_overwriting
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.service.listening import check_free, check_token
+    from realtime_mer.service.mdns import check_name
     from realtime_mer.sessions.passphrase import check_strength, take_passphrase
     from realtime_mer.shaping import Shaper
     from realtime_mer.wire.tls import server_context
@@ -199,10 +206,14 @@ def live(
         maps=maps or (),
         slower="--speed realtime" if fast else None,
     )
+    if mdns is not None and (fast or not server):
+        raise InputError(f"--mdns {mdns} needs the service, which this session does not have.")
     if server and not fast:
         check_free(host, port)
         if token is not None:
             check_token(token, host=host, weak=weak_token)
+        if mdns is not None:
+            mdns = check_name(mdns, host=host)
         if cert is not None:
             server_context(cert, key)
     passphrase = None
@@ -225,6 +236,7 @@ def live(
     from realtime_mer.sessions.sealing import Key
 
     service = ServiceOptions(
+        mdns=mdns,
         host=host,
         port=port,
         token=token,

@@ -4,8 +4,8 @@ import secrets
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from realtime_mer.outlets.mapped import MappedOutlet
 from realtime_mer.outlets.mapping.tables import Plan
 from realtime_mer.outlets.outlet import Outlet
 from realtime_mer.service.connection import Limits
-from realtime_mer.service.links import links, qr_code
+from realtime_mer.service.links import hosts_of, links, qr_code
 from realtime_mer.service.server import Service
 from realtime_mer.sessions.recording import Deck
 from realtime_mer.wire import access
@@ -45,6 +45,7 @@ class ServiceOptions:
         cert, key: paths of PEM files for TLS; None for plain text.
         clients: most subscribers at a time.
         weak_token: whether a token that could be guessed will do beyond loopback.
+        mdns: what this machine is called on the network, before ``.local``; None for nothing.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +55,7 @@ class ServiceOptions:
     key: str | None = None
     clients: int = 256
     weak_token: bool = False
+    mdns: str | None = None
 
     def context(self) -> ssl.SSLContext | None:
         """Return what makes TLS of a connection; None for plain text.
@@ -82,10 +84,27 @@ class ServiceOptions:
             port=self.port,
             token=token,
             weak_token=self.weak_token,
+            name=self.mdns,
             ssl=self.context(),
             key=secrets.token_urlsafe() if controls else None,
             limits=Limits(connections=self.clients),
         )
+
+    @contextmanager
+    def called(self, service: Service) -> Iterator[None]:
+        """Have the name on the network that is wished for, if any, while this lasts.
+
+        Raises:
+            ServiceError: it cannot be had.
+        """
+        if self.mdns is None:
+            yield
+            return
+        from realtime_mer.service.mdns import announced
+
+        addresses, tls = hosts_of(self.host), self.cert is not None
+        with announced(self.mdns, addresses=addresses, port=service.port, tls=tls):
+            yield
 
     def link(self, service: Service) -> str | None:
         """Return the display's address for a phone; None where only this machine gets in."""
@@ -105,6 +124,9 @@ class ServiceOptions:
         key = service.key if console.is_terminal else None
         here = access.is_loopback(self.host)
         addresses = links(self.host, service.port, token=token, tls=tls, key=key if here else None)
+        if self.mdns is not None:
+            name = f"{self.mdns}.local"
+            console.print(f"Display: {links(name, service.port, token=token, tls=tls)[0]}")
         for address in addresses:
             console.print(f"Display: {address}")
         if key is not None and not here and not tls:
@@ -268,6 +290,7 @@ def open_outlets(
             console.print(f"Sending to {target.url.shown}")
     if service is not None:
         started = stack.enter_context(service.open(hello, controls=controls))
+        stack.enter_context(service.called(started))
         outlets.services.append(started)
         service.announce(started, console)
     return outlets

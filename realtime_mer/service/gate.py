@@ -55,7 +55,7 @@ class Gate:
 
     Attributes:
         host: what the service listens on.
-        machine: name of this machine.
+        names: of this machine.
         token: what a client has to show; None for nothing.
         metrics: gives the body and content type of ``/metrics``.
         now: gives the latest estimate as JSON; None before there is one.
@@ -65,7 +65,7 @@ class Gate:
     """
 
     host: str
-    machine: str
+    names: tuple[str, ...]
     token: str | None
     metrics: Callable[[], tuple[bytes, str]]
     now: Callable[[], str | None] = lambda: None
@@ -116,9 +116,7 @@ class Gate:
             address, now: where from and when, as for ``check``.
         """
         host = access.host_of(headers.get_all("Host"), prefix="//")
-        if host is None or not access.is_own_name(
-            host, listening_on=self.host, machine=self.machine
-        ):
+        if host is None or not access.is_own_name(host, listening_on=self.host, names=self.names):
             return Page.text(HTTPStatus.FORBIDDEN, "not a name of this service")
         if method not in METHODS:
             return not_allowed()

@@ -27,8 +27,6 @@ def links(
         tls: whether the service has a certificate.
         key: lets the page change the session's settings; None for one that only watches.
     """
-    family = _EVERYWHERE.get(host)
-    hosts = [host] if family is None else _own_addresses(family) or ["localhost"]
     parts = [
         f"{name}={quote(value, safe='')}"
         for name, value in (("token", token), ("control", key))
@@ -36,7 +34,13 @@ def links(
     ]
     fragment = "#" + "&".join(parts) if parts else ""
     scheme = "https" if tls else "http"
-    return [f"{scheme}://{access.authority(host, port)}/{fragment}" for host in hosts]
+    return [f"{scheme}://{access.authority(host, port)}/{fragment}" for host in hosts_of(host)]
+
+
+def hosts_of(host: str) -> list[str]:
+    """Return the addresses that whoever listens on a host is reached at, the likeliest first."""
+    family = _EVERYWHERE.get(host)
+    return [host] if family is None else _own_addresses(family) or ["localhost"]
 
 
 def qr_rows(link: str) -> tuple[str, ...]:

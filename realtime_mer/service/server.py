@@ -99,6 +99,7 @@ class Service:
         port: TCP port, 0 for any free one.
         token: what a client has to show; None for nothing.
         weak_token: whether a token under 128 bits of randomness will do beyond loopback.
+        name: what this machine is called on the network besides its own name; None for nothing.
         ssl: context for TLS; None for plain text.
         key: what a client on this machine has to show before it may ask for other settings; None
             where nobody may.
@@ -117,6 +118,7 @@ class Service:
         port: int = 8765,
         token: str | None = None,
         weak_token: bool = False,
+        name: str | None = None,
         ssl: tls.SSLContext | None = None,
         key: str | None = None,
         limits: Limits | None = None,
@@ -157,6 +159,7 @@ class Service:
         self._metrics = Metrics(self._traffic)
         self._notices = Notices(_log, clock=time.monotonic)
         self._guesses = Guesses()
+        self._names = (socket.gethostname(), *([] if name is None else [name]))
         self._door = self._make_door(host, port, token=token, weak_token=weak_token, ssl=ssl)
         self._servers: dict[Door, Server] = {}
 
@@ -403,7 +406,7 @@ class Service:
             )
         gate = Gate(
             host=usual_address(host),
-            machine=socket.gethostname(),
+            names=self._names,
             token=token,
             metrics=self._metrics.render,
             now=self._now,

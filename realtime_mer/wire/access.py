@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,20 +80,20 @@ def port_of(host_header: str) -> int | None:
         return None
 
 
-def is_own_name(host: str, *, listening_on: str, machine: str) -> bool:
+def is_own_name(host: str, *, listening_on: str, names: Collection[str]) -> bool:
     """Whether a ``Host`` is a name of this service, and not one that was rebound to its address.
 
     Args:
         host: as of ``host_of``.
         listening_on: what the service was told to listen on.
-        machine: this machine's name.
+        names: of this machine, with or without a domain.
     """
     # DNS rebinding needs a name that an attacker controls; an address cannot be rebound.
     if is_address(host) or is_loopback(host) or host == listening_on.lower():
         return True
     # On a network routers add domains of their own (.local, .lan); there the token guards.
-    own_name = machine.lower().partition(".")[0]
-    return not is_loopback(listening_on) and host.partition(".")[0] == own_name
+    own_names = {name.lower().partition(".")[0] for name in names}
+    return not is_loopback(listening_on) and host.partition(".")[0] in own_names
 
 
 def is_trusted_origin(values: Sequence[str], host: str) -> bool:

@@ -15,7 +15,7 @@ from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
 
 GATE = Gate(
-    host="0.0.0.0", machine="studio", token="s3cret", metrics=lambda: (b"numbers", "text/plain")
+    host="0.0.0.0", names=("studio",), token="s3cret", metrics=lambda: (b"numbers", "text/plain")
 )
 FROM: dict[str, Any] = {"address": "192.168.1.9", "now": 0.0}
 OURS = ["localhost", "127.0.0.1:8765", "[::1]", "studio.local"]
@@ -110,7 +110,7 @@ def gate(token: str) -> tuple[Gate, list[str]]:
     lines: list[str] = []
     return Gate(
         host="0.0.0.0",
-        machine="studio",
+        names=("studio",),
         token=token,
         metrics=lambda: (b"", ""),
         told=lines.append,

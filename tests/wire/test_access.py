@@ -95,7 +95,8 @@ def test_the_port_of_a_header(header: str, port: int | None) -> None:
 )
 def test_which_names_are_the_services_own(host: str, listening_on: str, is_own: bool) -> None:
     for machine in ("Music-Box.fritz.box", "music-box"):
-        assert is_own_name(host, listening_on=listening_on, machine=machine) is is_own
+        assert is_own_name(host, listening_on=listening_on, names=[machine]) is is_own
+        assert is_own_name(host, listening_on=listening_on, names=["stage", machine]) is is_own
 
 
 @pytest.mark.parametrize(
