@@ -20,7 +20,15 @@ from realtime_mer.commands.arguments import (
 )
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
-from realtime_mer.commands.sending import Lsl, MapFiles, Midi, Mqtt, Osc, OscRate, read_plans
+from realtime_mer.commands.sending import (
+    Lsl,
+    MapFiles,
+    Midi,
+    MqttOrVariable,
+    Osc,
+    OscRate,
+    read_plans,
+)
 from realtime_mer.errors import InputError
 
 
@@ -82,7 +90,7 @@ def live(
     clients: Annotated[int, typer.Option(min=1, help="Most subscribers at a time.")] = 256,
     osc: Osc = None,
     osc_rate: OscRate = None,
-    mqtt: Mqtt = None,
+    mqtt: MqttOrVariable = None,
     lsl: Lsl = None,
     midi: Midi = None,
     maps: MapFiles = None,

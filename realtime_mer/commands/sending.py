@@ -1,5 +1,6 @@
 """The options of what goes to lights, instruments and the like, and what they come to."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,19 +12,19 @@ from realtime_mer.errors import InputError
 if TYPE_CHECKING:
     from realtime_mer.outlets.mapping.tables import Plan
 
+MQTT_VARIABLE = "REALTIME_MER_MQTT"
+"""May hold the address of the broker that live sessions tell."""
+
 Osc = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Send OSC messages there, over UDP.")
 ]
 OscRate = Annotated[
     float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
 ]
-Mqtt = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar="REALTIME_MER_MQTT",
-        help="Tell this MQTT broker, and Home Assistant by it, as in mqtt://user:password@host.",
-    ),
+_OF_MQTT = "Tell this MQTT broker, and Home Assistant by it, as in mqtt://user:password@host."
+Mqtt = Annotated[str | None, typer.Option(metavar="URL", help=_OF_MQTT)]
+MqttOrVariable = Annotated[
+    str | None, typer.Option(metavar="URL", envvar=MQTT_VARIABLE, help=_OF_MQTT)
 ]
 Lsl = Annotated[
     str | None,
@@ -67,6 +68,8 @@ def read_plans(
     """
     if osc_rate is not None and osc is None:
         raise InputError(f"--osc-rate {osc_rate:g} is of no use without --osc.")
+    if slower is not None and mqtt == os.environ.get(MQTT_VARIABLE):
+        mqtt = None  # which was not asked for now
     maps = list(maps)
     asked = {"--osc": osc, "--mqtt": mqtt, "--lsl": lsl, "--midi": midi, "--map": maps}
     given = [option for option, value in asked.items() if value]

@@ -14,6 +14,7 @@ import typer
 from realtime_mer.commands.arguments import Host
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
+from realtime_mer.commands.sending import Lsl, MapFiles, Midi, Mqtt, Osc, OscRate, read_plans
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line, notice
 from realtime_mer.writing.replacing import replacing
@@ -235,6 +236,12 @@ def replay(
         bool,
         typer.Option("--weak-token", help="Let a --token that could be guessed do for a network."),
     ] = False,
+    osc: Osc = None,
+    osc_rate: OscRate = None,
+    mqtt: Mqtt = None,
+    lsl: Lsl = None,
+    midi: Midi = None,
+    maps: MapFiles = None,
     server: Annotated[bool, typer.Option("--server/--no-server", help="WebSocket service.")] = True,
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Window, where there is a screen.")
@@ -248,10 +255,23 @@ def replay(
 
     `realtime-mer sessions replay friday --start 1:30` begins at a minute and a half. On a terminal
     you can type a time and Enter to go there: `1:30`, `+20`, `-5`.
+
+    `realtime-mer sessions replay friday --map show.toml` sends what the mapping says, as then.
     """
     from realtime_mer.service.listening import check_free, check_token
 
     pace = None if speed == "max" else _speed(speed)
+    plans = read_plans(
+        osc=osc,
+        osc_rate=osc_rate,
+        mqtt=mqtt,
+        lsl=lsl,
+        midi=midi,
+        maps=maps or (),
+        slower="a --speed that is no max" if pace is None else None,
+    )
+    if lsl is not None and pace != 1:
+        raise InputError(f"--lsl {lsl} needs --speed 1: its stamps are those of the sound.")
     if server and pace is not None:
         check_free(host, port)
         if token is not None:
@@ -269,6 +289,8 @@ def replay(
             # As live: at full speed it is over before anybody could follow.
             service=service if server and pace is not None else None,
             window=window and pace is not None,
+            plans=tuple(plans),
+            maps=tuple(maps or ()),
             jsonl=jsonl,
         )
         run_replay(session, options)

@@ -7,7 +7,7 @@ none, and a marker set then is to be shown and kept at once.
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
 from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.live.controller import Controller
-from realtime_mer.live.outlets import Outlets
+from realtime_mer.live.outlets import Outlets, counted_faults
 from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.printing.lines import line
 from realtime_mer.sessions.recording import Deck
@@ -84,9 +84,9 @@ class Follower:
             **self._outlets.faults(),
         }
         return [
-            *_counted(counts),
+            *counted_faults(counts),
             *self._deck.take_failures(),
-            *_counted(self._deck.faults()),
+            *counted_faults(self._deck.faults()),
         ]
 
     def _follow(self) -> None:
@@ -196,7 +196,3 @@ def json_lines(path: str) -> Iterator[Callable[[Estimate], None]]:
 
 def _line(estimate: Estimate) -> str:
     return json.dumps(estimate.to_dict(), allow_nan=False)
-
-
-def _counted(counts: Mapping[str, int]) -> list[str]:
-    return [f"{count} {what}" for what, count in counts.items() if count]

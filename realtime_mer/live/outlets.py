@@ -4,7 +4,7 @@ import secrets
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -254,6 +254,11 @@ class Outlets:
     @property
     def _all(self) -> list[Outlet]:
         return [*self.services, *([] if self.mapped is None else [self.mapped])]
+
+
+def counted_faults(counts: Mapping[str, int]) -> list[str]:
+    """Return what was lost, for people: one statement a line, nothing of what was not."""
+    return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def open_outlets(

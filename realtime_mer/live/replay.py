@@ -9,13 +9,15 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import realtime_mer
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.live.outlets import ServiceOptions, open_outlets
+from realtime_mer.live.outlets import ServiceOptions, counted_faults, open_outlets
 from realtime_mer.live.terminal import TerminalView, marker_line
 from realtime_mer.live.window import open_window
+from realtime_mer.outlets.mapping.tables import Plan
 from realtime_mer.printing.console import console as console_for_people
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Event, Marker, ServerMessage, StatusMessage
@@ -117,6 +119,7 @@ class ReplayOptions:
         start: where to begin, in seconds of sound.
         service: None for none.
         window: whether to have a window; it needs a screen.
+        plans, maps: what goes where besides, as it stands and as files that may change meanwhile.
         jsonl: print every estimate as a JSON line on standard output.
     """
 
@@ -124,6 +127,8 @@ class ReplayOptions:
     start: float = 0.0
     service: ServiceOptions | None = None
     window: bool = False
+    plans: tuple[Plan, ...] = ()
+    maps: tuple[Path, ...] = ()
     jsonl: bool = False
 
 
@@ -147,6 +152,8 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
         outlets = open_outlets(
             hello=hello,
             service=options.service,
+            plans=options.plans,
+            maps=options.maps,
             console=console,
             stack=stack,
         )
@@ -172,9 +179,12 @@ def run_replay(session: Session, options: ReplayOptions) -> None:
                             view.message(marker_line(message))
                     for marker in outlets.take_markers():
                         view.message(f"{marker_line(marker)} (not kept: this is a replay)")
+                    for notice in outlets.take_notices():
+                        view.message(notice)
+                    outlets.tell_outlets()
         except KeyboardInterrupt:
             player.close()
-        for line in view.tally.summary_lines():
+        for line in (*view.tally.summary_lines(), *counted_faults(outlets.faults())):
             console.print(line)
 
 

@@ -211,3 +211,13 @@ def test_options_that_cannot_be_used_are_one_line(
 ) -> None:
     fixed = ("--port", 0, "--no-window", "--model", write_model(tmp_path))
     assert complaint in call(capsys, "live", "demo", *fixed, *options).complaint()
+
+
+def test_a_broker_of_the_variable_alone_is_left_out_where_nobody_could_follow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALTIME_MER_MQTT", "mqtt://broker.invalid")
+    song = write_sound(tmp_path / "song.wav", noise(1))
+    result = call(capsys, "live", song, "--speed", "max", "--model", write_model(tmp_path))
+    assert result.code == 0
+    assert "broker.invalid" not in result.out

@@ -2,6 +2,8 @@
 
 import io
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from realtime_mer.live.replay import Player, parse_clock
 from realtime_mer.service.server import Service
 from realtime_mer.wire.protocol import Bye, LevelMessage, Marker, StatusMessage, encode
 from tests.command_line import call
+from tests.outlets.test_osc import Receiver
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.sessions.sessions import estimates, recorded
@@ -183,3 +186,62 @@ def test_options_that_cannot_be_used_are_one_line(
 ) -> None:
     session = recorded(evening())
     assert complaint in call(capsys, "sessions", "replay", session.name, *options).complaint()
+
+
+def test_a_replay_sends_what_mappings_say_and_tells_what_was_lost(capsys, tmp_path: Path) -> None:
+    session = recorded(evening())
+    with closing(Receiver()) as receiver:
+        show = tmp_path / "show.toml"
+        show.write_text(
+            f"""
+[[output]]
+to = "osc://{receiver.text}"
+routes = [{{ from = "seq", address = "/seq" }}]
+[[rule]]
+when = 'marker "drop"'
+send = {{ to = "osc://{receiver.text}", address = "/scene", value = "lively" }}
+[[output]]
+to = "osc://nobody.invalid:9"
+"""
+        )
+        options = ("--map", show, "--speed", 20, "--no-server", "--no-window")
+        result = call(capsys, "sessions", "replay", session.name, *options)
+        received = [receiver.receive() for _ in range(21)]
+    assert result.code == 0
+    assert [one.params[0] for one in received if one.address == "/seq"] == list(range(20))
+    assert ["lively"] in [one.params for one in received if one.address == "/scene"]
+    assert "osc://nobody.invalid:9: there is no machine 'nobody.invalid'" in result.out
+
+
+def test_a_replay_sends_by_the_short_ways_too(capsys) -> None:
+    session = recorded(evening())
+    with closing(Receiver()) as receiver:
+        options = ("--osc", receiver.text, "--osc-rate", 5, "--speed", 20, "--no-server")
+        assert call(capsys, "sessions", "replay", session.name, *options, "--no-window").code == 0
+        seqs: list[object] = []
+        while len(seqs) < 10:
+            message = receiver.receive()
+            seqs += message.params if message.address == "/mer/seq" else []
+    assert seqs == list(range(0, 20, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--map", "show.toml", "--speed", "max"), "--map needs a --speed that is no max"),
+        (("--mqtt", "broker", "--speed", "max"), "--mqtt needs a --speed that is no max"),
+        (("--lsl", "lab", "--speed", "2"), "--lsl lab needs --speed 1"),
+        (("--osc-rate", "5"), "of no use without --osc"),
+    ],
+)
+def test_what_a_replay_cannot_send_is_refused(capsys, options: tuple[str, ...], told: str) -> None:
+    assert told in call(capsys, "sessions", "replay", "friday", *options).complaint()
+
+
+def test_a_replay_tells_nobody_by_a_variable_alone(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_MER_MQTT", "mqtt://broker.invalid")
+    session = recorded(evening())
+    options = ("--speed", 100, "--no-server", "--no-window")
+    result = call(capsys, "sessions", "replay", session.name, *options)
+    assert result.code == 0
+    assert "broker.invalid" not in result.out
