@@ -1,6 +1,6 @@
 """OSC over UDP, for lighting, video and music software.
 
-``docs/outlets.md`` lists the addresses that an output without routes has. UDP has no connection:
+``docs/subscribe.md`` lists the addresses that an output without routes has. UDP has no connection:
 nobody needs to listen, and what is lost is lost; so an output sends every value of every estimate,
 unless its routes say otherwise.
 """
