@@ -97,7 +97,7 @@ def annotate(options: AnnotateOptions) -> Annotation:
                 progress.update(bar, advance=1, description=Path(file.path).name)
         total = len(store.paths())
         if total and store.path != options.out:
-            write_table(options.out, store.tracks())
+            write_table(options.out, list(store.tracks()))
     return Annotation(
         done=done,
         kept=len(files) - len(new),

@@ -4,11 +4,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.tracks import COLUMNS, OPTIONAL, Track
+from realtime_mer.library.rows import COLUMNS, OPTIONAL, row_of, track_of
+from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile
 
 _APPLICATION = 0x524D4552  # "RMER": marks the file as ours
@@ -19,7 +21,7 @@ _TEXTS = ("path", "quadrant", "mood", "model", "valence_course", "arousal_course
 class TrackStore:
     """Tracks by path, each with the state of the file and the model that it was made from.
 
-    The table ``tracks`` has the columns of ``Track.to_row``, courses as JSON, and ``file_size``,
+    The table ``tracks`` has the columns of ``row_of``, courses as JSON, and ``file_size``,
     ``file_mtime_ns`` and ``model_sha256``. A file of format 1 gets the columns that it lacks,
     empty; whoever only reads it reads them so.
 
@@ -71,7 +73,7 @@ class TrackStore:
 
     def put(self, file: AudioFile, track: Track, *, model_sha256: str) -> None:
         """Keep a track, in place of what was known of its file."""
-        row = {name: _stored(value) for name, value in track.to_row().items()}
+        row = {name: _stored(value) for name, value in row_of(track).items()}
         row |= {"file_size": file.size, "file_mtime_ns": file.mtime_ns}
         row |= {"model_sha256": model_sha256}
         names = ", ".join(f'"{name}"' for name in row)
@@ -88,13 +90,36 @@ class TrackStore:
                 "DELETE FROM tracks WHERE path = ?", [(path,) for path in paths]
             )
 
-    def tracks(self) -> list[Track]:
-        """Return all tracks, in order of their paths."""
+    def tracks(self, *, courses: bool = True) -> Iterator[Track]:
+        """Yield all tracks that have a file, in order of their paths, each once.
+
+        However many there are, few are held at a time. The store must stay open meanwhile.
+
+        Args:
+            courses: read the courses too; they are most of what there is to read.
+        """
+        yield from self._found("ORDER BY path", courses=courses)
+
+    def track_at(self, path: str) -> Track | None:
+        """Return the track that one of its files lies at, with its course; None if there is none.
+
+        Args:
+            path: absolute, of any of its files.
+        """
+        return next(self._found("WHERE path = ?", path), None)
+
+    def _found(self, which: str, *values: object, courses: bool = True) -> Iterator[Track]:
         kept = [name for name in COLUMNS if self._format > 1 or name not in OPTIONAL]
         names = ", ".join(f'"{name}"' for name in kept)
         with self._complaining():
-            rows = self._database.execute(f"SELECT {names} FROM tracks ORDER BY path").fetchall()
-        return [Track.from_row(dict(zip(kept, row, strict=True))) for row in rows]
+            rows = self._database.execute(f"SELECT {names} FROM tracks {which}", values)
+        while True:
+            with self._complaining():
+                row = rows.fetchone()
+            if row is None:
+                return
+            track = track_of(dict(zip(kept, row, strict=True)))
+            yield track if courses else replace(track, course=None)
 
     def _recognise(self, *, read_only: bool) -> None:
         (application,) = self._database.execute("PRAGMA application_id").fetchone()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
+from realtime_mer.library.rows import OPTIONAL, row_of, track_of
 from realtime_mer.library.store import TrackStore
-from realtime_mer.library.tracks import OPTIONAL, Track
+from realtime_mer.library.tracks import Track
 from realtime_mer.writing.cells import from_cell, to_cells
 from realtime_mer.writing.replacing import replacing
 
@@ -38,7 +39,7 @@ def write_table(path: Path, tracks: Sequence[Track]) -> None:
     """
     write = _write_parquet if path.suffix.lower() == ".parquet" else _write_csv
     try:
-        write(path, [track.to_row() for track in tracks])
+        write(path, [row_of(track) for track in tracks])
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -64,14 +65,14 @@ def read_table(path: Path) -> list[Track]:
     suffix = path.suffix.lower()
     if suffix == ".sqlite":
         with TrackStore(path, read_only=True) as store:
-            tracks = store.tracks()
+            tracks = list(store.tracks())
     else:
         read: Callable[[Path], Iterator[Mapping[str, Any]]]
         read = _read_parquet if suffix == ".parquet" else _read_csv
         tracks = []
         for number, row in enumerate(read(path), start=1):
             try:
-                tracks.append(Track.from_row(row))
+                tracks.append(track_of(row))
             except InputError as error:
                 raise InputError(f"{path}: track {number}: {error}") from error
     if not tracks:

@@ -12,7 +12,8 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.library.tracks import Hops, Track
+from realtime_mer.library.hops import Hops
+from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile, Broken
 
 if TYPE_CHECKING:  # brings torch, which only the other processes have a use for

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 
 from realtime_mer.errors import ProtocolError, RealtimeMerError
+from realtime_mer.library.rows import row_of, track_of
 from realtime_mer.library.tables import read_table, write_table
 from realtime_mer.wire.control import (
     DeviceEntry,
@@ -233,7 +234,7 @@ def tables(folder: Path) -> Try:
         path.write_bytes(content)
         try:
             for track in read_table(path):
-                assert track == type(track).from_row(track.to_row())
+                assert track == track_of(row_of(track))
         except RealtimeMerError:
             pass
 

@@ -1,11 +1,13 @@
 """Tracks made up for tests."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Affect
-from realtime_mer.library.tracks import COURSE_POINTS, Track
+from realtime_mer.library.rows import COURSE_POINTS
+from realtime_mer.library.tracks import Course, Track, edges
 
 
 def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
@@ -22,10 +24,27 @@ def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
         "quadrants": dict(zip(QUADRANTS, (0.1, 0.2, 0.3, 0.4), strict=True)),
         "gems": dict.fromkeys(GEMS, 0.125),
         "level_dbfs": -20.0,
-        "valence_course": (valence,) * COURSE_POINTS,
-        "arousal_course": (arousal,) * COURSE_POINTS,
         "model": "random",
     }
     values = {"valence": valence, "arousal": arousal, **values, **changes}
+    if "course" not in values:
+        values["course"] = steady(valence, arousal, seconds=values["seconds"])
+    if values["course"] is not None and "beginning" not in values:
+        beginning, ending = edges(values["course"], seconds=values["seconds"])
+        values |= {"beginning": beginning, "ending": ending}
     affect = Affect(**{field.name: values.pop(field.name) for field in fields(Affect)})
     return Track(affect=affect, **values)
+
+
+def steady(valence: float, arousal: float, *, seconds: float = 200.0) -> Course:
+    """Return the course of a track that stays at one place."""
+    return moving([valence] * COURSE_POINTS, [arousal] * COURSE_POINTS, seconds=seconds)
+
+
+def moving(valence: Sequence[float], arousal: Sequence[float], *, seconds: float = 200.0) -> Course:
+    """Return the course of a track through these places."""
+    return Course(
+        every_s=seconds / len(valence),
+        valence=tuple(float(value) for value in valence),
+        arousal=tuple(float(value) for value in arousal),
+    )

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.library.plane import continuing, distances, leading
-from realtime_mer.library.tracks import COURSE_POINTS, Point, Track
-from tests.library.made import made_track
+from realtime_mer.library.tracks import Point, Track
+from tests.library.made import made_track, moving
 
 # A coarse grid, so that equal places and equal distances happen often.
 coordinates = st.integers(-10, 10).map(lambda tenths: tenths / 10)
@@ -32,8 +32,10 @@ def libraries(draw: Any, *, min_size: int = 0) -> list[Track]:
                 f"/music/{number:02}.flac",
                 valence=valence,
                 arousal=arousal,
-                valence_course=tuple(np.linspace(ends[0], ends[1], COURSE_POINTS).tolist()),
-                arousal_course=tuple(np.linspace(ends[2], ends[3], COURSE_POINTS).tolist()),
+                course=moving(
+                    np.linspace(ends[0], ends[1], 20).tolist(),
+                    np.linspace(ends[2], ends[3], 20).tolist(),
+                ),
                 valence_spread=draw(st.sampled_from([0.0, 0.1, 0.4])),
                 arousal_spread=draw(st.sampled_from([0.0, 0.1, 0.4])),
             )
@@ -58,8 +60,7 @@ def test_distance_is_the_root_mean_square_of_the_step_and_of_the_track() -> None
     track = made_track(
         valence=0.3,
         arousal=0.4,
-        valence_course=(0.1,) * 2 + (0.5,) * 18,
-        arousal_course=(0.0,) * 2 + (0.5,) * 18,
+        course=moving([0.1] * 2 + [0.5] * 18, [0.0] * 2 + [0.5] * 18),
         valence_spread=0.1,
         arousal_spread=0.2,
     )
@@ -77,11 +78,11 @@ def test_a_steady_track_continues_a_mood_better_than_one_that_wanders() -> None:
 
 
 def test_a_track_that_begins_here_comes_before_one_that_only_ends_here() -> None:
-    towards = tuple(np.linspace(-0.5, 0.0, COURSE_POINTS).tolist())
-    away = tuple(reversed(towards))
+    towards = np.linspace(-0.5, 0.0, 20).tolist()
+    away = towards[::-1]
     tracks = [
-        made_track("/ends", valence=-0.25, valence_course=towards),
-        made_track("/goes on", valence=-0.25, valence_course=away),
+        made_track("/ends", valence=-0.25, course=moving(towards, [0.0] * 20)),
+        made_track("/goes on", valence=-0.25, course=moving(away, [0.0] * 20)),
     ]
     found = continuing(tracks, here=Point(valence=0, arousal=0), count=2)
     assert names(found) == ["/goes on", "/ends"]

@@ -9,9 +9,8 @@ import pytest
 from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import write_table
-from realtime_mer.library.tracks import COURSE_POINTS
 from tests.command_line import Result, call
-from tests.library.made import made_track
+from tests.library.made import made_track, moving
 
 LINE = [round(-0.5 + i / 10, 1) for i in range(11)]  # valence of the tracks, from sad to happy
 
@@ -61,8 +60,8 @@ def test_a_wanted_track_is_the_last(suggest) -> None:
 
 
 def test_the_end_of_the_present_track_is_where_it_goes_on(folder, suggest) -> None:
-    course = tuple(-0.5 + i / (COURSE_POINTS - 1) for i in range(COURSE_POINTS))
-    rising = made_track(str(folder / "rising.flac"), valence_course=course)
+    course = moving([-0.5 + i / 19 for i in range(20)], [0.0] * 20)
+    rising = made_track(str(folder / "rising.flac"), course=course)
     write_table(folder / "table.csv", [rising, *(made_track(f"/{v}", valence=v) for v in LINE)])
     (first,) = json.loads(suggest("--from", "rising", "--count", 1, "--json").out)
     assert first["path"] == "/0.5"

@@ -150,7 +150,7 @@ def test_a_store_that_another_process_has_just_brought_up_to_date_is_left_so(
 
     monkeypatch.setattr(TrackStore, "_bring_up_to_date", late)
     with TrackStore(path) as store:
-        assert len(store.tracks()) == 2
+        assert len(list(store.tracks())) == 2
 
 
 def test_a_table_from_before_the_share_of_music_is_read_without(path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
-from realtime_mer.library.tracks import COURSE_POINTS, Hops, Point, Track
+from realtime_mer.library.hops import Hops
+from realtime_mer.library.rows import COURSE_POINTS, row_of, track_of
+from realtime_mer.library.tracks import Point, Track
 from realtime_mer.model.card import Calibration
 from realtime_mer.summary import Summarizer
 from tests.library.made import made_track
@@ -41,8 +43,8 @@ def test_the_course_is_the_mean_of_equal_parts() -> None:
     values = np.linspace(-1, 1, 200).tolist()
     found = track(hops(values))
     parts = np.reshape(values, (COURSE_POINTS, 10)).mean(axis=1)
-    assert found.valence_course == pytest.approx(parts, abs=1e-6)
-    assert found.arousal_course == (-0.5,) * COURSE_POINTS
+    assert found.course.valence == pytest.approx(parts, abs=1e-6)
+    assert found.course.arousal == (-0.5,) * COURSE_POINTS
 
 
 def test_beginning_and_ending_are_a_tenth_each() -> None:
@@ -58,7 +60,7 @@ def test_a_part_without_music_lies_between_its_neighbours_and_counts_nowhere_els
         sample_estimate(valence=-1.0, status=Status.SILENCE, level_dbfs=-80.0) for _ in range(20)
     ]
     found = track([*before, *silence, *after])
-    assert found.valence_course == pytest.approx([0.0] * 9 + [1 / 3, 2 / 3] + [1.0] * 9, abs=1e-6)
+    assert found.course.valence == pytest.approx([0.0] * 9 + [1 / 3, 2 / 3] + [1.0] * 9, abs=1e-6)
     assert found.valence_spread == 0.5
     assert found.level_dbfs == -20.0
 
@@ -80,9 +82,9 @@ def test_without_music_all_hops_count() -> None:
 def test_a_short_track_has_a_whole_course(count: int) -> None:
     values = np.linspace(-1, 1, count).tolist()
     found = track(hops(values))
-    assert len(found.valence_course) == COURSE_POINTS
-    assert found.valence_course[0] == -1.0
-    assert sorted(found.valence_course) == list(found.valence_course)
+    assert len(found.course.valence) == COURSE_POINTS
+    assert found.course.valence[0] == -1.0
+    assert sorted(found.course.valence) == list(found.course.valence)
 
 
 def test_the_level_is_a_mean_of_powers() -> None:
@@ -117,19 +119,19 @@ def test_hops_hold_less_than_a_thirtieth_of_what_estimates_do() -> None:
 
 def test_a_row_gives_the_track_back_with_courses_as_lists_or_as_json() -> None:
     track = made_track(valence=0.123456)
-    row = track.to_row()
-    assert Track.from_row(row) == track
+    row = row_of(track)
+    assert track_of(row) == track
     text = {k: json.dumps(v) if isinstance(v, list) else str(v) for k, v in row.items()}
-    assert Track.from_row({**text, "music_share": ""}) == track
+    assert track_of({**text, "music_share": ""}) == track
 
 
 def test_a_row_says_how_much_of_the_sound_is_music_or_leaves_it_out() -> None:
     track = made_track(music_share=0.75)
-    row = track.to_row()
+    row = row_of(track)
     assert row["music_share"] == 0.75
-    assert Track.from_row(row) == Track.from_row({**row, "music_share": "0.75"}) == track
+    assert track_of(row) == track_of({**row, "music_share": "0.75"}) == track
     del row["music_share"]
-    assert Track.from_row(row) == made_track()
+    assert track_of(row) == made_track()
 
 
 @pytest.mark.parametrize(
@@ -146,4 +148,4 @@ def test_a_row_says_how_much_of_the_sound_is_music_or_leaves_it_out() -> None:
 )
 def test_a_row_that_is_damaged_names_its_column(column, value, complaint) -> None:
     with pytest.raises(InputError, match=complaint):
-        Track.from_row({**made_track().to_row(), column: value})
+        track_of({**row_of(made_track()), column: value})
