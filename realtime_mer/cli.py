@@ -24,6 +24,7 @@ from realtime_mer.commands.mark import mark
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
+from realtime_mer.commands.tag import tag
 from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.leaving import end_as_at_ctrl_c, end_with, outlive_terminal
 from realtime_mer.printing.lines import complain, line
@@ -53,7 +54,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command(cls=OptionalName)(live)
-for command in (analyze, annotate, suggest, devices, doctor, subscribe, mark, display, bench):
+for command in (analyze, annotate, suggest, tag, devices, doctor, subscribe, mark, display, bench):
     app.command()(command)
 app.add_typer(sessions, name="sessions")
 app.add_typer(maps, name="map")

@@ -14,7 +14,7 @@ PART = ".part"
 @contextmanager
 def replacing(
     path: Path,
-    mode: Literal["w", "wb"] = "wb",
+    mode: Literal["w", "wb", "w+b"] = "wb",
     *,
     encoding: str | None = None,
     errors: str | None = None,

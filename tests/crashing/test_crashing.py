@@ -39,6 +39,11 @@ def test_a_file_is_whole_whatever_breaks_its_writing_off_at_any_step(tmp_path: P
 
 
 @pytest.mark.slow
+def test_a_tagged_file_is_the_old_one_or_the_new_one_whatever_breaks_off(tmp_path: Path) -> None:
+    assert broken(WORKS["tag"], tmp_path / "tried", stride=7) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["record", "record, sealed", "delete", "table, csv", "annotate, csv, again"]
 )

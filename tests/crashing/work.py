@@ -336,6 +336,7 @@ def _table(suffix: str) -> Work:
 def works() -> Sequence[Work]:
     """Return everything that is tried."""
     from tests.crashing.annotating import annotating
+    from tests.crashing.tagging import tagging
 
     playlist = [made_track(f"/music/{number}.flac") for number in range(50)]
     return (
@@ -347,6 +348,7 @@ def works() -> Sequence[Work]:
         _file("channels", _plainly(lambda path: RememberedChannels(path).put("mic", [2]))),
         _delete(),
         *annotating(),
+        tagging(),
         _record_one(sealed=False),
         _record_one(sealed=True),
     )
