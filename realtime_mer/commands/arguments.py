@@ -48,7 +48,7 @@ class SampleFormat(StrEnum):
 
 
 Model = Annotated[
-    str, typer.Option(help="A shipped checkpoint's name, or the path of a .safetensors file.")
+    str, typer.Option(help="A shipped checkpoint's name, or the path of one of its files.")
 ]
 ComputeOption = Annotated[
     Compute,

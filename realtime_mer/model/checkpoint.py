@@ -61,7 +61,7 @@ def save_card(stem: Path, card: BaseCard) -> None:
 
 
 def load_checkpoint(name_or_path: str | Path = "default") -> Checkpoint:
-    """Load a checkpoint by the name of a shipped one, or by the path of either of its files.
+    """Load a checkpoint by the name of a shipped one, or by the path of one of its files.
 
     Raises:
         CheckpointError: a file is missing or damaged, or weights and card do not fit; the message
@@ -113,6 +113,11 @@ def load_tensors(stem: Path) -> dict[str, Tensor]:
         CheckpointError: the file is damaged, or a tensor is not finite.
     """
     weights = weights_path(stem)
+    if not weights.is_file():
+        raise CheckpointError(
+            f"{weights} is missing, which PyTorch computes with. Compute with light, or fetch the "
+            "checkpoint again."
+        )
     try:
         tensors = load_file(weights)
     except (OSError, SafetensorError) as error:

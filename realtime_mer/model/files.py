@@ -1,4 +1,7 @@
-"""Where the two files of a checkpoint are, and whether they are whole.
+"""Where the files of a checkpoint are, and whether they are whole.
+
+A checkpoint is a card, ``NAME.json``, and beside it weights for PyTorch, ``NAME.safetensors``, a
+network that runs without it, ``NAME.onnx``, or both.
 
 Little is imported here, so that a mistyped name or a damaged file is answered at once.
 """
@@ -21,10 +24,10 @@ MOST_NETWORK = 1 << 30
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """Return the stem of a checkpoint's two files.
+    """Return the stem of a checkpoint's files.
 
     Args:
-        name_or_path: a shipped checkpoint's name, or the path of either file.
+        name_or_path: a shipped checkpoint's name, or the path of one of its files.
 
     Raises:
         CheckpointError: a file is missing.
@@ -35,37 +38,37 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     if stem.name == str(stem):
         candidates.append(_models_folder() / stem)
     for candidate in candidates:
-        files = [weights_path(candidate), card_path(candidate)]
-        missing = [file for file in files if not file.is_file()]
-        if not missing:
+        card, learnt = card_path(candidate), _learnt(candidate)
+        if card.is_file() and learnt is not None:
             return candidate
-        if len(missing) == 1:
+        if card.is_file() or learnt is not None:
+            missing = weights_path(candidate) if card.is_file() else card
             raise CheckpointError(
-                f"Checkpoint {name_or_path!s}: {missing[0]} is missing. A checkpoint is a "
-                ".safetensors file and the .json card beside it."
+                f"Checkpoint {name_or_path!s}: {missing} is missing. A checkpoint is a .json card "
+                "and a .safetensors or .onnx file beside it."
             )
     names = [stem.name for stem in shipped_checkpoints()]
     near = nearest(str(name_or_path), names)
     raise CheckpointError(
-        f"No checkpoint {str(name_or_path)!r}. Give the path of a .safetensors file, or one of "
+        f"No checkpoint {str(name_or_path)!r}. Give the path of one of its files, or one of "
         f"those that ship: {', '.join(names) or 'none'}."
         + ("" if near is None else f" Did you mean {near}?")
     )
 
 
 def checkpoint_files(name_or_path: str | Path) -> tuple[Path, Path]:
-    """Return the card and the weights of a checkpoint, as ``find_checkpoint`` finds them."""
+    """Return the card of a checkpoint, as ``find_checkpoint`` finds it, and what it learnt.
+
+    The latter are its weights, or its ``.onnx`` file where that is all there is.
+    """
     stem = find_checkpoint(name_or_path)
-    return card_path(stem), weights_path(stem)
+    return card_path(stem), _learnt(stem) or weights_path(stem)
 
 
 def shipped_checkpoints() -> list[Path]:
     """Return the stems of the checkpoints that come with the package."""
-    return sorted(
-        stem
-        for path in _models_folder().glob("*.safetensors")
-        if card_path(stem := path.with_suffix("")).exists()
-    )
+    stems = {path.with_suffix("") for path in _models_folder().glob("*.json")}
+    return sorted(stem for stem in stems if _learnt(stem) is not None)
 
 
 def check_checkpoint(name_or_path: str | Path) -> None:
@@ -73,9 +76,9 @@ def check_checkpoint(name_or_path: str | Path) -> None:
 
     Raises:
         CheckpointError: a file is missing, the card is no JSON, or the weights are no safetensors
-            file or shorter than they say.
+            file or shorter than they say. An ``.onnx`` file is held to its card when it is loaded.
     """
-    card, weights = checkpoint_files(name_or_path)
+    card, learnt = checkpoint_files(name_or_path)
     try:
         json.loads(read_plain(card, most=MOST_CARD))
     except OSError as error:
@@ -84,11 +87,13 @@ def check_checkpoint(name_or_path: str | Path) -> None:
         raise CheckpointError(
             f"{card} is no JSON ({error}). Fetch the checkpoint again."
         ) from error
+    if learnt.suffix == ".onnx":
+        return
     try:
         # Not safe_open, which imports torch or numpy.
-        deserialize(read_plain(weights, most=MOST_NETWORK))  # type: ignore[no-untyped-call]
+        deserialize(read_plain(learnt, most=MOST_NETWORK))  # type: ignore[no-untyped-call]
     except (OSError, SafetensorError) as error:
-        raise unreadable(weights, error) from error
+        raise unreadable(learnt, error) from error
 
 
 def read_plain(path: Path, *, most: int) -> bytes:
@@ -128,6 +133,12 @@ def network_path(stem: Path) -> Path:
 def card_path(stem: Path) -> Path:
     """Return where the card of a checkpoint is."""
     return Path(f"{stem}.json")
+
+
+def _learnt(stem: Path) -> Path | None:
+    """Return the file with what a checkpoint learnt; None where there is none."""
+    files = (weights_path(stem), network_path(stem))
+    return next((file for file in files if file.is_file()), None)
 
 
 def _models_folder() -> Path:

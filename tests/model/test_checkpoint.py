@@ -14,7 +14,13 @@ from realtime_mer.errors import CheckpointError
 from realtime_mer.model.card import Calibration, Card
 from realtime_mer.model.checkpoint import load_checkpoint, save_checkpoint
 from realtime_mer.model.config import NetworkConfig
-from realtime_mer.model.files import shipped_checkpoints
+from realtime_mer.model.files import (
+    check_checkpoint,
+    checkpoint_files,
+    find_checkpoint,
+    shipped_checkpoints,
+)
+from realtime_mer.recognizer.light import LightRecognizer
 from realtime_mer.recognizer.reference import Recognizer
 from tests.command_line import noise, write_model
 from tests.networks import HARMONIC, SMALL, random_checkpoint
@@ -228,10 +234,29 @@ def test_a_pickle_is_never_opened(model: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".json"])
-def test_half_a_checkpoint_is_refused_by_the_file_that_is_missing(model: Path, suffix: str) -> None:
+@pytest.mark.parametrize("light", [True, False])
+def test_half_a_checkpoint_is_refused_by_the_file_that_is_missing(
+    tmp_path: Path, suffix: str, *, light: bool
+) -> None:
+    model = write_model(tmp_path, light=light)
     model.with_suffix(suffix).unlink()
     with pytest.raises(CheckpointError, match=rf"random\{suffix} is missing"):
         load_checkpoint(model)
+
+
+@pytest.mark.parametrize("suffix", ["", ".onnx", ".json"])
+def test_a_network_that_runs_without_pytorch_needs_no_weights_beside_it(
+    model: Path, suffix: str
+) -> None:
+    model.unlink()
+    stem = model.with_suffix("")
+    assert find_checkpoint(f"{stem}{suffix}") == stem
+    assert checkpoint_files(stem) == (model.with_suffix(".json"), model.with_suffix(".onnx"))
+    check_checkpoint(stem)
+    assert LightRecognizer.load(stem).card.name == "random"
+    model.with_suffix(".onnx").unlink()
+    with pytest.raises(CheckpointError, match=r"random\.safetensors is missing"):
+        check_checkpoint(stem)
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "", ".", "/"])
