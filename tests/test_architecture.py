@@ -43,6 +43,7 @@ PURE = (
     "outlets.mapping.routes outlets.mapping.rules outlets.mapping.evaluation outlets.rows "
     "outlets.home_assistant "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
+    "recognizer.windows recognizer.committee "
     "stream streams following presence hops shaping summary wire.protocol wire.mailbox wire.past "
     "wire.settings wire.control wire.access"
 ).split()

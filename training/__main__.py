@@ -8,6 +8,7 @@ import typer
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.wording import installing
 
+from .commands.committee import committee
 from .commands.compare import compare
 from .commands.corpora import corpora
 from .commands.evaluate import evaluate
@@ -43,6 +44,7 @@ for command in (
     report,
     compare,
     export,
+    committee,
     onnx,
     papers,
     not_music,

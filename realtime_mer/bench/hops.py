@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import CheckpointError, RealtimeMerError
+from realtime_mer.model.card import CNN_LSTM, CardKind, load_card
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.contract import Estimates, Samples, StreamingRecognizer
 from realtime_mer.recognizer.light import LightRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 
 _PRODUCT = """
 import sys, time
@@ -86,6 +88,9 @@ def load_runtimes(model: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     stem = find_checkpoint(model)
+    if load_card(stem, CardKind).architecture != CNN_LSTM:
+        recognizer = load_recognizer(model, "cpu")
+        return {recognizer.compute: recognizer}
     refused: CheckpointError | None = None
     try:
         found["light"] = LightRecognizer.load(stem)

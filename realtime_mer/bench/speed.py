@@ -29,9 +29,8 @@ from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate
 from realtime_mer.printing.console import console
-from realtime_mer.recognizer.compute import choose_compute
 from realtime_mer.recognizer.contract import StreamingRecognizer
-from realtime_mer.recognizer.loading import load_recognizer
+from realtime_mer.recognizer.loading import computes_on_gpu, load_recognizer
 from realtime_mer.service.server import Service
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import Event, Hello
@@ -117,7 +116,7 @@ def measure(*, model: str, seconds: float, say: Callable[[str], None]) -> dict[s
             }
             if name == taken:
                 results["startup_s"], results["rss_mb"] = start.seconds, start.resident_mb
-    if choose_compute("auto").name == "cuda":
+    if computes_on_gpu(model, "auto"):
         say("the same hops on CUDA")
         results["cuda"], _ = _hops(load_recognizer(model, "cuda"))
     results["about"] = {

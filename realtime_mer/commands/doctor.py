@@ -11,10 +11,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,11 +27,15 @@ from realtime_mer.errors import DeviceError, RealtimeMerError, ServiceError
 from realtime_mer.service.listening import check_free
 from realtime_mer.wording import counted, installing
 
+if TYPE_CHECKING:
+    from realtime_mer.recognizer.contract import StreamingRecognizer
+
 DEFAULT_PORT = 8765
 
 _LISTEN_S = 1.0
 _LISTEN_LIMIT_S = 10.0
 _QT_LIMIT_S = 60.0
+_HOPS_TIMED = 5
 
 # What a session needs beside sound, network and window, and the libraries that each part imports.
 _PARTS = {
@@ -244,10 +249,17 @@ def _compute() -> Check:
 
 
 def _checkpoint() -> Check:
+    from realtime_mer.model.files import shipped_checkpoints
     from realtime_mer.recognizer.loading import load_recognizer
 
+    told = []
     try:
-        recognizer = load_recognizer("default", "light")
+        for name in sorted({"default", *(stem.name for stem in shipped_checkpoints())}):
+            recognizer = load_recognizer(name, "light")
+            hop_s = recognizer.hop_samples / recognizer.sample_rate
+            told.append(
+                f"{name} (every {hop_s:.2f} s an estimate, in {_hop_ms(recognizer):.1f} ms)"
+            )
     except RealtimeMerError as error:
         return Check(
             name="checkpoint",
@@ -255,12 +267,21 @@ def _checkpoint() -> Check:
             detail=str(error),
             advice="install again: `pip install --force-reinstall realtime-mer`",
         )
-    hop = recognizer.hop_samples / recognizer.sample_rate
-    return Check(
-        name="checkpoint",
-        ok=True,
-        detail=f"the default checkpoint loads: an estimate every {hop:.2f} s",
-    )
+    return Check(name="checkpoint", ok=True, detail=f"these load: {', '.join(told)}")
+
+
+def _hop_ms(recognizer: "StreamingRecognizer") -> float:
+    """Return how many milliseconds a hop takes, the least of a few."""
+    import numpy as np
+
+    state = recognizer.initial_state()
+    silence = np.zeros((1, recognizer.hop_samples), np.float32)
+    times = []
+    for _ in range(_HOPS_TIMED):
+        began = time.perf_counter()
+        _, state = recognizer.step(silence, state)
+        times.append(1000 * (time.perf_counter() - began))
+    return min(times)
 
 
 def _window() -> Check:

@@ -19,7 +19,7 @@ SETTINGS = "settings"
 
 
 def read_network_file(stem: Path) -> tuple[Card, bytes]:
-    """Return the card of a checkpoint and what its ``.onnx`` file holds.
+    """Return the card of a streaming CNN-LSTM and what its ``.onnx`` file holds.
 
     Raises:
         CheckpointError: a file is missing or damaged, or they do not fit one another; the message
@@ -27,13 +27,26 @@ def read_network_file(stem: Path) -> tuple[Card, bytes]:
     """
     card = load_card(stem, Card)
     check_card(card, card_path(stem))
-    path = network_path(stem)
     if not card.onnx_sha256:
         raise CheckpointError(
             f"{card_path(stem)}: field onnx_sha256: this checkpoint has no .onnx file, so it runs "
             f"on PyTorch alone: {installing('gpu')}. Or make the file where PyTorch is: "
             f"`python -m training onnx {stem}`."
         )
+    return card, read_network(stem, card.onnx_sha256)
+
+
+def read_network(stem: Path, wanted: str) -> bytes:
+    """Return what the ``.onnx`` file of a checkpoint of any kind holds.
+
+    Args:
+        stem: of the checkpoint's files.
+        wanted: the hash that its card tells.
+
+    Raises:
+        CheckpointError: the file is missing, or another.
+    """
+    path = network_path(stem)
     try:
         network = read_plain(path, most=MOST_NETWORK)
     except OSError as error:
@@ -41,12 +54,12 @@ def read_network_file(stem: Path) -> tuple[Card, bytes]:
             f"{path} cannot be read ({error.strerror}), and field onnx_sha256 of its card asks for "
             "it. Fetch the checkpoint again."
         ) from error
-    if (found := sha256(network)) != card.onnx_sha256:
+    if (found := sha256(network)) != wanted:
         raise CheckpointError(
-            f"{path} does not fit its card: field onnx_sha256 is {card.onnx_sha256}, the file's is "
+            f"{path} does not fit its card: field onnx_sha256 is {wanted}, the file's is "
             f"{found}. Fetch the checkpoint again, or use the card made with it."
         )
-    return card, network
+    return network
 
 
 def sha256(network: bytes) -> str:
@@ -78,8 +91,13 @@ def settings_of(card: Card) -> dict[str, Any]:
     }
 
 
-def check_settings(card: Card, metadata: Mapping[str, str]) -> None:
+def check_settings(name: str, told: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
     """Refuse a file whose metadata tell other settings than a card.
+
+    Args:
+        name: of the checkpoint.
+        told: what the card says of what is worked into the file.
+        metadata: of the file.
 
     Raises:
         CheckpointError: they differ; the message names the field.
@@ -88,14 +106,13 @@ def check_settings(card: Card, metadata: Mapping[str, str]) -> None:
         made_with = dict(json.loads(metadata[SETTINGS]))
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
-            f"The .onnx file of {card.name} does not say in its metadata what it was made with. "
+            f"The .onnx file of {name} does not say in its metadata what it was made with. "
             f"Export it again: field {SETTINGS!r} is missing or no JSON."
         ) from error
-    told = settings_of(card)
     for field in [*told, *sorted(made_with.keys() - told.keys())]:
         if made_with.get(field) != told.get(field):
             raise CheckpointError(
-                f"The card of {card.name} does not fit its .onnx file: field {field} is "
+                f"The card of {name} does not fit its .onnx file: field {field} is "
                 f"{told.get(field)!r}, the file was made with {made_with.get(field)!r}. Use the "
                 "card made with it, or export it again."
             )

@@ -194,6 +194,20 @@ def check_samples(samples: Any, *, batch: int | None = None) -> None:
         raise InputError(f"Samples are {samples.dtype}; convert them to float32 first.")
 
 
+def check_arrays(samples: Any, *, batch: int | None = None) -> None:
+    """Refuse what is not an array of NumPy that ``check_samples`` takes.
+
+    Raises:
+        InputError: shape, type or batch do not fit, or it is a tensor.
+    """
+    check_samples(samples, batch=batch)
+    if not isinstance(samples, np.ndarray):
+        raise InputError(
+            f"Samples are a {type(samples).__name__}, and this recogniser takes arrays of NumPy: "
+            "give samples.numpy(), or load the Recognizer of PyTorch."
+        )
+
+
 def check_streams(streams: Sequence[int], *, batch: int) -> None:
     """Refuse indices that are not those of a batch's streams.
 

@@ -14,32 +14,20 @@ from typing import Any, Self
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state
 
-from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.errors import InputError
 from realtime_mer.model.card import Card
-from realtime_mer.model.network_file import check_settings, read_network_file
+from realtime_mer.model.network_file import check_settings, read_network_file, settings_of
 from realtime_mer.model.state import NetworkState
 from realtime_mer.recognizer.contract import (
     Estimates,
     RecognizerState,
     Samples,
+    check_arrays,
     check_batch,
-    check_samples,
     check_streams,
 )
-
-# onnxruntime's exceptions have no base but Exception. Where it quotes a damaged name, its words are
-# no UTF-8 and cannot be read.
-_REFUSALS = (
-    UnicodeDecodeError,
-    onnxruntime_pybind11_state.Fail,
-    onnxruntime_pybind11_state.InvalidArgument,
-    onnxruntime_pybind11_state.InvalidGraph,
-    onnxruntime_pybind11_state.InvalidProtobuf,
-    onnxruntime_pybind11_state.NotImplemented,
-    onnxruntime_pybind11_state.RuntimeException,
-)
+from realtime_mer.recognizer.network_session import REFUSALS, check_names, opened, unusable
 
 _ANSWERS = ("affect", "affect_sd", "quadrants", "gems", "mel")
 _FURTHER = ("music", "familiar")  # answers of networks that have heads for them
@@ -79,8 +67,8 @@ class LightRecognizer:
             numbers, tail, caches = self._run(
                 silence, np.zeros((1, self._overlap), np.float32), zeros
             )
-        except _REFUSALS as error:
-            raise _unusable(card, str(error)) from error
+        except REFUSALS as error:
+            raise unusable(card.name, str(error)) from error
         self._check_numbers([*numbers, tail, *caches], zeros, hops=hops)
         self._silent = caches._replace(hidden=zeros.hidden, cell=zeros.cell)
 
@@ -123,7 +111,7 @@ class LightRecognizer:
         """As ``StreamingRecognizer`` promises; the state may be another runtime's."""
         state = _here(state)
         batch, overlap, hop = len(state.samples), self._overlap, self.hop_samples
-        _check_arrays(samples, batch=batch)
+        check_arrays(samples, batch=batch)
         tail, pending = state.samples[:, :overlap], state.samples[:, overlap:]
         network, parts, used = state.network, [], 0
         if pending.shape[1]:
@@ -143,7 +131,7 @@ class LightRecognizer:
 
     def run(self, samples: Samples) -> Estimates[_Floats]:
         """As ``StreamingRecognizer`` promises."""
-        _check_arrays(samples)
+        check_arrays(samples)
         return self.step(samples, self.initial_state(len(samples)))[0]
 
     def windowed(
@@ -158,7 +146,7 @@ class LightRecognizer:
         Raises:
             InputError: the window has another length.
         """
-        _check_arrays(window)
+        check_arrays(window)
         if window.shape[1] != self.window_samples:
             raise InputError(
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
@@ -208,9 +196,9 @@ class LightRecognizer:
         for name, found, shape in zip(names, numbers, shapes, strict=True):
             if found.shape != shape or found.dtype != np.float32:
                 told = f"{name} is {found.dtype} {found.shape} where float32 {shape} is wanted"
-                raise _unusable(self.card, told)
+                raise unusable(self.card.name, told)
             if not np.isfinite(found).all():
-                raise _unusable(self.card, f"{name} of silence is NaN or infinite")
+                raise unusable(self.card.name, f"{name} of silence is NaN or infinite")
 
     @property
     def _shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -243,60 +231,32 @@ class LightRecognizer:
         )
 
 
-def _check_arrays(samples: Any, *, batch: int | None = None) -> None:
-    check_samples(samples, batch=batch)
-    if not isinstance(samples, np.ndarray):
-        raise InputError(
-            f"Samples are a {type(samples).__name__}, and this recogniser takes arrays of NumPy: "
-            "give samples.numpy(), or load the Recognizer of PyTorch."
-        )
-
-
 def _session(card: Card, network: bytes) -> onnxruntime.InferenceSession:
     """Return what runs a file that fits its card.
 
     Raises:
         CheckpointError: it does not, or is no network.
     """
-    options = onnxruntime.SessionOptions()
-    # A hop is too small to share, and threads that wait for one another would take cores from
-    # whatever else runs.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors alone, which are raised as well
-    try:
-        session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-        settings = session.get_modelmeta().custom_metadata_map
-    except _REFUSALS as error:
-        raise _unusable(card, str(error)) from error
-    check_settings(card, settings)
+    session, metadata = opened(card.name, network)
+    check_settings(card.name, settings_of(card), metadata)
     parts = NetworkState._fields
-    wanted = {
-        "inputs": ["samples", "tail", *parts],
-        "outputs": [*_answers(card), "next_tail", *(f"next_{name}" for name in parts)],
-    }
-    found = {"inputs": session.get_inputs(), "outputs": session.get_outputs()}
-    for side, names in wanted.items():
-        there = [one.name for one in found[side]]
-        if there != names:
-            raise _unusable(card, f"its {side} are {', '.join(there)}, not {', '.join(names)}")
-    sizes = {one.name: one.shape for one in found["inputs"]}
+    check_names(
+        card.name,
+        session,
+        inputs=["samples", "tail", *parts],
+        outputs=[*_answers(card), "next_tail", *(f"next_{name}" for name in parts)],
+    )
+    sizes = {one.name: one.shape for one in session.get_inputs()}
     for name in parts:
         one = [size if isinstance(size, int) else 0 for size in sizes[name][1:]]
         if not 0 < math.prod(one) <= _MOST_STATE:
-            raise _unusable(card, f"its input {name} has the shape {sizes[name]}")
+            raise unusable(card.name, f"its input {name} has the shape {sizes[name]}")
     return session
 
 
 def _answers(card: Card) -> tuple[str, ...]:
     """Return the answers of a card's network, in the order of the file's outputs."""
     return (*_ANSWERS, *(name for name in _FURTHER if getattr(card.network, name)))
-
-
-def _unusable(card: Card, why: str) -> CheckpointError:
-    return CheckpointError(
-        f"The .onnx file of {card.name} cannot be run ({why}). Fetch the checkpoint again."
-    )
 
 
 def _here(state: RecognizerState[Any]) -> _State:

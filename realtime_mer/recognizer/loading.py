@@ -5,6 +5,7 @@ from pathlib import Path
 
 from realtime_mer.errors import CheckpointError
 from realtime_mer.model.card import CNN_LSTM, CardKind, load_card
+from realtime_mer.model.committee import COMMITTEE
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.compute import choose_compute
 from realtime_mer.recognizer.contract import StreamingRecognizer
@@ -36,12 +37,16 @@ def load_recognizer(
     kind = load_card(stem, CardKind)
     if kind.architecture == CNN_LSTM:
         return _own(stem, choose_compute(compute, light=bool(kind.onnx_sha256)).name)
+    if kind.architecture == COMMITTEE:
+        from realtime_mer.recognizer.committee import CommitteeRecognizer
+
+        return CommitteeRecognizer.load(stem, compute)
     found = {entry.name: entry for entry in entry_points(group=KINDS)}
     advice = f"Install {kind.requires}." if kind.requires else "Install the package it came with."
     if kind.architecture not in found:
         raise CheckpointError(
             f"{stem}.json: field architecture: no {kind.architecture!r} is installed; there are: "
-            f"{', '.join([CNN_LSTM, *sorted(found)])}. {advice}"
+            f"{', '.join([CNN_LSTM, COMMITTEE, *sorted(found)])}. {advice}"
         )
     try:
         load = found[kind.architecture].load()
@@ -51,6 +56,15 @@ def load_recognizer(
         ) from error
     recognizer: StreamingRecognizer = load(stem, compute)
     return recognizer
+
+
+def computes_on_gpu(name_or_path: str | Path, compute: str) -> bool:
+    """Return whether ``load_recognizer`` would compute on a GPU.
+
+    Raises: as ``load_recognizer``, as far as can be told without loading.
+    """
+    kind = load_card(find_checkpoint(name_or_path), CardKind)
+    return kind.architecture != COMMITTEE and choose_compute(compute).name.startswith("cuda")
 
 
 def _own(stem: Path, compute: str) -> StreamingRecognizer:

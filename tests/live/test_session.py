@@ -38,6 +38,7 @@ from tests.command_line import (
 )
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
+from tests.training.made_committee import write_committee
 
 MAX = ("--speed", "max")
 
@@ -97,6 +98,16 @@ def test_at_full_speed_a_file_gives_the_very_lines_of_analyze(
     assert result.code == 0
     assert len(result.records()) == 70
     assert result.out.splitlines() == without_path(analyze("song.wav", *shaping).out)
+
+
+def test_so_it_is_with_a_committee(folder, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ("--model", write_committee(folder))
+    write_sound(folder / "song.wav", noise(7, rate=44_100), rate=44_100)
+    result = call(capsys, "live", "song.wav", *MAX, "--jsonl", "-", "--no-window", *model)
+    statuses = [record["status"] for record in result.records()]
+    assert len(statuses) == 14
+    assert [status == "warming_up" for status in statuses] == [True] * 5 + [False] * 9
+    assert result.out.splitlines() == without_path(call(capsys, "analyze", "song.wav", *model).out)
 
 
 def test_json_lines_go_to_a_file_as_they_go_to_standard_output(folder, live) -> None:

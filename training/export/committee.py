@@ -1,20 +1,124 @@
-"""A committee as a graph of ONNX: three seconds of sound in, its answer out.
+"""A committee as a graph of ONNX: three seconds of sound in, estimates out.
 
 ``training.learn.committee`` is what is written here.
 
-Dimensions: B streams, R numbers of a row, N sounds a regression learnt from, K of its outputs.
+Dimensions: B windows, R numbers of a row, N sounds a regression learnt from, K of its outputs,
+M mel bands.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from realtime_mer.emotion import GEMS as GEMS_ITEMS
+from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
+from realtime_mer.model.committee import CommitteeCard, worked_in
+from realtime_mer.model.network_file import SETTINGS
+from realtime_mer.recognizer.committee import OUTPUTS
 
-from ..features.tagger import Tagger
+from ..features.tagger import MUSIC, Tagger
 from ..features.teacher import MusiCNN
+from ..features.teachers import heard_columns
+from ..judge.committee import Turn
 from ..learn.committee import AFFECT, GEMS, LEAST_SHARE, QUADRANT, Committee
 from ..learn.ridge import LINEAR, Ridge
+from .folding import LN_10
 from .nodes import Graph
-from .teachers import musicnn_embedding, tagger_hidden
+from .spectrum import log_power
+from .teachers import class_probability, musicnn_embedding, tagger_hidden
+
+_TOLD = {
+    "affect": "valence and arousal, in [-1, 1]",
+    "affect_sd": "standard deviations of valence and arousal, > 0",
+    "quadrants": "probabilities",
+    "gems": "shares of listeners, each in [0, 1]",
+    "mel": "the loudest frame of the newest hop",
+    "music": "probability that music sounds",
+}
+
+
+def committee_file(
+    committee: Committee,
+    networks: Mapping[str, MusiCNN | Tagger],
+    card: CommitteeCard,
+    *,
+    turn: Turn,
+) -> bytes:
+    """Return what the ``.onnx`` file of a committee holds.
+
+    Args:
+        committee: which has learnt every kind of label.
+        networks: its teachers, by name.
+        card: of the checkpoint, without the file's hash.
+        turn: what is made of the tagger's word on music.
+
+    Raises:
+        InputError: it has not, or there is no tagger among its teachers.
+    """
+    graph, calibration, rate = Graph(), card.calibration, card.features.sample_rate
+    samples = graph.input("samples", ("B", card.window_samples), "sound, the newest sample last")
+    heard = [networks[name] for name in committee.teachers]
+    row = heard_row(graph, samples, heard, rate=rate)
+    said = answer(graph, row, committee)
+    point = _clipped(graph, graph.slice(said, 1, AFFECT.start, AFFECT.stop), -1.0)
+    factors = np.array([calibration.hop_valence, calibration.hop_arousal])
+    logits = graph.op("Log", graph.slice(said, 1, QUADRANT.start, QUADRANT.stop))
+    cooled = graph.op("Mul", logits, graph.constant(1 / calibration.quadrant_temperature))
+    values = {
+        "affect": point,
+        "affect_sd": graph.scaled(point, np.zeros(2), factors),
+        "quadrants": graph.op("Softmax", cooled, axis=1),
+        "gems": _clipped(graph, graph.slice(said, 1, GEMS.start, GEMS.stop), 0.0),
+        "mel": _loudest(graph, samples, card),
+        "music": _music(graph, row, committee.teachers, networks, turn),
+    }
+    sizes = {"affect": 2, "affect_sd": 2, "quadrants": 4, "gems": 9, "mel": card.features.n_mels}
+    for name in OUTPUTS:
+        shape = ("B", sizes[name]) if name in sizes else ("B",)
+        graph.output(name, values[name], shape, _TOLD[name])
+    model = graph.model(
+        told=f"realtime-mer, checkpoint {card.name}; docs/model-file.md says how to run it",
+        metadata={
+            SETTINGS: json.dumps(worked_in(card), sort_keys=True),
+            "sample_rate": str(rate),
+            "hop_samples": str(card.hop_samples),
+            "quadrants": " ".join(QUADRANTS),
+            "gems": " ".join(GEMS_ITEMS),
+        },
+    )
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _clipped(graph: Graph, value: str, least: float) -> str:
+    return graph.op("Clip", value, graph.constant(least), graph.constant(1.0))
+
+
+def _loudest(graph: Graph, samples: str, card: CommitteeCard) -> str:
+    """Return the loudest of the newest hop's log-mel frames, ``(B, M)``."""
+    config = card.features
+    newest = graph.slice(samples, 1, -(card.hop_samples + config.n_fft - config.hop_length))
+    frames = graph.op("ReduceMax", log_power(graph, newest, config), graph.whole(1), keepdims=0)
+    return graph.op("Mul", frames, graph.constant(1 / LN_10))
+
+
+def _music(
+    graph: Graph,
+    row: str,
+    teachers: Sequence[str],
+    networks: Mapping[str, MusiCNN | Tagger],
+    turn: Turn,
+) -> str:
+    """Return the probability that music sounds, ``(B,)``."""
+    for name, own in zip(teachers, heard_columns(teachers), strict=True):
+        if isinstance(network := networks[name], Tagger):
+            hidden = graph.slice(row, 1, own.start, own.stop)
+            probability = class_probability(
+                graph, hidden, network, number=MUSIC, scale=turn.scale, shift=turn.shift
+            )
+            return graph.op("Squeeze", probability, graph.whole(1))
+    raise InputError(f"{', '.join(teachers)} cannot tell whether music sounds: add the tagger")
 
 
 def heard_row(

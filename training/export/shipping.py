@@ -16,6 +16,7 @@ from ..corpora import CORPORA, Clip
 from ..corpora.cards import RESEARCH_ONLY, entry
 from ..corpora.grekow import GREKOW
 from ..corpora.own import OWN
+from ..features.teachers import TEACHERS, described
 from ..files import read_json
 from ..judge.evaluate import FAMILIARITY, load_network, load_rescaling, read_evaluation
 from ..judge.metrics import AFFECT
@@ -25,10 +26,16 @@ from ..learn.config import TrainingConfig
 from ..learn.run import REFIT, Run
 from .onnx_file import save_all
 
-_LICENCE = (
+LICENCE = (
     f"{RESEARCH_ONLY} So: run them, study them, teach with them, publish what they say and cite "
     "the corpora; before they go into a product or a paid service, ask whoever holds the rights in "
     "the corpora, or train others on material you have the rights to."
+)
+"""The terms of weights that learnt from other people's corpora."""
+
+_TAUGHT_BY = (
+    "a teacher network's embedding of what was learnt from, and pseudo-labels made from it, no "
+    "labels of people"
 )
 _OWN_LICENCE = (
     "Yours to state: the weights were learnt from your own recordings and labels alone. Write your "
@@ -66,7 +73,8 @@ def checkpoint(run: Run) -> Checkpoint:
         name=run.config.name,
         description="Causal CNN-LSTM over 3 s windows, learnt from people's labels of songs"
         + (
-            " and, in its lower layers, from MusiCNN's embedding of the same songs. "
+            f" and, in its lower layers, from what {_joined(run.config.teachers)} made of the same "
+            "songs. "
             if run.config.losses.teacher > 0
             else ". "
         )
@@ -75,15 +83,13 @@ def checkpoint(run: Run) -> Checkpoint:
         + _unlearnt(run.clips),
         features=run.config.features,
         network=run.config.network,
-        calibration=_calibration(
-            run.clips, report["calibration"], run.config.losses.reference, widenings
-        ),
-        scales=_scales(run.config.losses.reference),
-        weights_licence=_OWN_LICENCE if _all_own(run) else _LICENCE,
+        calibration=calibration_of(run, report["calibration"], across=widenings),
+        scales=scales_of(run),
+        weights_licence=_OWN_LICENCE if _all_own(run) else LICENCE,
         corpora=_corpora(run.clips, joins, run.config, run.described()),
         metrics=report["metrics"]
         + (
-            _coverage(report["calibration"]["coverage"], run)
+            coverage_rows(run, report["calibration"])
             if widenings is None
             else _coverage_across(widenings)
         ),
@@ -118,26 +124,37 @@ def _music_prior(run: Run) -> dict[str, Any]:
     return {"music_prior": {"meaning": meaning + "as not", "shift": kept_prior(run, REFIT)}}
 
 
+def _joined(teachers: Sequence[str]) -> str:
+    return " and ".join(TEACHERS[name].title for name in teachers)
+
+
 def _all_own(run: Run) -> bool:
     """Return whether a run learnt from nobody else's material, a teacher's included."""
     return run.corpora == {OWN.name} and run.config.losses.teacher <= 0
 
 
-def _scales(reference: str) -> dict[str, str]:
-    """Return what the card says of its scales: those of the corpus that defines them."""
+def scales_of(run: Run) -> dict[str, str]:
+    """Return what a card says of its scales: those of the corpus that defines them."""
     scales: dict[str, str] = Card.model_fields["scales"].default
+    reference = run.config.losses.reference
     if reference == GREKOW.name:
         return scales
     own = f"perceived rating in [-1, 1], neutral 0, on the scale of the corpus {reference}"
     return scales | {"valence": own, "arousal": own}
 
 
-def _calibration(
-    clips: Sequence[Clip], fitted: Mapping[str, Any], reference: str, across: Widenings | None
+def calibration_of(
+    run: Run, fitted: Mapping[str, Any], *, across: Widenings | None = None
 ) -> Calibration:
-    """Return what ships: widenings fitted across corpora where there are any, else the folds'."""
-    rated = [clip for clip in clips if clip.corpus == reference]
-    shares = [clip.gems for clip in clips if clip.gems]
+    """Return what a card says of calibration.
+
+    Args:
+        run: whose ratings spread as they do.
+        fitted: from ``judge.calibration.calibrate``.
+        across: widenings fitted across corpora, which count instead where there are any.
+    """
+    rated = [clip for clip in run.clips if clip.corpus == run.config.losses.reference]
+    shares = [clip.gems for clip in run.clips if clip.gems]
     known = {key: fitted[key] for key in fitted if key != "coverage"}
     for axis in AFFECT:
         ratings = [rating for clip in rated if (rating := getattr(clip, axis)) is not None]
@@ -175,8 +192,13 @@ def _spread(ratings: Sequence[float]) -> float:
     return math.sqrt(sum(rating**2 for rating in ratings) / len(ratings))
 
 
-def _coverage(covered: Mapping[str, Mapping[str, float]], run: Run) -> list[dict[str, Any]]:
-    reference = run.config.losses.reference
+def coverage_rows(run: Run, fitted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how many ratings lie inside the intervals, as metrics of a card.
+
+    Args:
+        run, fitted: as for ``calibration_of``.
+    """
+    covered, reference = fitted["coverage"], run.config.losses.reference
     return [
         {
             "data": reference,
@@ -226,15 +248,5 @@ def _corpora(
             entries.append(entry(corpus.name, learnt))
     entries = [told | _scale(told["name"], joins, config) for told in (*entries, *also)]
     if config.losses.teacher > 0:
-        entries.append(
-            {
-                "name": "MSD-MusiCNN",
-                "labels": "a teacher network's embedding of what was learnt from, and "
-                "pseudo-labels made from it, no labels of people; it learnt from tags of the "
-                "Million Song Dataset and may have met songs of panda4q among them",
-                "licence": "ISC",
-                "cite": "Pons & Serra, musicnn: pre-trained convolutional neural networks for "
-                "music audio tagging, ISMIR late-breaking demo, 2019",
-            }
-        )
+        entries += described(config.teachers, _TAUGHT_BY)
     return entries

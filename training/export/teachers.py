@@ -139,10 +139,26 @@ def tagger_hidden(graph: Graph, samples: str, network: Tagger, *, rate: int) -> 
     return graph.op("HardSwish", _dense(graph, _pooled(graph, x), network, "classifier.hidden"))
 
 
-def class_probability(graph: Graph, hidden: str, network: Tagger, *, number: int) -> str:
-    """Return the probability of one of the tagger's classes, ``(B, 1)``, from its hidden layer."""
-    weight = network.array("classifier.logits.weight")[[number]]
-    bias = network.array("classifier.logits.bias")[[number]]
+def class_probability(
+    graph: Graph,
+    hidden: str,
+    network: Tagger,
+    *,
+    number: int,
+    scale: float = 1.0,
+    shift: float = 0.0,
+) -> str:
+    """Return the probability of one of the tagger's classes, ``(B, 1)``, from its hidden layer.
+
+    Args:
+        graph: where the nodes go.
+        hidden: as ``tagger_hidden`` gives it.
+        network: the tagger.
+        number: of the class.
+        scale, shift: what its logit is multiplied with, and what is added to that.
+    """
+    weight = scale * network.array("classifier.logits.weight")[[number]]
+    bias = scale * network.array("classifier.logits.bias")[[number]] + shift
     return graph.op("Sigmoid", graph.linear(hidden, weight.T, bias))
 
 

@@ -24,6 +24,8 @@ EMBEDDING = 512
 """Numbers of its last hidden layer."""
 CLASSES = 527
 """Classes of AudioSet."""
+MUSIC = 137
+"""The number of the class "Music"."""
 
 N_FFT = 1024
 """Samples of a frame, of which ``window`` covers those in the middle."""

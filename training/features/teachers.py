@@ -1,9 +1,10 @@
 """The teachers a run can name, and their words set side by side."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,20 @@ from realtime_mer.errors import InputError
 from ..corpora import Clip
 from . import cache, tagger, teacher
 from .cache import FeatureStore
+from .tagger import Tagger
+from .teacher import MusiCNN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Teacher:
-    """A network that was taught elsewhere, and is heard and never shipped.
+    """A network that was taught elsewhere.
 
     Attributes:
+        title: what it is called in cards.
+        taught: what it learnt from elsewhere, half a sentence.
+        licence, cite: its terms, and what to name for it.
         file: the name of its arrays.
+        network: what is made of them.
         store: what it made of every window of clips: ``cache.teacher_store`` or its like.
         width: numbers in a row of it.
         heard: from its rows, (n, width), what models of ratings learn from, (n, heard_width).
@@ -29,7 +36,12 @@ class Teacher:
             ratings: a gain on these may be no gain on music that it never heard.
     """
 
+    title: str
+    taught: str
+    licence: str
+    cite: str
     file: str
+    network: Callable[[Mapping[str, np.ndarray]], MusiCNN | Tagger]
     store: Callable[..., FeatureStore]
     width: int
     heard: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -46,9 +58,20 @@ def _hidden(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows[:, : tagger.EMBEDDING]
 
 
+_MUSICNN = (
+    "Pons & Serra, musicnn: pre-trained convolutional neural networks for music audio tagging, "
+    "ISMIR late-breaking demo, 2019"
+)
+
 TEACHERS = {
     "musicnn": Teacher(
+        title="MSD-MusiCNN",
+        taught="it learnt from tags of the Million Song Dataset and may have met songs of panda4q "
+        "among them",
+        licence="ISC",
+        cite=_MUSICNN,
         file="msd_musicnn.npz",
+        network=MusiCNN,
         store=cache.teacher_store,
         width=teacher.EMBEDDING,
         heard=_rectified,
@@ -57,7 +80,12 @@ TEACHERS = {
         may_know=frozenset({"panda4q", "grekow"}),
     ),
     "mtt_musicnn": Teacher(
+        title="MTT-MusiCNN",
+        taught="it learnt from tags of MagnaTagATune and may have met songs of emotify among them",
+        licence="ISC",
+        cite=_MUSICNN,
         file="mtt_musicnn.npz",
+        network=MusiCNN,
         store=cache.teacher_store,
         width=teacher.EMBEDDING,
         heard=_rectified,
@@ -66,7 +94,14 @@ TEACHERS = {
         may_know=frozenset({"emotify"}),
     ),
     "tagger": Teacher(
+        title="EfficientAT mn04",
+        taught="it learnt from AudioSet's labels of public videos and may have met songs of "
+        "panda4q and grekow among them",
+        licence="MIT, (c) 2022 Florian Schmid",
+        cite="Schmid, Koutini & Widmer, Efficient large-scale audio tagging via "
+        "transformer-to-CNN knowledge distillation, ICASSP, 2023",
         file="audioset_mn04.npz",
+        network=Tagger,
         store=cache.tagger_store,
         width=tagger.EMBEDDING + tagger.CLASSES,
         heard=_hidden,
@@ -79,6 +114,24 @@ TEACHERS = {
 
 COMMITTEE = ("musicnn", "tagger")
 """Those of the committee that a report measures every run by, whichever taught the run."""
+
+
+def described(names: Sequence[str], labels: str) -> list[dict[str, str]]:
+    """Return what a card says of teachers, an entry each.
+
+    Args:
+        names: of ``TEACHERS``.
+        labels: what was made of them.
+    """
+    return [
+        {
+            "name": teacher.title,
+            "labels": f"{labels}; {teacher.taught}",
+            "licence": teacher.licence,
+            "cite": teacher.cite,
+        }
+        for teacher in (TEACHERS[name] for name in names)
+    ]
 
 
 def arrays_of(name: str, folder: Path) -> Path:
@@ -139,6 +192,21 @@ def heard_columns(names: Sequence[str]) -> list[slice]:
 def _side_by_side(widths: Iterable[int]) -> list[slice]:
     stops = np.cumsum([0, *widths]).tolist()
     return [slice(start, stop) for start, stop in pairwise(stops)]
+
+
+def music_logits(names: Sequence[str], rows: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return how sure the tagger is of music, as logits, from a committee's rows, (n, any).
+
+    Raises:
+        InputError: the tagger is not among the teachers.
+    """
+    if "tagger" not in names:
+        raise InputError(f"{', '.join(names)} cannot tell whether music sounds: add the tagger")
+    own = columns(names)[tuple(names).index("tagger")]
+    logits: NDArray[np.float32] = rows[:, own.start + tagger.EMBEDDING + tagger.MUSIC].astype(
+        np.float32
+    )
+    return logits
 
 
 def heard_rows(names: Sequence[str], rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -119,16 +119,19 @@ class Committee:
         heard = np.stack([self._heard(rows).mean(0) for rows in sounds])
         return self._votes(heard)
 
-    def of_windows(self, sounds: Sequence[NDArray[np.floating[Any]]]) -> Iterator[_Rows]:
+    def of_windows(
+        self, sounds: Sequence[NDArray[np.floating[Any]]], *, smoothed: int = _SMOOTHED
+    ) -> Iterator[_Rows]:
         """Yield what it says of every window of each sound, (n, 15), with its neighbours heard too.
 
         Args:
             sounds: as for ``of_sounds``, but n may be 0.
+            smoothed: windows that are heard together, an odd number; 1 for each by itself.
         """
         for start in range(0, len(sounds), _TOGETHER):
             heard = [self._heard(rows) for rows in sounds[start : start + _TOGETHER]]
             smooth = [
-                uniform_filter1d(rows, _SMOOTHED, axis=0, mode="nearest") if len(rows) else rows
+                uniform_filter1d(rows, smoothed, axis=0, mode="nearest") if len(rows) else rows
                 for rows in heard
             ]
             together = np.concatenate(smooth)

@@ -187,11 +187,28 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     folder.mkdir(parents=True, exist_ok=True)
     # A split that was laid there, or that lost its settings, is kept.
     split = kept_split(folder / "split.json", clips, folds=config.folds, seed=config.seed)
-    provenance = {
+    provenance = provenance_of(clips, split, config_path, seed=config.seed)
+    write_json(folder / "provenance.json", provenance)
+    # Copied last: where the settings are, the folder is whole.
+    shutil.copyfile(config_path, own)
+    return Run(folder=folder, config=config, split=split, clips=clips)
+
+
+def provenance_of(
+    clips: Sequence[Clip], split: Split, config_path: Path, *, seed: int
+) -> dict[str, Any]:
+    """Return what is recorded of where a training comes from.
+
+    Args:
+        clips: that it learns from.
+        split: their folds.
+        config_path, seed: its settings, and the seed among them.
+    """
+    return {
         "labels_sha256": label_hash(clips),
         "split_sha256": split.hash,
         "config_sha256": hashlib.sha256(config_path.read_bytes()).hexdigest(),
-        "seed": config.seed,
+        "seed": seed,
         "git_commit": git_commit(),
         "versions": {
             "python": platform.python_version(),
@@ -199,10 +216,6 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
         },
         "platform": platform.platform(),
     }
-    write_json(folder / "provenance.json", provenance)
-    # Copied last: where the settings are, the folder is whole.
-    shutil.copyfile(config_path, own)
-    return Run(folder=folder, config=config, split=split, clips=clips)
 
 
 def _wanted(clips: Sequence[Clip], config: TrainingConfig) -> Sequence[Clip]:

@@ -23,7 +23,7 @@ Dimensions: B streams, n samples, H hops, W windows.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -40,13 +40,8 @@ from realtime_mer.features.config import FeatureConfig
 from realtime_mer.features.log_mel import LogMel
 from realtime_mer.model.card import BaseCard, Calibration, load_card
 from realtime_mer.model.checkpoint import load_tensors
-from realtime_mer.recognizer.contract import (
-    Estimates,
-    Samples,
-    check_batch,
-    check_samples,
-    check_streams,
-)
+from realtime_mer.recognizer.contract import Samples
+from realtime_mer.recognizer.windows import Numbers, WindowRecognizer
 
 from .systems.registry import find_system
 from .systems.system import (
@@ -63,9 +58,7 @@ from .systems.system import (
 )
 
 _Numbers = dict[str, NDArray[np.floating[Any]]]
-"""What is estimated of W windows, by the names of ``Estimates``, (W, ...) each."""
 
-_AT_ONCE = 64
 _VALENCE_SIGNS = np.array([1, -1, -1, 1])
 _AROUSAL_SIGNS = np.array([1, 1, -1, -1])
 
@@ -158,20 +151,8 @@ class Head:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WindowState:
-    """Everything B streams carry from one ``step`` to the next.
-
-    Attributes:
-        samples: ``(B, window - hop + pending)``: the window but for its newest hop, and samples of
-            a hop that is not complete.
-    """
-
-    samples: Samples
-
-
-class WindowRecognizer:
-    """Recognise with a system of a paper, as ``StreamingRecognizer`` promises.
+class PapersRecognizer(WindowRecognizer):
+    """Recognise with a system of a paper.
 
     Args:
         card: of the checkpoint.
@@ -180,6 +161,7 @@ class WindowRecognizer:
     """
 
     compute = "torch"
+    at_once = 64
 
     def __init__(
         self,
@@ -196,63 +178,11 @@ class WindowRecognizer:
         # For displays alone, in the frames of the streaming model: 20 ms, which divide the hop.
         self._picture = LogMel(picture_config(self.sample_rate))
         # Compiles what librosa compiles at its first call, and finds tensors that do not fit.
-        noise = np.random.default_rng(0).standard_normal((1, self.window_samples), np.float32)
-        self._estimates(np.float32(0.1) * noise)
+        noise = np.random.default_rng(0).standard_normal(self.window_samples, np.float32)
+        self.begin(np.float32(0.1) * noise)
 
-    def initial_state(self, batch: int = 1) -> WindowState:
-        """As ``StreamingRecognizer`` promises."""
-        check_batch(batch)
-        overlap = self.window_samples - self.hop_samples
-        return WindowState(np.zeros((batch, overlap), np.float32))
-
-    def step(
-        self, samples: Samples, state: WindowState
-    ) -> tuple[Estimates[NDArray[np.float32]], WindowState]:
-        """As ``StreamingRecognizer`` promises."""
-        check_samples(samples, batch=state.samples.shape[0])
-        heard = np.concatenate((state.samples, samples), axis=1)
-        batch, overlap = heard.shape[0], self.window_samples - self.hop_samples
-        hops = (heard.shape[1] - overlap) // self.hop_samples
-        used = hops * self.hop_samples
-        after = WindowState(heard[:, used:].copy())
-        windows = heard[:, : overlap + used]
-        if hops:
-            starts = range(0, used, self.hop_samples)
-            flat = [row[at : at + self.window_samples] for row in windows for at in starts]
-            parts = [
-                self._estimates(flat[at : at + _AT_ONCE]) for at in range(0, len(flat), _AT_ONCE)
-            ]
-            numbers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        else:
-            numbers = _neutral(self.card.calibration, 0)
-        estimates = {
-            name: values.astype(np.float32).reshape(batch, hops, *values.shape[1:])
-            for name, values in numbers.items()
-        }
-        return Estimates(**estimates, mel=self._columns(windows, hops)), after
-
-    def run(self, samples: Samples) -> Estimates[NDArray[np.float32]]:
-        """As ``StreamingRecognizer`` promises."""
-        check_samples(samples)
-        return self.step(samples, self.initial_state(samples.shape[0]))[0]
-
-    def reset(
-        self, state: WindowState, streams: Sequence[int], *, keep_memory: bool = False
-    ) -> WindowState:
-        """Return a state in which the given streams start anew, the others going on unchanged.
-
-        Args:
-            state: the state to start from; it is not changed.
-            streams: indices into the batch.
-            keep_memory: of no effect: there is none but the window.
-        """
-        check_streams(streams, batch=len(state.samples))
-        samples = state.samples.copy()
-        samples[list(streams)] = 0.0
-        return WindowState(samples)
-
-    def _estimates(self, windows: Sequence[NDArray[np.float32]] | Samples) -> _Numbers:
-        """Return the estimates of windows (W, n), by the names of ``Estimates``."""
+    def said(self, windows: Samples) -> Numbers:
+        """As ``WindowRecognizer`` asks."""
         made = [self._compute(window) for window in windows]
         arrays = {
             name: np.stack([each[name] for each in made], dtype=np.float32) for name in made[0]
@@ -270,17 +200,15 @@ class WindowRecognizer:
             numbers |= _rated(predicted["affect"], self.card.heads["affect"].affect_sd or unsure)
         if "gems" in predicted and (shares := self.heads["gems"].shares) is not None:
             numbers["gems"] = predicted["gems"] @ shares
-        return numbers
+        return numbers | {"mel": self._columns(windows)}
 
-    def _columns(self, windows: Samples, hops: int) -> NDArray[np.float32]:
-        """Return the loudest of each hop's log-mel frames, ``(B, H, M)``."""
+    def _columns(self, windows: Samples) -> NDArray[np.float32]:
+        """Return the loudest of each window's newest hop's log-mel frames, ``(W, M)``."""
         config = self._picture.config
-        if not hops:
-            return np.zeros((len(windows), 0, config.n_mels), np.float32)
         before = config.n_fft - config.hop_length
-        newest = windows[:, windows.shape[1] - hops * self.hop_samples - before :]
-        frames: Tensor = self._picture(torch.tensor(newest))
-        return frames.reshape(len(windows), hops, -1, config.n_mels).amax(2).numpy()
+        newest = windows[:, windows.shape[1] - self.hop_samples - before :]
+        frames: Tensor = self._picture(torch.from_numpy(newest.copy()))
+        return frames.amax(1).numpy()
 
 
 def _implied(quadrants: NDArray[np.floating[Any]], prior: Calibration) -> _Numbers:
@@ -337,7 +265,7 @@ def tensors_of(heads: Mapping[Task, Head]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.array(value)) for name, value in named.items()}
 
 
-def load(stem: Path, compute: str) -> WindowRecognizer:
+def load(stem: Path, compute: str) -> PapersRecognizer:
     """Load a checkpoint of a papers' system: an entry point of ``realtime_mer.recognizers``.
 
     Raises:
@@ -362,7 +290,7 @@ def load(stem: Path, compute: str) -> WindowRecognizer:
         if expected != given.keys():
             name = sorted(expected ^ given.keys())[0]
             raise ValueError(f"its tensor {name!r} belongs to nothing the card names")
-        return WindowRecognizer(card, heads, system.view.compute)
+        return PapersRecognizer(card, heads, system.view.compute)
     except (KeyError, ValueError, RuntimeError) as error:
         what = f"there is no tensor {error}" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(

@@ -17,7 +17,7 @@ from realtime_mer.training.papers.live import (
     Head,
     HeadCard,
     PapersCard,
-    WindowRecognizer,
+    PapersRecognizer,
     tensors_of,
     view_of,
 )
@@ -137,7 +137,7 @@ def change_card(stem: Path, **fields: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def noise(recognizer: WindowRecognizer, seconds: float, *, batch: int = 1) -> NDArray[np.float32]:
+def noise(recognizer: PapersRecognizer, seconds: float, *, batch: int = 1) -> NDArray[np.float32]:
     rng = np.random.default_rng(1)
     shape = (batch, round(seconds * recognizer.sample_rate))
     return np.float32(0.1) * rng.standard_normal(shape, np.float32)
@@ -239,7 +239,7 @@ def test_every_causal_system_says_the_same_after_it_was_written_and_read(
     heads = {task: learnt(system, arrays, task) for task in system.tasks}
     save_files(tmp_path / "some", tensors_of(heads), card_of(system, heads))
     loaded = load_recognizer(tmp_path / "some", "cpu")
-    assert isinstance(loaded, WindowRecognizer)
+    assert isinstance(loaded, PapersRecognizer)
     assert loaded.heads.keys() == heads.keys()
     for task, head in heads.items():
         np.testing.assert_allclose(
@@ -293,7 +293,7 @@ def test_a_rating_beyond_the_scale_is_cut_off_and_is_the_less_sure_the_more_was_
 ) -> None:
     system = find_system("parisi")
     heads: dict[Task, Head] = {"affect": Head(prepared=None, fitted=Rater(rating))}
-    recognizer = WindowRecognizer(card_of(system, heads), heads, system.view.compute)
+    recognizer = PapersRecognizer(card_of(system, heads), heads, system.view.compute)
     told = recognizer.run(noise(recognizer, 1.0))
     assert [told.valence[0, -1], told.arousal[0, -1]] == pytest.approx(expected)
     assert [told.valence_sd[0, -1], told.arousal_sd[0, -1]] == pytest.approx(sd)

@@ -12,12 +12,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from realtime_mer.training.papers.live import WindowRecognizer, WindowState
+from realtime_mer.training.papers.live import PapersRecognizer
 from typer.testing import CliRunner
 
 from realtime_mer.audio.files import load_audio
 from realtime_mer.cli import app as realtime_mer
 from realtime_mer.recognizer.loading import load_recognizer
+from realtime_mer.recognizer.windows import WindowState
 from training import __main__ as command_line
 from training.corpora import read_clips
 from training.papers.systems.features import cut
@@ -48,9 +49,9 @@ def stem(corpora_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recognizer(stem: Path) -> WindowRecognizer:
+def recognizer(stem: Path) -> PapersRecognizer:
     loaded = load_recognizer(stem, "cpu")
-    assert isinstance(loaded, WindowRecognizer)
+    assert isinstance(loaded, PapersRecognizer)
     return loaded
 
 
@@ -87,7 +88,7 @@ def test_a_card_says_what_the_checkpoint_is_and_is_not(stem: Path) -> None:
 @settings(max_examples=8)
 @given(cuts=st.lists(st.integers(1, 150_000), max_size=4))
 def test_whatever_pieces_arrive_the_estimates_are_those_of_the_whole(
-    recognizer: WindowRecognizer, cuts: list[int]
+    recognizer: PapersRecognizer, cuts: list[int]
 ) -> None:
     sound = _sound(6.0, recognizer.sample_rate)
     whole = recognizer.run(sound)
@@ -103,7 +104,7 @@ def test_whatever_pieces_arrive_the_estimates_are_those_of_the_whole(
         np.testing.assert_allclose(parts, getattr(whole, name), atol=1e-4, err_msg=name)
 
 
-def test_an_estimate_never_looks_at_what_comes_after(recognizer: WindowRecognizer) -> None:
+def test_an_estimate_never_looks_at_what_comes_after(recognizer: PapersRecognizer) -> None:
     sound = _sound(4.0, recognizer.sample_rate)
     other = sound.copy()
     other[:, 3 * recognizer.sample_rate :] = 0.0
@@ -129,7 +130,7 @@ def test_what_is_learnt_from_is_sound_from_end_to_end_whatever_a_clip_s_length(
 
 
 def test_a_system_keeps_its_answers_on_full_windows_of_the_short_clips_that_it_learnt_from(
-    recognizer: WindowRecognizer, corpora_root: Path
+    recognizer: PapersRecognizer, corpora_root: Path
 ) -> None:
     assert {head.repeated for head in recognizer.card.heads.values()} == {12}
     for clip in read_clips(corpora_root, ["panda4q", "grekow"]):

@@ -73,11 +73,17 @@ def votes_by_fold(
 
 def answered(clips: Sequence[Clip], said: NDArray[np.float64]) -> Mapping[str, NDArray[np.float32]]:
     """Return a committee's answers, (clips, 15), as predictions hold them, by ``Clip.key``."""
-    hops = np.full((len(clips), 1, len(HOP_COLUMNS)), np.nan, np.float32)
-    at = HOP_COLUMNS.index("quadrant_0")
-    hops[:, 0, :2] = said[:, AFFECT]
-    hops[:, 0, at:] = np.concatenate((said[:, QUADRANT], said[:, GEMS]), axis=1)
-    return {clip.key: own for clip, own in zip(clips, hops, strict=True)}
+    return {clip.key: own for clip, own in zip(clips, as_hops(said)[:, None], strict=True)}
+
+
+def as_hops(said: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return a committee's answers, (n, 15), in ``HOP_COLUMNS``, (n, 17), the sd being NaN."""
+    hops = np.full((len(said), len(HOP_COLUMNS)), np.nan, np.float32)
+    hops[:, :2] = said[:, AFFECT]
+    hops[:, HOP_COLUMNS.index("quadrant_0") :] = np.concatenate(
+        (said[:, QUADRANT], said[:, GEMS]), axis=1
+    )
+    return hops
 
 
 def told_figures(said: Predictions) -> set[str]:

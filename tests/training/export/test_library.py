@@ -1,0 +1,171 @@
+"""A committee that ships: what its file says, and what its card tells of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+import torch
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from realtime_mer.errors import InputError
+from realtime_mer.recognizer.committee import CommitteeRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
+from tests.training.made_committee import CALIBRATION, RATE, TURN, WINDOW, committee, network
+from tests.training.made_committee import networks as made_networks
+from tests.training.made_corpora import made_sounds
+from tests.training.made_teacher import tagger_arrays, teacher_arrays
+from training.__main__ import app
+from training.features import tagger, teacher
+from training.features.tagger import EMBEDDING, MUSIC, Tagger
+from training.features.teacher import MusiCNN
+from training.features.teachers import COMMITTEE, music_logits
+from training.judge.committee import Turn, fit_turn
+from training.judge.music_prior import Verdict
+from training.learn.committee import AFFECT, GEMS, QUADRANT
+
+TINY = """
+name = "tiny"
+folds = 6
+corpora = ["emotify", "panda4q", "grekow"]
+"""
+
+
+def _rows(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the made teachers say of windows, in torch."""
+    rows = []
+    networks = made_networks()
+    with torch.inference_mode():
+        for name in COMMITTEE:
+            network = networks[name]
+            rate = tagger.SAMPLE_RATE if isinstance(network, Tagger) else teacher.SAMPLE_RATE
+            sound = torch.from_numpy(np.stack([soxr.resample(one, RATE, rate) for one in windows]))
+            if isinstance(network, MusiCNN):
+                rows.append(network(network.mel(sound)[:, : teacher.WINDOW_FRAMES]))
+            else:
+                heard = network(network.mel(sound))
+                rows += [heard.hidden, heard.logits]
+    said: NDArray[np.float32] = torch.cat(rows, 1).numpy()
+    return said
+
+
+def test_a_file_says_what_its_committee_says_of_what_the_teachers_hear_in_torch() -> None:
+    random = np.random.default_rng(3)
+    tone = np.sin(2 * np.pi * 330 * np.arange(WINDOW) / RATE)
+    windows = [gain * random.standard_normal(WINDOW) + gain * tone for gain in (0.02, 0.1, 0.3)]
+    heard = np.stack(windows).astype(np.float32)
+    said = CommitteeRecognizer(*network()).windowed(heard)[0]
+    rows = _rows(heard)
+    right = committee().votes([row[np.newaxis] for row in rows]).mean(0)
+    point = np.stack((said.valence[:, 0], said.arousal[:, 0]), axis=1)
+    np.testing.assert_allclose(point, np.clip(right[:, AFFECT], -1, 1), atol=1e-3)
+    np.testing.assert_allclose(said.gems[:, 0], np.clip(right[:, GEMS], 0, 1), atol=1e-3)
+    cooled = right[:, QUADRANT] ** (1 / CALIBRATION.quadrant_temperature)
+    cooled /= cooled.sum(1, keepdims=True)
+    np.testing.assert_allclose(said.quadrants[:, 0], cooled, atol=1e-3)
+    logits = music_logits(COMMITTEE, rows)
+    np.testing.assert_allclose(logits, rows[:, teacher.EMBEDDING + EMBEDDING + MUSIC])
+    np.testing.assert_allclose(said.music[:, 0], TURN(logits), atol=1e-3)
+    assert np.ptp(point, axis=0).min() > 0.05  # the windows are told apart
+    assert np.ptp(logits) > 0.01
+
+
+def test_without_the_tagger_nobody_tells_whether_music_sounds() -> None:
+    with pytest.raises(InputError, match="musicnn cannot tell whether music sounds"):
+        music_logits(["musicnn"], np.zeros((1, 200), np.float32))
+
+
+# -- whether music sounds --------------------------------------------------------------------------
+
+
+def _heard(logits: NDArray[np.floating], *, music: bool) -> Verdict:
+    return Verdict(
+        key=str(music),
+        kind="music",
+        synthetic=False,
+        music=np.full(len(logits), music),
+        said=logits.astype(np.float32),
+    )
+
+
+def test_a_tagger_that_is_slow_to_be_sure_is_turned_so_that_half_is_where_it_is_not_known() -> None:
+    random = np.random.default_rng(0)
+    # Much more of the one than of the other: what is likelier by number alone must not count.
+    music, none = random.normal(1.0, 1.0, 6000), random.normal(-3.0, 1.0, 600)
+    turn = fit_turn([_heard(music, music=True), _heard(none, music=False)])
+    assert turn(np.array([-1.0])) == pytest.approx(0.5, abs=0.1)
+    # Two normal distributions of one width: the logit rises by their distance over its square.
+    assert turn.scale == pytest.approx(4.0, rel=0.2)
+    assert (turn(none) < 0.4).mean() > 0.9
+    assert (turn(music) < 0.4).mean() < 0.05
+
+
+def test_nothing_but_music_turns_nothing() -> None:
+    with pytest.raises(InputError, match="must have heard music, and what is none"):
+        fit_turn([_heard(np.zeros(3), music=True)])
+
+
+def test_a_word_that_is_not_turned_is_the_tagger_s_own() -> None:
+    np.testing.assert_allclose(Turn()(np.array([0.0, 100.0, -100.0])), [0.5, 1.0, 0.0], atol=1e-6)
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(corpora_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a checkpoint that the command wrote, its settings and its data."""
+    folder = tmp_path_factory.mktemp("library")
+    root = folder / "data"
+    root.mkdir()
+    for corpus in ("emotify", "panda4q", "grekow"):
+        (root / corpus).symlink_to(corpora_root / corpus)
+    (root / "teachers").mkdir()
+    np.savez(root / "teachers" / "msd_musicnn.npz", **teacher_arrays())
+    np.savez(root / "teachers" / "audioset_mn04.npz", **tagger_arrays())
+    (folder / "tiny.toml").write_text(TINY)
+    return folder
+
+
+def _ship(made: Path) -> tuple[int, str]:
+    places = ["--data", str(made / "data"), "--cache", str(made / "cache")]
+    options = ["--config", str(made / "tiny.toml"), "--out", str(made / "few"), "--resamples", "20"]
+    done = CliRunner().invoke(app, ["committee", *options, *places])
+    return done.exit_code, f"{done.output}{done.exception or ''}"
+
+
+def test_the_command_writes_a_checkpoint_whose_card_tells_all(made: Path) -> None:
+    code, told = _ship(made)
+    assert code == 1
+    assert "no not_music/clips.csv in" in told
+    made_sounds(made / "data" / "not_music", artists=("Singer 0", "The Singer-5"))
+    code, told = _ship(made)
+    assert code == 0, told
+    card = json.loads((made / "few.json").read_text())
+    corpora = {entry["name"]: entry for entry in card["corpora"]}
+    assert set(corpora) == {
+        *("emotify", "panda4q", "grekow", "not_music"),
+        *("MSD-MusiCNN", "EfficientAT mn04"),
+    }
+    assert corpora["MSD-MusiCNN"]["licence"] == "ISC"
+    assert corpora["EfficientAT mn04"]["licence"].startswith("MIT")
+    assert "MSD-MusiCNN: ISC; EfficientAT mn04: MIT" in card["weights_licence"]
+    metrics = {(row["data"], row["metric"]): row for row in card["metrics"]}
+    judged = metrics["panda4q", "macro-F1"]
+    assert (judged["n"], len(judged["folds"])) == (12, 6)
+    assert "6 of 6 grouped folds" in judged["protocol"]
+    assert "each window of 3 s by itself" in judged["protocol"]
+    assert 0 <= judged["baseline"] < 1
+    assert "MSD-MusiCNN and EfficientAT mn04" in card["description"]
+    coverage = metrics["grekow", "coverage of the 90% interval, hop arousal"]
+    assert 0.5 < coverage["value"] <= 1
+    telling = metrics["music and not_music", "AUC music, clips that are wholly one or the other"]
+    assert 0 <= telling["value"] <= 1
+    assert set(card["training"]["teachers_sha256"]) == set(COMMITTEE)
+    recognizer = load_recognizer(made / "few")
+    said = recognizer.run((0.1 * np.ones((1, RATE))).astype(np.float32))
+    deviation = card["calibration"]["hop_valence"]
+    np.testing.assert_allclose(said.valence_sd, deviation, rtol=1e-5)
+    assert not (made / "few.safetensors").exists()

@@ -1,0 +1,79 @@
+"""``training committee``: a committee of teachers that ships."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from realtime_mer.errors import InputError
+
+from .options import Cache, Data, Jobs, Resamples, Teachers, Threads, loading, teachers_folder
+
+
+def committee(
+    out: Annotated[Path, typer.Option(help="Where to write, without suffix.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings whose corpora and folds are taken (else the default's)."),
+    ] = None,
+    data: Data = None,
+    teachers: Teachers = None,
+    resamples: Resamples = 1000,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    cache_folder: Cache = None,
+) -> None:
+    """Fit a committee on every rated clip, judge it fold by fold, and write its file and card."""
+    with loading():
+        from ..corpora import data_root, find_corpora, read_clips
+        from ..corpora.not_music import NOT_MUSIC, read_sounds
+
+        root = data_root(data)
+        import numpy as np
+        import torch
+
+        from ..corpora.splits import draw_split
+        from ..export.library import Material, ship_committee
+        from ..features import cache
+        from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
+        from ..learn.config import DEFAULT_SETTINGS, read_config
+        from ..learn.run import Run, provenance_of
+        from ..report.targets import JUDGED
+    torch.set_num_threads(threads)
+    settings = read_config(config or DEFAULT_SETTINGS)
+    wanted = settings.corpora
+    clips = [clip for clip in read_clips(root) if not wanted or clip.corpus in wanted]
+    found = find_corpora(root, [NOT_MUSIC])
+    if not found:
+        raise InputError(
+            f"no {NOT_MUSIC.layouts[0].shape} in {root}: without sounds that are no music nobody "
+            "can say when music sounds"
+        )
+    sounds = read_sounds(found[0].folder)
+    split = draw_split(clips, folds=settings.folds, seed=settings.seed)
+    folder = teachers_folder(teachers, root)
+    arrays = {name: arrays_of(name, folder) for name in COMMITTEE}
+    place = cache_folder or cache.cache_folder()
+    stores = [
+        committee_store(COMMITTEE, heard, folder, place, jobs=jobs)
+        for heard in (clips, [sound.clip for sound in sounds])
+    ]
+    card = ship_committee(
+        out,
+        Material(
+            run=Run(folder=Path(), config=settings, split=split, clips=clips),
+            sounds=sounds,
+            networks={
+                name: TEACHERS[name].network(np.load(path)).eval() for name, path in arrays.items()
+            },
+            teachers_sha256={
+                name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in arrays.items()
+            },
+            store=cache.merged(stores),
+        ),
+        figures_of=JUDGED,
+        provenance=provenance_of(clips, split, config or DEFAULT_SETTINGS, seed=settings.seed),
+        resamples=resamples,
+    )
+    typer.echo(f"wrote {out}.onnx and {out}.json: {card.description}")

@@ -1,0 +1,150 @@
+"""A committee as it ships, window by window: what it says of songs that it did not learn from.
+
+It has no memory, so that what it says of a window is the same wherever the window lies. Rows are of
+a window every 2 s, and stand for those every half a second that it hears live.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from realtime_mer.errors import InputError
+
+from ..corpora import Clip
+from ..corpora.not_music import Sound
+from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore
+from ..features.teachers import music_logits
+from ..learn.committee import fit_committee
+from ..learn.run import Run
+from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, Predictions
+from .music_prior import Verdict
+from .yardsticks.committee import as_hops
+
+HEARING = "each window of 3 s by itself, one every 2 s; mean over a clip's windows"
+"""How it hears a clip, for a protocol."""
+
+_POINT = slice(HOP_COLUMNS.index("valence"), HOP_COLUMNS.index("arousal") + 1)
+_SD = slice(HOP_COLUMNS.index("valence_sd"), HOP_COLUMNS.index("arousal_sd") + 1)
+_SHARES = slice(HOP_COLUMNS.index("quadrant_3") + 1, None)
+_NO_PENALTY = 1e6
+
+
+def predict_windows(run: Run, store: FeatureStore, *, teachers: Sequence[str]) -> Predictions:
+    """Return what a committee says of the windows of a run's clips, out of fold.
+
+    The sd are 1: calibration makes of that what they have to be, the same for every window.
+
+    Args:
+        run: whose folds.
+        store: what the teachers made of its clips.
+        teachers: their names, in the order of their numbers in a row.
+    """
+    hops: dict[str, NDArray[np.float32]] = {}
+    for fold in track(range(run.split.folds), description="asking the committee"):
+        part = f"fold-{fold}"
+        committee = fit_committee(
+            run.training_clips(part),
+            store,
+            teachers=teachers,
+            reference=run.config.losses.reference,
+        )
+        judged = run.held_out_clips(part)
+        windows = committee.of_windows([store[clip.key] for clip in judged], smoothed=1)
+        for clip, said in zip(judged, windows, strict=True):
+            own = as_hops(said)
+            own[:, _POINT] = np.clip(own[:, _POINT], -1.0, 1.0)
+            own[:, _SHARES] = np.clip(own[:, _SHARES], 0.0, 1.0)
+            own[:, _SD] = 1.0
+            # Predictions hold the hops before the first whole window too, and nobody counts them.
+            hops[clip.key] = np.concatenate((np.repeat(own[:1], FIRST_WHOLE_HOP, axis=0), own))
+    return Predictions(hops, run.split.fold_of)
+
+
+# -- whether music sounds --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What a tagger's logit of music is multiplied with, and what is added, before it is believed.
+
+    The tagger learnt from videos of 10 s of which hardly any is music all through, so that it is
+    slow to be sure: of 3 s of music it may say .3. Turned, half of what is said at .5 is music
+    where as much of it is as is not.
+    """
+
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def __call__(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Return probabilities that music sounds."""
+        probabilities: NDArray[np.float32] = expit(self.scale * logits + self.shift).astype(
+            np.float32
+        )
+        return probabilities
+
+
+def fit_turn(heard: Sequence[Verdict]) -> Turn:
+    """Return the turn under which it is likeliest where music sounds, and where none does.
+
+    Args:
+        heard: with logits for what is said.
+
+    Raises:
+        InputError: all of it is music, or nothing is.
+    """
+    logits = np.concatenate([each.said for each in heard])
+    music = np.concatenate([each.music for each in heard])
+    if music.all() or not music.any():
+        raise InputError("a committee that ships must have heard music, and what is none")
+    model = LogisticRegression(C=_NO_PENALTY, class_weight="balanced")
+    model.fit(logits[:, None].astype(np.float64), music)
+    return Turn(scale=float(model.coef_[0, 0]), shift=float(model.intercept_[0]))
+
+
+def logits_of_music(
+    clips: Sequence[Clip], store: FeatureStore, sounds: Sequence[Sound], *, teachers: Sequence[str]
+) -> list[Verdict]:
+    """Return the tagger's logits of music of the windows of which it is known whether it sounds.
+
+    Args:
+        clips: music, and sounds that are none or not all through.
+        store: what the teachers made of them.
+        sounds: those that are no music.
+        teachers: their names, in the order of their numbers in a row.
+    """
+    by_key = {sound.clip.key: sound for sound in sounds}
+    heard = []
+    for clip in clips:
+        logits = music_logits(teachers, store[clip.key])
+        music = _music_by_window(clip, len(logits))
+        known = ~np.isnan(music)
+        if known.any():
+            sound = by_key.get(clip.key)
+            heard.append(
+                Verdict(
+                    key=clip.key,
+                    kind=sound.kind if sound else "music",
+                    synthetic=sound.synthetic if sound else False,
+                    music=music[known] == 1,
+                    said=logits[known],
+                )
+            )
+    return heard
+
+
+def _music_by_window(clip: Clip, count: int) -> NDArray[np.float64]:
+    """Return 1 for windows of music, 0 for those without, no number where nobody can say."""
+    begin = TEACHER_HOP_S * np.arange(count, dtype=np.float64)
+    end = begin + TEACHER_WINDOW_S
+    music = np.full(count, np.nan)
+    if clip.music is not None:
+        first, last = clip.music
+        music[(begin >= first) & (end <= last)] = 1
+        music[(end <= first) | (begin >= last)] = 0
+    return music
