@@ -291,11 +291,8 @@ class Engine:
             yield from self._announced(self._shaper.shape(estimate))
             # One for every hop of a backlog: a picture of the sound has no holes after it.
             if self._publish is not None:
-                hop, mel = next(heard)
-                level = LevelMessage(
-                    t=t, level_dbfs=hop.level_dbfs, peak_dbfs=hop.peak_dbfs, mel=mel
-                )
-                self._publish(level)
+                level, peak, mel = next(heard)
+                self._publish(LevelMessage(t=t, level_dbfs=level, peak_dbfs=peak, mel=mel))
 
     def _changed(self, status: Status, estimate: Estimate | None = None) -> Iterator[Event]:
         name = self.source.name  # which may have been exchanged for another

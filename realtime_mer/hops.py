@@ -1,20 +1,23 @@
 """What each hop of a stream is, before the network has heard it: sound, silence, zeros or a gap.
 
-Pure: what a hop is depends on its samples, on those before it and on what of them was lost.
+Pure: what a hop is depends on its samples, on those before it and on what of them was lost. All of
+it is said of one stream in numbers, or of many in arrays (see ``realtime_mer.lanes``).
 """
 
 import math
-from collections import deque
 from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
+from realtime_mer.lanes import Flag, Number, Table, decibels, got, put, some, total, where
 
 SILENCE_FLOOR_DBFS = -120.0
 """What digital silence reads: JSON holds no infinity."""
+_FLOOR = 10 ** (SILENCE_FLOOR_DBFS / 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,25 +76,35 @@ class StreamPolicy:
             )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hop:
+STATUSES = tuple(Status)
+"""Every status; arrays hold their places in it."""
+_GAP, _WARMING_UP, _NO_SIGNAL, _SILENCE, _TOO_QUIET, MUSIC = map(
+    STATUSES.index,
+    (
+        Status.GAP,
+        Status.WARMING_UP,
+        Status.NO_SIGNAL,
+        Status.SILENCE,
+        Status.TOO_QUIET,
+        Status.MUSIC,
+    ),
+)
+
+
+class Hop(NamedTuple):
     """What is known of a hop before the network has heard it.
 
     Attributes:
-        level_dbfs: root mean square in dB relative to full scale, >= -120.
-        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
-        status: what the sound of its window is; where it is ``music``, only the network can tell
-            whether it is any.
+        status: what the sound of its window is, by its place in ``STATUSES``; where it is
+            ``music``, only the network can tell whether it is any.
         quiet: whether its own level is that of silence or too quiet to judge.
         held: whether the network's word on it counts for nothing: it is silent, too quiet, zeros
             or lost.
     """
 
-    level_dbfs: float
-    peak_dbfs: float
-    status: Status
-    quiet: bool
-    held: bool
+    status: Number
+    quiet: Flag
+    held: Flag
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,36 +112,46 @@ class Loudness:
     """How loud a hop is by itself.
 
     Attributes:
-        level_dbfs: root mean square in dB relative to full scale, >= -120.
-        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
+        level_dbfs: root mean square in dB relative to full scale, >= -120, in hundredths.
+        peak_dbfs: largest absolute sample in dB relative to full scale, >= -120, in hundredths.
         zeros: whether every sample is exactly 0.
     """
 
-    level_dbfs: float
-    peak_dbfs: float
-    zeros: bool
+    level_dbfs: Number
+    peak_dbfs: Number
+    zeros: Flag
 
 
 def loudness(hops: NDArray[np.float32]) -> list[Loudness]:
-    """Return how loud each of many hops is.
+    """Return how loud each of H hops is, of one stream or of many.
 
     Args:
-        hops: float32 ``(H, n)``; what is said of one does not depend on the others.
+        hops: float32 ``(n, H, samples)``; what is said of one does not depend on the others.
     """
-    size = hops.shape[1]
-    # One product a hop: fewer passes over the samples than for all hops at once.
-    powers = [float(hop.dot(hop)) / size for hop in hops.astype(np.float64)]
-    highest = np.maximum.reduce(hops, axis=1).tolist()
-    lowest = np.minimum.reduce(hops, axis=1).tolist()
-    peaks = [max(high, -low) for high, low in zip(highest, lowest, strict=True)]
-    return [
-        Loudness(level_dbfs=_level(power), peak_dbfs=_peak(peak), zeros=peak == 0)
-        for power, peak in zip(powers, peaks, strict=True)
-    ]
+    size = hops.shape[2]
+    exact = hops.astype(np.float64)  # the square of a sample may be more than float32 holds
+    if len(hops) == 1:
+        powers: Any = [hop.dot(hop) / size for hop in exact[0]]
+        highest, lowest = np.maximum.reduce(hops[0], axis=1), np.minimum.reduce(hops[0], axis=1)
+        peaks: Any = np.maximum(highest, -lowest).tolist()
+    else:
+        powers = np.matmul(exact[..., np.newaxis, :], exact[..., np.newaxis])[..., 0, 0].T / size
+        highest, lowest = np.maximum.reduce(hops, axis=2), np.minimum.reduce(hops, axis=2)
+        peaks = np.maximum(highest, -lowest).astype(np.float64).T
+    return [loudness_of(power, peak) for power, peak in zip(powers, peaks, strict=True)]
+
+
+def loudness_of(power: Number, peak: Number) -> Loudness:
+    """Return how loud a hop of this mean square and this largest absolute sample is."""
+    return Loudness(
+        level_dbfs=decibels(power, floor=_FLOOR),
+        peak_dbfs=decibels(peak * peak, floor=_FLOOR),
+        zeros=peak == 0,
+    )
 
 
 class HopClassifier:
-    """Say of each hop of a stream what it is.
+    """Say of each hop of a stream, or of many streams, what it is.
 
     Five things are counted, each on its own:
 
@@ -152,7 +175,19 @@ class HopClassifier:
         rate: samples a second.
         hop_samples: samples of a hop.
         window_hops: hops of a window.
+
+    Attributes:
+        whole_hops: since the window last began to fill.
+        zero_hops: of exact zeros until now.
+        gap_samples: of the gap that is going on.
+        quiet_hops: until now.
+        heard_hops: whose power counts or has counted in the window's level, since a restart.
+        silent, too_quiet: as above.
+        powers: mean squares of the hops of the window, at places that are used in turn.
     """
+
+    COUNTS: ClassVar = ("whole_hops", "zero_hops", "gap_samples", "quiet_hops", "heard_hops")
+    FLAGS: ClassVar = ("silent", "too_quiet")
 
     def __init__(
         self, policy: StreamPolicy, *, rate: int, hop_samples: int, window_hops: int
@@ -161,111 +196,106 @@ class HopClassifier:
         self._rate = rate
         self._hop_samples, self._hop_s = hop_samples, hop_samples / rate
         self._window_hops = window_hops
-        self._whole_hops = 0  # since the window last began to fill
-        self._zero_hops = 0  # exact zeros until now
-        self._gap_samples = 0  # of the gap that is going on
-        self._powers: deque[float] = deque(maxlen=window_hops)  # of the window's hops
-        self._too_quiet = False
-        self._silent: bool
-        self._quiet_hops: int  # until now
-        self._begin_silent()
+        # What sums in another order differ by must not decide at the threshold itself.
+        nearly = 1 - 1e-9
+        self._too_quiet_below = nearly * 10 ** (policy.too_quiet_below_dbfs / 10)
+        self._loud_enough_above = nearly * 10 ** (policy.loud_enough_above_dbfs / 10)
+        self._begins_quiet = math.ceil(policy.silence_after_s / self._hop_s)
+        self.powers: Table = [0.0] * window_hops
+        self.whole_hops: Number = 0
+        self.zero_hops: Number = 0
+        self.gap_samples: Number = 0
+        # Until something is heard nothing is known.
+        self.quiet_hops: Number = self._begins_quiet
+        self.heard_hops: Number = 0
+        self.silent: Flag = True
+        self.too_quiet: Flag = False
 
     def fill_window(self) -> None:
         """Let the window fill anew: its sound is not followed by what comes next."""
-        self._whole_hops = 0
+        self.whole_hops = self.whole_hops * 0
 
-    def restart(self) -> None:
+    def restart(self, which: Flag = True) -> None:
         """Begin as at the start of a stream; what was lost or zero goes on being so."""
-        self._whole_hops = 0
-        self._powers.clear()
-        self._begin_silent()
+        self.whole_hops = where(which, 0, self.whole_hops)
+        self.heard_hops = where(which, 0, self.heard_hops)
+        self.quiet_hops = where(which, self._begins_quiet, self.quiet_hops)
+        self.silent = self.silent | which
+        if isinstance(which, np.ndarray):
+            self.powers[which] = 0.0
+        else:
+            self.powers = [0.0] * self._window_hops
 
-    def ends_a_pause(self, sound: Loudness, lost: int) -> bool:
+    def may_end_a_pause(self, lost: Number) -> tuple[Flag, Flag]:
+        """Return whether the next hop ends a pause, and whether it does if it is sound.
+
+        A pause is what makes memory stale: a gap of ``reset_after_gap_s`` ends with whatever comes
+        whole, a silence of ``reset_after_silence_s`` with sound.
+
+        Args:
+            lost: how many of the hop's samples stand for lost sound.
+        """
+        policy = self._policy
+        after_gap = (
+            (lost == 0)
+            & (self.gap_samples > self._hop_samples)
+            & (self.gap_samples / self._rate >= policy.reset_after_gap_s)
+        )
+        long_silent = self.silent & (self.quiet_hops * self._hop_s >= policy.reset_after_silence_s)
+        return after_gap, long_silent
+
+    def ends_a_pause(self, sound: Loudness, lost: Number) -> Flag:
         """Return whether sound returns with this hop after what makes memory stale.
 
-        That is a gap of ``reset_after_gap_s`` or a silence of ``reset_after_silence_s``; asked
-        before the hop is classified.
+        Asked before the hop is classified.
         """
-        gap_s = self._gap_samples / self._rate
-        after_gap = (
-            lost == 0
-            and self._gap_samples > self._hop_samples
-            and gap_s >= self._policy.reset_after_gap_s
-        )
-        after_silence = (
-            self._silent
-            and self._quiet_hops * self._hop_s >= self._policy.reset_after_silence_s
-            and sound.level_dbfs > self._policy.sound_above_dbfs
-        )
-        return after_gap or after_silence
+        after_gap, long_silent = self.may_end_a_pause(lost)
+        return after_gap | (long_silent & (sound.level_dbfs > self._policy.sound_above_dbfs))
 
-    def classify(self, sound: Loudness, lost: int) -> Hop:
+    def classify(self, sound: Loudness, lost: Number) -> Hop:
         """Return what the next hop is.
 
         Args:
             sound: how loud it is.
             lost: how many of its samples stand for lost sound.
         """
-        level = sound.level_dbfs
-        policy = self._policy
-        threshold = policy.sound_above_dbfs if self._silent else policy.silence_below_dbfs
-        quiet = level <= threshold
-        if lost:
-            self._gap_samples += lost
-            if self._gap_samples > self._hop_samples:
-                self._whole_hops = -1  # the window fills anew from the next hop on
+        level, policy = sound.level_dbfs, self._policy
+        quiet = level <= where(self.silent, policy.sound_above_dbfs, policy.silence_below_dbfs)
+        gap = lost > 0
+        if some(gap):
+            self.gap_samples = where(gap, self.gap_samples + lost, 0)
+            # After more than a hop the window fills anew from the next hop on.
+            self.whole_hops = where(self.gap_samples > self._hop_samples, -1, self.whole_hops)
+            self.quiet_hops = where(gap, self.quiet_hops, where(quiet, self.quiet_hops + 1, 0))
+            self.zero_hops = where(gap, self.zero_hops, where(sound.zeros, self.zero_hops + 1, 0))
         else:
-            self._gap_samples = 0
-            self._quiet_hops = self._quiet_hops + 1 if quiet else 0
-            self._zero_hops = self._zero_hops + 1 if sound.zeros else 0
-            self._powers.append(10 ** (level / 10))
-            self._silent = self._quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
-        self._judge_loudness()
-        zeros = self._zero_hops * self._hop_s >= policy.no_signal_after_s - 1e-9
-        self._whole_hops += 1
+            self.gap_samples = self.gap_samples * 0
+            self.quiet_hops = where(quiet, self.quiet_hops + 1, 0)
+            self.zero_hops = where(sound.zeros, self.zero_hops + 1, 0)
+        silent = self.quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
+        self.silent = where(gap, self.silent, silent)
+        self._judge_loudness(level, gap)
+        zeros = self.zero_hops * self._hop_s >= policy.no_signal_after_s - 1e-9
+        self.whole_hops = self.whole_hops + 1
+        status = where(self.too_quiet, _TOO_QUIET, MUSIC)
+        status = where(self.silent, _SILENCE, status)
+        status = where(zeros, _NO_SIGNAL, status)
+        status = where(self.whole_hops < self._window_hops, _WARMING_UP, status)
         return Hop(
-            level_dbfs=level,
-            peak_dbfs=sound.peak_dbfs,
-            status=self._status(gap=lost > 0, zeros=zeros),
-            quiet=quiet or level < policy.too_quiet_below_dbfs,
-            held=self._silent or self._too_quiet or zeros or lost > 0,
+            status=where(gap, _GAP, status),
+            quiet=quiet | (level < policy.too_quiet_below_dbfs),
+            held=self.silent | self.too_quiet | zeros | gap,
         )
 
-    def _status(self, *, gap: bool, zeros: bool) -> Status:
-        if gap:
-            return Status.GAP
-        if self._whole_hops < self._window_hops:
-            return Status.WARMING_UP
-        if zeros:
-            return Status.NO_SIGNAL
-        if self._silent:
-            return Status.SILENCE
-        return Status.TOO_QUIET if self._too_quiet else Status.MUSIC
-
-    def _judge_loudness(self) -> None:
-        if self._powers:
-            level = 10 * math.log10(sum(self._powers) / len(self._powers))
-            policy = self._policy
-            limit = (
-                policy.loud_enough_above_dbfs if self._too_quiet else policy.too_quiet_below_dbfs
-            )
-            self._too_quiet = level < limit
-
-    def _begin_silent(self) -> None:
-        # Until something is heard nothing is known.
-        self._silent = True
-        self._quiet_hops = math.ceil(self._policy.silence_after_s / self._hop_s)
-
-
-def _level(power: float) -> float:
-    """Return a mean square in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
-    if power <= 10 ** (SILENCE_FLOOR_DBFS / 10):
-        return SILENCE_FLOOR_DBFS
-    return round(10 * math.log10(power), 2)
-
-
-def _peak(peak: float) -> float:
-    """Return the largest absolute sample in dBFS, not under ``SILENCE_FLOOR_DBFS``."""
-    if peak <= 10 ** (SILENCE_FLOOR_DBFS / 20):
-        return SILENCE_FLOOR_DBFS
-    return round(20 * math.log10(peak), 2)
+    def _judge_loudness(self, level: Number, gap: Flag) -> None:
+        at = self.heard_hops % self._window_hops
+        power = 10.0 ** (level / 10)
+        if some(gap):
+            power = where(gap, got(self.powers, at), power)
+        put(self.powers, at, power)
+        self.heard_hops = self.heard_hops + (gap ^ True)
+        counted = where(self.heard_hops < self._window_hops, self.heard_hops, self._window_hops)
+        limit = where(self.too_quiet, self._loud_enough_above, self._too_quiet_below)
+        # Of a window of which nothing was heard nothing new is known.
+        too_quiet = total(self.powers) < limit * counted
+        self.too_quiet = where(counted > 0, too_quiet, self.too_quiet)

@@ -1,9 +1,12 @@
 """Whether music sounds at all, from how likely the network says it is, hop by hop.
 
-Pure: it depends on those numbers alone.
+Pure: it depends on those numbers alone, of one stream or of many (see ``realtime_mer.lanes``).
 """
 
+from typing import ClassVar
+
 from realtime_mer.hops import StreamPolicy
+from realtime_mer.lanes import Flag, Number, where
 
 
 class MusicGate:
@@ -20,32 +23,39 @@ class MusicGate:
     Attributes:
         closed: whether there is no music.
         doubtful: whether music was unlikely in the latest hop, closed or not yet.
+        turning_hops: in a row that speak for the other state.
     """
+
+    COUNTS: ClassVar = ("turning_hops",)
+    FLAGS: ClassVar = ("closed", "doubtful")
 
     def __init__(self, policy: StreamPolicy, *, hop_s: float) -> None:
         self._policy = policy
         self._hop_s = hop_s
-        self.restart()
+        self.closed: Flag = False
+        self.doubtful: Flag = False
+        self.turning_hops: Number = 0
 
-    def restart(self) -> None:
+    def restart(self, which: Flag = True) -> None:
         """Begin as at the start of a stream."""
-        self.closed = False
-        self.doubtful = False
-        self._hops = 0  # in a row that speak for the other state
+        self.closed = where(which, False, self.closed)
+        self.doubtful = where(which, False, self.doubtful)
+        self.turning_hops = where(which, 0, self.turning_hops)
 
-    def take(self, music: float | None) -> None:
+    def take(self, music: Number, which: Flag = True) -> None:
         """Take the next hop in which there was sound.
 
         Args:
-            music: probability that music sounds, in [0, 1]; None where nobody says.
+            music: probability that music sounds, in [0, 1]; NaN where nobody says.
+            which: whether there was; of silence nobody asks whether it is music.
         """
         policy = self._policy
-        self.doubtful = music is not None and music < policy.no_music_below
-        if self.closed:
-            turns, after_s = music is None or music > policy.music_above, policy.music_after_s
-        else:
-            turns, after_s = self.doubtful, policy.no_music_after_s
-        self._hops = self._hops + 1 if turns else 0
-        if turns and self._hops * self._hop_s >= after_s - 1e-9:
-            self.closed = not self.closed
-            self._hops = 0
+        doubtful = music < policy.no_music_below
+        # NaN is not below anything, so where nobody says a closed gate opens.
+        turns = where(self.closed, (music <= policy.music_above) ^ True, doubtful)
+        hops = where(turns, self.turning_hops + 1, 0)
+        after_s = where(self.closed, policy.music_after_s, policy.no_music_after_s)
+        turned = turns & (hops * self._hop_s >= after_s - 1e-9) & which
+        self.doubtful = where(which, doubtful, self.doubtful)
+        self.closed = self.closed ^ turned
+        self.turning_hops = where(turned, 0, where(which, hops, self.turning_hops))

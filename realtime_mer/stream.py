@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.audio.ring import LostSamples
+from realtime_mer.batch import StreamBatch
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
-from realtime_mer.following import Following, verdicts
-from realtime_mer.hops import Hop, StreamPolicy, loudness
+from realtime_mer.following import Told
+from realtime_mer.hops import StreamPolicy
+from realtime_mer.pending import Pending
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
 MEL_STEPS = 32
@@ -40,32 +42,34 @@ class EmotionStream:
     def __init__(
         self, recognizer: StreamingRecognizer, *, policy: StreamPolicy | None = None
     ) -> None:
-        self.recognizer = recognizer
-        self.policy = policy or StreamPolicy()
-        self._hop = recognizer.hop_samples
-        self._following = Following(recognizer, self.policy)
-        self._state = recognizer.initial_state(1)
-        self._pending: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._pending_gaps: list[LostSamples] = []
-        self._resets: set[int] = set()  # hops that begin anew, by number
-        # What the latest push brought, by runs: the hops, and their columns, float32 (n, M).
-        self._heard: list[tuple[list[Hop], NDArray[np.float32]]] = []
+        self._batch = StreamBatch(recognizer, policy=policy)
+        self._stream = self._batch.join()
+        self._pending = Pending(recognizer.hop_samples)
+        self._told: Told | None = None  # of the latest push
 
-    def heard(self) -> Iterator[tuple[Hop, tuple[int, ...]]]:
-        """Yield each hop of the latest ``push``, oldest first, with its log-mel column.
+    @property
+    def recognizer(self) -> StreamingRecognizer:
+        """Whose estimates they are."""
+        return self._batch.recognizer
 
-        The column is in steps of 1 / ``MEL_STEPS``, from 0, digital silence, to 255, low bands
-        first; larger values read 255.
+    def heard(self) -> Iterator[tuple[float, float, tuple[int, ...]]]:
+        """Yield level and peak of each hop of the latest ``push``, oldest first, and its column.
+
+        Level and peak are in dBFS, as ``hops.Loudness`` has them. The log-mel column is in steps
+        of 1 / ``MEL_STEPS``, from 0, digital silence, to 255, low bands first; larger values read
+        255.
         """
-        for hops, mel in self._heard:
-            steps = np.minimum(np.rint(mel * MEL_STEPS), 255).astype(np.uint8)
-            for hop, column in zip(hops, steps.tolist(), strict=True):
-                yield hop, tuple(column)
+        if self._told is None:
+            return
+        steps = np.minimum(np.rint(self._told.mel[0] * MEL_STEPS), 255).astype(np.uint8)
+        loud = self._told.numbers[0, :, -2:].tolist()
+        for (level, peak), column in zip(loud, steps.tolist(), strict=True):
+            yield level, peak, tuple(column)
 
     @property
     def position(self) -> int:
         """Samples taken so far, those skipped counted in."""
-        return self._following.seq * self._hop + len(self._pending)
+        return self._pending.position
 
     def push(
         self,
@@ -83,35 +87,17 @@ class EmotionStream:
             resets: positions from which on nothing that came before counts; the rest of a hop that
                 has begun goes with it.
         """
-        start = self.position - len(self._pending)
-        heard = np.concatenate((self._pending, samples)) if len(self._pending) else samples
-        gaps = [*self._pending_gaps, *gaps]
-        count = len(heard) // self._hop
-        used = count * self._hop
-        self._pending = heard[used:].copy()
-        self._pending_gaps = [gap for gap in gaps if gap.start + gap.length > start + used]
-        following = self._following
-        first = following.seq
-        self._heard = []
-        self._resets |= {-(-at // self._hop) for at in resets}
-        estimates: list[Estimate] = []
-        run: list[Hop] = []
-        begin = 0
-        sounds = loudness(heard[:used].reshape(count, self._hop)) if count else []
-        for index, sound in enumerate(sounds):
-            lost = sum(gap.overlap(start + index * self._hop, self._hop) for gap in gaps)
-            asked = first + index in self._resets
-            if asked or following.ends_a_pause(sound, lost):
-                estimates += self._recognize(heard[begin * self._hop : index * self._hop], run)
-                begin, run = index, []
-                if asked:
-                    self.reset()
-                else:
-                    self._forget()
-            run.append(following.classify(sound, lost))
-        estimates += self._recognize(heard[begin * self._hop : used], run)
-        self._resets = {hop for hop in self._resets if hop >= following.seq}
-        return estimates
+        whole = self._pending.push(samples, gaps=gaps, resets=resets)
+        self._told = None
+        if not len(whole.samples):
+            return []
+        self._told = self._batch.step(
+            [self._stream],
+            whole.samples[np.newaxis],
+            lost=None if whole.lost is None else whole.lost[np.newaxis],
+            anew=None if whole.anew is None else whole.anew[np.newaxis],
+        )
+        return self._told.estimates(0)
 
     def skip(self, hops: int, *, lost: bool = False) -> None:
         """Let ``hops`` hops pass unseen: they are behind the bound, or were never captured.
@@ -125,26 +111,10 @@ class EmotionStream:
             return
         if len(self._pending):
             raise InputError("Only whole hops can be skipped; push the rest of this one first.")
-        keep_memory = self._following.skip(hops, lost=lost)
-        self._state = self.recognizer.reset(self._state, [0], keep_memory=keep_memory)
-        if any(hop < self._following.seq for hop in self._resets):
+        self._batch.skip(self._stream, hops, lost=lost)
+        if self._pending.skip(hops):
             self.reset()
 
     def reset(self) -> None:
         """Forget all sound heard so far; time and counters go on."""
-        self._state = self.recognizer.reset(self._state, [0])
-        self._following.reset()
-
-    def _forget(self) -> None:
-        self._state = self.recognizer.reset(self._state, [0])
-        self._following.forget()
-
-    # -- what the network says of the hops --------------------------------------------------
-
-    def _recognize(self, samples: NDArray[np.float32], hops: list[Hop]) -> list[Estimate]:
-        if not hops:
-            return []
-        numbers, self._state = self.recognizer.step(samples[np.newaxis], self._state)
-        self._heard.append((hops, numbers.mel[0]))
-        (said,) = verdicts(numbers)
-        return [self._following.estimate(*one) for one in zip(said, hops, strict=True)]
+        self._batch.reset([self._stream])

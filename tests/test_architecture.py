@@ -15,12 +15,12 @@ TRAINING = PACKAGE.parent / "training"
 TIERS = (
     "__main__ cli",
     "commands",
-    "bench live",
+    "bench live rooms",
     "library analysis engine display sessions service client outlets",
-    "stream streams following presence hops shaping summary web printing",
+    "stream batch pending following presence hops shaping summary web printing",
     "wire audio recognizer",
     "model features",
-    "emotion mood estimate wording errors leaving writing",
+    "emotion mood estimate wording errors lanes leaving writing",
 )
 """The rooms of the product from top to bottom: each may know its own tier and those below it."""
 
@@ -44,8 +44,9 @@ PURE = (
     "outlets.home_assistant "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "recognizer.windows recognizer.committee "
-    "stream streams following presence hops shaping summary wire.protocol wire.mailbox wire.past "
-    "wire.settings wire.control wire.access"
+    "recognizer.bank lanes stream batch pending following presence hops shaping summary "
+    "rooms.scheduler "
+    "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access"
 ).split()
 SHELLS = (
     "threading queue multiprocessing subprocess concurrent socket asyncio selectors ssl "

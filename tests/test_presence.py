@@ -1,5 +1,7 @@
 """Whether music sounds: a gate with hysteresis over what the network says hop by hop."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def gate(policy: StreamPolicy = POLICY) -> MusicGate:
     return MusicGate(policy, hop_s=0.1)
 
 
-def closed(gate: MusicGate, *music: float | None) -> list[bool]:
+def closed(gate: MusicGate, *music: float) -> list[bool]:
     found = []
     for one in music:
         gate.take(one)
@@ -50,10 +52,10 @@ def test_the_thresholds_themselves_lie_between_them() -> None:
 
 def test_a_model_that_does_not_tell_never_closes_it() -> None:
     made = gate()
-    assert not any(closed(made, *[None] * 100))
+    assert not any(closed(made, *[math.nan] * 100))
     assert not made.doubtful
     closed(made, *[0.1] * 15)
-    assert closed(made, *[None] * 5)[-1] is False
+    assert closed(made, *[math.nan] * 5)[-1] is False
 
 
 def test_times_of_nothing_are_at_once() -> None:

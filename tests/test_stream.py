@@ -99,7 +99,7 @@ def test_every_hop_of_a_push_has_its_column_in_whole_steps(recognizer, stream):
     import torch
 
     def columns():
-        return [column for _, column in stream.heard()]
+        return [column for *_, column in stream.heard()]
 
     samples = sound(0.5)
     estimates = stream.push(samples)
@@ -107,7 +107,7 @@ def test_every_hop_of_a_push_has_its_column_in_whole_steps(recognizer, stream):
     assert len(columns()) == len(heard) == len(estimates)
     assert np.array(columns()) == pytest.approx((heard * MEL_STEPS).numpy(), abs=0.51)
     assert all(isinstance(step, int) for column in columns() for step in column)
-    levels = [hop.level_dbfs for hop, _ in stream.heard()]
+    levels = [level for level, *_ in stream.heard()]
     assert levels == [estimate.level_dbfs for estimate in estimates]
     stream.push(zeros(0.2))  # the first of these frames still overlaps the sound
     assert columns()[-1] == (0,) * heard.shape[1]

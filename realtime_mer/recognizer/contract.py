@@ -50,9 +50,10 @@ class Estimates(Generic[Array]):
 
     def __post_init__(self) -> None:
         """Put NaN for what the recogniser, which may be another package's, does not tell."""
-        for name in ("music", "familiar"):
-            if getattr(self, name) is None:
-                unknown = self.valence * math.nan  # type: ignore[operator]
+        unsaid = [name for name in ("music", "familiar") if getattr(self, name) is None]
+        if unsaid:
+            unknown = self.valence * math.nan  # type: ignore[operator]
+            for name in unsaid:
                 object.__setattr__(self, name, unknown)
 
     def __len__(self) -> int:
