@@ -1,7 +1,7 @@
 """MQTT, for homes: states that stay, sensors that Home Assistant finds by itself, a last will.
 
-``docs/outlets/homes.md`` lists the topics that an output without routes has. The version is 3.1.1, which
-every broker speaks.
+``docs/outlets/homes.md`` lists the topics that an output without routes has. The version is 3.1.1,
+which every broker speaks.
 """
 
 import json
