@@ -2,7 +2,7 @@
 
 import { TimeLine, gemsBars, quadrantBars } from "./charts.js";
 import { Controls } from "./controls.js";
-import { BETWEEN_SHORT, MOOD_WORDS, STATUS, WAITING } from "./emotion.js";
+import { BETWEEN_SHORT, MOOD_WORDS, OUTLET_NOTE, STATUS, WAITING } from "./emotion.js";
 import { ems } from "./fit.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
@@ -18,6 +18,7 @@ import {
   clock,
   css,
   moodColour,
+  outletWords,
   recordingWords,
   signed,
   tinted,
@@ -61,6 +62,7 @@ const seen = {
   detail: "",
   source: "",
   recording: undefined, // not told yet
+  outlets: [],
   session: null,
   levels: false, // whether they come apart from the estimates, with their peaks
 };
@@ -134,9 +136,11 @@ stream.addEventListener("status", ({ detail }) => {
   seen.detail = detail.detail;
   seen.source = detail.source;
   seen.recording = detail.recording;
+  seen.outlets = detail.outlets ?? [];
 });
 stream.addEventListener("hello", ({ detail }) => {
   seen.recording = undefined;
+  seen.outlets = [];
   if (detail.session === seen.session) return;
   if (seen.session !== null) {
     // The service was started anew, and its time with it: nothing of before fits in.
@@ -207,7 +211,10 @@ function showTexts(now) {
   showState();
   write("recording", recordingWords(seen.recording));
   root.classList.toggle("recorded", Boolean(seen.recording));
-  write("origin", seen.source);
+  const failing = seen.outlets.some((outlet) => outlet.state === "failing");
+  write("origin", [seen.source, ...(failing ? [OUTLET_NOTE] : [])].filter(Boolean).join(", "));
+  byId("outlets").parentElement.hidden = seen.outlets.length === 0;
+  write("outlets", seen.outlets.map(outletWords).join("\n"));
   write("model", stream.hello?.model ?? "");
   write("level", meter.words(now));
   root.classList.toggle("clipped", meter.clips(now));

@@ -66,4 +66,6 @@ export const STATUS = {
   paused: { word: "paused", note: "no estimates until somebody lets it go on" },
 };
 
+export const OUTLET_NOTE = "an outlet cannot be reached";
+
 export const WAITING = { word: "waiting", note: "no estimate for {} s" };

@@ -50,6 +50,12 @@ export function recordingWords(recording) {
   return sound ? "The service records SOUND, and no more estimates." : "The recording has stopped.";
 }
 
+/** Return how an outlet fares, as a `status` tells it: `booth: 120 sent, 3 dropped, 0 failed`. */
+export function outletWords({ name, state, sent, dropped, failed }) {
+  const gone = state === "connected" ? "" : ` (${state})`;
+  return `${name}${gone}: ${sent} sent, ${dropped} dropped, ${failed} failed`;
+}
+
 /** The corners of the plane: the colours of the quadrants on a dark ground (Okabe & Ito 2008). */
 export const QUADRANT_RGB = {
   Q1: [240, 199, 66],

@@ -16,8 +16,8 @@ from realtime_mer.display.window.dialogs import KeysDialog
 from realtime_mer.display.window.main import Window, fitting
 from realtime_mer.display.window.menus import MENUS
 from realtime_mer.estimate import Status
-from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, RecordingState
-from realtime_mer.wording import LOST_NOTE, STATUS_NOTES, STATUS_SENTENCES
+from realtime_mer.wire.protocol import Hello, LevelMessage, Marker, OutletState, RecordingState
+from realtime_mer.wording import LOST_NOTE, OUTLET_NOTE, STATUS_NOTES, STATUS_SENTENCES
 from tests.samples import sample_estimate
 
 HELLO = Hello(server_version="1", model="default", hop=0.1, window=3.0, sample_rate=24_000)
@@ -145,6 +145,22 @@ def test_the_words_of_engineers_stand_in_the_details_alone(shown: Shown) -> None
     assert shown.window.preferences.details
     shown.window.menus.actions["details"].trigger()
     assert not any(word in shown.words() for word in ENGINEERS_WORDS)
+
+
+def test_how_outlets_fare_stands_in_the_details_and_a_lost_one_is_told_to_everybody(
+    shown: Shown,
+) -> None:
+    booth = OutletState(name="booth", state="connected", sent=120, dropped=3, failed=0)
+    lab = OutletState(name="lab", state="failing", sent=7, dropped=0, failed=2)
+    shown.says()
+    shown.puts(outlets=(booth,))
+    assert OUTLET_NOTE not in shown.words()
+    assert "120 sent" not in shown.words()
+    shown.puts(outlets=(booth, lab))
+    assert OUTLET_NOTE in shown.words()
+    shown.window.menus.actions["details"].trigger()
+    assert "booth: 120 sent, 3 dropped, 0 failed" in shown.words()
+    assert "lab (failing): 7 sent, 0 dropped, 2 failed" in shown.words()
 
 
 def test_lost_sound_is_told_to_everybody_in_plain_words(shown: Shown) -> None:

@@ -269,3 +269,18 @@ def test_what_cannot_be_lit_is_refused(options: Any, route: Any, told: str) -> N
 def test_an_address_that_is_none_is_refused(to: str) -> None:
     with pytest.raises(InputError, match="1, to: "):
         plan(to, {"from": "valence", "channel": 1})
+
+
+@pytest.mark.parametrize(
+    ("send", "told"),
+    [
+        ({"fixture": "rigth", "part": "dimmer"}, "no fixture 'rigth'; there are: left"),
+        ({"fixture": "left", "part": "white"}, "'left' has no 'white'; it has: dimmer, red"),
+    ],
+)
+def test_a_rule_that_sends_to_a_light_that_is_not_there_is_refused(send: Any, told: str) -> None:
+    rule = {"when": "marker", "send": {"to": "room", "value": 1, **send}}
+    with pytest.raises(InputError) as refused:
+        plan("sacn:", rules=[rule], fixtures=[LEFT], name="room")
+    assert str(refused.value).startswith("test.toml: [[rule]] 1, send: ")
+    assert told in str(refused.value)

@@ -18,6 +18,7 @@ from realtime_mer.outlets.mapping.tables import read_plan
 from realtime_mer.outlets.midi import MIDI, MidiOptions, MidiPlace
 from realtime_mer.outlets.midi_port import Keys, choose
 from realtime_mer.outlets.wires import Message, Url
+from tests.outlets.fake_midi import FakeMidi
 from tests.patience import PATIENCE_S
 
 CONTROLLER = MidiPlace(controller=20, channel=2)
@@ -28,62 +29,23 @@ def message(place: MidiPlace, value: Any, *, once: bool = False) -> Message[Midi
     return Message(place=place, value=value, once=once)
 
 
-FAKE = """
-import json, os, time
-API_LINUX_ALSA, API_RTMIDI_DUMMY = 2, 5
-class RtMidiError(Exception): pass
-def get_compiled_api(): return [int(os.environ["FAKE_API"])]
-class MidiOut:
-    def __init__(self, api, name):
-        if api == 9: raise RtMidiError("no")
-    def get_ports(self):
-        return open(os.environ["FAKE_PORTS"]).read().split("|")
-    def open_port(self, place, name): self._tell("open %d" % place)
-    def open_virtual_port(self, name): self._tell("own " + name)
-    def close_port(self): self._tell("closed")
-    def send_message(self, data):
-        if list(data) == [0xC0, 99]: time.sleep(3600)
-        self._tell(json.dumps(list(data)))
-    def _tell(self, text):
-        with open(os.environ["FAKE_LOG"], "a") as log: log.write(text + "\\n")
-"""
-
-
-class Fake:
-    """A library that writes down what it is told."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "rtmidi.py").write_text(FAKE)
-        self.log, self.ports = folder / "log", folder / "ports"
-        self.ports.write_text("Synth A:in|Synth B:in|Drums")
-
-    @property
-    def told(self) -> list[str]:
-        return self.log.read_text().splitlines()
-
-
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    library = Fake(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("FAKE_API", "3")
-    monkeypatch.setenv("FAKE_LOG", str(library.log))
-    monkeypatch.setenv("FAKE_PORTS", str(library.ports))
-    return library
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMidi:
+    return FakeMidi(tmp_path, monkeypatch)
 
 
 def opened(text: str, **options: Any) -> Any:
     return closing(MIDI.connect(Url.parse(text), MidiOptions(**options)))
 
 
-def test_a_controller_gets_what_is_new(fake: Fake) -> None:
+def test_a_controller_gets_what_is_new(fake: FakeMidi) -> None:
     with opened("midi:drum") as port:
         for value in (0.2, 64.4, 64.0, 300):
             assert port.send([message(CONTROLLER, value)]) == 0
     assert fake.told == ["open 2", "[177, 20, 0]", "[177, 20, 64]", "[177, 20, 127]", "closed"]
 
 
-def test_a_rule_sends_every_time_and_its_note_is_let_go(fake: Fake) -> None:
+def test_a_rule_sends_every_time_and_its_note_is_let_go(fake: FakeMidi) -> None:
     with opened("midi:Drums") as port:
         port.send([message(NOTE, 100, once=True), message(NOTE, 90, once=True)])
     assert fake.told[1:] == [
@@ -91,20 +53,20 @@ def test_a_rule_sends_every_time_and_its_note_is_let_go(fake: Fake) -> None:
     ]  # fmt: skip
 
 
-def test_a_note_of_a_route_stays_down_while_its_value_is_above_0(fake: Fake) -> None:
+def test_a_note_of_a_route_stays_down_while_its_value_is_above_0(fake: FakeMidi) -> None:
     with opened("midi:Drums") as port:
         for value in (0, 10, 20, 0):
             port.send([message(MidiPlace(note=60), value)])
     assert fake.told[1:-1] == ["[144, 60, 0]", "[144, 60, 10]", "[144, 60, 0]"]
 
 
-def test_a_text_is_no_midi(fake: Fake) -> None:
+def test_a_text_is_no_midi(fake: FakeMidi) -> None:
     with opened("midi:Drums") as port:
         assert port.send([message(CONTROLLER, "calm"), message(CONTROLLER, True)]) == 1
     assert fake.told[1:-1] == ["[177, 20, 127]"]
 
 
-def test_a_clock_begins_goes_on_and_stops(fake: Fake) -> None:
+def test_a_clock_begins_goes_on_and_stops(fake: FakeMidi) -> None:
     with opened("midi:virtual:Mood", clock=400) as port:
         while not fake.log.exists() or fake.told.count("[248]") < 24:
             port.send([message(MidiPlace(program=True), 5, once=True)])
@@ -119,12 +81,12 @@ def test_a_clock_begins_goes_on_and_stops(fake: Fake) -> None:
         ("synth", "several MIDI ports are called like 'synth'; there are: Synth A:in; Synth B:in"),
     ],
 )
-def test_a_port_that_is_not_there_is_told(fake: Fake, wanted: str, told: str) -> None:
+def test_a_port_that_is_not_there_is_told(fake: FakeMidi, wanted: str, told: str) -> None:
     with pytest.raises(ServiceError, match=told):
         MIDI.connect(Url.parse(f"midi:{wanted}"), MidiOptions())
 
 
-def test_a_machine_without_midi_says_so(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_midi_says_so(fake: FakeMidi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_API", "9")
     with pytest.raises(ServiceError, match="no MIDI on this machine"):
         MIDI.connect(Url.parse("midi:Drums"), MidiOptions())
@@ -137,7 +99,7 @@ def send_for_ever(port: Any) -> None:
         port.send([message(CONTROLLER, 1, once=True)])
 
 
-def test_a_port_that_is_pulled_out_is_told(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_pulled_out_is_told(fake: FakeMidi, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened("midi:Drums") as port:
         fake.ports.write_text("Synth A:in")
         with pytest.raises(ServiceError, match="the MIDI port 'Drums' is gone"):
@@ -145,7 +107,7 @@ def test_a_port_that_is_pulled_out_is_told(fake: Fake, monkeypatch: pytest.Monke
 
 
 def test_a_system_that_takes_nothing_is_given_up(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
+    fake: FakeMidi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(midi, "_ANSWER_S", 0.5)
     with (
@@ -155,7 +117,7 @@ def test_a_system_that_takes_nothing_is_given_up(
         port.send([message(MidiPlace(program=True), 99)])
 
 
-def test_ports_are_listed(fake: Fake) -> None:
+def test_ports_are_listed(fake: FakeMidi) -> None:
     assert midi.ports() == ["Synth A:in", "Synth B:in", "Drums"]
 
 

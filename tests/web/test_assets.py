@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from realtime_mer import emotion, mood, web
 from realtime_mer.estimate import Status
 from realtime_mer.wording import (
+    OUTLET_NOTE,
     QUADRANT_WORDS,
     STATUS_NOTES,
     STATUS_WORDS,
@@ -98,6 +99,7 @@ def test_the_words_of_the_page_are_those_of_the_package() -> None:
             status.value: {"word": STATUS_WORDS[status], "note": STATUS_NOTES[status]}
             for status in Status
         },
+        "OUTLET_NOTE": OUTLET_NOTE,
         "WAITING": {"word": WAITING_WORD, "note": WAITING_NOTE},
     }
 

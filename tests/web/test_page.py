@@ -1,6 +1,7 @@
 """The browser display in a real browser, against a real service."""
 
 import re
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +12,14 @@ from realtime_mer.emotion import MOOD_WORDS
 from realtime_mer.estimate import Status
 from realtime_mer.mood import mood_text
 from realtime_mer.service.server import Service
-from realtime_mer.wire.protocol import LevelMessage, Marker, RecordingState, StatusMessage
-from realtime_mer.wording import STATUS_WORDS
+from realtime_mer.wire.protocol import (
+    LevelMessage,
+    Marker,
+    OutletState,
+    RecordingState,
+    StatusMessage,
+)
+from realtime_mer.wording import OUTLET_NOTE, STATUS_WORDS, outlet_words
 from tests.web.browser import (
     AWAY,
     DESKTOP,
@@ -127,6 +134,33 @@ def test_sound_that_is_not_music_is_told_in_words_and_by_a_hollow_point(
     tab.wait_for("document.getElementById('state-note').textContent === 'unplugged'")
     assert tab.text("#state-word") == "reconnecting"
     assert tab.text("#origin") == "Mic 2"
+
+
+def test_how_outlets_fare_stands_in_the_details_and_a_lost_one_is_told_to_everybody(
+    tab: Browser, service: Service
+) -> None:
+    def tell(*outlets: OutletState) -> None:
+        status = StatusMessage(
+            status=Status.MUSIC, detail="", t=0.0, wall_time=None, source="Mic", outlets=outlets
+        )
+        service.publish(status)
+
+    open_display(tab, service)
+    tab.js("document.getElementById('details').open = true")
+    publish(service, estimate_at(0.3, 0.3, seq=0))
+    row = "document.getElementById('outlets')"
+    booth = OutletState(name="<b>booth", state="connected", sent=120, dropped=3, failed=0)
+    lab = OutletState(name="lab", state="failing", sent=7, dropped=0, failed=2)
+    tell(booth)
+    tab.wait_for(f"{row}.innerText === '{outlet_words(**asdict(booth))}'")
+    assert tab.text("#origin") == "Mic"
+    tell(booth, lab)
+    words = "\\n".join(outlet_words(**asdict(one)) for one in (booth, lab))
+    tab.wait_for(f"{row}.innerText === '{words}'")
+    assert tab.text("#origin") == f"Mic, {OUTLET_NOTE}"
+    tell()
+    tab.wait_for(f"{row}.offsetParent === null")
+    assert tab.text("#origin") == "Mic"
 
 
 def test_how_likely_music_is_stands_in_the_details_where_the_model_tells(

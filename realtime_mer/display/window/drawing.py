@@ -256,8 +256,13 @@ class Drawing:
             parts += [f"{name} {share:.0%}" for name, share in said if share is not None]
         if hello is not None:
             parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
-        parts += [outlet_words(**asdict(state)) for state in snapshot.outlets]
         foot.health.show_text("   ".join(parts))
+        # Those that are amiss come first: a line has no room for many.
+        in_order = sorted(snapshot.outlets, key=lambda state: state.state == "connected")
+        fare = [outlet_words(**asdict(state)) for state in in_order]
+        foot.outlets.show_text("   ".join(fare))
+        foot.outlets.setToolTip("\n".join(fare))
+        foot.outlets.setVisible(bool(fare))
         link = "connected to" if snapshot.link is Link.CONNECTED else "not connected to"
         model = [f"model {hello.model}"] if hello is not None else []
         source = [f"source {snapshot.source}"] if snapshot.source else []

@@ -24,7 +24,8 @@ class Foot(QWidget):
         meter: how loud it is.
         recording: what is recorded; empty for nothing.
         source: where the sound comes from, and what is amiss with it.
-        health, origin: what engineers ask for; their pane is ``details``.
+        health, origin, outlets: what engineers ask for; their pane is ``details``. Outlets have a
+            line of their own where there are any.
         phone: the button.
     """
 
@@ -48,13 +49,19 @@ class Foot(QWidget):
         self.source = Reading("", points=small, colour=theme.muted)
         self.health = Reading("", points=small, colour=theme.muted)
         self.origin = Reading("", points=small, colour=theme.muted, right=True)
+        self.outlets = Reading("", points=small, colour=theme.muted)
+        self.outlets.hide()
         self.phone = _button("phone (P)", small, phone)
         self.details = QWidget()
-        pane = QHBoxLayout(self.details)
+        health = QHBoxLayout()
+        health.setSpacing(20)
+        health.addWidget(self.health, stretch=7)
+        health.addWidget(self.origin, stretch=3)
+        pane = QVBoxLayout(self.details)
         pane.setContentsMargins(0, 0, 0, 0)
-        pane.setSpacing(20)
-        pane.addWidget(self.health, stretch=7)
-        pane.addWidget(self.origin, stretch=3)
+        pane.setSpacing(5)
+        pane.addLayout(health)
+        pane.addWidget(self.outlets)
         line = QHBoxLayout()
         line.setSpacing(14)
         line.addWidget(self.meter)
