@@ -48,11 +48,12 @@ def loaded(program: str, *arguments: object) -> set[str]:
         ("live", "{song}", "--speed", "max", "--no-window", "--no-server"),
         ("live", "{song}", "--speed", "max", "--no-window", "--no-server", "--record"),
         ("analyze", "{song}"),
+        ("analyze", "{song}", "--model", "library"),
         ("annotate", "{folder}", "--out", "{folder}/moods.csv", "--jobs", "1"),
         ("devices",),
         ("sessions", "list"),
     ],
-    ids=lambda words: words[0] + (" --record" if "--record" in words else ""),
+    ids=lambda words: " ".join((words[0], *({"--record", "library"} & set(words)))),
 )
 def test_a_command_loads_no_torch(tmp_path: Path, words: tuple[str, ...]) -> None:
     song = tmp_path / "song.wav"
@@ -64,6 +65,7 @@ def test_a_command_loads_no_torch(tmp_path: Path, words: tuple[str, ...]) -> Non
 ROOMS = """
 live.session live.replay analysis library.annotate library.workers service.server client.streams
 sessions.recorder sessions.recording audio.capture recognizer.loading recognizer.light
+recognizer.committee
 """.split()
 
 

@@ -27,13 +27,16 @@ def annotate(
         int | None,
         typer.Option(min=1, help="Processes at a time; else one per core, one on a GPU."),
     ] = None,
-    model: Model = "default",
+    model: Model = "library",
     compute: ComputeOption = Compute.AUTO,
 ) -> None:
     """Work out the mood of every track in a folder and those below it.
 
     `realtime-mer annotate ~/Music --out music.sqlite` makes a table of your music; `suggest` then
     finds what to play next.
+
+    The model is `library`, which hears more than the `default` one and takes some fifteen times
+    as long: many thousand tracks take a night or more. `--model default` is the fast one.
 
     You can stop it at any moment: the same command goes on from there, and reads no track again
     that has not changed. Broken files are listed and do not stop the others; the exit status is 1

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
 from realtime_mer.library.walk import AudioFile, Broken, walk
 from realtime_mer.library.workers import annotated
-from realtime_mer.model.files import checkpoint_files
+from realtime_mer.model.files import checkpoint_files, find_checkpoint
 from realtime_mer.printing.console import console
 from realtime_mer.printing.progress import files_bar
-from realtime_mer.recognizer.compute import choose_compute
+from realtime_mer.recognizer.loading import computes_on_gpu
+from realtime_mer.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +28,14 @@ class AnnotateOptions:
         folder: walked with all below it.
         out: table to write, ``.sqlite``, ``.parquet`` or ``.csv``; for the latter two the work is
             kept in the ``.sqlite`` of the same name beside it.
-        model, compute: checkpoint and device.
+        model, compute: checkpoint and device. The model that a library deserves takes long: it is
+            heard once, and no stream waits for it.
         jobs: processes at a time; None for one per core, or one if they share a GPU.
     """
 
     folder: Path
     out: Path
-    model: str = "default"
+    model: str = "library"
     compute: str = "auto"
     jobs: int | None = None
 
@@ -80,10 +83,12 @@ def annotate(options: AnnotateOptions) -> Annotation:
         new = [file for file in files if file not in before]
         gone = _gone(options.folder, store.paths(), files, broken)
         store.drop(gone)
+        shown = console(stderr=True)
+        if told := _anew(new, store.of_others(model_sha256), model=options.model):
+            shown.print(told)
         found = annotated(
             new, model=options.model, compute=options.compute, jobs=_jobs(options, tracks=len(new))
         )
-        shown = console(stderr=True)
         with files_bar(shown) as progress, closing(found):
             bar = progress.add_task("", total=len(new))
             for file, result in found:
@@ -123,6 +128,27 @@ def fingerprint(model: str) -> str:
     return digest.hexdigest()
 
 
+def _anew(new: Sequence[AudioFile], models: Mapping[str, str], *, model: str) -> str:
+    """Return what is said of tracks that another model had made; empty where there are none.
+
+    Args:
+        new: the files that are worked out now.
+        models: the names of other models, by the paths of the tracks that they made.
+        model: the one that works them out.
+    """
+    others = Counter(models[file.path] for file in new if file.path in models)
+    if not others:
+        return ""
+    told = (
+        f"realtime-mer: {counted(others.total(), 'track')} in the table by another model "
+        f"({', '.join(others)}) will be worked out anew."
+    )
+    (name, _), *_ = others.most_common(1)
+    if name == find_checkpoint(model).name:  # an earlier one of that name, which is gone
+        return told
+    return f"{told} To keep what is there, press Ctrl-C and give --model {name}."
+
+
 def _gone(
     folder: Path, known: Sequence[str], files: Sequence[AudioFile], broken: Sequence[Broken]
 ) -> set[str]:
@@ -140,11 +166,11 @@ def _gone(
 def _jobs(options: AnnotateOptions, *, tracks: int) -> int:
     if options.jobs is not None:
         return options.jobs
-    return 1 if tracks <= 1 or _on_gpu(options.compute) else _cores()
+    return 1 if tracks <= 1 or _on_gpu(options) else _cores()
 
 
-def _on_gpu(compute: str) -> bool:
-    return choose_compute(compute).name.startswith("cuda")
+def _on_gpu(options: AnnotateOptions) -> bool:
+    return computes_on_gpu(options.model, options.compute)
 
 
 def _cores() -> int:

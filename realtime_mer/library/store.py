@@ -65,6 +65,14 @@ class TrackStore:
             )
             return {AudioFile(path=path, size=size, mtime_ns=at) for path, size, at in rows}
 
+    def of_others(self, model_sha256: str) -> dict[str, str]:
+        """Return the names of the models that made the other tracks, by the tracks' paths."""
+        with self._complaining():
+            rows = self._database.execute(
+                "SELECT path, model FROM tracks WHERE model_sha256 != ?", (model_sha256,)
+            )
+            return dict(rows)
+
     def paths(self) -> list[str]:
         """Return the paths of all tracks, in order."""
         with self._complaining():

@@ -1,7 +1,7 @@
 """A committee as onnxruntime runs it: networks that others taught, and heads on what they hear.
 
-It has no memory: every hop is computed from its whole window. That is what its heads were judged by
-(docs/results/committee.md), and a memory of a few seconds gained nothing.
+It has no memory: every hop is computed from its whole window. A memory of some seconds was tried
+and gained nothing (docs/training.md).
 
 Dimensions: W windows of N samples.
 """

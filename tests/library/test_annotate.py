@@ -110,7 +110,15 @@ def test_another_model_does_all_again(folder, annotate, model, capsys) -> None:
     copy.with_suffix(".json").write_text(json.dumps({**card, "name": "other"}))
     result = call(capsys, "annotate", *options(copy))
     assert "3 new, 0 unchanged" in result.out
+    (told,) = result.remarks()
+    assert "3 tracks in the table by another model (random) will be worked out anew" in told
+    assert told.endswith("press Ctrl-C and give --model random.")
     assert {track.model for track in read_table(Path("table.sqlite"))} == {"other"}
+    copy.with_suffix(".json").write_text(
+        json.dumps({**card, "name": "other", "description": "learnt again"})
+    )
+    (told,) = call(capsys, "annotate", *options(copy)).remarks()
+    assert told.endswith("by another model (other) will be worked out anew.")
 
 
 def test_a_table_may_hold_several_folders(folder, annotate, model, capsys) -> None:

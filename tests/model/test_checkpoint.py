@@ -21,6 +21,7 @@ from realtime_mer.model.files import (
     shipped_checkpoints,
 )
 from realtime_mer.recognizer.light import LightRecognizer
+from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.recognizer.reference import Recognizer
 from tests.command_line import noise, write_model
 from tests.networks import HARMONIC, SMALL, random_checkpoint
@@ -277,8 +278,9 @@ def test_a_network_is_not_saved_under_the_card_of_another(tmp_path: Path) -> Non
 
 
 def test_every_checkpoint_that_ships_fits_its_card() -> None:
+    assert [stem.name for stem in shipped_checkpoints()] == ["default", "library"]
     for stem in shipped_checkpoints():
-        assert load_checkpoint(stem.name).card.window_samples == 72_000
+        assert load_recognizer(stem.name, "light").window_samples == 72_000
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
 from realtime_mer.features.log_pitch import LogPitch
 from realtime_mer.model.card import Calibration
+from realtime_mer.model.committee import read_committee
 from realtime_mer.model.files import check_checkpoint, find_checkpoint
 from realtime_mer.model.network_file import read_network_file, settings_of, sha256
 from realtime_mer.recognizer.light import LightRecognizer
@@ -338,6 +339,23 @@ def test_the_page_tells_every_input_and_output_with_its_shape() -> None:
     assert told == {}
     states = [value.name for value in graph.input][1:]
     assert [value.name for value in graph.output][-len(states) :] == [f"next_{s}" for s in states]
+
+
+def test_the_page_tells_what_a_committee_takes_and_gives() -> None:
+    model = onnx.load_from_string(read_committee(find_checkpoint("library"))[1])
+    _, _, section = PAGE.partition("\n## The file of `library`\n")
+    section = section.partition("\n## ")[0]
+    told = dict(re.findall(r"^\| (\w+) \| (\([^|]+\)) \|", section, re.MULTILINE))
+    shapes = {}
+    for value in (*model.graph.input, *model.graph.output):
+        sizes = [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        shapes[value.name] = f"({', '.join(map(str, sizes))})"
+    assert told == shapes
+    (further,) = re.findall(r"it needs ([\w,\s]+)\.", section)
+    (besides,) = re.findall(r"needs these operators: ([\w,\s]+)\.", PAGE)
+    used = {node.op_type for node in model.graph.node}
+    assert re.split(r",\s+", further) == sorted(used - set(re.split(r",\s+", besides)))
+    assert {node.domain for node in model.graph.node} == {""}
 
 
 def test_the_page_tells_every_operator_that_an_engine_needs() -> None:

@@ -1,6 +1,7 @@
 """A committee that ships: what its file says, and what its card tells of it."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
+from realtime_mer.model.committee import read_committee
+from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.committee import CommitteeRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
 from tests.training.made_committee import CALIBRATION, RATE, TURN, WINDOW, committee, network
@@ -169,3 +172,26 @@ def test_the_command_writes_a_checkpoint_whose_card_tells_all(made: Path) -> Non
     deviation = card["calibration"]["hop_valence"]
     np.testing.assert_allclose(said.valence_sd, deviation, rtol=1e-5)
     assert not (made / "few.safetensors").exists()
+
+
+# -- what ships ------------------------------------------------------------------------------------
+
+
+def test_the_page_tells_the_figures_of_the_card_that_ships() -> None:
+    card, _ = read_committee(find_checkpoint("library"))
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("\n### A committee that ships\n")
+    rows = {(row["data"], row["metric"]): row for row in card.metrics}
+    told = re.findall(
+        r"^\| (\w+) \| ([^|]+) \| ([-.\d]+) \| ([.\d]+) – ([.\d]+) \| ([ .\d]+) "
+        r"\| ([-.\d]+) \| (\d+) \|",
+        section.partition("\n### ")[0],
+        re.MULTILINE,
+    )
+    assert len(told) == 6
+    for data, metric, value, low, high, folds, baseline, n in told:
+        row = rows[data, metric]
+        said = [float(number) for number in (value, low, high, baseline, *folds.split())]
+        names = ("value", "low", "high", "baseline")
+        assert said == pytest.approx([*(row[name] for name in names), *row["folds"]], abs=6e-4)
+        assert int(n) == row["n"]
