@@ -17,7 +17,9 @@ from realtime_mer.commands.bench import bench
 from realtime_mer.commands.devices import devices
 from realtime_mer.commands.display import display
 from realtime_mer.commands.doctor import doctor
+from realtime_mer.commands.features import features
 from realtime_mer.commands.libraries import library_problem
+from realtime_mer.commands.library import app as library
 from realtime_mer.commands.live import OptionalName, live
 from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark
@@ -54,10 +56,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command(cls=OptionalName)(live)
-for command in (analyze, annotate, suggest, tag, devices, doctor, subscribe, mark, display, bench):
+for command in (
+    analyze,
+    annotate,
+    suggest,
+    tag,
+    features,
+    devices,
+    doctor,
+    subscribe,
+    mark,
+    display,
+    bench,
+):
     app.command()(command)
 app.add_typer(sessions, name="sessions")
 app.add_typer(maps, name="map")
+app.add_typer(library, name="library")
 
 
 @app.callback(invoke_without_command=True)

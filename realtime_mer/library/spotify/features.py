@@ -1,0 +1,73 @@
+"""A track in the shape of an audio features object of Spotify's Web API (pure)."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from realtime_mer.library.scales import from_zero_to_one
+from realtime_mer.library.tracks import Track
+
+_SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 22  # of Spotify's ids, which programs may count on
+_DECIMALS = 3  # as Spotify gave them
+
+Features = dict[str, Any]
+
+
+def own_id(track: Track) -> str:
+    """Return our id of a track: 22 letters and digits, made of its path."""
+    number = int.from_bytes(hashlib.sha256(os.fsencode(track.path)).digest(), "big")
+    signs = []
+    for _ in range(_ID_LENGTH):
+        number, sign = divmod(number, len(_SIGNS))
+        signs.append(_SIGNS[sign])
+    return "".join(signs)
+
+
+def audio_features(track: Track, *, id: str | None = None) -> Features:
+    """Return what is known of a track; null for what is not estimated.
+
+    Args:
+        track: any.
+        id: another one than ours.
+    """
+    return {
+        "acousticness": None,
+        "analysis_url": None,
+        "danceability": None,
+        "duration_ms": round(track.seconds * 1000),
+        "energy": round(from_zero_to_one(track.arousal), _DECIMALS),
+        "id": own_id(track) if id is None else id,
+        "instrumentalness": None,
+        "key": None,
+        "liveness": None,
+        "loudness": track.level_dbfs,
+        "mode": None,
+        "speechiness": None,
+        "tempo": None,
+        "time_signature": None,
+        "track_href": None,
+        "type": "audio_features",
+        "uri": Path(os.path.abspath(track.path)).as_uri(),
+        "valence": round(from_zero_to_one(track.valence), _DECIMALS),
+    }
+
+
+def by_id(tracks: Iterable[Track], ids: Mapping[str, str]) -> dict[str, Features]:
+    """Return the features of tracks by our ids, and by other ids.
+
+    Args:
+        tracks: any.
+        ids: absolute paths by other ids; those of no track are left out.
+    """
+    found = {}
+    by_path = {}
+    for track in tracks:
+        found[own_id(track)] = audio_features(track)
+        by_path[track.path] = track
+    for other, path in ids.items():
+        if path in by_path:
+            found[other] = audio_features(by_path[path], id=other)
+    return found
