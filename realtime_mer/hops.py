@@ -31,7 +31,8 @@ class StreamPolicy:
             level at which the estimate of half of the clips that were turned down has moved by .1
             (docs/results/gain.json).
         loud_enough_above_dbfs: after that, a window must be louder than this to be judged again.
-        no_music_below: probability of music below which a hop speaks for there being none.
+        no_music_below: probability of music below which a hop speaks for there being none; low, so
+            that quiet and strange music is not taken for none (docs/results/music.json).
         music_above: once there is none, a hop must lie above this to speak for music again.
         silence_after_s: silence that lasts this long is reported.
         no_signal_after_s: exact digital zeros that last this long are reported as such.
@@ -48,8 +49,8 @@ class StreamPolicy:
     sound_above_dbfs: float = -60.0
     too_quiet_below_dbfs: float = -38.0
     loud_enough_above_dbfs: float = -35.0
-    no_music_below: float = 0.4
-    music_above: float = 0.6
+    no_music_below: float = 0.2
+    music_above: float = 0.5
     silence_after_s: float = 1.5
     no_signal_after_s: float = 1.0
     no_music_after_s: float = 1.5

@@ -107,4 +107,4 @@ def test_thresholds_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(
         InputError, match=r"music_above 0\.3 must not lie under no_music_below 0\.4"
     ):
-        StreamPolicy(music_above=0.3)
+        StreamPolicy(no_music_below=0.4, music_above=0.3)
