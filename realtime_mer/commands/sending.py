@@ -72,7 +72,7 @@ def read_plans(
         mqtt = None  # which was not asked for now
     maps = list(maps)
     asked = {"--osc": osc, "--mqtt": mqtt, "--lsl": lsl, "--midi": midi, "--map": maps}
-    given = [option for option, value in asked.items() if value]
+    given = [option for option, value in asked.items() if value is not None and value != []]
     if not given:
         return []
     if slower is not None:

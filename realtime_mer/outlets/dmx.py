@@ -22,6 +22,7 @@ SACN_PORT, ARTNET_PORT = 5568, 6454
 
 _LEAST_S = 1 / 40
 _AGAIN_S = 0.8
+_PACKET_S = 1.0  # for a packet, on however busy a machine
 _TIMES = 3  # the end is told so often: UDP loses packets
 _HOPS = 8  # of multicast
 _SOURCE = "realtime-mer"
@@ -76,28 +77,31 @@ class DmxConnection:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
         self._changed = threading.Condition()
-        self._is_new = self._closed = False
+        self._closed = False
+        self._asked = self._told = 0  # batches taken, and those that a packet has told of
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
         self._thread.start()
 
     def send(self, messages: Sequence[Message[DmxPlace]]) -> int:
-        """Take values for the next packet; those of a kind that a channel has not are refused."""
+        """Send values with the next packet; those of a kind that a channel has not are refused."""
         refused = 0
         with self._changed:
-            if self._error is not None:
-                raise self._error
             for message in messages:
                 refused += not self._universe.take(message.place, message.value)
-            self._is_new = True
-            self._changed.notify()
+            self._asked += 1
+            mine = self._asked
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._error is not None or self._told >= mine, _PACKET_S)
+            if self._error is not None:
+                raise self._error
         return refused
 
     def close(self) -> None:
         """Go dark, unless the options say otherwise, and tell that the source ends."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
         levels = bytes(CHANNELS) if self._blackout else bytes(self._universe.levels)
         with contextlib.suppress(OSError):
@@ -112,12 +116,12 @@ class DmxConnection:
             with self._changed:
                 # Before the first value nobody is told anything: the lights are as they were.
                 ready = self._changed.wait_for(
-                    lambda: self._is_new or self._closed, _AGAIN_S if started else None
+                    lambda: self._asked > self._told or self._closed, _AGAIN_S if started else None
                 )
                 if self._closed:
                     return
                 started = started or ready
-                self._is_new = False
+                asked = self._asked
                 levels = bytes(self._universe.levels)
             try:
                 self._socket.sendto(self._packet(levels, False), self._address)
@@ -126,8 +130,11 @@ class DmxConnection:
             except OSError as error:
                 with self._changed:
                     self._error = error
+                    self._changed.notify_all()
                 return
             with self._changed:
+                self._told = asked
+                self._changed.notify_all()
                 if self._changed.wait_for(lambda: self._closed, _LEAST_S):
                     return
 

@@ -63,6 +63,7 @@ class Line:
         self._closed = False
         self._connection: Connection[Any] | None = None
         self._sent_since_connecting = False
+        self._lost = False  # which was told
         self._thread = threading.Thread(
             target=self._run, name=f"outlet {target.url.scheme}", daemon=True
         )
@@ -135,21 +136,17 @@ class Line:
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE_S
-        told = False
         try:
             while True:
                 try:
                     if self._connection is None:
                         self._connect()
-                        if told:
-                            self._tell(f"{self.target.url.shown}: back.")
-                            told = False
                     self._send_on()
                     return
                 except (OSError, RealtimeMerError) as error:
                     self._hang_up()
-                    if not told:
-                        told = True
+                    if not self._lost:
+                        self._lost = True
                         self._tell(
                             f"{self.target.url.shown}: {reason(error)}; the rest goes on, and "
                             "this is tried again."
@@ -161,16 +158,30 @@ class Line:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
         finally:
             self._hang_up()
+            self._give_up()
 
     def _connect(self) -> None:
         self._sent_since_connecting = False
         self._announced = None
         self._connection = self.target.wire.connect(self.target.url, self.target.options)
         with self._changed:
-            self._state = "connected"
             waiting = {message.place for message in self._values}
             known = [message for place, message in self._latest.items() if place not in waiting]
             self._values = known + self._values
+            nothing = not (self._values or self._events)
+        if nothing or not self._lost:
+            self._works()
+
+    def _works(self) -> None:
+        """Note that it can be reached, and tell so where it was lost.
+
+        A connection alone does not say that after a loss: over UDP there is one without a network.
+        """
+        with self._changed:
+            self._state = "connected"
+        if self._lost:
+            self._lost = False
+            self._tell(f"{self.target.url.shown}: back.")
 
     def _send_on(self) -> None:
         """Send what comes until the line is closed."""
@@ -220,6 +231,8 @@ class Line:
         with self._changed:
             self._failed += refused
             self._sent += len(messages) - refused
+        if self._lost:
+            self._works()
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -227,6 +240,14 @@ class Line:
             connection.close()
         with self._changed:
             self._state = "failing"
+
+    def _give_up(self) -> None:
+        """Count what waits and will not be sent any more."""
+        with self._changed:
+            self._dropped += len(self._values) + len(self._events)
+            self.lost += len(self._events)
+            self._values, self._latest = [], {}
+            self._events.clear()
 
     def _pause(self, seconds: float) -> bool:
         """Wait before the next try; return whether the line was closed."""

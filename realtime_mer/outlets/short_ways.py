@@ -1,11 +1,12 @@
 """Plans without a file: what ``--osc`` and its like stand for."""
 
+from typing import Any
 from urllib.parse import quote
 
 from realtime_mer.errors import InputError, ServiceError
-from realtime_mer.outlets import osc
+from realtime_mer.outlets import lsl, midi, mqtt, osc
 from realtime_mer.outlets.mapping.tables import Plan, read_plan
-from realtime_mer.outlets.wires import Url
+from realtime_mer.outlets.wires import Url, Wire
 from realtime_mer.wire import access
 
 
@@ -53,8 +54,7 @@ def mqtt_plan(text: str) -> Plan:
     Raises:
         InputError: it cannot be used.
     """
-    to = text if "://" in text else f"mqtt://{text}"
-    return read_plan({"output": [{"to": to}]}, file="--mqtt")
+    return _plan("--mqtt", text if "://" in text else f"mqtt://{text}", mqtt.MQTT, mqtt.MQTTS)
 
 
 def lsl_plan(name: str) -> Plan:
@@ -66,7 +66,7 @@ def lsl_plan(name: str) -> Plan:
     Raises:
         InputError: it cannot be used.
     """
-    return read_plan({"output": [{"to": f"lsl:{quote(name)}"}]}, file="--lsl")
+    return _plan("--lsl", f"lsl:{quote(name)}", lsl.LSL)
 
 
 def midi_plan(text: str) -> Plan:
@@ -78,7 +78,24 @@ def midi_plan(text: str) -> Plan:
     Raises:
         InputError: it cannot be used.
     """
-    return read_plan({"output": [{"to": f"midi:{quote(text)}"}]}, file="--midi")
+    return _plan("--midi", f"midi:{quote(text)}", midi.MIDI)
+
+
+def _plan(option: str, to: str, *wires: Wire[Any, Any]) -> Plan:
+    """Return the plan of an output without routes, which the option's wires have.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    try:
+        url = Url.parse(to)
+        wire = next((wire for wire in wires if wire.scheme == url.scheme), None)
+        if wire is None:
+            raise InputError(f"{url.shown}: give an address as in {wires[0].example}.")
+        wire.check(url)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
+    return read_plan({"output": [{"to": to}]}, file=option)
 
 
 def look_up(text: str) -> None:

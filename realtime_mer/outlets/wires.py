@@ -102,7 +102,7 @@ class Url:
     def shown(self) -> str:
         """The address for people, without user, password and query."""
         if self.host is None:
-            return f"{self.scheme}:{self.path}"
+            return f"{self.scheme}:{self.path}" if self.path else self.scheme
         return f"{self.scheme}://{access.authority(self.host, self.port)}{self.path}"
 
 

@@ -198,6 +198,15 @@ def test_a_live_session_sends_what_it_recognises_by_osc(
     [
         (("--osc", "nonsense"), "HOST:PORT"),
         (("--osc", "9000", "--osc-rate", 0), "--osc-rate"),
+        (("--osc", ""), "--osc '': give HOST:PORT"),
+        (("--mqtt", ""), "--mqtt: mqtt: give a machine"),
+        (
+            ("--mqtt", "http://u:s3cret@broker"),
+            "--mqtt: http://broker: give an address as in mqtt://",
+        ),
+        (("--mqtt", "osc://127.0.0.1:9000"), "--mqtt: osc://127.0.0.1:9000: give an address"),
+        (("--lsl", ""), "--lsl: 'lsl:': give a name alone"),
+        (("--midi", ""), "--midi: 'midi:': give a port's name"),
         (("--key", "key.pem"), "--cert"),
         (("--cert", "missing.pem"), "cannot be read"),
         (("--token", "two words"), "token"),

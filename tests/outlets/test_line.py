@@ -1,5 +1,6 @@
 """One target's line, over real TCP connections: latest wins, new tries, nothing that grows."""
 
+import errno
 import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
@@ -287,3 +288,50 @@ def test_what_will_come_is_announced_before_it_and_again_when_that_changes(serve
             line.offer([Message(place=a, value=2)])
         with closing(server.accept()) as connection, connection.makefile() as lines:
             assert lines.readline() == f"{HELLO.model}: a\n"
+
+
+class WithoutNetwork:
+    """A connection as over UDP: there is one, but nothing gets out until the network is back."""
+
+    def __init__(self, network: Event, tried: Semaphore) -> None:
+        self._network, self._tried = network, tried
+
+    def send(self, messages: Sequence[Message[Named]]) -> int:
+        self._tried.release()
+        if not self._network.is_set():
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_network_that_is_away_is_told_once_and_again_when_something_has_got_out() -> None:
+    network, tried = Event(), Semaphore(0)
+    told: Queue[str] = Queue()
+    target = Target(
+        wire=wire(lambda _url, _options: WithoutNetwork(network, tried)),
+        url=Url.parse("lines://127.0.0.1:9"),
+        options=Table(),
+    )
+    with closing(Line(target, name="booth", tell=told.put)) as line:
+        line.offer([value("a", 1)])
+        for _ in range(3):
+            assert tried.acquire(timeout=PATIENCE_S)
+        assert "Network is unreachable; the rest goes on" in told.get(timeout=PATIENCE_S)
+        assert told.empty()
+        assert line.state.state == "failing"
+        network.set()
+        assert told.get(timeout=PATIENCE_S) == "lines://127.0.0.1:9: back."
+        assert line.state.state == "connected"
+
+
+def test_what_still_waits_at_the_end_is_counted() -> None:
+    told: Queue[str] = Queue()
+    with closing(line_to(9, host="nobody.invalid", tell=told.put)) as line:
+        told.get(timeout=PATIENCE_S)
+        line.offer([value("a", 1)])
+        line.offer([value("a", 2), value("b", 3), value("drop", 4, once=True)])
+    state = line.state
+    assert (state.sent, state.failed, state.dropped) == (0, 0, 4)
+    assert line.lost == 1  # of a rule
