@@ -1,6 +1,7 @@
 """``realtime-mer library``: give what is known of your music to other programs."""
 
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,13 @@ import typer
 from realtime_mer.commands.arguments import Token
 from realtime_mer.commands.features import Ids
 from realtime_mer.commands.first_words import say
-from realtime_mer.printing.lines import line
+from realtime_mer.printing.lines import complain, line
 
 app = typer.Typer(
     help="Give what is known of your music to other programs.\n\n"
-    "`realtime-mer library serve music.sqlite` answers as Spotify's audio features did.",
+    "`realtime-mer library export music.sqlite --to rekordbox --out moods.xml` writes playlists by "
+    "mood and energy; `realtime-mer library serve music.sqlite` answers as Spotify's audio "
+    "features did.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -24,9 +27,52 @@ DEFAULT_PORT = 8766
 Table = Annotated[Path, typer.Argument(metavar="TABLE", help="What `annotate` wrote.")]
 
 
-@app.callback()
-def _library() -> None:
-    pass
+class Program(StrEnum):
+    """What a library is written for."""
+
+    REKORDBOX = "rekordbox"
+    TRAKTOR = "traktor"
+    MIXXX = "mixxx"
+    M3U8 = "m3u8"
+    BEETS = "beets"
+    CSV = "csv"
+
+
+@app.command()
+def export(
+    table: Table,
+    to: Annotated[Program, typer.Option(help="Program, or kind of file.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="What to write: a file for rekordbox, Traktor and CSV, else a folder.",
+        ),
+    ],
+) -> None:
+    """Write playlists by mood and energy, comments and numbers for another program.
+
+    `realtime-mer library export music.sqlite --to traktor --out moods.nml`
+
+    Your music and what those programs have themselves are not touched: you import what was
+    written. One more example:
+
+    `realtime-mer library export music.sqlite --to mixxx --out crates`
+    """
+    from realtime_mer.library.exporting.export import check_export
+    from realtime_mer.library.tables import check_table
+
+    check_table(table)
+    check_export(to.value, out)
+    say(f"Reading {table}")
+
+    from realtime_mer.library.exporting.export import export as run
+
+    done = run(table, to=to.value, out=out)
+    for remark in done.remarks:
+        complain(remark)
+    line(f"{out}: {done.tracks} tracks, {done.crates} playlists by mood and energy")
+    line(done.after)
 
 
 @app.command()

@@ -1,0 +1,189 @@
+"""A library written for another program: what ``realtime-mer library export`` does."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from realtime_mer.errors import InputError
+from realtime_mer.library.exporting.entries import MADE_BY, Crate, Entry, Names, crates, entries
+from realtime_mer.library.exporting.names import names_of
+from realtime_mer.library.exporting.rekordbox import rekordbox_xml
+from realtime_mer.library.exporting.table import table
+from realtime_mer.library.exporting.traktor import traktor_nml
+from realtime_mer.library.playlist import m3u8
+from realtime_mer.library.tables import read_table
+from realtime_mer.writing.replacing import replacing
+
+Contents = Mapping[str, bytes]
+"""What is written, by the names of files; "" for the path that was given itself."""
+
+PLUGIN = "realtime_mer"
+"""What beets calls its plugin."""
+
+_LOOKED_AT = 1024  # bytes, in which a file says who made it
+_MARKS = (MADE_BY, "mer_valence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A program, or a kind of file.
+
+    Attributes:
+        folder: whether a folder is written rather than a file.
+        contents: what is written, given entries, crates and where.
+        after: what to do then, where ``{path}`` stands for what was written.
+    """
+
+    folder: bool
+    contents: Callable[[Sequence[Entry], Sequence[Crate], Path], Contents]
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        tracks, crates: how many.
+        remarks: what is missing in it, one line each.
+        after: what to do now.
+    """
+
+    tracks: int
+    crates: int
+    remarks: tuple[str, ...]
+    after: str
+
+
+def check_export(to: str, out: Path) -> None:
+    """Refuse a place where something else is, or nothing can be.
+
+    Raises:
+        InputError: it says what.
+    """
+    if TARGETS[to].folder:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"--out {out} is a file: --to {to} writes a folder, name another one")
+        return
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder: --to {to} writes a file, name one")
+    _refuse_stranger(out)
+
+
+def export(table_path: Path, *, to: str, out: Path) -> Exported:
+    """Write a library for another program; each file whole or not at all, over none of others.
+
+    Args:
+        table_path: what ``annotate`` wrote.
+        to: one of ``TARGETS``.
+        out: file or folder, as ``check_export`` lets it pass.
+
+    Raises:
+        InputError: the table cannot be used, or something cannot be written.
+    """
+    target = TARGETS[to]
+    tracks = read_table(table_path)
+    names: Mapping[str, Names] = {}
+    remarks: tuple[str, ...] = ()
+    try:
+        names = names_of(tracks)
+    except InputError as error:
+        remarks = (f"Titles are the names of files: {error}",)
+    found = entries(tracks, names)
+    packed = crates(found)
+    contents = target.contents(found, packed, out)
+    for name in contents:
+        _refuse_stranger(out / name if name else out)
+    try:
+        if target.folder:
+            out.mkdir(exist_ok=True)
+        for name, content in contents.items():
+            with replacing(out / name if name else out) as file:
+                file.write(content)
+        if target.folder:
+            _remove_stale(out, contents)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written: {error.strerror}") from error
+    return Exported(
+        tracks=len(found),
+        crates=len(packed),
+        remarks=remarks,
+        after=target.after.format(path=out.absolute()),
+    )
+
+
+def _refuse_stranger(path: Path) -> None:
+    """Refuse to write over what somebody else has made, such as a DJ's collection."""
+    if path.exists() and not _is_ours(path):
+        raise InputError(f"{path} is there and was not made by realtime-mer: name another place")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LOOKED_AT).decode("utf-8", "replace").lower()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return any(mark in head for mark in _MARKS)
+
+
+def _remove_stale(folder: Path, contents: Contents) -> None:
+    """Remove crates of an earlier time that hold nothing any more."""
+    for path in folder.glob("*.m3u8"):
+        if path.name not in contents and _is_ours(path):
+            path.unlink()
+
+
+def _lists(entries: Sequence[Entry], crates: Sequence[Crate], base: Path | None) -> Contents:
+    contents = {}
+    for crate in crates:
+        held = [entries[place] for place in crate.places]
+        titles = [" - ".join(filter(None, (one.names.artist, one.names.title))) for one in held]
+        text = m3u8([one.track for one in held], titles=titles, folder=base, remark=MADE_BY)
+        name = crate.name if crate.name.startswith(crate.group) else f"{crate.group} {crate.name}"
+        contents[f"{name}.m3u8"] = text.encode("utf-8", "surrogateescape")
+    return contents
+
+
+def _for_beets(entries: Sequence[Entry]) -> Contents:
+    plugin = files("realtime_mer.library.exporting").joinpath("beets_plugin.py").read_bytes()
+    rows = table(entries, for_spreadsheets=False)
+    return {f"{PLUGIN}.py": plugin, f"{PLUGIN}.csv": rows}
+
+
+TARGETS: Mapping[str, Target] = {
+    "rekordbox": Target(
+        folder=False,
+        contents=lambda entries, crates, out: {"": rekordbox_xml(entries, crates)},
+        after="In rekordbox: Preferences, Advanced, Database, rekordbox xml: name {path}. Take "
+        "playlists from the tree rekordbox xml.",
+    ),
+    "traktor": Target(
+        folder=False,
+        contents=lambda entries, crates, out: {"": traktor_nml(entries, crates)},
+        after="In Traktor: right-click Track Collection, Import Another Collection, name {path}.",
+    ),
+    "mixxx": Target(
+        folder=True,
+        contents=lambda entries, crates, out: _lists(entries, crates, None),
+        after="In Mixxx: right-click Crates, Import Crate, and take the files in {path}.",
+    ),
+    "m3u8": Target(
+        folder=True,
+        contents=lambda entries, crates, out: _lists(entries, crates, out),
+        after="The playlists in {path} name files from there on: move both together.",
+    ),
+    "beets": Target(
+        folder=True,
+        contents=lambda entries, crates, out: _for_beets(entries),
+        after="In beets' config.yaml: add {path} to pluginpath and realtime_mer to plugins; then "
+        "`beet mer`, and `beet ls mer_valence:0.3..`.",
+    ),
+    "csv": Target(
+        folder=False,
+        contents=lambda entries, crates, out: {"": table(entries)},
+        after="{path} opens in any spreadsheet.",
+    ),
+}
+"""What can be written, by the word that asks for it."""

@@ -1,0 +1,42 @@
+"""A plain table for spreadsheets and for beets' plugin: a row a track, the numbers and words."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from realtime_mer.library.exporting.entries import Entry
+from realtime_mer.writing.cells import to_cells
+
+_COLUMNS = "path title artist album seconds mer_valence mer_arousal mer_energy mer_mood mer_model"
+
+
+def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
+    """Return the table as CSV in UTF-8.
+
+    Args:
+        entries: a row each.
+        for_spreadsheets: let no text in it be run by one; else it is as it is.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, _COLUMNS.split(), lineterminator="\n")
+    writer.writeheader()
+    for entry in entries:
+        track, names = entry.track, entry.names
+        row = {
+            "path": track.path,
+            "title": names.title,
+            "artist": names.artist,
+            "album": names.album,
+            "seconds": track.seconds,
+            "mer_valence": f"{track.valence:z.3f}",
+            "mer_arousal": f"{track.arousal:z.3f}",
+            "mer_energy": entry.energy,
+            "mer_mood": "; ".join(track.words),
+            "mer_model": track.model,
+        }
+        if not for_spreadsheets:
+            writer.writerow(row)
+            continue
+        numbers = ("mer_valence", "mer_arousal")  # are no texts, whatever they begin with
+        writer.writerow(to_cells(row) | {name: row[name] for name in numbers})
+    return text.getvalue().encode("utf-8", "surrogateescape")
