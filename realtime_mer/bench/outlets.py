@@ -4,6 +4,7 @@ The sound comes several times as fast as it would live. So there are more hops a
 leaves for one of them is likelier to meet the next.
 """
 
+import io
 import json
 import os
 import socket
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from realtime_mer.bench.hops import Spread
@@ -115,7 +115,7 @@ def measure_pairs(
                             service=service,
                             plans=plans,
                             maps=maps,
-                            console=Console(quiet=True),
+                            console=console(file=io.StringIO()),
                             stack=stack,
                         )
                         session.connect(outlets)

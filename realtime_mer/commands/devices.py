@@ -1,13 +1,20 @@
 """``realtime-mer devices``: what there is to listen to."""
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from realtime_mer.commands.arguments import AsJson
 from realtime_mer.commands.first_words import say
+from realtime_mer.errors import DeviceError
 from realtime_mer.printing.lines import line, notice
+
+if TYPE_CHECKING:
+    from realtime_mer.audio.devices import Device
+
+_BAR_DB = 3.0  # of one sign
 
 
 def devices(
@@ -49,8 +56,6 @@ def devices(
 
     listing = survey()
     if levels:
-        from realtime_mer.commands.levels import show_levels
-
         show_levels(listing.devices, as_json=as_json)
     elif as_json:
         print(json.dumps([device.to_dict() for device in listing.devices], indent=2))
@@ -84,3 +89,34 @@ def _show_midi_ports() -> None:
         return
     if names:
         line("MIDI ports, for --midi: " + "; ".join(names))
+
+
+def show_levels(devices: Sequence["Device"], *, as_json: bool) -> None:
+    """Listen to each device in turn and print the level of each of its channels."""
+    from realtime_mer.audio.levels import channel_levels
+
+    found = []
+    for device in devices:
+        levels: list[float] = []
+        problem = None
+        try:
+            levels = channel_levels(device)
+        except DeviceError as error:
+            problem = str(error)
+        found.append({**device.to_dict(), "levels_dbfs": levels, "problem": problem})
+        if not as_json:
+            line(f"{device.index} {device.name} ({device.kind})")
+            for channel, level in enumerate(levels, start=1):
+                line(f"  channel {channel:2} {level:7.1f} dBFS  {_bar(level)}".rstrip())
+            if problem is not None:
+                line(f"  {problem}")
+    if as_json:
+        print(json.dumps(found, indent=2))
+    elif not found:
+        line("No device to listen to.")
+
+
+def _bar(level: float) -> str:
+    from realtime_mer.audio.downmix import CARRIES_DBFS
+
+    return "#" * round(max(0.0, level - CARRIES_DBFS) / _BAR_DB)

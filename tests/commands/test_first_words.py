@@ -44,6 +44,8 @@ COMMANDS = {
     "analyze song.wav song.wav": "Analysing 2 files",
     "annotate .": "Looking for music in .",
     "suggest table.sqlite --at 0,0": "Looking through table.sqlite",
+    "tag table.sqlite": "Looking at the tags of table.sqlite",
+    "features song.wav": "Analysing song.wav",
     "devices --json": "Asking the sound system for its devices",
     "doctor --json": "Checking what a session needs",
     "subscribe 127.0.0.1:1 --jsonl": "Connecting to 127.0.0.1:1",

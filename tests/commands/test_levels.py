@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from realtime_mer.audio import levels
 from realtime_mer.audio.devices import Device
-from realtime_mer.commands import levels
-from realtime_mer.commands.levels import show_levels
+from realtime_mer.commands.devices import show_levels
 from realtime_mer.errors import DeviceError
 
 

@@ -87,7 +87,7 @@ class FeatureServer(ThreadingHTTPServer):
         """
         host = access.host_of(headers["Host"], prefix="//")
         if host is None or not access.is_own_name(
-            host, listening_on=self.host, machine=socket.gethostname()
+            host, listening_on=self.host, names=[socket.gethostname()]
         ):
             return refusal(HTTPStatus.FORBIDDEN, "not a name of this service")
         if not access.is_trusted_origin(headers["Origin"], host):
