@@ -36,9 +36,6 @@ class Line:
         tell: is told, in the line's thread, when it is lost and when it is back, once each.
         places: all that will be sent to, for connections that announce it.
         hello: what subscribers of the session are told of it; None outside of one.
-
-    Attributes:
-        lost: what rules sent and that gave way or came too late.
     """
 
     def __init__(
@@ -51,7 +48,7 @@ class Line:
         hello: Hello | None = None,
     ) -> None:
         self.target, self.name, self._tell, self._hello = target, name, tell, hello
-        self.lost = 0
+        self._rules_lost = 0
         self._sent = self._dropped = self._failed = 0
         self._state: Literal["connecting", "connected", "failing"] = "connecting"
         self._changed = threading.Condition()
@@ -80,6 +77,12 @@ class Line:
                 dropped=self._dropped,
                 failed=self._failed,
             )
+
+    @property
+    def lost(self) -> int:
+        """What rules sent and that gave way, came too late, or waits for a target that is away."""
+        with self._changed:
+            return self._rules_lost + (len(self._events) if self._state == "failing" else 0)
 
     def offer(self, messages: Sequence[Message[Any]]) -> None:
         """Take messages to be sent soon; returns at once."""
@@ -131,7 +134,7 @@ class Line:
         if len(self._events) == MAX_EVENTS:
             self._events.popleft()
             self._dropped += 1
-            self.lost += 1
+            self._rules_lost += 1
         self._events.append((now, message))
 
     def _run(self) -> None:
@@ -211,7 +214,7 @@ class Line:
         for came, message in self._events:
             if came < stale:
                 self._dropped += 1
-                self.lost += 1
+                self._rules_lost += 1
             else:
                 messages.append(message)
         self._events.clear()
@@ -245,7 +248,7 @@ class Line:
         """Count what waits and will not be sent any more."""
         with self._changed:
             self._dropped += len(self._values) + len(self._events)
-            self.lost += len(self._events)
+            self._rules_lost += len(self._events)
             self._values, self._latest = [], {}
             self._events.clear()
 

@@ -81,20 +81,20 @@ class ObsConnection:
         self._items: dict[tuple[str, str], int] = {}
         password = _password(url, options)
         address = f"ws://{access.authority(url.host or '127.0.0.1', url.port or _PORT)}"
-        connecting = connect(
-            address,
-            subprotocols=[Subprotocol("obswebsocket.json")],
-            open_timeout=_ANSWER_S,
-            close_timeout=_ANSWER_S,
-            max_size=_MOST_BYTES,
-            compression=None,
-            proxy=None,
-        )
+        try:
+            self._socket: ClientConnection = connect(
+                address,
+                subprotocols=[Subprotocol("obswebsocket.json")],
+                open_timeout=_ANSWER_S,
+                close_timeout=_ANSWER_S,
+                max_size=_MOST_BYTES,
+                compression=None,
+                proxy=None,
+            )
+        except WebSocketException as error:
+            raise ServiceError(f"that is no OBS: {error}") from error
         with ExitStack() as stack:
-            try:
-                self._socket: ClientConnection = stack.enter_context(connecting)
-            except WebSocketException as error:
-                raise ServiceError(f"that is no OBS: {error}") from error
+            stack.enter_context(self._socket)
             with _understood():
                 self._identify(password)
             self._open = stack.pop_all()

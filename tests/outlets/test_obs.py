@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -209,6 +210,24 @@ def test_another_service_is_none(first: str) -> None:
         with pytest.raises(ServiceError, match="no OBS"):
             ObsConnection(url, ObsOptions())
         server.shutdown()
+
+
+@pytest.mark.parametrize("says", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n"])
+def test_a_program_that_is_no_websocket_is_none(says: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def attend() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(says)
+
+        thread = threading.Thread(target=attend)
+        thread.start()
+        url = Url.parse(f"obs://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(ServiceError, match="that is no OBS"):
+            ObsConnection(url, ObsOptions())
+        thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
