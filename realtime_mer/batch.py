@@ -7,6 +7,7 @@ at once as well.
 Dimensions: n streams that are due, H hops of each.
 """
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import InputError
-from realtime_mer.following import Following, Told
-from realtime_mer.hops import StreamPolicy, loudness
-from realtime_mer.lanes import Rows, hop_by_hop
-from realtime_mer.recognizer.bank import Bank, ValueBank
+from realtime_mer.following import Following, Told, joined
+from realtime_mer.hops import StreamPolicy, loudness, loudness_of
+from realtime_mer.lanes import Flag, Number, Rows, hop_by_hop
+from realtime_mer.recognizer.bank import Bank, HearingBank, ValueBank
 from realtime_mer.recognizer.contract import Samples, StreamingRecognizer
 
 
@@ -61,6 +62,7 @@ class StreamBatch:
         self._bank = bank or ValueBank(recognizer)
         self._here = np.zeros(1, dtype=bool)  # which rows are streams
         self._used = np.zeros(1, dtype=bool)  # which rows have been, and are not new
+        self._free = [0]  # a heap: rows that follow one another are copied fastest
 
     def __len__(self) -> int:
         """How many streams there are."""
@@ -71,11 +73,9 @@ class StreamBatch:
 
         The number of a stream that has left may be given again.
         """
-        free = np.flatnonzero(~self._here)
-        if not len(free):
+        if not self._free:
             self._resize(2 * len(self._here))
-            free = np.flatnonzero(~self._here)
-        row = int(free[0])
+        row = heapq.heappop(self._free)
         if state is not None:
             self._following.restore(row, state.policies)
             self._bank.put(row, state.recognizer)
@@ -93,6 +93,7 @@ class StreamBatch:
         """
         self._check([stream])
         self._here[stream] = False
+        heapq.heappush(self._free, stream)
 
     def state(self, stream: int) -> StreamState:
         """Return what a stream is, for ``join`` here or elsewhere.
@@ -140,24 +141,41 @@ class StreamBatch:
                 f"Samples have shape {samples.shape}; give whole hops of {self._hop} samples for "
                 f"each of {len(streams)} streams."
             )
-        return self._step(rows, samples, lost=lost, anew=anew)
-
-    def _step(
-        self,
-        rows: Rows,
-        samples: Samples,
-        *,
-        lost: NDArray[np.int64] | None,
-        anew: NDArray[np.bool_] | None,
-    ) -> Told:
-        hops = samples.shape[1] // self._hop
-        sounds = loudness(samples.reshape(len(samples), hops, self._hop))
         gone, asked = hop_by_hop(lost, hops=hops), hop_by_hop(anew, hops=hops)
-        following = self._following
-        following.turn_to(rows)
-        heard = [following.hear(*hop) for hop in zip(sounds, gone, asked, strict=True)]
+        self._following.turn_to(rows)
+        if isinstance(self._bank, HearingBank):
+            pieces = np.split(samples, hops, axis=1)
+            return joined(
+                [
+                    self._hop_of(self._bank, rows, *hop)
+                    for hop in zip(pieces, gone, asked, strict=True)
+                ]
+            )
+        sounds = loudness(samples.reshape(len(samples), hops, self._hop))
+        heard = [self._following.hear(*hop) for hop in zip(sounds, gone, asked, strict=True)]
         numbers = self._bank.step(rows, samples, [begun for begun, _ in heard])
-        return following.tell(heard, asked, sounds, numbers)
+        return self._following.tell(heard, asked, sounds, numbers)
+
+    def _hop_of(
+        self, bank: HearingBank, rows: Rows, samples: Samples, lost: Number, asked: Flag
+    ) -> Told:
+        """Take one hop where the bank itself hears how loud it is."""
+        following = self._following
+        surely, if_sound = following.may_begin(lost, asked)
+        found = bank.hop(
+            np.atleast_1d(np.asarray(rows)),
+            samples,
+            anew=surely,
+            if_sound=if_sound,
+            above_dbfs=self.policy.sound_above_dbfs,
+        )
+        columns = (found.power, found.peak, found.anew)
+        (power,), (peak,), (anew,) = (
+            hop_by_hop(column[:, np.newaxis], hops=1) for column in columns
+        )
+        sound = loudness_of(power, peak)
+        heard = [following.hear_begun(sound, lost, anew)]
+        return following.tell(heard, [asked], [sound], found.numbers)
 
     def skip(self, stream: int, hops: int, *, lost: bool = False) -> None:
         """Let ``hops`` hops of a stream pass unseen; its next samples come after them.
@@ -193,6 +211,7 @@ class StreamBatch:
         self._bank.resize(streams)
         self._following.resize(streams)
         more = streams - len(self._here)
+        self._free += range(len(self._here), streams)
         self._here = np.pad(self._here, (0, more))
         self._used = np.pad(self._used, (0, more))
 
@@ -206,6 +225,8 @@ class StreamBatch:
             raise InputError(
                 f"Streams {rows[~known].tolist()} are not among the {len(self)} there are."
             )
-        if len(np.unique(rows)) < len(rows):
+        found = np.zeros(len(self._here), dtype=bool)
+        found[rows] = True
+        if np.count_nonzero(found) < len(rows):
             raise InputError(f"Of streams {rows.tolist()} one comes twice; give each once.")
         return rows

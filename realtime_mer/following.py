@@ -8,7 +8,7 @@ Dimensions: n streams, H hops.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -210,7 +210,18 @@ class Following:
             lost: how many of its samples stand for lost sound.
             asked: whether somebody wants them to begin anew with it.
         """
-        anew = self._hops.ends_a_pause(sound, lost) | asked
+        return self.hear_begun(sound, lost, self._hops.ends_a_pause(sound, lost) | asked)
+
+    def may_begin(self, lost: Number, asked: Flag) -> tuple[Flag, Flag]:
+        """Return whether the streams begin anew with their next hop, and whether if it is sound.
+
+        For whoever does not know yet how loud it is; ``lost`` and ``asked`` as for ``hear``.
+        """
+        surely, if_sound = self._hops.may_end_a_pause(lost)
+        return surely | asked, if_sound
+
+    def hear_begun(self, sound: Loudness, lost: Number, anew: Flag) -> tuple[Flag, Hop]:
+        """Return the same as ``hear`` where it is known whether they begin anew."""
         if some(anew):
             self._hops.restart(anew)
         return anew, self._hops.classify(sound, lost)
@@ -289,6 +300,18 @@ class Following:
         quadrants = held[..., _QUADRANTS]
         found[..., _QUADRANTS] = quadrants + part * (prior[_QUADRANTS] - quadrants)
         return found
+
+
+def joined(parts: Sequence[Told]) -> Told:
+    """Return what is told of successive hops of the same streams as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(
+        parts[0],
+        counts=np.concatenate([part.counts for part in parts], axis=1),
+        numbers=np.concatenate([part.numbers for part in parts], axis=1),
+        mel=np.concatenate([part.mel for part in parts], axis=1),
+    )
 
 
 def _prior(recognizer: StreamingRecognizer) -> NDArray[np.float64]:

@@ -363,6 +363,107 @@ def _calls(work: Callable[[], object], device: str, *, hops: int = 10) -> dict[s
     }
 
 
+# --- many streams ---------------------------------------------------------------------------------
+
+
+def rooms(device: str, notes: Notes) -> None:
+    """Hold an hour of music to the processor's numbers, and time hops of many streams at once."""
+    from realtime_mer.recognizer.graphs import BUCKETS, DeviceBank
+    from realtime_mer.recognizer.reference import Recognizer
+
+    full = device == "cuda"
+    torch.set_num_threads(1)
+    recognizer = Recognizer.load("default", device)
+    counts = (1, 8, 64, 512, 4096, 16_384, 50_000) if full else (1, 5)
+    began = time.perf_counter()
+    bank = DeviceBank(
+        recognizer,
+        streams=1 << (counts[-1] - 1).bit_length(),
+        buckets=BUCKETS if full else (1, 4),
+    )
+    _wait(device)
+    notes.found(
+        graphs=full, ready_s=round(time.perf_counter() - began, 2), peak_mb=_peak_mb(device)
+    )
+    with notes.trying("an hour of music as on the processor" if full else "some music"):
+        _compare_hour(bank, recognizer, seconds=3600 if full else 20, notes=notes)
+    ticks: dict[str, Any] = {}
+    for count in counts:
+        with notes.trying(f"{count} streams"):
+            ticks[str(count)] = _tick(recognizer, bank, count, ticks=20 if full else 3)
+        notes.found(ticks=ticks)
+
+
+def _compare_hour(bank: Any, recognizer: Recognizer, *, seconds: int, notes: Notes) -> None:
+    """Compare hops one by one on the device with the same in blocks on the processor."""
+    import numpy as np
+
+    from realtime_mer.audio.demo import compose
+    from realtime_mer.recognizer.reference import Recognizer as Reference
+
+    hop, at_once = recognizer.hop_samples, 300
+    piece = compose(sample_rate=recognizer.sample_rate).mean(axis=1, dtype=np.float32)
+    needed = seconds * recognizer.sample_rate // hop * hop
+    random = np.random.default_rng(0)
+    parts: list[
+        Any
+    ] = []  # the piece again and again, each time at another level and from another place
+    while sum(len(part) for part in parts) < needed:
+        start = int(random.integers(len(piece) // 2))
+        parts.append(piece[start:] * np.float32(random.uniform(0.2, 1.0)))
+    whole = np.rint(32768 * np.concatenate(parts)[:needed]).clip(-32768, 32767)
+    music = (whole / 32768).astype(np.float32)[np.newaxis]
+    beside = Reference.load("default", "cpu")
+    state = beside.initial_state(1)
+    apart, began, beside_s = 0.0, time.perf_counter(), 0.0
+    row = np.array([0])
+    bank.reset(row)
+    for start in range(0, needed, at_once * hop):
+        block = music[:, start : start + at_once * hop]
+        found = bank.step(row, block, [False] * (block.shape[1] // hop))
+        before = time.perf_counter()
+        expected, state = beside.step(block, state)
+        beside_s += time.perf_counter() - before
+        for each in fields(expected):
+            one, other = getattr(found, each.name), getattr(expected, each.name)
+            apart = max(apart, _apart(torch.from_numpy(one), torch.from_numpy(other)))
+        notes.found(
+            music={
+                "seconds": round((start + block.shape[1]) / recognizer.sample_rate),
+                "apart": apart,
+                "taken_s": round(time.perf_counter() - began - beside_s, 1),
+                "taken_by_the_processor_s": round(beside_s, 1),
+            }
+        )
+    if not apart <= 1e-4:
+        notes.failed("an hour as on the processor", f"{apart} apart; 0.0001 are allowed")
+
+
+def _tick(recognizer: Recognizer, bank: Any, count: int, *, ticks: int) -> dict[str, Any]:
+    """Time a hop of all streams, from samples of 16 bits to what is told, and the network alone."""
+    import numpy as np
+
+    from realtime_mer.batch import StreamBatch
+
+    batch = StreamBatch(recognizer, bank=bank)
+    streams = np.array([batch.join() for _ in range(count)])
+    few = (3000 * np.random.default_rng(0).standard_normal((64, recognizer.hop_samples))).astype(
+        np.int16
+    )
+    samples = np.resize(few, (count, recognizer.hop_samples))
+    step: Any = batch.step
+    whole = _times(lambda: step(streams, samples), ticks)
+    alone = _times(
+        lambda: bank.hop(streams, samples, anew=False, if_sound=False, above_dbfs=0.0), ticks
+    )
+    return {
+        "tick_ms": whole,
+        "without_policies_ms": alone,
+        "streams_in_real_time": round(count * 1000 * recognizer.card.hop_s / whole["p99"]),
+        "keeps_up_in_50_ms": whole["p99"] <= 50,
+    }
+
+
 # --- the training ---------------------------------------------------------------------------------
 
 
@@ -552,6 +653,7 @@ PARTS: Mapping[str, Callable[[str, Notes], None]] = {
     "machine": machine,
     "tests": tests,
     "bench": bench,
+    "rooms": rooms,
     "training": training,
 }
 

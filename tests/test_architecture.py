@@ -44,8 +44,8 @@ PURE = (
     "outlets.home_assistant "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "recognizer.windows recognizer.committee "
-    "recognizer.bank lanes stream batch pending following presence hops shaping summary "
-    "rooms.scheduler "
+    "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "
+    "lanes stream batch pending following presence hops shaping summary "
     "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access"
 ).split()
 SHELLS = (

@@ -17,6 +17,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.recognizer.graphs import DeviceBank
 from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.stream import EmotionStream
 from tests.networks import HARMONIC, HEARING, light_recognizer, random_checkpoint, random_recognizer
@@ -35,12 +36,13 @@ POLICY = StreamPolicy(
     music_above=0.51,
 )
 
+KNOWING = replace(HARMONIC, music=True, familiar=True)
 RECOGNIZERS: dict[str, Callable[[], StreamingRecognizer]] = {
     "torch": random_recognizer,
     "light": lambda: light_recognizer(random_checkpoint(config=HEARING)),
-    "harmonic": lambda: light_recognizer(
-        random_checkpoint(config=replace(HARMONIC, music=True, familiar=True))
-    ),
+    "harmonic": lambda: light_recognizer(random_checkpoint(config=KNOWING)),
+    "device": lambda: Recognizer(random_checkpoint(config=HEARING)),
+    "device, harmonic": lambda: Recognizer(random_checkpoint(config=KNOWING)),
 }
 
 
@@ -48,11 +50,24 @@ RECOGNIZERS: dict[str, Callable[[], StreamingRecognizer]] = {
     scope="module",
     params=[
         "light",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "harmonic")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("torch", "harmonic", "device", "device, harmonic")
+        ),
     ],
 )
-def recognizer(request) -> StreamingRecognizer:
-    return RECOGNIZERS[request.param]()
+def batch(request) -> Callable[[], StreamBatch]:
+    """Give batches of one recogniser, whose states may lie in place on a device."""
+    recognizer = RECOGNIZERS[request.param]()
+
+    def made() -> StreamBatch:
+        bank = None
+        if request.param.startswith("device"):
+            assert isinstance(recognizer, Recognizer)
+            bank = DeviceBank(recognizer, streams=8, buckets=(1, 2))
+        return StreamBatch(recognizer, policy=POLICY, bank=bank)
+
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +77,8 @@ def light() -> StreamingRecognizer:
 
 def sound(hops: int, *, dbfs: float = -20.0, seed: int = 0) -> NDArray[np.float32]:
     noise = np.random.default_rng(seed).standard_normal(hops * HOP)
-    return (10 ** (dbfs / 20) * noise).astype(np.float32)
+    whole = np.rint(32768 * 10 ** (dbfs / 20) * noise).clip(-32768, 32767)  # of 16 bits
+    return (whole / 32768).astype(np.float32)
 
 
 def assert_alike(found: list[Estimate], alone: list[Estimate]) -> None:
@@ -107,9 +123,9 @@ WHAT = st.one_of(
 class Both:
     """Streams in a batch, and each of them alone."""
 
-    def __init__(self, recognizer: StreamingRecognizer) -> None:
-        self._recognizer = recognizer
-        self._batch = StreamBatch(recognizer, policy=POLICY)
+    def __init__(self, batch: StreamBatch) -> None:
+        self._recognizer = batch.recognizer
+        self._batch = batch
         self._alone: dict[int, EmotionStream] = {}
         self._numbers: dict[int, int] = {}
         self._seed = 0
@@ -176,9 +192,9 @@ class Both:
 @settings(max_examples=20)
 @given(happens=st.lists(WHAT, min_size=5, max_size=40))
 def test_each_stream_has_the_estimates_that_it_would_have_alone(
-    recognizer: StreamingRecognizer, happens: list[tuple[Any, ...]]
+    batch: Callable[[], StreamBatch], happens: list[tuple[Any, ...]]
 ) -> None:
-    both = Both(recognizer)
+    both = Both(batch())
     for who in range(3):
         both.join(who)
     for what, *how in happens:

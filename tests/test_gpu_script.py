@@ -188,9 +188,9 @@ def test_all_of_it_runs_on_the_processor(tmp_path: Path) -> None:
     report = json.loads(out.read_text())
     assert report["ok"]
     parts = report["parts"]
-    assert list(parts) == ["machine", "tests", "bench", "training"]
+    assert list(parts) == ["machine", "tests", "bench", "rooms", "training"]
     assert all(part["status"] == "passed" and not part["failed"] for part in parts.values())
-    machine, tests, bench, training = (part["found"] for part in parts.values())
+    machine, tests, bench, rooms, training = (part["found"] for part in parts.values())
     assert machine["packages"]["torch"].startswith("2.11")
     assert tests["passed"] == len(tests["tests"])
     assert any("test_session_cuda" in name for name in tests["tests"])
@@ -199,6 +199,8 @@ def test_all_of_it_runs_on_the_processor(tmp_path: Path) -> None:
         assert hop["ms"]["median"] > 0
         assert hop["syncs_a_hop"] == 0
     assert max(bench["apart_from_cpu"].values()) <= 1e-4
+    assert rooms["music"]["apart"] <= 1e-4
+    assert [tick["tick_ms"]["median"] > 0 for tick in rooms["ticks"].values()] == [True, True]
     assert list(training["runs"]) == ["cpu", "same", "default", "stopped"]
     assert training["losses_apart"] == [0.0, 0.0]
 

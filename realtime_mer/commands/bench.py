@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from realtime_mer.commands.arguments import AsJson, Model
+from realtime_mer.commands.arguments import AsJson, Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.sending import check_maps
 from realtime_mer.errors import InputError
@@ -14,10 +14,11 @@ from realtime_mer.errors import InputError
 
 def bench(
     what: Annotated[
-        Literal["serve", "outlets"] | None,
+        Literal["serve", "outlets", "rooms"] | None,
         typer.Argument(
-            metavar="[serve|outlets]",
-            help="The WebSocket service: how many it bears. Or outlets: what they cost a hop.",
+            metavar="[serve|outlets|rooms]",
+            help="The WebSocket service: how many it bears. Or outlets: what they cost a hop. Or "
+            "rooms: how many streams are recognised at once.",
         ),
     ] = None,
     maps: Annotated[
@@ -30,6 +31,11 @@ def bench(
     ] = None,
     as_json: AsJson = False,
     model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+    streams: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Of rooms: how many streams; may stand several times."),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(help="How long to watch each measurement; else 20, or 5 with a word."),
@@ -38,13 +44,18 @@ def bench(
     """Measure speed and latency on this machine, all in one run.
 
     `realtime-mer bench` measures the recogniser, `realtime-mer bench serve` how many subscribers
-    the service bears, `realtime-mer bench outlets` whether what leaves besides makes a hop slower.
-    Let nothing else run meanwhile.
+    the service bears, `realtime-mer bench outlets` whether what leaves besides makes a hop slower,
+    `realtime-mer bench rooms` how many streams are recognised at once. Let nothing else run
+    meanwhile.
     """
     from realtime_mer.model.files import check_checkpoint
 
     if maps and what != "outlets":
         raise InputError("--map is of use with `realtime-mer bench outlets` alone.")
+    if (streams or compute is not Compute.AUTO) and what != "rooms":
+        raise InputError(
+            "--streams and --compute are of use with `realtime-mer bench rooms` alone."
+        )
     if what == "outlets":
         watched = 5.0 if seconds is None else seconds
         if not 1 <= watched <= 3600:
@@ -65,6 +76,20 @@ def bench(
         from realtime_mer.bench.serve import run_bench_serve
 
         run_bench_serve(as_json=as_json, seconds=watched)
+    elif what == "rooms":
+        watched = 5.0 if seconds is None else seconds
+        if not 0.1 <= watched <= 3600:
+            raise InputError(f"--seconds {watched}: watch each load for 0.1 to 3600 seconds.")
+        if bad := [count for count in streams or () if not 1 <= count <= 1_000_000]:
+            raise InputError(f"--streams {bad[0]}: give 1 to 1000000 streams.")
+        check_checkpoint(model)
+        say("Measuring how many streams one process bears")
+
+        from realtime_mer.bench.rooms import run_bench_rooms
+
+        run_bench_rooms(
+            as_json=as_json, model=model, compute=compute, streams=streams or (), seconds=watched
+        )
     else:
         watched = 20.0 if seconds is None else seconds
         if not 1 <= watched < math.inf:

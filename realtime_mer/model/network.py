@@ -117,23 +117,44 @@ class EmotionNetwork(nn.Module):
             state: what the last call returned, or ``initial_state``.
             pitches: ``(B, H, P)``, the rows of these hops; None as for ``forward``.
         """
-        columns, frame_cache, coarse, fine = self._columns(
-            self._normalise(frames), pitches, cache=state
-        )
+        columns, frame_cache, coarse, fine = self.columns_after(frames, state, pitches=pitches)
         window = torch.cat((state.columns, columns), dim=2)
-        embedding = self._embedding(window)
-        recurrent, (hidden, cell) = self._recur(
-            embedding, (state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
-        )
+        output, hidden, cell = self.judge(window, state.hidden, state.cell)
         after = NetworkState(
             frames=frame_cache,
             coarse=coarse,
             fine=fine,
             columns=window[:, :, -(self.config.columns - 1) :],
-            hidden=hidden.squeeze(0),
-            cell=cell.squeeze(0),
+            hidden=hidden,
+            cell=cell,
         )
-        return self._heads(embedding, recurrent), after
+        return output, after
+
+    def columns_after(
+        self, frames: Tensor, state: NetworkState[Tensor], *, pitches: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the columns of the next hops, ``(B, C, H)``, and the three caches after them.
+
+        Args:
+            frames, pitches: as for ``advance``.
+            state: whose caches of the convolutions are used; the rest of it is not looked at.
+        """
+        return self._columns(self._normalise(frames), pitches, cache=state)
+
+    def judge(
+        self, columns: Tensor, hidden: Tensor, cell: Tensor
+    ) -> tuple[NetworkOutput, Tensor, Tensor]:
+        """Return what the heads say of windows, and the LSTM's state after.
+
+        Args:
+            columns: ``(B, C, H + K - 1)``; those of one window may come in any order.
+            hidden, cell: of the LSTM before, ``(B, D)``.
+        """
+        embedding = self._embedding(columns)
+        recurrent, (after, memory) = self._recur(
+            embedding, (hidden.unsqueeze(0), cell.unsqueeze(0))
+        )
+        return self._heads(embedding, recurrent), after.squeeze(0), memory.squeeze(0)
 
     def embeddings(self, frames: Tensor, *, pitches: Tensor | None = None) -> Tensor:
         """Return the embedding of every window that lies whole in frames, ``(B, H, D)``.

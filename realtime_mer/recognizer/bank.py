@@ -4,8 +4,8 @@ Dimensions: n of the streams, H hops.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,47 @@ class Bank(Protocol):
 
     def put(self, row: int, state: Any) -> None:
         """Let a row go on from a state of one stream."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What a hop of n streams was, and what the network says of it.
+
+    Attributes:
+        numbers: H = 1.
+        power: float64 ``(n,)``, mean squares of their samples.
+        peak: float64 ``(n,)``, their largest absolute sample.
+        anew: bool ``(n,)``, which of them forgot all before it.
+    """
+
+    numbers: Estimates[NDArray[np.float32]]
+    power: NDArray[np.float64]
+    peak: NDArray[np.float64]
+    anew: NDArray[np.bool_]
+
+
+@runtime_checkable
+class HearingBank(Bank, Protocol):
+    """A bank that hears for itself how loud a hop is, as sound need not come by the host then."""
+
+    def hop(
+        self,
+        rows: NDArray[np.int64],
+        samples: Samples,
+        *,
+        anew: Flag,
+        if_sound: Flag,
+        above_dbfs: float,
+    ) -> Heard:
+        """Take the next hop of n streams and return what it was and what the network says of it.
+
+        Args:
+            rows: ``(n,)``, each of them once.
+            samples: ``(n, hop_samples)``.
+            anew: which streams forget all before it.
+            if_sound: which do so too if the hop is louder than ``above_dbfs``.
+            above_dbfs: in dB relative to full scale.
+        """
 
 
 class ValueBank:

@@ -46,6 +46,11 @@ class Recognizer:
     A recogniser never changes after it is made: threads may share one, each with its own state.
     Who gives tensors gets tensors on the recogniser's device, who gives arrays of NumPy gets such.
     One on CUDA turns TF32 off in its process when it is made.
+
+    Attributes:
+        device: where it computes.
+        path: features, network and calibration, for whoever computes hops in another way.
+        silent: the network's state of one stream before its first sample.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu") -> None:
@@ -53,20 +58,20 @@ class Recognizer:
         self.device = torch.device(device)
         # A copy, because modules move to a device as they are: the checkpoint may have other users.
         network = deepcopy(checkpoint.network)
-        self._path = _Path(network, self.card).to(self.device).eval()
-        self._path.requires_grad_(False)
+        self.path = HopPath(network, self.card).to(self.device).eval()
+        self.path.requires_grad_(False)
         self._overlap = self.card.past_samples
         if self.device.type == "cuda":
             _turn_tf32_off()
         # A hop is dozens of operations; as one compiled call it does not let go of the
         # interpreter lock in between (docs/decisions/0003-one-compiled-call-a-hop.md).
         with torch.no_grad():
-            self._silent = self._path.network.initial_state(1)
+            self.silent = self.path.network.initial_state(1)
             new_samples = torch.zeros(1, self._overlap + self.hop_samples, device=self.device)
-            self._hop = _compile(self._path, new_samples, self._silent)
+            self._hop = _compile(self.path, new_samples, self.silent)
             window = torch.zeros(1, self.window_samples, device=self.device)
-            memory = self._silent.hidden.unsqueeze(0)
-            self._window = _compile(_Window(self._path), window, (memory, memory))
+            memory = self.silent.hidden.unsqueeze(0)
+            self._window = _compile(_Window(self.path), window, (memory, memory))
 
     @classmethod
     def load(cls, name_or_path: str | Path = "default", device: str = "auto") -> Self:
@@ -107,7 +112,7 @@ class Recognizer:
         check_batch(batch)
         return RecognizerState(
             samples=torch.zeros(batch, self._overlap, device=self.device),
-            network=NetworkState(*(t.repeat_interleave(batch, dim=0) for t in self._silent)),
+            network=NetworkState(*(t.repeat_interleave(batch, dim=0) for t in self.silent)),
             hops=torch.zeros(batch, dtype=torch.int64, device=self.device),
         )
 
@@ -135,7 +140,7 @@ class Recognizer:
         if hops == 0:
             return self._nothing(samples.shape[0]), replace(state, samples=heard)
         used = hops * self.hop_samples
-        run = self._hop if hops == 1 else self._path
+        run = self._hop if hops == 1 else self.path
         with torch.no_grad():
             *numbers, network = run(heard[:, : self._overlap + used], state.network)
         return _named(numbers), RecognizerState(
@@ -168,9 +173,9 @@ class Recognizer:
         before = self.window_samples - self.hop_samples
         padded = nn.functional.pad(samples[:, : hops * self.hop_samples], (before, 0))
         with torch.no_grad():
-            frames, pitches = self._path.heard_in_windows(padded, hops)
-            output, _ = self._path.network(frames, pitches=pitches)
-            return _named(self._path.numbers(output, frames, hops))
+            frames, pitches = self.path.heard_in_windows(padded, hops)
+            output, _ = self.path.network(frames, pitches=pitches)
+            return _named(self.path.numbers(output, frames, hops))
 
     def windowed(
         self, window: Samples | Tensor, lstm_state: tuple[Tensor, Tensor] | None
@@ -190,9 +195,7 @@ class Recognizer:
                 f"A window has {self.window_samples} samples; {window.shape[1]} were given."
             )
         if lstm_state is None:
-            zeros = torch.zeros(
-                1, window.shape[0], self._silent.hidden.shape[1], device=self.device
-            )
+            zeros = torch.zeros(1, window.shape[0], self.silent.hidden.shape[1], device=self.device)
             lstm_state = (zeros, zeros)
         hidden, cell = lstm_state
         with torch.no_grad():
@@ -261,7 +264,7 @@ def _as_given(estimates: Estimates[Tensor], samples: Samples | Tensor) -> Estima
     return Estimates(**{name: getattr(estimates, name).numpy(force=True) for name in ESTIMATES})
 
 
-class _Path(nn.Module):
+class HopPath(nn.Module):
     """Features, network and calibration as one module: what a hop runs."""
 
     network: EmotionNetwork
@@ -291,7 +294,7 @@ class _Path(nn.Module):
 
     def forward(self, samples: Tensor, state: NetworkState[Tensor]) -> tuple[Any, ...]:
         hops = (samples.shape[1] - self.past) // self.hop
-        frames, pitches = self._heard(samples, frames=hops * self.hop_frames, rows=hops)
+        frames, pitches = self.heard(samples, frames=hops * self.hop_frames, rows=hops)
         output, after = self.network.advance(frames, NetworkState(*state), pitches=pitches)
         return (*self.numbers(output, frames, hops), after)
 
@@ -299,9 +302,9 @@ class _Path(nn.Module):
         """Return the frames, and the rows if any, of the whole windows of the newest ``hops``."""
         sizes = self.network.config
         frames = sizes.history_frames + hops * self.hop_frames
-        return self._heard(samples, frames=frames, rows=sizes.columns - 1 + hops)
+        return self.heard(samples, frames=frames, rows=sizes.columns - 1 + hops)
 
-    def _heard(self, samples: Tensor, *, frames: int, rows: int) -> tuple[Tensor, Tensor | None]:
+    def heard(self, samples: Tensor, *, frames: int, rows: int) -> tuple[Tensor, Tensor | None]:
         """Return the newest frames ``(B, frames, M)`` and rows ``(B, rows, P)`` of samples."""
         mel, pitch = self.log_mel.config, self.log_pitch
         heard = self.log_mel(samples[:, -(mel.n_fft + (frames - 1) * mel.hop_length) :])
@@ -337,7 +340,7 @@ class _Path(nn.Module):
 class _Window(nn.Module):
     """A hop computed from its whole window: what ``windowed`` runs."""
 
-    def __init__(self, path: _Path) -> None:
+    def __init__(self, path: HopPath) -> None:
         super().__init__()
         self.path = path
 

@@ -53,6 +53,7 @@ COMMANDS = {
     "display 127.0.0.1:1": "Opening the window on 127.0.0.1:1",
     "bench --json": "Measuring the speed of the recogniser",
     "bench serve": "Measuring how many subscribers the service bears",
+    "bench rooms": "Measuring how many streams one process bears",
     "sessions list": "Reading the sessions",
     "sessions show friday": "Reading friday",
     "sessions replay friday --port 0": "Replaying friday",

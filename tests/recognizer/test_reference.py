@@ -11,7 +11,7 @@ from realtime_mer.features.log_mel import LogMel
 from realtime_mer.model.checkpoint import load_checkpoint
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates
 from realtime_mer.recognizer.device import pick_device
-from realtime_mer.recognizer.reference import Recognizer, _compile, _Path
+from realtime_mer.recognizer.reference import HopPath, Recognizer, _compile
 from tests.networks import HARMONIC, SMALL, random_checkpoint, random_recognizer
 
 HOP = 2400
@@ -74,7 +74,7 @@ def estimates_from(estimates: Estimates, hop: int) -> Estimates:
 def test_a_single_hop_runs_none_of_the_networks_own_code():
     # See docs/decisions/0003-one-compiled-call-a-hop.md.
     made, calls = random_recognizer(), []
-    made._path.network.conv1.register_forward_hook(lambda *_: calls.append(1))
+    made.path.network.conv1.register_forward_hook(lambda *_: calls.append(1))
     _, state = made.step(noise(HOP), made.initial_state())
     made.windowed(noise(WINDOW), None)
     assert not calls
@@ -87,7 +87,7 @@ def test_a_single_hop_runs_none_of_the_networks_own_code():
 def test_with_the_memory_fixed_the_estimate_sees_exactly_three_seconds(config, age):
     # In float64, because an untrained network all but drowns the edge of the window in rounding.
     checkpoint = random_checkpoint(config=config)
-    path = _Path(checkpoint.network, checkpoint.card).double()
+    path = HopPath(checkpoint.network, checkpoint.card).double()
 
     def valence(samples: torch.Tensor) -> float:
         with torch.no_grad():
@@ -103,7 +103,7 @@ def test_with_the_memory_fixed_the_estimate_sees_exactly_three_seconds(config, a
 @pytest.mark.parametrize("age", [1, 2, 2400, 36_000, 65_791])
 def test_the_harmonic_branch_hears_each_sample_of_a_third_of_a_second_before_every_column(age):
     checkpoint = random_checkpoint(config=HARMONIC)
-    path = _Path(checkpoint.network, checkpoint.card).double()
+    path = HopPath(checkpoint.network, checkpoint.card).double()
     samples = noise(WINDOW).double()
     changed = samples.clone()
     changed[0, -age] += 1.0

@@ -13,7 +13,7 @@ import torch
 from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import AudioFileError
 from realtime_mer.features.config import FeatureConfig, PitchConfig
-from realtime_mer.recognizer.reference import _Path
+from realtime_mer.recognizer.reference import HopPath
 from tests.networks import HARMONIC, random_checkpoint
 from tests.training.made_corpora import sound
 from training.corpora import Clip
@@ -118,7 +118,7 @@ def test_rows_of_pitch_stand_beside_the_frames_that_a_network_without_them_has(
     assert names == ["log-mel", "log-pitch"]
     checkpoint = random_checkpoint(config=HARMONIC)
     assert checkpoint.card.features == config
-    path = _Path(checkpoint.network, checkpoint.card)
+    path = HopPath(checkpoint.network, checkpoint.card)
     for clip in clips:
         frames, pitches = store.heard(clip.key)
         np.testing.assert_array_equal(frames, plain[clip.key])
