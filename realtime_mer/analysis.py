@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from realtime_mer.audio.ahead import ReadAhead
+from realtime_mer.audio.block import Source
 from realtime_mer.audio.files import FileSource
 from realtime_mer.engine import Engine
 from realtime_mer.estimate import Estimate, Status, Summary
@@ -44,6 +45,7 @@ class FileAnalysis:
         recognizer: shared or not.
         shaper: smoothing and delay; none if None.
         channels: which to hear, counted from 0; None for those that carry signal.
+        source: what the file was decoded to already; None to decode it.
     """
 
     def __init__(
@@ -53,15 +55,13 @@ class FileAnalysis:
         recognizer: StreamingRecognizer,
         shaper: Shaper | None = None,
         channels: tuple[int, ...] | None = None,
+        source: Source | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self._summarizer = Summarizer(recognizer.card.calibration)
         self._too_quiet = self._no_music = self._silent = self._judged = 0
-        source = FileSource(path, paced=False)
-        if channels is not None:
-            source.pick(channels)
         self._engine = Engine(
-            source=ReadAhead(source),
+            source=_decoding(path, channels) if source is None else source,
             stream=EmotionStream(recognizer),
             shaper=shaper,
         )
@@ -101,6 +101,13 @@ class FileAnalysis:
     def summary(self) -> Summary:
         """Return the summary of the estimates yielded so far."""
         return self._summarizer.summary(path=self.path, seconds=self.seconds)
+
+
+def _decoding(path: str | os.PathLike[str], channels: tuple[int, ...] | None) -> Source:
+    source = FileSource(path, paced=False)
+    if channels is not None:
+        source.pick(channels)
+    return ReadAhead(source)
 
 
 def analyze(

@@ -1,20 +1,26 @@
 """``realtime-mer annotate``: work out the mood of a whole music library."""
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
+from realtime_mer.errors import RealtimeMerError
 from realtime_mer.printing.lines import complain, line
+
+if TYPE_CHECKING:
+    from realtime_mer.library.annotate import Annotation
+    from realtime_mer.library.watching import Watching
 
 DEFAULT_TABLE = Path("library.sqlite")
 
 
 def annotate(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the music is.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Where the music is.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -29,8 +35,20 @@ def annotate(
     ] = None,
     model: Model = "library",
     compute: ComputeOption = Compute.AUTO,
+    outdated: Annotated[
+        bool, typer.Option("--outdated", help="Hear again what another model has spoken of.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and keep the table up to date until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="From one look of --watch to the next.")
+    ] = 60.0,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete what is known of files that are gone.")
+    ] = False,
 ) -> None:
-    """Work out the mood of every track in a folder and those below it.
+    """Work out the mood of every track in some folders and those below them.
 
     `realtime-mer annotate ~/Music --out music.sqlite` makes a table of your music; `suggest` then
     finds what to play next.
@@ -38,37 +56,86 @@ def annotate(
     The model is `library`, which hears more than the `default` one and takes some fifteen times
     as long: many thousand tracks take a night or more. `--model default` is the fast one.
 
-    You can stop it at any moment: the same command goes on from there, and reads no track again
-    that has not changed. Broken files are listed and do not stop the others; the exit status is 1
-    only if no file could be read.
+    You can stop it at any moment: the same command goes on from there, and works out no track
+    again whose sound has not changed, whatever its file is called. Broken files are listed and do
+    not stop the others; the exit status is 1 only if no file could be read.
 
-    One more example:
+    More examples:
 
-    `realtime-mer annotate ~/Music --out music.parquet --jobs 4`
+    `realtime-mer annotate ~/Music /media/usb --out music.parquet --jobs 4`
+
+    `realtime-mer annotate ~/Music --out music.sqlite --watch`
     """
     from realtime_mer.library.tables import check_extension, store_of
     from realtime_mer.library.walk import check_folder
     from realtime_mer.model.files import check_checkpoint
 
     check_extension(out)
-    check_folder(folder)
+    if not store_of(out).exists():  # else it may know of files in a folder that is away
+        for folder in folders:
+            check_folder(folder)
     check_checkpoint(model)
     for file in (out, store_of(out)):
         check_output(file, option="--out")
 
-    say(f"Looking for music in {folder}")
+    say(f"Looking for music in {', '.join(map(str, folders))}")
 
     from realtime_mer.library.annotate import AnnotateOptions
     from realtime_mer.library.annotate import annotate as run
+    from realtime_mer.library.watching import Watching
 
-    found = run(
-        AnnotateOptions(folder=folder, out=out, model=model, compute=compute.value, jobs=jobs)
+    options = AnnotateOptions(
+        folders=folders,
+        out=out,
+        model=model,
+        compute=compute.value,
+        jobs=jobs,
+        outdated=outdated,
+        forget=forget,
     )
+    if watch:
+        _watch(Watching(options), out, every)
+    found = run(options)
+    _tell(found, out)
+    if not found.done + found.known + found.kept + found.away:
+        raise typer.Exit(1)
+
+
+def _watch(watching: "Watching", out: Path, every: float) -> NoReturn:
+    """Look again and again, until Ctrl-C; tell what is new."""
+    _tell(watching.look(), out)
+    told = ""
+    while True:
+        time.sleep(every)
+        try:
+            found = watching.look()
+        except RealtimeMerError as error:  # a drive that is away, a full disk: it may pass
+            if str(error) != told:
+                complain(error)
+            told = str(error)
+            continue
+        told = ""
+        if found.changed or any(broken.file is not None for broken in found.broken):
+            _tell(found, out)
+
+
+def _tell(found: "Annotation", out: Path) -> None:
     for remark in (*found.remarks, *(broken.reason for broken in found.broken)):
         complain(remark)
-    line(
-        f"{out}: {found.total} tracks; {found.done} new, {found.kept} unchanged, "
-        f"{found.gone} gone, {len(found.broken)} broken"
-    )
-    if not found.done + found.kept:
-        raise typer.Exit(1)
+    if found.outdated:
+        complain(
+            f"{found.outdated} tracks are as another model or an earlier version heard them: "
+            "--outdated hears them again."
+        )
+    counts = {
+        "new": found.done,
+        "recognised": found.known,
+        "unchanged": found.kept,
+        "gone": found.gone,
+        "away": found.away,
+        "forgotten": found.forgotten,
+        "broken": len(found.broken),
+    }
+    always = {"new", "unchanged", "gone", "broken"}
+    said = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what in always)
+    line(f"{out}: {found.total} tracks; {said}")

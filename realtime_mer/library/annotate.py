@@ -2,22 +2,27 @@
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.library.changes import Changes
+from realtime_mer.library.sound import Sound
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
-from realtime_mer.library.walk import AudioFile, Broken, walk
-from realtime_mer.library.workers import annotated
-from realtime_mer.model.files import checkpoint_files, find_checkpoint
+from realtime_mer.library.walk import AudioFile, Broken, check_folder, walk
+from realtime_mer.library.workers import Heard, Known, annotated
+from realtime_mer.model.files import checkpoint_files
 from realtime_mer.printing.console import console
 from realtime_mer.printing.progress import files_bar
 from realtime_mer.recognizer.loading import computes_on_gpu
-from realtime_mer.wording import counted
+
+KEPT = "what is known of its files is kept."
+
+Ready = Callable[[AudioFile], bool]
+"""Says whether a file that is new or has changed is to be heard now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +30,23 @@ class AnnotateOptions:
     """What ``realtime-mer annotate`` was asked for.
 
     Attributes:
-        folder: walked with all below it.
+        folders: walked with all below them.
         out: table to write, ``.sqlite``, ``.parquet`` or ``.csv``; for the latter two the work is
             kept in the ``.sqlite`` of the same name beside it.
         model, compute: checkpoint and device. The model that a library deserves takes long: it is
             heard once, and no stream waits for it.
         jobs: processes at a time; None for one per core, or one if they share a GPU.
+        outdated: hear tracks again that another model has spoken of.
+        forget: delete what is known of files that are gone.
     """
 
-    folder: Path
+    folders: Sequence[Path]
     out: Path
     model: str = "library"
     compute: str = "auto"
     jobs: int | None = None
+    outdated: bool = False
+    forget: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,72 +54,91 @@ class Annotation:
     """What has become of a library.
 
     Attributes:
-        done, kept: tracks worked out now, and those that had not changed since an earlier time.
-        gone: tracks forgotten, because their files are no longer in the folder.
+        done: tracks worked out now.
+        known: files that hold a track that was known, by another name, with other tags or in
+            another format, and that were not worked out.
+        kept: files that had not changed since an earlier time.
+        gone: files that are no longer there.
+        away: files that are not there while their drive is not; their tracks stay in the table.
+        forgotten: tracks deleted.
+        outdated: tracks that another model has spoken of.
         broken: what gave no track.
-        remarks: what was wrong with the sound of tracks worked out now, one line each.
+        remarks: what else there is to tell, one line each.
         total: tracks now in the table, those of other folders included.
     """
 
     done: int
+    known: int
     kept: int
     gone: int
+    away: int
+    forgotten: int
+    outdated: int
     broken: Sequence[Broken]
     remarks: Sequence[str]
     total: int
 
+    @property
+    def changed(self) -> bool:
+        """Whether the table may be another one than before."""
+        return bool(self.done or self.known or self.gone or self.forgotten)
 
-def annotate(options: AnnotateOptions) -> Annotation:
-    """Bring a table up to date with the music in a folder.
+
+def annotate(options: AnnotateOptions, *, ready: Ready = lambda file: True) -> Annotation:
+    """Bring a table up to date with the music in some folders.
 
     Each track is kept as soon as it is found, so that after a Ctrl-C or a kill the same command
-    goes on from there. A file whose path, size, time and model are those of a track in the table
-    is not read again; broken files are tried again every time.
+    goes on from there. A file whose path, size and time are those of one in the table is not read
+    again; of any other one the sound is decoded, and the network hears only what is not known.
+    Broken files are tried again every time.
+
+    Args:
+        options: what is asked for.
+        ready: may put off a file for another time.
 
     Raises:
-        InputError: the folder, the table or a setting cannot be used.
+        InputError: a folder, the table or a setting cannot be used.
         CheckpointError: the model cannot be loaded.
     """
     check_extension(options.out)
     model_sha256 = fingerprint(options.model)
-    files, broken = walk(options.folder)
-    if not files and not broken:
-        raise InputError(f"{options.folder} holds no audio file: name the folder your music is in")
-    done = 0
+    broken: list[Broken] = []
     remarks: list[str] = []
+    if not store_of(options.out).exists():
+        _check_music(options.folders)
     with TrackStore(store_of(options.out)) as store:
-        before = store.done(model_sha256)
-        new = [file for file in files if file not in before]
-        gone = _gone(options.folder, store.paths(), files, broken)
-        store.drop(gone)
-        shown = console(stderr=True)
-        if told := _anew(new, store.of_others(model_sha256), model=options.model):
-            shown.print(told)
-        found = annotated(
-            new, model=options.model, compute=options.compute, jobs=_jobs(options, tracks=len(new))
+        folders = [folder for folder in options.folders if _is_there(folder, store, remarks)]
+        changes = Changes(store, _walked(folders, broken))
+        unread = [one.path for one in broken]
+        gone = away = 0
+        for folder in options.folders:
+            lost = changes.missing(folder, unread=unread)
+            gone, away = gone + lost.gone, away + lost.away
+            if lost.whole and folder in folders:
+                remarks.append(f"{folder} holds no audio file now: {KEPT}")
+        if not changes.seen and not broken and not away:
+            raise _no_music(options.folders)
+        kept = changes.seen - changes.waiting
+        if options.outdated:
+            changes.outdate(model_sha256)
+        done, known = _work(options, changes, store, model_sha256, ready, broken, remarks)
+        forgotten = store.forget() if options.forget else 0
+        found = Annotation(
+            done=done,
+            known=known,
+            kept=kept,
+            gone=gone,
+            away=away,
+            forgotten=forgotten,
+            outdated=store.count_outdated(model_sha256),
+            broken=sorted(broken, key=lambda one: one.path),
+            remarks=sorted(remarks),
+            total=store.count(),
         )
-        with files_bar(shown) as progress, closing(found):
-            bar = progress.add_task("", total=len(new))
-            for file, result in found:
-                if isinstance(result, Broken):
-                    broken.append(result)
-                    store.drop([file.path])  # what it was before it broke
-                else:
-                    store.put(file, result.track, model_sha256=model_sha256)
-                    done += 1
-                    remarks += (f"{file.path}: {n} {what}." for what, n in result.faults.items())
-                progress.update(bar, advance=1, description=Path(file.path).name)
-        total = len(store.paths())
-        if total and store.path != options.out:
-            write_table(options.out, list(store.tracks()))
-    return Annotation(
-        done=done,
-        kept=len(files) - len(new),
-        gone=len(gone),
-        broken=sorted(broken, key=lambda one: one.path),
-        remarks=sorted(remarks),
-        total=total,
-    )
+        stale = found.changed or not options.out.exists()
+        if found.total and store.path != options.out and stale:
+            write_table(options.out, store.tracks())
+    return found
 
 
 def fingerprint(model: str) -> str:
@@ -128,39 +156,89 @@ def fingerprint(model: str) -> str:
     return digest.hexdigest()
 
 
-def _anew(new: Sequence[AudioFile], models: Mapping[str, str], *, model: str) -> str:
-    """Return what is said of tracks that another model had made; empty where there are none.
+def _check_music(folders: Sequence[Path]) -> None:
+    """Refuse folders without music before a table of nothing is made."""
+    broken: list[Broken] = []
+    if next(_walked(folders, broken), None) is None and not broken:
+        raise _no_music(folders)
 
-    Args:
-        new: the files that are worked out now.
-        models: the names of other models, by the paths of the tracks that they made.
-        model: the one that works them out.
-    """
-    others = Counter(models[file.path] for file in new if file.path in models)
-    if not others:
-        return ""
-    told = (
-        f"realtime-mer: {counted(others.total(), 'track')} in the table by another model "
-        f"({', '.join(others)}) will be worked out anew."
+
+def _no_music(folders: Sequence[Path]) -> InputError:
+    named = ", ".join(map(str, folders))
+    return InputError(f"{named} holds no audio file: name the folder your music is in")
+
+
+def _is_there(folder: Path, store: TrackStore, remarks: list[str]) -> bool:
+    """Return whether a folder can be walked; one that is away and in the table is no mistake."""
+    try:
+        check_folder(folder)
+    except InputError:
+        if folder.exists() or not store.holds(folder):
+            raise
+        remarks.append(f"{folder} is away: {KEPT}")
+        return False
+    return True
+
+
+def _walked(folders: Sequence[Path], broken: list[Broken]) -> Iterator[AudioFile]:
+    for folder in folders:
+        yield from walk(folder, complain=broken.append)
+
+
+def _work(
+    options: AnnotateOptions,
+    changes: Changes,
+    store: TrackStore,
+    model_sha256: str,
+    ready: Ready,
+    broken: list[Broken],
+    remarks: list[str],
+) -> tuple[int, int]:
+    """Hear what waits; return how many tracks were worked out, and how many files were known."""
+    total = changes.waiting
+    done = recognised = 0
+    if not total:
+        return done, recognised
+    again: set[AudioFile] = set()  # of those that are under way
+
+    def files() -> Iterator[AudioFile]:
+        for file, even_if_known in changes.to_hear():
+            if even_if_known:
+                again.add(file)
+                yield file
+            elif ready(file):
+                yield file
+
+    def known(file: AudioFile, sound: Sound) -> int | None:
+        return None if file in again else store.known(sound)
+
+    found = annotated(
+        files(),
+        known=known,
+        model=options.model,
+        compute=options.compute,
+        jobs=_jobs(options, tracks=total),
     )
-    (name, _), *_ = others.most_common(1)
-    if name == find_checkpoint(model).name:  # an earlier one of that name, which is gone
-        return told
-    return f"{told} To keep what is there, press Ctrl-C and give --model {name}."
+    with files_bar(console(stderr=True)) as progress, closing(found):
+        bar = progress.add_task("", total=total)
+        for file, result in found:
+            again.discard(file)
+            if isinstance(result, Broken):
+                broken.append(replace(result, file=file))
+                store.lose([file.path])  # what it was before it broke
+            elif isinstance(result, Known):
+                store.link(file, result.track)
+                recognised += 1
+            else:
+                _keep(store, file, result, model_sha256)
+                done += 1
+                remarks += (f"{file.path}: {n} {what}." for what, n in result.faults.items())
+            progress.update(bar, advance=1, description=Path(file.path).name)
+    return done, recognised
 
 
-def _gone(
-    folder: Path, known: Sequence[str], files: Sequence[AudioFile], broken: Sequence[Broken]
-) -> set[str]:
-    """Return which known tracks were in the folder and are no more; what cannot be read may be."""
-    root = os.path.join(os.path.abspath(folder), "")
-    unread = tuple(os.path.join(one.path, "") for one in broken)
-    there = {file.path for file in files}
-    return {
-        path
-        for path in known
-        if path.startswith(root) and path not in there and not path.startswith(unread)
-    }
+def _keep(store: TrackStore, file: AudioFile, heard: Heard, model_sha256: str) -> None:
+    store.put(file, replace(heard.track, model_sha256=model_sha256), heard.sound)
 
 
 def _jobs(options: AnnotateOptions, *, tracks: int) -> int:

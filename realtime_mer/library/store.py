@@ -1,29 +1,38 @@
 """``TrackStore``: the SQLite file that annotating works in; no kill at any moment breaks it."""
 
-import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.rows import COLUMNS, OPTIONAL, row_of, track_of
+from realtime_mer.library import schema
+from realtime_mer.library.fingerprint import LONGEST_APART_S, LOUDEST_APART_LU, alike
+from realtime_mer.library.rows import track_of
+from realtime_mer.library.sound import Sound
 from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile
 
-_APPLICATION = 0x524D4552  # "RMER": marks the file as ours
-_VERSION = 2  # format 1 had none of the ``OPTIONAL`` columns
-_TEXTS = ("path", "quadrant", "mood", "model", "valence_course", "arousal_course")
+_FOUND = """
+SELECT found.path, found.files, courses.every_s, courses.valence, courses.arousal, {names}
+FROM (SELECT track, min(path) AS path, count(*) AS files FROM files WHERE here {which}
+      GROUP BY track) AS found
+JOIN tracks ON tracks.id = found.track LEFT JOIN courses ON {courses} courses.track = tracks.id
+ORDER BY found.path
+"""
 
 
 class TrackStore:
-    """Tracks by path, each with the state of the file and the model that it was made from.
+    """Tracks by their sound, and the files that they lie in, each in the state it was seen in.
 
-    The table ``tracks`` has the columns of ``row_of``, courses as JSON, and ``file_size``,
-    ``file_mtime_ns`` and ``model_sha256``. A file of format 1 gets the columns that it lacks,
-    empty; whoever only reads it reads them so.
+    ``tracks`` has a row a track, most columns of ``row_of``; ``courses`` how each moves; ``files``
+    a row a path, with the track that it holds. A track of which no file is there any more stays,
+    and is known again when its sound turns up. It is written in WAL mode, and a plain file again
+    once it was closed. One of an earlier format is brought up to date; whoever only reads it
+    leaves it as it is.
 
     Args:
         path: made if it is not there, unless ``read_only``.
@@ -35,17 +44,16 @@ class TrackStore:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        with self._complaining():
+        self._read_only = read_only
+        with self.complaining():
             # Whoever only reads may have to undo first what a kill left half done, so not "ro".
             mode = "rw" if read_only else "rwc"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             # Each statement is a transaction of its own.
             self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
-            if read_only:
-                self._database.execute("PRAGMA query_only = ON")
         try:
-            with self._complaining():
-                self._recognise(read_only=read_only)
+            with self.complaining():
+                self._recognise()
         except InputError:
             self._database.close()
             raise
@@ -54,49 +62,13 @@ class TrackStore:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if not self._read_only:
+            # So that it is one file, which can be copied, and read where nothing can be written.
+            with suppress(sqlite3.Error):  # somebody else is at it, or there is no room
+                self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
 
-    def done(self, model_sha256: str) -> set[AudioFile]:
-        """Return the files, in the state they had, whose tracks this model made."""
-        with self._complaining():
-            rows = self._database.execute(
-                "SELECT path, file_size, file_mtime_ns FROM tracks WHERE model_sha256 = ?",
-                (model_sha256,),
-            )
-            return {AudioFile(path=path, size=size, mtime_ns=at) for path, size, at in rows}
-
-    def of_others(self, model_sha256: str) -> dict[str, str]:
-        """Return the names of the models that made the other tracks, by the tracks' paths."""
-        with self._complaining():
-            rows = self._database.execute(
-                "SELECT path, model FROM tracks WHERE model_sha256 != ?", (model_sha256,)
-            )
-            return dict(rows)
-
-    def paths(self) -> list[str]:
-        """Return the paths of all tracks, in order."""
-        with self._complaining():
-            rows = self._database.execute("SELECT path FROM tracks ORDER BY path")
-            return [path for (path,) in rows]
-
-    def put(self, file: AudioFile, track: Track, *, model_sha256: str) -> None:
-        """Keep a track, in place of what was known of its file."""
-        row = {name: _stored(value) for name, value in row_of(track).items()}
-        row |= {"file_size": file.size, "file_mtime_ns": file.mtime_ns}
-        row |= {"model_sha256": model_sha256}
-        names = ", ".join(f'"{name}"' for name in row)
-        places = ", ".join("?" * len(row))
-        with self._complaining():
-            self._database.execute(
-                f"INSERT OR REPLACE INTO tracks ({names}) VALUES ({places})", list(row.values())
-            )
-
-    def drop(self, paths: Iterable[str]) -> None:
-        """Forget tracks."""
-        with self._complaining():
-            self._database.executemany(
-                "DELETE FROM tracks WHERE path = ?", [(path,) for path in paths]
-            )
+    # -- reading -----------------------------------------------------------------------------------
 
     def tracks(self, *, courses: bool = True) -> Iterator[Track]:
         """Yield all tracks that have a file, in order of their paths, each once.
@@ -106,7 +78,7 @@ class TrackStore:
         Args:
             courses: read the courses too; they are most of what there is to read.
         """
-        yield from self._found("ORDER BY path", courses=courses)
+        yield from self._found("", courses=courses)
 
     def track_at(self, path: str) -> Track | None:
         """Return the track that one of its files lies at, with its course; None if there is none.
@@ -114,67 +86,208 @@ class TrackStore:
         Args:
             path: absolute, of any of its files.
         """
-        return next(self._found("WHERE path = ?", path), None)
+        which = "AND track = (SELECT track FROM files WHERE here AND path = ?)"
+        return next(self._found(which, schema.to_name(path)), None)
+
+    def count(self) -> int:
+        """Return how many tracks have a file."""
+        return self._number("SELECT count(DISTINCT track) FROM files WHERE here")
+
+    def count_outdated(self, model_sha256: str) -> int:
+        """Return how many tracks that have a file another model or an earlier format spoke of."""
+        return self._number(
+            "SELECT count(DISTINCT track) FROM files JOIN tracks ON tracks.id = track "
+            f"WHERE here AND {OUTDATED}",
+            model_sha256,
+        )
+
+    def holds(self, folder: Path) -> bool:
+        """Return whether a file below a folder is known, whether or not it is there."""
+        root = os.fsencode(os.path.join(os.path.abspath(folder), ""))
+        below = "substr(CAST(path AS BLOB), 1, ?) = ?"
+        return self._number(f"SELECT count(*) FROM files WHERE {below}", len(root), root) > 0
+
+    def _number(self, query: str, *values: object) -> int:
+        with self.complaining():
+            (number,) = self._database.execute(query, values).fetchone()
+        return int(number)
 
     def _found(self, which: str, *values: object, courses: bool = True) -> Iterator[Track]:
-        kept = [name for name in COLUMNS if self._format > 1 or name not in OPTIONAL]
-        names = ", ".join(f'"{name}"' for name in kept)
-        with self._complaining():
-            rows = self._database.execute(f"SELECT {names} FROM tracks {which}", values)
+        names = ", ".join(f'tracks."{name}"' for name in schema.KEPT)
+        query = _FOUND.format(which=which, names=names, courses="" if courses else "0 AND")
+        with self.complaining():
+            rows = self._database.execute(query, values)
         while True:
-            with self._complaining():
+            with self.complaining():
                 row = rows.fetchone()
-            if row is None:
-                return
-            track = track_of(dict(zip(kept, row, strict=True)))
-            yield track if courses else replace(track, course=None)
+                if row is None:
+                    return
+                track = self._track(*row)
+            yield track
 
-    def _recognise(self, *, read_only: bool) -> None:
-        (application,) = self._database.execute("PRAGMA application_id").fetchone()
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not tables and not read_only:
-            columns = ", ".join(_column(name) for name in COLUMNS)
-            # In one transaction, so that a kill leaves an empty file or a whole table.
-            self._database.executescript(
-                f"BEGIN; CREATE TABLE IF NOT EXISTS tracks ({columns}, "
-                "file_size INTEGER NOT NULL, file_mtime_ns INTEGER NOT NULL, "
-                "model_sha256 TEXT NOT NULL, PRIMARY KEY (path)); "
-                f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION}; COMMIT;"
-            )
-        elif application != _APPLICATION:
-            raise InputError(f"{self.path} is a database of something else: name another file")
-        elif version not in (1, _VERSION):
-            raise InputError(
-                f"{self.path} has format {version}, this version knows {_VERSION}: "
-                "delete it and annotate again"
-            )
-        elif version == 1 and not read_only:
-            self._bring_up_to_date()
-        self._format = version if read_only else _VERSION
+    def _track(
+        self, name: str | bytes, files: int, every_s: float, valence: Any, arousal: Any, *cells: Any
+    ) -> Track:
+        row = dict(zip(schema.KEPT, cells, strict=True))
+        row["path"] = schema.from_name(name)
+        if files > 1:
+            row["copies"] = self._copies(name)
+        if valence is not None:
+            row["course_s"] = every_s
+            row["valence_course"] = schema.unpacked(valence)
+            row["arousal_course"] = schema.unpacked(arousal)
+        return track_of(row)
 
-    def _bring_up_to_date(self) -> None:
-        run = self._database.execute
-        with self._database:  # one transaction: a kill leaves either format whole
-            run("BEGIN IMMEDIATE")
-            (version,) = run("PRAGMA user_version").fetchone()
-            if version == 1:  # else somebody else has just done it
-                for name in OPTIONAL:
-                    run(f"ALTER TABLE tracks ADD {_column(name)}")
-                run(f"PRAGMA user_version = {_VERSION}")
+    def _copies(self, name: str | bytes) -> list[str]:
+        rows = self._database.execute(
+            "SELECT path FROM files WHERE here AND path > ?1 AND track = "
+            "(SELECT track FROM files WHERE path = ?1) ORDER BY path",
+            (name,),
+        )
+        return [schema.from_name(other) for (other,) in rows]
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def known(self, sound: Sound) -> int | None:
+        """Return the number of the track that has this sound; None if it is not known.
+
+        It is the very sound, sample by sample, or the same sound in another format (``alike``).
+        """
+        with self.complaining():
+            run = self._database.execute
+            row = run("SELECT id FROM tracks WHERE sound = ?", (sound.sha256,)).fetchone()
+            if row is not None:
+                return int(row[0])
+            if sound.loudness_lufs is None:
+                return None
+            rows = run(
+                "SELECT id, fingerprint FROM tracks WHERE seconds BETWEEN ? AND ? "
+                "AND loudness_lufs BETWEEN ? AND ? AND fingerprint NOT NULL ORDER BY id",
+                (
+                    sound.seconds - LONGEST_APART_S,
+                    sound.seconds + LONGEST_APART_S,
+                    sound.loudness_lufs - LOUDEST_APART_LU,
+                    sound.loudness_lufs + LOUDEST_APART_LU,
+                ),
+            )
+            for number, fingerprint in rows:
+                if alike(sound.fingerprint, fingerprint):
+                    return int(number)
+        return None
+
+    def link(self, file: AudioFile, number: int) -> None:
+        """Keep that a file holds the track of this number, in the state it was seen in."""
+        with self.complaining():
+            schema.link(self._database, file, number)
+
+    def put(self, file: AudioFile, track: Track, sound: Sound) -> None:
+        """Keep a track and the file that it was heard from.
+
+        What another model, or an earlier format, said of the same sound gives way; what the same
+        model said of it stays, and the file is one more copy.
+        """
+        track = replace(track, sound=sound.sha256)
+        with self.transaction() as run:
+            number = self.known(sound)
+            model = None
+            if number is None:
+                # A track of an earlier format is known by its file alone.
+                number = _first(
+                    run(
+                        "SELECT id FROM tracks JOIN files ON track = id "
+                        "WHERE path = ? AND size = ? AND mtime_ns = ? AND sound IS NULL",
+                        (schema.to_name(file.path), file.size, file.mtime_ns),
+                    )
+                )
+            else:
+                model = _first(run("SELECT model_sha256 FROM tracks WHERE id = ?", (number,)))
+            if number is None or model != track.model_sha256:
+                number = schema.insert(
+                    self._database, track, fingerprint=sound.fingerprint, number=number
+                )
+            schema.link(self._database, file, number)
+
+    def lose(self, paths: Iterable[str]) -> None:
+        """Keep that files are not there, or cannot be read any more."""
+        with self.transaction() as run:
+            for path in paths:
+                run("UPDATE files SET here = 0 WHERE path = ?", (schema.to_name(path),))
+
+    def forget(self) -> int:
+        """Delete what is known of files that are not there; return how many tracks that were."""
+        with self.transaction() as run:
+            run("DELETE FROM files WHERE NOT here")
+            unheld = "track NOT IN (SELECT track FROM files)"
+            run(f"DELETE FROM courses WHERE {unheld}")
+            return int(run(f"DELETE FROM tracks WHERE {unheld.replace('track', 'id', 1)}").rowcount)
 
     @contextmanager
-    def _complaining(self) -> Iterator[None]:
+    def transaction(self, *, locking: bool = True) -> Iterator[Any]:
+        """Yield what runs a statement; all of them take effect, or none.
+
+        Args:
+            locking: keep others from writing; without, only temporary tables may be written to.
+        """
+        with self.complaining(), self._database:
+            self._database.execute("BEGIN IMMEDIATE" if locking else "BEGIN")
+            yield self._database.execute
+
+    @contextmanager
+    def complaining(self) -> Iterator[None]:
+        """Turn what SQLite says into what the user is told."""
         try:
             yield
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # damage shows as either
+        except (sqlite3.Error, UnicodeError, ValueError) as error:  # damage shows as any of these
             raise InputError(f"{self.path} cannot be used as a table: {error}") from error
 
+    # -- opening -----------------------------------------------------------------------------------
 
-def _column(name: str) -> str:
-    needed = "" if name in OPTIONAL else " NOT NULL"
-    return f'"{name}" {"TEXT" if name in _TEXTS else "REAL"}{needed}'
+    def _recognise(self) -> None:
+        run = self._database.execute
+        (application,) = run("PRAGMA application_id").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != schema.APPLICATION:
+            raise InputError(f"{self.path} is a database of something else: name another file")
+        if not tables and self._read_only:
+            raise InputError(f"{self.path} holds no track: annotate a folder with music in it")
+        version = self._version()
+        if tables and version not in range(1, schema.VERSION + 1):
+            raise InputError(
+                f"{self.path} has format {version}, this version knows {schema.VERSION}: "
+                "install a newer version, or name another file"
+            )
+        if self._read_only:
+            run("PRAGMA query_only = ON")
+            if version < schema.VERSION:
+                self._database = self._in_memory()
+            return
+        with suppress(sqlite3.OperationalError):  # as on a drive in the network
+            run("PRAGMA journal_mode = WAL")
+        if not tables or version < schema.VERSION:
+            with self._database:  # one transaction: a kill leaves either format whole
+                run("BEGIN IMMEDIATE")
+                if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    schema.create(self._database)
+                elif self._version() < schema.VERSION:  # else somebody else has just done it
+                    schema.move_up(self._database)
+
+    def _version(self) -> int:
+        return int(self._database.execute("PRAGMA user_version").fetchone()[0])
+
+    def _in_memory(self) -> sqlite3.Connection:
+        """Return a store of today's format with what is in this one, which stays as it is."""
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        schema.create(copy)
+        for file, track in schema.older_tracks(self._database, "tracks"):
+            schema.link(copy, file, schema.insert(copy, track))
+        self._database.close()
+        return copy
 
 
-def _stored(value: object) -> object:
-    return json.dumps(value) if isinstance(value, list) else value
+OUTDATED = "(tracks.model_sha256 IS NOT ? OR tracks.sound IS NULL)"
+"""Which tracks an earlier model, or an earlier format of the store, has spoken of."""
+
+
+def _first(rows: sqlite3.Cursor) -> Any:
+    row = rows.fetchone()
+    return None if row is None else row[0]

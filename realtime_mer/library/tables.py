@@ -2,16 +2,23 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.rows import OPTIONAL, row_of, track_of
+from realtime_mer.library.rows import COLUMNS, row_of, track_of
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tracks import Track
+from realtime_mer.wording import legible
 from realtime_mer.writing.cells import from_cell, to_cells
 from realtime_mer.writing.replacing import replacing
+
+_GROUP = 1000  # tracks of a Parquet file that are held at a time
+
+_LONGEST_CELL = 1 << 24  # characters: the course of a track of a month
 
 EXTENSIONS = (".sqlite", ".parquet", ".csv")
 
@@ -31,15 +38,17 @@ def store_of(table: Path) -> Path:
     return table if table.suffix.lower() == ".sqlite" else table.with_suffix(".sqlite")
 
 
-def write_table(path: Path, tracks: Sequence[Track]) -> None:
-    """Write a Parquet or CSV file, whole or not at all; in CSV a course is a JSON list in a cell.
+def write_table(path: Path, tracks: Iterable[Track]) -> None:
+    """Write a Parquet or CSV file, whole or not at all, and few tracks of it at a time.
+
+    In CSV a list is JSON in a cell. A name that is no UTF-8 is spelt out, as in ``\\udcff``.
 
     Raises:
         InputError: it cannot be written.
     """
     write = _write_parquet if path.suffix.lower() == ".parquet" else _write_csv
     try:
-        write(path, [row_of(track) for track in tracks])
+        write(path, (_legible(row_of(track)) for track in tracks))
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -61,28 +70,45 @@ def read_table(path: Path) -> list[Track]:
     Raises:
         InputError: it is missing, something else, damaged or empty.
     """
-    check_table(path)
-    suffix = path.suffix.lower()
-    if suffix == ".sqlite":
-        with TrackStore(path, read_only=True) as store:
-            tracks = list(store.tracks())
-    else:
-        read: Callable[[Path], Iterator[Mapping[str, Any]]]
-        read = _read_parquet if suffix == ".parquet" else _read_csv
-        tracks = []
-        for number, row in enumerate(read(path), start=1):
-            try:
-                tracks.append(track_of(row))
-            except InputError as error:
-                raise InputError(f"{path}: track {number}: {error}") from error
+    tracks = list(each_track(path))
     if not tracks:
         raise InputError(f"{path} holds no track: annotate a folder with music in it")
     return tracks
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def each_track(path: Path, *, courses: bool = True) -> Iterator[Track]:
+    """Yield the tracks of a table in any of the three formats, few of them held at a time.
+
+    Args:
+        path: of the table.
+        courses: read the courses too.
+
+    Raises:
+        InputError: it is missing, something else or damaged.
+    """
+    check_table(path)
+    suffix = path.suffix.lower()
+    if suffix == ".sqlite":
+        with TrackStore(path, read_only=True) as store:
+            yield from store.tracks(courses=courses)
+        return
+    read: Callable[[Path], Iterator[Mapping[str, Any]]]
+    read = _read_parquet if suffix == ".parquet" else _read_csv
+    for number, row in enumerate(read(path), start=1):
+        try:
+            track = track_of(row)
+        except InputError as error:
+            raise InputError(f"{path}: track {number}: {error}") from error
+        yield track if courses else replace(track, course=None)
+
+
+def _legible(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "path": legible(row["path"]), "copies": [legible(one) for one in row["copies"]]}
+
+
+def _write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with replacing(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
         writer.writeheader()
         for row in rows:
             texts = {k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()}
@@ -90,6 +116,7 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
+    limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         # With the mark that spreadsheets put before UTF-8, or without.
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -97,21 +124,33 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
                 yield {k: from_cell(v) if isinstance(v, str) else v for k, v in row.items()}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV ({error}): annotate again") from error
+    finally:
+        csv.field_size_limit(limit)
 
 
 # pyarrow takes a third of a second to import, and only Parquet needs it.
 
 
-def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist(list(rows))
-    for name in OPTIONAL:  # of a column in which no track has a number it would not know the kind
-        place = table.column_names.index(name)
-        table = table.set_column(place, name, table.column(name).cast(pa.float64()))
-    with replacing(path) as file:  # pyarrow knows no name that is no UTF-8
-        pq.write_table(table, file)
+    number = pa.float64()
+    section = {"start": number, "end": number, "mood": pa.string()}
+    section |= {"valence": number, "arousal": number}
+    kinds = {
+        "number": number,
+        "text": pa.string(),
+        "numbers": pa.list_(number),
+        "texts": pa.list_(pa.string()),
+        "sections": pa.list_(pa.struct(list(section.items()))),
+    }
+    form = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    waiting = iter(rows)
+    # pyarrow knows no name that is no UTF-8, hence the file.
+    with replacing(path) as file, pq.ParquetWriter(file, form) as writer:
+        while some := list(islice(waiting, _GROUP)):
+            writer.write_table(pa.Table.from_pylist(some, form))
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -120,9 +159,9 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
 
     try:
         with path.open("rb") as file:
-            rows = pq.read_table(file).to_pylist()
+            for batch in pq.ParquetFile(file).iter_batches(_GROUP):
+                yield from batch.to_pylist()
     # What pyarrow cannot make a value of Python's, such as a year 100000, is no error of its own.
     except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
         raise InputError(f"{path} cannot be read as Parquet ({reason}): annotate again") from error
-    yield from rows

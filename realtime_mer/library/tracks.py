@@ -80,7 +80,8 @@ class Track(HasAffect):
         level_dbfs: root mean square of the sound in dB relative to full scale.
         loudness_lufs: integrated loudness by ITU-R BS.1770-4; None where nothing is loud enough to
             have one, and where the table was written before there was one.
-        sections: it as a whole, cut where it turns; empty where the table was written before.
+        sections: it as a whole, cut where it turns; empty where it is shorter than the model's
+            warm-up, and where the table was written before.
         typical_s: seconds at which its most typical ``TYPICAL_S`` begin; None likewise.
         course: how it moves; None where it was not asked for.
         model: name of the checkpoint that said so.
@@ -134,8 +135,8 @@ class Track(HasAffect):
 
     @property
     def turns(self) -> tuple[float, ...]:
-        """Seconds at which it turns: where its sections but the first begin."""
-        return tuple(section.start for section in self.sections[1:])
+        """Seconds at which it turns: where its sections of music but the first begin."""
+        return tuple([section.start for section in self.sections if section.mood][1:])
 
 
 def edges(course: Course, *, seconds: float) -> tuple[Point, Point]:

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from realtime_mer.errors import InputError
@@ -22,22 +23,32 @@ class AudioFile:
     """A file and what tells whether it has changed.
 
     Attributes:
-        path: absolute; links are not resolved.
+        path: absolute; links are not resolved. One that is no UTF-8 holds surrogates.
         size: bytes.
         mtime_ns: when it was last written to, in nanoseconds.
+        device: number that the system has for the drive of its folder; None where nobody looked.
+            It is no part of whether two are the same.
     """
 
     path: str
     size: int
     mtime_ns: int
+    device: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Broken:
-    """A file or folder that nothing could be found out about, and why in one line."""
+    """A file or folder that nothing could be found out about, and why in one line.
+
+    Attributes:
+        path: of it.
+        reason: why.
+        file: as it was seen; None where it was not.
+    """
 
     path: str
     reason: str
+    file: AudioFile | None = None
 
 
 def check_folder(folder: Path) -> None:
@@ -57,42 +68,41 @@ def check_folder(folder: Path) -> None:
     raise InputError(f"{folder} does not exist{meant}")
 
 
-def walk(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
-    """Find the audio files of a folder and of those below it, by their extension.
+def walk(folder: Path, *, complain: Callable[[Broken], None]) -> Iterator[AudioFile]:
+    """Yield the audio files of a folder and of those below it, by their extension.
 
     Hidden files and folders (names that begin with a dot) are left out. Links to files are
-    followed, links to folders are not, so that there is no end without end.
+    followed, links to folders are not, so that there is no end without end. The names of one
+    folder are held at a time.
 
-    Returns:
-        The files in order of their paths, and what could not be looked at.
+    Args:
+        folder: where to begin.
+        complain: takes what could not be looked at.
 
     Raises:
         InputError: there is no such folder.
     """
     check_folder(folder)
-    files: list[AudioFile] = []
-    broken: list[Broken] = []
 
-    def complain(error: OSError) -> None:
+    def failed(error: OSError) -> None:
         shown = legible(os.fspath(error.filename))
-        broken.append(Broken(path=shown, reason=f"{shown} cannot be read: {error.strerror}"))
+        path = os.fspath(error.filename)
+        complain(Broken(path=path, reason=f"{shown} cannot be read: {error.strerror}"))
 
-    for root, folders, names in os.walk(os.path.abspath(folder), onerror=complain):
+    for root, folders, names in os.walk(os.path.abspath(folder), onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            path = os.path.join(root, name)
+        device = None
+        for name in sorted(names):
             if name.startswith(".") or Path(name).suffix.lower() not in _EXTENSIONS:
                 continue
-            if path != legible(path):
-                shown = legible(path)
-                reason = f"{shown} has a name that is no UTF-8: no table can hold it, rename it"
-                broken.append(Broken(path=shown, reason=reason))
-                continue
+            path = os.path.join(root, name)
             try:
+                device = os.stat(root).st_dev if device is None else device
                 status = os.stat(path)
             except OSError as error:
-                complain(error)
+                failed(error)
                 continue
             if stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
-                files.append(AudioFile(path=path, size=status.st_size, mtime_ns=status.st_mtime_ns))
-    return sorted(files, key=lambda file: file.path), broken
+                yield AudioFile(
+                    path=path, size=status.st_size, mtime_ns=status.st_mtime_ns, device=device
+                )

@@ -3,32 +3,41 @@
 import multiprocessing
 import signal
 import sys
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.library.hops import Hops
+from realtime_mer.library.sound import Sound, listen
 from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile, Broken
 
 if TYPE_CHECKING:  # brings torch, which only the other processes have a use for
+    from realtime_mer.audio.block import Source
     from realtime_mer.recognizer.contract import StreamingRecognizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """A track, and in words what was wrong with its sound, and how often."""
+    """A track, its sound, and in words what was wrong with that, and how often."""
 
     track: Track
+    sound: Sound
     faults: Mapping[str, int]
 
 
-Found = tuple[AudioFile, Heard | Broken]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """The number of the track that a file holds, and that was not worked out again."""
+
+    track: int
+
+
+Found = tuple[AudioFile, Heard | Known | Broken]
 
 
 @dataclass(slots=True)
@@ -42,9 +51,12 @@ class _Worker:
 
     def work_on(self, file: AudioFile) -> None:
         self.file = file
+        self.send(file.path)
+
+    def send(self, what: str | bool) -> None:
         # One that died meanwhile is told from the end of what it sends.
         with suppress(BrokenPipeError):
-            self.connection.send(file.path)
+            self.connection.send(what)
 
     def end(self) -> int | None:
         """End the process at once and return its exit status."""
@@ -55,27 +67,33 @@ class _Worker:
 
 
 def annotated(
-    files: Iterable[AudioFile], *, model: str, compute: str, jobs: int
+    files: Iterable[AudioFile],
+    *,
+    known: Callable[[AudioFile, Sound], int | None],
+    model: str,
+    compute: str,
+    jobs: int,
 ) -> Generator[Found, None, None]:
     """Work out tracks in processes of their own; yield each as it is found, in no certain order.
 
-    A file that crashes its decoder ends one process, is told as broken, and another process takes
-    over. Closing the iterator ends all processes at once; when this process is killed, each of
-    them ends after the file it is at.
+    Each file is decoded first, and the network hears it only where nobody knows its sound. A file
+    that crashes its decoder ends one process, is told as broken, and another process takes over.
+    Closing the iterator ends all processes at once; when this process is killed, each of them ends
+    after the file it is at.
 
     Args:
         files: taken as they are needed.
+        known: returns the number of the track that has a sound, if any.
         model, compute: as for ``load_recognizer``; each process loads the model.
         jobs: how many processes, >= 1.
 
     Raises:
         InputError: the model cannot be loaded.
     """
-    waiting = deque(files)
+    waiting = iter(files)
     workers: list[_Worker] = []
     try:
-        for _ in range(min(jobs, len(waiting))):
-            workers.append(_start(model, compute, waiting.popleft()))
+        workers += (_start(model, compute, file) for file in islice(waiting, jobs))
         while workers:
             ready = wait([worker.connection for worker in workers])
             for worker in [worker for worker in workers if worker.connection in ready]:
@@ -84,21 +102,26 @@ def annotated(
                 except (EOFError, ConnectionError):
                     workers.remove(worker)
                     yield worker.file, _crashed(worker)
-                    if waiting:
-                        workers.append(_start(model, compute, waiting.popleft()))
+                    workers += (_start(model, compute, file) for file in islice(waiting, 1))
                     continue
                 if message is None:
                     worker.loaded = True
-                elif isinstance(message, RealtimeMerError):
+                    continue
+                if isinstance(message, RealtimeMerError):
                     raise message
+                if isinstance(message, Sound):
+                    number = known(worker.file, message)
+                    worker.send(number is None)
+                    if number is None:
+                        continue
+                    message = Known(track=number)
+                done, following = worker.file, next(waiting, None)
+                if following is not None:
+                    worker.work_on(following)
                 else:
-                    file = worker.file
-                    if waiting:
-                        worker.work_on(waiting.popleft())
-                    else:
-                        workers.remove(worker)
-                        worker.end()
-                    yield file, message
+                    workers.remove(worker)
+                    worker.end()
+                yield done, message
     finally:
         for worker in workers:
             worker.end()
@@ -148,7 +171,11 @@ def _ctrl_c_is_ours() -> Iterator[None]:
 
 
 def _work(connection: Connection, model: str, compute: str) -> None:
-    """Answer paths with what was found, after a None once the model is loaded, until the end."""
+    """Say with a None that the model is loaded; then answer each path, until the end.
+
+    The first answer is its sound. True says that the network is to hear it too; the second answer
+    is then the track.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     from realtime_mer.recognizer.compute import compute_on_one_thread
@@ -163,20 +190,25 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             return
         connection.send(None)
         while True:
-            connection.send(annotate_file(connection.recv(), recognizer=recognizer))
+            path: str = connection.recv()
+            try:
+                sound, source = listen(path)
+                connection.send(sound)
+                if connection.recv():
+                    connection.send(_heard(path, sound, source, recognizer=recognizer))
+            except RealtimeMerError as error:
+                connection.send(Broken(path=path, reason=str(error)))
 
 
-def annotate_file(path: str, *, recognizer: "StreamingRecognizer") -> Heard | Broken:
-    """Return what ``analyze`` finds of a file, as a track; a file that breaks off is broken."""
+def _heard(
+    path: str, sound: Sound, source: "Source", *, recognizer: "StreamingRecognizer"
+) -> Heard:
     from realtime_mer.analysis import FileAnalysis
+    from realtime_mer.library.describing import describe
+    from realtime_mer.sessions.course import Course
 
-    try:
-        analysis = FileAnalysis(path, recognizer=recognizer)
-        hops = Hops()
-        for estimate in analysis.estimates():
-            hops.add(estimate)
-        track = hops.track(analysis.summary(), model=recognizer.card.name)
-        faults = {what: count for what, count in analysis.faults().items() if count}
-        return Heard(track=track, faults=faults)
-    except RealtimeMerError as error:
-        return Broken(path=path, reason=str(error))
+    analysis = FileAnalysis(path, recognizer=recognizer, source=source)
+    hops = Course.of(analysis.estimates(), hop=recognizer.card.hop_s)
+    track = describe(hops, analysis.summary(), sound=sound, model=recognizer.card.name)
+    faults = {what: count for what, count in analysis.faults().items() if count}
+    return Heard(track=track, sound=sound, faults=faults)

@@ -15,7 +15,7 @@ from realtime_mer.library.workers import Found, Heard
 from realtime_mer.writing.replacing import PART
 from tests.crashing.steps import Outcome, Tell, Way
 from tests.crashing.work import Files, Work, files_below
-from tests.library.made import made_track
+from tests.library.made import made_sound, made_track
 
 TRACKS = 3
 
@@ -57,12 +57,15 @@ def _annotate(home: Path, suffix: str, tell: Tell = lambda value: None) -> int:
     def answers(files: Iterable[AudioFile], **options: Any) -> Generator[Found, None, None]:
         for file in files:
             track = made_track(file.path, level_dbfs=-float(file.size))  # tells the sound it is of
-            yield file, Heard(track=track, faults={})
+            sound = made_sound(f"{file.path} {file.size}")
+            yield file, Heard(track=track, sound=sound, faults={})
             tell(["kept", file.path, file.size])
 
     annotating_module.annotated = answers  # this process is for this alone
     table = home / f"table.{suffix}"
-    options = AnnotateOptions(folder=home / "music", out=table, model=str(home / "model"), jobs=1)
+    options = AnnotateOptions(
+        folders=[home / "music"], out=table, model=str(home / "model"), jobs=1
+    )
     return annotate(options).total
 
 
@@ -117,9 +120,9 @@ def _problems_of_going_on(home: Path, suffix: str) -> list[str]:
     if verdict != "ok":
         found.append(f"again: SQLite says {verdict}")
     with TrackStore(home / "table.sqlite") as store:
-        if len(store.paths()) != len(wanted):
+        if store.count() != len(wanted):
             found.append("again: the store holds others")
-    left = [name for name in files_below(home) if name.endswith((PART, "-journal"))]
+    left = [name for name in files_below(home) if name.endswith((PART, "-journal", "-wal", "-shm"))]
     if left:
         found.append(f"again: {left} lie beside it")
     return found

@@ -33,7 +33,7 @@ from realtime_mer.wire.protocol import (
     parse_server_message,
 )
 from tests.fuzzing.damage import damaged, forged, with_number
-from tests.library.made import made_track
+from tests.library.made import made_sound, made_track
 
 Try = Callable[[int], None]
 Target = Callable[[Path], Try]
@@ -216,7 +216,7 @@ def tables(folder: Path) -> Try:
     with TrackStore(folder / "table.sqlite") as store:
         for track in tracks:
             file = AudioFile(path=track.path, size=1, mtime_ns=1)
-            store.put(file, track, model_sha256="0" * 64)
+            store.put(file, track, made_sound(track.path))
     files = {suffix: (folder / f"table.{suffix}").read_bytes() for suffix in _TABLES}
 
     def one(seed: int) -> None:

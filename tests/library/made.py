@@ -1,12 +1,13 @@
 """Tracks made up for tests."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import Affect
-from realtime_mer.library.rows import COURSE_POINTS
+from realtime_mer.library.sound import Sound
 from realtime_mer.library.tracks import Course, Track, edges
 
 
@@ -38,7 +39,7 @@ def made_track(path: str = "/music/track.flac", **changes: Any) -> Track:
 
 def steady(valence: float, arousal: float, *, seconds: float = 200.0) -> Course:
     """Return the course of a track that stays at one place."""
-    return moving([valence] * COURSE_POINTS, [arousal] * COURSE_POINTS, seconds=seconds)
+    return moving([valence] * 20, [arousal] * 20, seconds=seconds)
 
 
 def moving(valence: Sequence[float], arousal: Sequence[float], *, seconds: float = 200.0) -> Course:
@@ -48,3 +49,9 @@ def moving(valence: Sequence[float], arousal: Sequence[float], *, seconds: float
         valence=tuple(float(value) for value in valence),
         arousal=tuple(float(value) for value in arousal),
     )
+
+
+def made_sound(name: str, *, seconds: float = 200.0, loudness_lufs: float | None = None) -> Sound:
+    """Return a sound that is like no other one: it has no fingerprint."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return Sound(sha256=digest, seconds=seconds, loudness_lufs=loudness_lufs, fingerprint=b"")

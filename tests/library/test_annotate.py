@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+import soundfile
 
 from realtime_mer.errors import CheckpointError
+from realtime_mer.library.sound import Sound
 from realtime_mer.library.tables import read_table
 from realtime_mer.library.walk import AudioFile, Broken
 from realtime_mer.library.workers import annotated
@@ -42,6 +45,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def options(model: Path, out: str = "table.sqlite", jobs: int = 1) -> tuple[object, ...]:
     return ("music", "--out", out, "--model", model, "--compute", "cpu", "--jobs", jobs)
+
+
+def nobody(file: AudioFile, sound: Sound) -> None:
+    """Know no sound."""
 
 
 @pytest.fixture
@@ -95,30 +102,91 @@ def test_only_what_has_changed_is_done_again(folder, annotate) -> None:
     assert seconds == {"a.wav": 4.0, "b.flac": 4.0, "d.wav": 1.0}
 
 
-def test_a_file_that_only_looks_new_is_done_again(folder, annotate) -> None:
+def test_a_file_that_only_looks_new_is_recognised_by_its_sound(folder, annotate) -> None:
     annotate()
     os.utime(folder / "music" / "a.wav", ns=(0, 0))
-    assert "1 new, 2 unchanged" in annotate().out
+    assert "3 tracks; 0 new, 1 recognised, 2 unchanged" in annotate().out
+    assert "3 tracks; 0 new, 3 unchanged" in annotate().out
 
 
-def test_another_model_does_all_again(folder, annotate, model, capsys) -> None:
+def test_what_was_moved_tagged_or_copied_is_not_worked_out_again(folder, annotate) -> None:
+    music = folder / "music"
+    annotate()
+    before = read_table(Path("table.sqlite"))
+    (music / "a.wav").rename(music / "deep" / "moved.wav")
+    with soundfile.SoundFile(music / "tagged.flac", "w", 44_100, 1) as tagged:
+        tagged.title = "A title"
+        tagged.write(soundfile.read(music / "deep" / "b.flac")[0])
+    (music / "tagged.flac").replace(music / "deep" / "b.flac")
+    shutil.copy(music / "c.ogg", music / "copy.ogg")
+    result = annotate()
+    assert "3 tracks; 0 new, 3 recognised, 1 unchanged, 1 gone, 0 broken" in result.out
+    after = read_table(Path("table.sqlite"))
+    assert [Path(track.path).name for track in after] == ["c.ogg", "b.flac", "moved.wav"]
+    assert after[0].copies == (str(music / "copy.ogg"),)
+    heard = {track.sound: replace(track, path="", copies=()) for track in after}
+    assert heard == {track.sound: replace(track, path="") for track in before}
+
+
+def test_two_folders_at_once_are_one_table(folder, annotate, model, capsys) -> None:
+    (folder / "more").mkdir()
+    write_sound(folder / "more" / "d.wav", noise(2))
+    result = call(capsys, "annotate", "more", *options(model))
+    assert "4 tracks; 4 new" in result.out
+    (folder / "more" / "d.wav").unlink()
+    (folder / "more").rmdir()
+    away = call(capsys, "annotate", "more", *options(model))
+    assert "4 tracks; 0 new, 3 unchanged, 0 gone, 1 away" in away.out
+    assert away.remarks() == ["realtime-mer: more is away: what is known of its files is kept."]
+    assert len(read_table(Path("table.sqlite"))) == 4
+
+
+def test_a_drive_that_is_away_or_whose_place_is_empty_loses_nothing(folder, annotate) -> None:
+    annotate()
+    (folder / "music").rename(folder / "elsewhere")
+    away = annotate()
+    assert (away.code, "3 tracks; 0 new, 0 unchanged, 0 gone, 3 away" in away.out) == (0, True)
+    (folder / "music").mkdir()
+    empty = annotate()
+    assert "3 tracks; 0 new, 0 unchanged, 0 gone, 3 away" in empty.out
+    assert "music holds no audio file now" in empty.err
+    (folder / "music").rmdir()
+    (folder / "elsewhere").rename(folder / "music")
+    assert "3 tracks; 0 new, 3 unchanged" in annotate().out
+
+
+def test_what_is_gone_is_deleted_only_when_that_is_asked_for(
+    folder, annotate, model, capsys
+) -> None:
+    annotate()
+    content = (folder / "music" / "c.ogg").read_bytes()
+    (folder / "music" / "c.ogg").unlink()
+    assert "2 tracks; 0 new, 2 unchanged, 1 gone" in annotate().out
+    (folder / "music" / "back.ogg").write_bytes(content)
+    assert "3 tracks; 0 new, 1 recognised, 2 unchanged" in annotate().out
+    (folder / "music" / "back.ogg").unlink()
+    result = call(capsys, "annotate", *options(model), "--forget")
+    assert "2 tracks; 0 new, 2 unchanged, 1 gone, 1 forgotten" in result.out
+    (folder / "music" / "back.ogg").write_bytes(content)
+    assert "3 tracks; 1 new" in annotate().out
+
+
+def test_what_another_model_said_is_kept_until_it_is_outdated(
+    folder, annotate, model, capsys
+) -> None:
     annotate()
     copy = folder / "other.safetensors"
     shutil.copy(model, copy)
     shutil.copy(model.with_suffix(".onnx"), copy.with_suffix(".onnx"))
     card = json.loads(model.with_suffix(".json").read_text())
     copy.with_suffix(".json").write_text(json.dumps({**card, "name": "other"}))
-    result = call(capsys, "annotate", *options(copy))
-    assert "3 new, 0 unchanged" in result.out
-    (told,) = result.remarks()
-    assert "3 tracks in the table by another model (random) will be worked out anew" in told
-    assert told.endswith("press Ctrl-C and give --model random.")
+    kept = call(capsys, "annotate", *options(copy))
+    assert "0 new, 3 unchanged" in kept.out
+    (remark,) = kept.remarks()
+    assert "3 tracks are as another model or an earlier version heard them" in remark
+    result = call(capsys, "annotate", *options(copy), "--outdated")
+    assert ("3 tracks; 3 new" in result.out, result.remarks()) == (True, [])
     assert {track.model for track in read_table(Path("table.sqlite"))} == {"other"}
-    copy.with_suffix(".json").write_text(
-        json.dumps({**card, "name": "other", "description": "learnt again"})
-    )
-    (told,) = call(capsys, "annotate", *options(copy)).remarks()
-    assert told.endswith("by another model (other) will be worked out anew.")
 
 
 def test_a_table_may_hold_several_folders(folder, annotate, model, capsys) -> None:
@@ -128,7 +196,7 @@ def test_a_table_may_hold_several_folders(folder, annotate, model, capsys) -> No
     (folder / "music").mkdir()
     shutil.move(folder / "more.wav", folder / "music" / "more.wav")
     result = call(capsys, "annotate", "music 2", *options(model)[1:])
-    assert "6 tracks; 3 new" in result.out
+    assert "3 tracks; 0 new, 3 recognised" in result.out  # with a file in each of both folders
     assert "4 tracks; 1 new, 0 unchanged, 3 gone" in annotate().out
 
 
@@ -197,20 +265,17 @@ def test_a_track_that_was_cut_off_stays_with_what_it_has_and_is_told(folder, ann
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
-def test_a_name_that_is_no_text_is_one_line_and_as_any_broken_file_not_fatal(
-    folder, annotate
-) -> None:
-    (folder / "music" / "a.wav").rename(os.fsdecode(os.fsencode(folder) + b"/music/\xff.wav"))
-    result = annotate()
-    assert "2 tracks; 2 new, 0 unchanged, 0 gone, 1 broken" in result.out
-    (remark,) = result.remarks()
-    assert "udcff.wav has a name that is no UTF-8" in remark
-    assert result.code == 0
-    (folder / "music" / "c.ogg").unlink()
-    shutil.rmtree(folder / "music" / "deep")
-    alone = annotate("another.sqlite")
-    assert alone.code == 1
-    assert alone.err.count("has a name that is no UTF-8") == 1
+def test_a_name_that_is_no_text_is_worked_out_and_kept_byte_by_byte(folder, annotate) -> None:
+    named = os.fsdecode(os.fsencode(folder) + b"/music/\xff.wav")
+    (folder / "music" / "a.wav").rename(named)
+    result = annotate("table.csv")
+    assert ("3 tracks; 3 new" in result.out, result.remarks()) == (True, [])
+    assert named in [track.path for track in read_table(Path("table.sqlite"))]
+    assert str(folder / "music" / "\\udcff.wav") in [t.path for t in read_table(Path("table.csv"))]
+    assert "3 tracks; 0 new, 3 unchanged" in annotate("table.csv").out
+    Path(named).write_bytes(b"rubbish")
+    (remark,) = annotate("table.csv").remarks()
+    assert "\\udcff.wav" in remark
 
 
 def test_broken_files_are_tried_again_every_time(folder, annotate) -> None:
@@ -247,7 +312,7 @@ def test_what_cannot_be_is_refused_in_one_line(folder, annotate, model, capsys) 
 def test_a_process_that_cannot_load_the_model_says_why(folder, tmp_path) -> None:
     file = AudioFile(path=str(folder / "music" / "a.wav"), size=1, mtime_ns=1)
     with pytest.raises(CheckpointError, match="none-such"):
-        list(annotated([file], model="none-such", compute="cpu", jobs=1))
+        list(annotated([file], known=nobody, model="none-such", compute="cpu", jobs=1))
 
 
 # -- accidents -------------------------------------------------------------------------------------
@@ -277,7 +342,7 @@ def test_a_file_that_crashes_its_decoder_is_broken_and_the_rest_goes_on(
     (folder / "music" / "b.ape").write_text("crash me")
     names = ("a.wav", "b.ape", "c.ogg")
     files = [AudioFile(path=str(folder / "music" / n), size=1, mtime_ns=1) for n in names]
-    found = dict(annotated(files, model=str(model), compute="cpu", jobs=1))
+    found = dict(annotated(files, known=nobody, model=str(model), compute="cpu", jobs=1))
     assert list(found) == files
     assert isinstance(found[files[1]], Broken)
     assert "b.ape crashed what reads it (exit status -11)" in found[files[1]].reason

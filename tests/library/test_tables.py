@@ -1,6 +1,7 @@
 """Tables of tracks as files."""
 
 import csv
+import json
 import os
 import sqlite3
 import sys
@@ -13,14 +14,34 @@ import pyarrow.parquet as pq
 import pytest
 
 from realtime_mer.errors import InputError
+from realtime_mer.library.rows import COLUMNS, NEEDED, row_of
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import read_table, write_table
+from realtime_mer.library.tracks import Section, Track
 from realtime_mer.library.walk import AudioFile
-from tests.library.made import made_track
+from tests.library.made import made_sound, made_track
 
 TRACKS = [
-    made_track("/a,\"b\"\n'c'.flac", valence=0.1, music_share=0.75),
-    made_track("/ä.mp3", arousal=-0.7),
+    made_track("/a,\"b\"\n'c'.flac", valence=0.1, music_share=0.75, copies=("/b", "/z.ogg")),
+    made_track(
+        "/ä.mp3",
+        arousal=-0.7,
+        moods={"calm": 1.0},
+        sections=(Section(start=0.0, end=200.0, mood="calm", valence=0.1, arousal=-0.7),),
+        loudness_lufs=-14.2,
+        typical_s=12.0,
+        model_sha256="x",
+        sound="y",
+    ),
+]
+
+
+STORED = [replace(track, sound=made_sound(track.path).sha256) for track in TRACKS]
+OLD = [made_track("/a.flac", valence=0.1, music_share=0.75), made_track("/ö.mp3", arousal=-0.7)]
+OLD_COLUMNS = [
+    name
+    for name in COLUMNS
+    if name in NEEDED | {"mood", "music_share", "valence_course", "arousal_course"}
 ]
 
 
@@ -30,8 +51,9 @@ def write(path: Path, tracks=TRACKS) -> Path:
         return path
     with TrackStore(path) as store:
         for track in tracks:
-            file = AudioFile(path=track.path, size=1, mtime_ns=2)
-            store.put(file, track, model_sha256="x")
+            for name in track.paths:
+                file = AudioFile(path=name, size=1, mtime_ns=2)
+                store.put(file, track, made_sound(track.path))
     return path
 
 
@@ -41,7 +63,7 @@ def path(request, tmp_path: Path) -> Path:
 
 
 def test_every_format_gives_the_very_tracks_back(path: Path) -> None:
-    assert read_table(write(path)) == TRACKS
+    assert read_table(write(path)) == (STORED if path.suffix == ".sqlite" else TRACKS)
 
 
 def test_a_table_that_is_damaged_is_told_in_one_line(path: Path) -> None:
@@ -99,75 +121,112 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def write_format_1(path: Path, tracks=TRACKS) -> Path:
-    """Write a store as it was before tracks had a share of music."""
-    write(path, tracks)
-    with closing(sqlite3.connect(path)) as database:
-        columns = [
-            (name, kind)
-            for _, name, kind, *_ in database.execute("PRAGMA table_info(tracks)")
-            if name != "music_share"
-        ]
-        kinds = ", ".join(f'"{name}" {kind} NOT NULL' for name, kind in columns)
-        names = ", ".join(f'"{name}"' for name, _ in columns)
-        database.executescript(
-            f"CREATE TABLE older ({kinds}, PRIMARY KEY (path));"
-            f"INSERT INTO older SELECT {names} FROM tracks;"
-            "DROP TABLE tracks; ALTER TABLE older RENAME TO tracks; PRAGMA user_version = 1;"
-        )
+@pytest.fixture(params=[1, 2])
+def old(request, tmp_path: Path) -> Path:
+    """A store as it was when it had a row a path, in both of its formats."""
+    return write_old(tmp_path / "table.sqlite", request.param)
+
+
+def write_old(path: Path, version: int, tracks=OLD) -> Path:
+    """Write a store of an earlier format: courses of twenty parts as JSON in the one table."""
+    names = [
+        name
+        for name in (*OLD_COLUMNS, "file_size", "file_mtime_ns", "model_sha256")
+        if version > 1 or name != "music_share"
+    ]
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"CREATE TABLE tracks ({', '.join(map(repr, names))}, PRIMARY KEY (path))")
+        for track in tracks:
+            row = row_of(track)
+            row |= {name: json.dumps(row[name]) for name in ("valence_course", "arousal_course")}
+            row |= {"file_size": 1, "file_mtime_ns": 2, "model_sha256": "x"}
+            places = ", ".join("?" * len(names))
+            database.execute(f"INSERT INTO tracks VALUES ({places})", [row[name] for name in names])
+        database.execute(f"PRAGMA application_id = {0x524D4552}")
+        database.execute(f"PRAGMA user_version = {version}")
     return path
 
 
-def test_a_store_from_before_the_share_of_music_is_read_as_it_is(tmp_path: Path) -> None:
-    path = write_format_1(tmp_path / "table.sqlite")
-    before = path.read_bytes()
-    assert read_table(path) == [replace(track, music_share=None) for track in TRACKS]
-    assert path.read_bytes() == before
+def as_old(version: int) -> list[Track]:
+    share = {} if version > 1 else {"music_share": None}
+    return [replace(track, model_sha256="x", **share) for track in OLD]
 
 
-def test_who_writes_into_such_a_store_adds_the_column_once(tmp_path: Path) -> None:
-    path = write_format_1(tmp_path / "table.sqlite")
-    new = made_track("/new.mp3", music_share=0.5)
-    with TrackStore(path) as one, TrackStore(path) as two:
-        one.put(AudioFile(path=new.path, size=1, mtime_ns=2), new, model_sha256="x")
-        assert len(two.done("x")) == 3
-    old = [replace(track, music_share=None) for track in TRACKS]
-    assert read_table(path) == sorted([*old, new], key=lambda track: track.path)
+def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        return database.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_a_store_of_an_earlier_format_is_read_as_it_is(old: Path) -> None:
+    before = old.read_bytes()
+    assert read_table(old) == as_old(version_of(old))
+    assert old.read_bytes() == before
+    assert [path.name for path in old.parent.iterdir()] == [old.name]
+
+
+def test_who_writes_into_such_a_store_brings_it_up_to_date_once(old: Path) -> None:
+    version = version_of(old)
+    new = made_track("/new.mp3", music_share=0.5, model_sha256="x")
+    with TrackStore(old) as one, TrackStore(old) as two:
+        one.put(AudioFile(path=new.path, size=1, mtime_ns=2), new, made_sound("new"))
+        assert two.count() == 3
+        assert two.count_outdated("x") == 2  # they lack what is told of a track today
+    found = read_table(old)
+    expected = sorted([*as_old(version), new], key=lambda track: track.path)
+    assert [replace(track, sound="") for track in found] == expected
+    assert version_of(old) == 3
 
 
 def test_a_store_that_another_process_has_just_brought_up_to_date_is_left_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_format_1(tmp_path / "table.sqlite")
-    bring_up_to_date = TrackStore._bring_up_to_date
+    version = version_of(old)
+    asked = TrackStore._version
 
-    def late(self: TrackStore) -> None:
+    def late(self: TrackStore) -> int:
+        """Answer as before the other one came."""
         monkeypatch.undo()
-        TrackStore(path).__exit__()
-        bring_up_to_date(self)
+        answer = asked(self)
+        TrackStore(old).__exit__()
+        return answer
 
-    monkeypatch.setattr(TrackStore, "_bring_up_to_date", late)
-    with TrackStore(path) as store:
-        assert len(list(store.tracks())) == 2
+    monkeypatch.setattr(TrackStore, "_version", late)
+    with TrackStore(old) as store:
+        assert list(store.tracks()) == as_old(version)
 
 
-def test_a_table_from_before_the_share_of_music_is_read_without(path: Path) -> None:
+def test_bringing_up_to_date_is_all_or_nothing(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as database, database:
+        database.execute("UPDATE tracks SET valence = 'high' WHERE path = '/ö.mp3'")
+    with pytest.raises(InputError, match="valence is 'high', not a number"):
+        TrackStore(old)
+    with closing(sqlite3.connect(old)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
+    assert "tracks" in tables
+    assert "older" not in tables
+
+
+@pytest.mark.parametrize("lacking", [("music_share",), tuple(set(COLUMNS) - set(OLD_COLUMNS))])
+def test_a_file_of_an_earlier_table_is_read_without_what_it_lacks(
+    path: Path, lacking: tuple[str, ...]
+) -> None:
     if path.suffix == ".sqlite":
-        write_format_1(path)
-    elif path.suffix == ".csv":
-        with write(path).open(encoding="utf-8", newline="") as file:
+        pytest.skip("a store of an earlier format has tests of its own")
+    write(path, OLD)
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            del row["music_share"]
+            for name in lacking:
+                del row[name]
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
     else:
-        pq.write_table(pq.read_table(write(path)).drop_columns("music_share"), path)
-    assert read_table(path) == [replace(track, music_share=None) for track in TRACKS]
+        pq.write_table(pq.read_table(path).drop_columns(list(lacking)), path)
+    share = {"music_share": None} if "music_share" in lacking else {}
+    assert read_table(path) == [replace(track, **share) for track in OLD]
 
 
 def test_a_column_in_which_no_track_has_a_number_is_one_of_numbers(tmp_path: Path) -> None:
@@ -182,18 +241,6 @@ def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(InputError, match="has format 99"):
         TrackStore(path)
-
-
-def test_a_store_knows_by_which_model_and_in_which_state_a_file_was_done(tmp_path: Path) -> None:
-    file = AudioFile(path="/ä.mp3", size=10, mtime_ns=2**62)
-    changed = AudioFile(path="/ä.mp3", size=11, mtime_ns=2**62)
-    with TrackStore(tmp_path / "table.sqlite") as store:
-        store.put(file, TRACKS[1], model_sha256="x")
-        assert (store.done("x"), store.done("y")) == ({file}, set())
-        store.put(changed, TRACKS[1], model_sha256="y")
-        assert (store.done("x"), store.done("y")) == (set(), {changed})
-        store.drop(["/ä.mp3"])
-        assert store.paths() == []
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-x", "@a", "'=a"])
@@ -249,27 +296,30 @@ def test_parquet_of_something_else_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 def test_a_table_whose_name_is_no_text_is_written_and_read(path: Path) -> None:
     named = path.with_name(os.fsdecode(b"\xff" + os.fsencode(path.suffix)))
-    assert read_table(write(named)) == TRACKS
+    assert read_table(write(named)) == (STORED if path.suffix == ".sqlite" else TRACKS)
 
 
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_table_whose_writing_was_killed_half_way_is_read_as_it_was_before(
-    tmp_path: Path,
+    tmp_path: Path, mode: str
 ) -> None:
     whole = write(tmp_path / "whole.sqlite")
     writer = sqlite3.connect(whole, isolation_level=None)
+    writer.execute(f"PRAGMA journal_mode = {mode}")
     writer.execute("PRAGMA cache_size = 1")  # so that it writes before it is done
     writer.execute("BEGIN")
     writer.execute("UPDATE tracks SET model = hex(zeroblob(100000))")
-    for end in ("", "-journal"):  # what a kill would leave at this moment
+    log = "-journal" if mode == "DELETE" else "-wal"
+    for end in ("", log):  # what a kill would leave at this moment
         (tmp_path / f"left.sqlite{end}").write_bytes(Path(f"{whole}{end}").read_bytes())
     writer.close()
-    assert (tmp_path / "left.sqlite-journal").stat().st_size > 0
-    assert read_table(tmp_path / "left.sqlite") == TRACKS
-    assert not (tmp_path / "left.sqlite-journal").exists()
+    assert (tmp_path / f"left.sqlite{log}").stat().st_size > 0
+    assert read_table(tmp_path / "left.sqlite") == STORED
+    assert not (tmp_path / f"left.sqlite{log}").exists()
 
 
 def test_who_reads_a_table_writes_nothing_into_it(tmp_path: Path) -> None:
     path = write(tmp_path / "table.sqlite")
     with TrackStore(path, read_only=True) as store, pytest.raises(InputError, match="readonly"):
-        store.drop([TRACKS[0].path])
-    assert read_table(path) == TRACKS
+        store.lose([TRACKS[0].path])
+    assert read_table(path) == STORED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.walk import AudioFile, walk
+from realtime_mer.library.walk import AudioFile, Broken, walk
 
 
 def make(folder: Path, *names: str) -> None:
@@ -17,15 +17,20 @@ def make(folder: Path, *names: str) -> None:
         path.write_bytes(b"sound")
 
 
+def walked(folder: Path) -> tuple[list[AudioFile], list[Broken]]:
+    broken: list[Broken] = []
+    return list(walk(folder, complain=broken.append)), broken
+
+
 def found(folder: Path) -> list[str]:
-    files, broken = walk(folder)
+    files, broken = walked(folder)
     assert broken == []
     return [Path(file.path).relative_to(folder).as_posix() for file in files]
 
 
-def test_audio_files_are_found_at_every_depth_in_order(tmp_path: Path) -> None:
+def test_audio_files_are_found_at_every_depth_folder_by_folder(tmp_path: Path) -> None:
     make(tmp_path, "b.flac", "a/z.MP3", "a/b/c/d.m4a", "ä.ogg")
-    assert found(tmp_path) == ["a/b/c/d.m4a", "a/z.MP3", "b.flac", "ä.ogg"]
+    assert found(tmp_path) == ["b.flac", "ä.ogg", "a/z.MP3", "a/b/c/d.m4a"]
 
 
 def test_hidden_files_and_what_is_no_audio_are_left_out(tmp_path: Path) -> None:
@@ -41,29 +46,35 @@ def test_links_to_files_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     (tmp_path / "b.wav").symlink_to(tmp_path / "a" / "song.wav")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.wav")
-    assert found(tmp_path) == ["a/song.wav", "b.wav"]
+    assert found(tmp_path) == ["b.wav", "a/song.wav"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
-    files, (broken,) = walk(tmp_path)
+    files, (broken,) = walked(tmp_path)
     assert files == []
     assert broken.reason == f"{tmp_path / 'gone.wav'} cannot be read: No such file or directory"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
-def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_as_good_as_any(tmp_path: Path) -> None:
     os.close(os.open(os.fsencode(tmp_path) + b"/\xff.wav", os.O_CREAT))
-    files, (broken,) = walk(tmp_path)
-    assert files == []
-    assert "udcff.wav has a name that is no UTF-8" in broken.reason
+    ((file,), broken) = walked(tmp_path)
+    assert broken == []
+    assert os.fsencode(file.path) == os.fsencode(tmp_path) + b"/\xff.wav"
+
+
+def test_a_file_comes_with_the_drive_of_its_folder(tmp_path: Path) -> None:
+    make(tmp_path, "song.wav")
+    ((file,), _) = walked(tmp_path)
+    assert file.device == tmp_path.stat().st_dev
 
 
 def test_a_file_comes_with_what_tells_whether_it_has_changed(tmp_path: Path) -> None:
     make(tmp_path, "song.wav")
     os.utime(tmp_path / "song.wav", ns=(1, 2_000_000_000))
-    ((file,), _) = walk(tmp_path)
+    ((file,), _) = walked(tmp_path)
     path = os.path.abspath(tmp_path / "song.wav")
     assert file == AudioFile(path=path, size=5, mtime_ns=2_000_000_000)
 
@@ -71,6 +82,6 @@ def test_a_file_comes_with_what_tells_whether_it_has_changed(tmp_path: Path) -> 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "song.wav")
     with pytest.raises(InputError, match=r"song\.wav is a file: name the folder"):
-        walk(tmp_path / "song.wav")
+        walked(tmp_path / "song.wav")
     with pytest.raises(InputError, match="nowhere does not exist"):
-        walk(tmp_path / "nowhere")
+        walked(tmp_path / "nowhere")
