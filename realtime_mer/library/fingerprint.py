@@ -12,12 +12,6 @@ BANDS = 16
 BAND_EDGES_HZ = np.geomspace(200.0, 4000.0, BANDS + 2)
 """Of one band more than there are bits of a step."""
 
-LONGEST_APART_S = 0.2
-"""How far the lengths of one sound in two formats may lie apart."""
-
-LOUDEST_APART_LU = 0.7
-"""How far their loudness may."""
-
 _MOST_APART, _MOST_APART_THERE = 0.08, 0.12  # over all, and over the worst ten seconds
 
 _STEP, _WINDOW = 3, 6  # tenths of a second

@@ -10,9 +10,8 @@ from typing import Any, Self
 
 from realtime_mer.errors import InputError
 from realtime_mer.library import schema
-from realtime_mer.library.fingerprint import LONGEST_APART_S, LOUDEST_APART_LU, alike
 from realtime_mer.library.rows import track_of
-from realtime_mer.library.sound import Sound
+from realtime_mer.library.sound import LONGEST_APART_S, LOUDEST_APART_LU, Sound
 from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile
 
@@ -153,6 +152,8 @@ class TrackStore:
 
         It is the very sound, sample by sample, or the same sound in another format (``alike``).
         """
+        from realtime_mer.library.fingerprint import alike  # whoever only reads needs no numpy
+
         with self.complaining():
             run = self._database.execute
             row = run("SELECT id FROM tracks WHERE sound = ?", (sound.sha256,)).fetchone()

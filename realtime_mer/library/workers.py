@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError, RealtimeMerError
-from realtime_mer.library.sound import Sound, listen
+from realtime_mer.library.sound import Sound
 from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile, Broken
 
@@ -178,6 +178,7 @@ def _work(connection: Connection, model: str, compute: str) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    from realtime_mer.library.listening import listen
     from realtime_mer.recognizer.compute import compute_on_one_thread
     from realtime_mer.recognizer.loading import load_recognizer
 

@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 
 from realtime_mer.audio.block import Block
 from realtime_mer.audio.demo import compose_parts
-from realtime_mer.library import sound as sound_module
-from realtime_mer.library.fingerprint import (
-    LONGEST_APART_S,
-    LOUDEST_APART_LU,
-    alike,
-    difference,
-)
-from realtime_mer.library.sound import Listener, Sound, listen
+from realtime_mer.library import listening
+from realtime_mer.library.fingerprint import alike, difference
+from realtime_mer.library.listening import Listener, listen
+from realtime_mer.library.sound import LONGEST_APART_S, LOUDEST_APART_LU, Sound
 from tests.command_line import noise, write_sound
 
 RATE = 44_100
@@ -80,11 +76,11 @@ def test_files_without_loss_have_one_hash_and_tags_do_not_count(tmp_path: Path) 
 # -- decoded once ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("most", [sound_module.MOST_KEPT, 1000])
+@pytest.mark.parametrize("most", [listening.MOST_KEPT, 1000])
 def test_what_was_listened_to_is_read_once_more_kept_or_decoded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(sound_module, "MOST_KEPT", most)
+    monkeypatch.setattr(listening, "MOST_KEPT", most)
     path = write_sound(tmp_path / "a.wav", noise(2), subtype="FLOAT")
     found, again = listen(str(path))
     blocks = []
@@ -153,7 +149,7 @@ def test_silence_and_what_is_too_short_have_no_loudness() -> None:
 
 
 def test_values_that_are_no_numbers_do_not_spread() -> None:
-    samples = piece(3)
+    samples = piece(6)
     broken = samples.copy()
     broken[5000] = np.nan, np.inf
     one, other = heard(samples), heard(broken)
