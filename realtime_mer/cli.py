@@ -17,9 +17,9 @@ from realtime_mer.commands.bench import bench
 from realtime_mer.commands.devices import devices
 from realtime_mer.commands.display import display
 from realtime_mer.commands.doctor import doctor
-from realtime_mer.commands.features import features
 from realtime_mer.commands.libraries import library_problem
 from realtime_mer.commands.library import app as library
+from realtime_mer.commands.library import features
 from realtime_mer.commands.live import OptionalName, live
 from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark

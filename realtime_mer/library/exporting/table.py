@@ -14,8 +14,9 @@ def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
     """Return the table as CSV in UTF-8.
 
     Args:
-        entries: a row each.
-        for_spreadsheets: let no text in it be run by one; else it is as it is.
+        entries: of the tracks.
+        for_spreadsheets: a row a track, of which no text is run by one; else a row for each of a
+            track's files, with texts as they are.
     """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, _COLUMNS.split(), lineterminator="\n")
@@ -35,7 +36,7 @@ def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
             "mer_model": track.model,
         }
         if not for_spreadsheets:
-            writer.writerow(row)
+            writer.writerows(row | {"path": path} for path in track.paths)
             continue
         numbers = ("mer_valence", "mer_arousal")  # are no texts, whatever they begin with
         writer.writerow(to_cells(row) | {name: row[name] for name in numbers})

@@ -17,8 +17,13 @@ Features = dict[str, Any]
 
 
 def own_id(track: Track) -> str:
-    """Return our id of a track: 22 letters and digits, made of its path."""
-    number = int.from_bytes(hashlib.sha256(os.fsencode(track.path)).digest(), "big")
+    """Return our id of a track: 22 letters and digits, made of its sound.
+
+    Another name, another tag or another format leave it as it is. Where the table is from before
+    tracks had a hash of their sound, it is made of the path.
+    """
+    known_by = track.sound.encode() or os.fsencode(track.path)
+    number = int.from_bytes(hashlib.sha256(known_by).digest(), "big")
     signs = []
     for _ in range(_ID_LENGTH):
         number, sign = divmod(number, len(_SIGNS))
@@ -43,7 +48,7 @@ def audio_features(track: Track, *, id: str | None = None) -> Features:
         "instrumentalness": None,
         "key": None,
         "liveness": None,
-        "loudness": track.level_dbfs,
+        "loudness": track.loudness_lufs,
         "mode": None,
         "speechiness": None,
         "tempo": None,
@@ -62,11 +67,11 @@ def by_id(tracks: Iterable[Track], ids: Mapping[str, str]) -> dict[str, Features
         tracks: any.
         ids: absolute paths by other ids; those of no track are left out.
     """
-    found = {}
-    by_path = {}
+    found: dict[str, Features] = {}
+    by_path: dict[str, Track] = {}
     for track in tracks:
         found[own_id(track)] = audio_features(track)
-        by_path[track.path] = track
+        by_path |= dict.fromkeys(track.paths, track)
     for other, path in ids.items():
         if path in by_path:
             found[other] = audio_features(by_path[path], id=other)

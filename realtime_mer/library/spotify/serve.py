@@ -1,6 +1,7 @@
 """The library's service: audio features over plain HTTP, on this machine unless told otherwise."""
 
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -76,7 +77,9 @@ class FeatureServer(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of those who went away."""
+        """Say nothing of those who went away; what is a fault of ours is shown."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def judged(self, target: str, headers: Mapping[str, list[str]]) -> Page:
         """Return what is answered to a request.
@@ -87,7 +90,7 @@ class FeatureServer(ThreadingHTTPServer):
         """
         host = access.host_of(headers["Host"], prefix="//")
         if host is None or not access.is_own_name(
-            host, listening_on=self.host, names=[socket.gethostname()]
+            host, listening_on=self.host, names=(socket.gethostname(),)
         ):
             return refusal(HTTPStatus.FORBIDDEN, "not a name of this service")
         if not access.is_trusted_origin(headers["Origin"], host):

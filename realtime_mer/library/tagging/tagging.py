@@ -128,10 +128,9 @@ def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
         known: dict[str, Wanted] = dict.fromkeys((file.path for file in found), taken_back)
     else:
         known = {
-            track.path: taken_back
-            if options.remove
-            else partial(written, track=track, wish=options.wish)
+            path: taken_back if options.remove else partial(written, track=track, wish=options.wish)
             for track in read_table(options.table)
+            for path in track.paths
         }
     only = [os.path.abspath(path) for path in options.only]
     within = tuple(os.path.join(path, "") for path in only)

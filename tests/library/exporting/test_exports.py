@@ -18,6 +18,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.library.exporting.entries import Names, crates, entries
 from realtime_mer.library.exporting.export import TARGETS, export
 from realtime_mer.library.exporting.rekordbox import rekordbox_xml
+from realtime_mer.library.exporting.table import table as table_of
 from realtime_mer.library.exporting.traktor import _place, traktor_nml
 from realtime_mer.library.tables import write_table
 from realtime_mer.library.tagging.tagging import TagOptions, tag
@@ -161,6 +162,16 @@ def test_the_commands_say_what_to_do_next(capsys, table: Path, tmp_path: Path) -
         assert out.is_dir() == target.folder
         again = call(capsys, "library", "export", table, "--to", to, "--out", out)
         assert again.code == 0, again.err
+
+
+def test_beets_is_told_of_every_file_of_a_track_and_a_spreadsheet_of_the_track() -> None:
+    told = entries([made_track("/=a.mp3", copies=("/b.flac",))], {})
+    for options, paths in (
+        ({}, ["/=a.mp3"]),
+        ({"for_spreadsheets": False}, ["/=a.mp3", "/b.flac"]),
+    ):
+        rows = csv.DictReader(table_of(told, **options).decode().splitlines())
+        assert [row["path"] for row in rows] == paths
 
 
 def test_titles_come_from_tags(table: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from realtime_mer.library.spotify.answers import MOST_IDS
 from realtime_mer.library.spotify.features import audio_features, by_id, own_id
 from realtime_mer.library.spotify.ids import read_ids
 from realtime_mer.library.spotify.serve import FeatureServer
-from realtime_mer.library.tables import write_table
+from realtime_mer.library.tables import read_table, write_table
 from tests.command_line import call, noise, write_model, write_sound
 from tests.library.made import made_track
 
@@ -30,7 +30,10 @@ SHAPE = (
 ).split()
 ESTIMATED = {"duration_ms", "energy", "id", "loudness", "type", "uri", "valence"}
 
-TRACKS = [made_track("/music/a b.mp3", valence=0.5, arousal=-0.2), made_track("/music/ä.flac")]
+TRACKS = [
+    made_track("/music/a b.mp3", valence=0.5, arousal=-0.2, loudness_lufs=-20.0),
+    made_track("/music/ä.flac"),
+]
 TOKEN = "iq3Xl0vT2k9uVnB7sWcE5yRz"
 
 
@@ -58,6 +61,21 @@ def test_an_id_looks_like_one_of_spotify_and_is_always_the_same(path: str) -> No
     one = own_id(made_track(path.replace("\0", "0")))
     assert re.fullmatch("[0-9A-Za-z]{22}", one)
     assert one == own_id(made_track(path.replace("\0", "0"), valence=0.3))
+
+
+def test_an_id_is_that_of_the_sound_whatever_its_file_is_called() -> None:
+    one = made_track("/a.mp3", sound="ab12")
+    assert own_id(one) == own_id(made_track("/moved/b.flac", sound="ab12"))
+    assert own_id(one) != own_id(made_track("/a.mp3", sound="cd34"))
+
+
+def test_a_copy_is_the_same_track_by_its_other_ids() -> None:
+    track = made_track("/a.mp3", copies=("/b.flac",))
+    assert by_id([track], {"x": "/b.flac"})["x"] == audio_features(track, id="x")
+
+
+def test_a_loudness_that_is_not_known_is_null() -> None:
+    assert audio_features(TRACKS[1])["loudness"] is None
 
 
 def ids_file(folder: Path, rows: list[tuple[str, str]], *, head: str = "id,path") -> Path:
@@ -97,7 +115,8 @@ def test_other_ids_that_cannot_be_used_are_told(tmp_path: Path, rows, head, matc
 def test_a_table_and_a_file_are_printed(capsys, tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", TRACKS)
     found = json.loads(call(capsys, "features", tmp_path / "t.csv").out)
-    assert found == {"audio_features": [audio_features(track) for track in TRACKS]}
+    kept = read_table(tmp_path / "t.csv")
+    assert found == {"audio_features": [audio_features(track) for track in kept]}
     complaint = call(capsys, "features", tmp_path / "no.mp3").complaint()
     assert "no.mp3" in complaint
 
