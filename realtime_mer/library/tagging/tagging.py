@@ -18,7 +18,7 @@ from realtime_mer.library.tagging.fields import (
     written,
 )
 from realtime_mer.library.tagging.files import FULL, Plan, planned, write
-from realtime_mer.library.walk import check_folder, walk
+from realtime_mer.library.walk import Broken, check_folder, walk
 from realtime_mer.wording import counted, legible
 
 Wanted = Callable[[Fields], Outcome]
@@ -123,9 +123,10 @@ def sentence(plan: Plan) -> str:
 def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
     """Yield the files that are asked for, and what is wanted of each."""
     if options.remove and options.table.is_dir():
-        found, broken = walk(options.table)
+        broken: list[Broken] = []
+        found = [file.path for file in walk(options.table, complain=broken.append)]
         done.failed += (one.reason for one in broken)
-        known: dict[str, Wanted] = dict.fromkeys((file.path for file in found), taken_back)
+        known: dict[str, Wanted] = dict.fromkeys(found, taken_back)
     else:
         known = {
             path: taken_back if options.remove else partial(written, track=track, wish=options.wish)
