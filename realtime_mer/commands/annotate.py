@@ -33,7 +33,7 @@ def annotate(
         int | None,
         typer.Option(min=1, help="Processes at a time; else one per core, one on a GPU."),
     ] = None,
-    model: Model = "library",
+    model: Model = "default",
     compute: ComputeOption = Compute.AUTO,
     outdated: Annotated[
         bool, typer.Option("--outdated", help="Hear again what another model has spoken of.")
@@ -53,8 +53,8 @@ def annotate(
     `realtime-mer annotate ~/Music --out music.sqlite` makes a table of your music; `suggest` then
     finds what to play next.
 
-    The model is `library`, which hears more than the `default` one and takes some fifteen times
-    as long: many thousand tracks take a night or more. `--model default` is the fast one.
+    `--model library` is a second opinion, which takes some fifteen times as long: many thousand
+    tracks take a night or more.
 
     You can stop it at any moment: the same command goes on from there, and works out no track
     again whose sound has not changed, whatever its file is called. Broken files are listed and do

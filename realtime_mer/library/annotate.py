@@ -33,8 +33,7 @@ class AnnotateOptions:
         folders: walked with all below them.
         out: table to write, ``.sqlite``, ``.parquet`` or ``.csv``; for the latter two the work is
             kept in the ``.sqlite`` of the same name beside it.
-        model, compute: checkpoint and device. The model that a library deserves takes long: it is
-            heard once, and no stream waits for it.
+        model, compute: checkpoint and device.
         jobs: processes at a time; None for one per core, or one if they share a GPU.
         outdated: hear tracks again that another model has spoken of.
         forget: delete what is known of files that are gone.
@@ -42,7 +41,7 @@ class AnnotateOptions:
 
     folders: Sequence[Path]
     out: Path
-    model: str = "library"
+    model: str = "default"
     compute: str = "auto"
     jobs: int | None = None
     outdated: bool = False
