@@ -4,7 +4,10 @@ import csv
 import http.client
 import json
 import re
+import signal
+import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +23,7 @@ from realtime_mer.library.spotify.features import audio_features, by_id, own_id
 from realtime_mer.library.spotify.ids import read_ids
 from realtime_mer.library.spotify.serve import FeatureServer
 from realtime_mer.library.tables import read_table, write_table
-from tests.command_line import call, noise, write_model, write_sound
+from tests.command_line import call, command, noise, write_model, write_sound
 from tests.library.made import made_track
 
 # As developer.spotify.com has it of the object AudioFeatures.
@@ -219,3 +222,18 @@ def test_a_file_is_heard_and_printed(capsys, tmp_path: Path) -> None:
     found = json.loads(result.out)
     assert (found["duration_ms"], found["key"]) == (4000, None)
     assert 0 <= found["valence"] <= 1
+
+
+@pytest.mark.slow
+def test_the_command_says_where_it_answers_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", TRACKS)
+    words = command("library", "serve", str(tmp_path / "t.csv"), "--port", "0")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.fullmatch(r"2 tracks at (http://127\.0\.0\.1:\d+/v1/); Ctrl-C ends it\n", said)
+        assert found is not None, said
+        with urllib.request.urlopen(f"{found[1]}audio-features/{own_id(TRACKS[1])}") as answer:
+            assert json.load(answer) == audio_features(TRACKS[1])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
