@@ -146,6 +146,9 @@ class Estimate(HasAffect):
         music: probability that music sounds in the window, in [0, 1]; None where the model does not
             tell.
         familiar: how near the sound is to what the model learnt from, in [0, 1]; None likewise.
+        changed: how much the music of the last 5 s differs from that of the minute before, in
+            [0, 1): at 0.5 it has turned, and is compared anew; None where nobody compared.
+        turns: how often the music has turned since the start, to a new section or song.
         status: what the sound was, a ``Status``.
         level_dbfs: root mean square of the hop in dB relative to full scale, >= -120.
         latency_ms: milliseconds from the capture of the window's last sample to this estimate; None
@@ -164,6 +167,8 @@ class Estimate(HasAffect):
     """What the network said; in JSON its parts stand here, among what the stream knows."""
     music: float | None = None
     familiar: float | None = None
+    changed: float | None = None
+    turns: int = 0
     status: Status
     level_dbfs: float
     latency_ms: float | None

@@ -14,10 +14,21 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_mer.changes import ChangeDetector
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import DECIMALS, Affect, Estimate, Status
 from realtime_mer.hops import MUSIC, STATUSES, Hop, HopClassifier, Loudness, StreamPolicy
-from realtime_mer.lanes import Flag, Number, Rows, hop_by_hop, rows_where, some, taken, where
+from realtime_mer.lanes import (
+    Flag,
+    Number,
+    Rows,
+    hop_by_hop,
+    lane,
+    rows_where,
+    some,
+    taken,
+    where,
+)
 from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
@@ -36,22 +47,27 @@ class Told:
         numbers: float64 ``(n, H, 21)``: valence, arousal, their deviations, quadrants, GEMS, in the
             orders of the vocabulary; how likely music is and how familiar the sound, NaN where the
             model does not tell; level and peak, as ``hops.Loudness`` has them.
+        changes: float64 ``(n, H, 2)``: how much the music has changed, and how often it has turned;
+            see ``changes.ChangeDetector``.
         mel: float32 ``(n, H, M)``, see ``recognizer.contract.Estimates``.
         hop_samples, rate: samples of a hop, and those of a second.
     """
 
     counts: NDArray[np.int64]
     numbers: NDArray[np.float64]
+    changes: NDArray[np.float64]
     mel: NDArray[np.float32]
     hop_samples: int
     rate: int
 
     def estimates(self, stream: int) -> list[Estimate]:
         """Return the estimates of one of the streams, oldest first."""
-        counts, numbers = self.counts[stream].tolist(), self.numbers[stream].tolist()
-        return [self._estimate(*hop) for hop in zip(counts, numbers, strict=True)]
+        rows = (table[stream].tolist() for table in (self.counts, self.numbers, self.changes))
+        return [self._estimate(*hop) for hop in zip(*rows, strict=True)]
 
-    def _estimate(self, counts: Sequence[int], numbers: Sequence[float]) -> Estimate:
+    def _estimate(
+        self, counts: Sequence[int], numbers: Sequence[float], changes: Sequence[float]
+    ) -> Estimate:
         seq, status, memory_hops, skipped = counts
         valence, arousal, valence_sd, arousal_sd = numbers[:4]
         music, familiar, level_dbfs, _ = numbers[_MUSIC:]
@@ -70,6 +86,8 @@ class Told:
             affect=affect,
             music=None if math.isnan(music) else music,
             familiar=None if math.isnan(familiar) else familiar,
+            changed=round(changes[0], DECIMALS),
+            turns=int(changes[1]),
             status=STATUSES[status],
             level_dbfs=level_dbfs,
             latency_ms=None,
@@ -121,6 +139,7 @@ class Following:
         self._table = self._fresh[:, :0]
         self._held = np.zeros((0, len(self._prior)))  # of all streams
         self._powers = np.zeros((0, len(self._hops.powers)))
+        self._changes: list[ChangeDetector] = []  # of all streams
         self._now = self._prior  # what is held, of those that are spoken of
         self.resize(1)
 
@@ -134,6 +153,8 @@ class Following:
         table[:, :before], held[:before] = self._table, self._held
         powers[:before] = self._powers
         self._table, self._held, self._powers = table, held, powers
+        while len(self._changes) < streams:
+            self._changes.append(ChangeDetector(hop_s=self._hop_s))
 
     def seq_of(self, row: int) -> int:
         """Return ``seq`` of a stream."""
@@ -147,6 +168,7 @@ class Following:
             "counts": self._table[:, row].copy(),
             "held": self._held[row].copy(),
             "powers": self._powers[row].copy(),
+            **self._changes[row].saved(),
         }
 
     def restore(self, row: int, saved: Mapping[str, NDArray[Any]] | None) -> None:
@@ -157,6 +179,8 @@ class Following:
         self._table[:, row] = saved["counts"]
         self._held[row] = saved["held"]
         self._powers[row] = saved["powers"]
+        self._changes[row] = ChangeDetector(hop_s=self._hop_s)
+        self._changes[row].restore(saved)
 
     def turn_to(self, rows: Rows) -> None:
         """Speak of the streams of these rows from now on."""
@@ -201,6 +225,8 @@ class Following:
         self._forget(self.seq >= 0)
         self._now = self._now * 0 + self._prior
         self.held_hops = self.held_hops * 0
+        for detector in self._spoken_of():
+            detector.restart()
 
     def hear(self, sound: Loudness, lost: Number, asked: Flag) -> tuple[Flag, Hop]:
         """Return whether the streams begin anew with their next hop, and what that is.
@@ -246,7 +272,8 @@ class Following:
         for index, sound in enumerate(sounds):
             told[:, index, -2], told[:, index, -1] = sound.level_dbfs, sound.peak_dbfs
         at: Any = 0 if isinstance(self._rows, int) else slice(None)
-        held = self._now
+        held, detectors = self._now, self._spoken_of()
+        changes = np.empty((len(detectors), len(sounds), 2))
         counts = []
         for index, ((anew, hop), begun, likely) in enumerate(
             zip(heard, asked, hop_by_hop(told[..., _MUSIC], hops=len(heard)), strict=True)
@@ -266,6 +293,12 @@ class Following:
             if some(holds):
                 faded = self._faded(held, self.held_hops * self._hop_s)
                 affect[at, index] = rows_where(holds, faded, affect[at, index])
+            for row, detector in enumerate(detectors):
+                if lane(begun, row):
+                    detector.restart()
+                if lane(follows, row):
+                    detector.take(numbers.mel[row, index])
+                changes[row, index] = detector.changed, detector.turns
             if some(follows):
                 held = rows_where(follows, affect[at, index], held)
             self.memory_hops = self.memory_hops + 1
@@ -278,10 +311,17 @@ class Following:
             # (H, 4) of one stream, (H, 4, n) of many.
             counts=table[np.newaxis] if table.ndim == 2 else table.transpose(2, 0, 1),
             numbers=told,
+            changes=changes,
             mel=numbers.mel,
             hop_samples=self._hop,
             rate=self._rate,
         )
+
+    def _spoken_of(self) -> list[ChangeDetector]:
+        rows = self._rows
+        if rows is None:
+            return []
+        return [self._changes[row] for row in ([rows] if isinstance(rows, int) else rows.tolist())]
 
     def _forget(self, which: Flag) -> None:
         """Begin anew as far as the network's memory goes; what is held goes on being held."""

@@ -42,6 +42,11 @@ def some(which: Flag) -> bool:
     return bool(which.any()) if isinstance(which, np.ndarray) else bool(which)
 
 
+def lane(which: Flag, at: int) -> bool:
+    """Return whether it holds for the stream at a place among those that are meant."""
+    return bool(which[at]) if isinstance(which, np.ndarray) else bool(which)
+
+
 def decibels(power: Number, *, floor: float) -> Number:
     """Return powers in hundredths of a decibel, those under ``floor`` as that; both > 0."""
     if isinstance(power, np.ndarray):

@@ -24,7 +24,7 @@ from tests.patience import PATIENCE_S
 HOP = RATE // 10
 ESTIMATE_KEYS = (
     "seq t wall_time valence arousal valence_sd arousal_sd quadrants gems mood music familiar "
-    "status level_dbfs latency_ms state_age_s xruns skipped smoothing_s delay_s"
+    "changed turns status level_dbfs latency_ms state_age_s xruns skipped smoothing_s delay_s"
 ).split()
 SUMMARY_KEYS = (
     "path seconds valence arousal valence_sd arousal_sd quadrants gems mood music_share"

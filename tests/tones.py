@@ -27,7 +27,8 @@ def tones(seconds: float, *, music: float, dbfs: float = -20.0) -> NDArray[np.fl
 class ToneRecognizer:
     """Says of each hop by itself how likely it is music: the part of its power below 1 kHz.
 
-    Valence is that probability, familiar a half of it. Its state is what of a hop has come.
+    Valence is that probability, familiar a half of it; its column has the power of 64 even bands.
+    Its state is what of a hop has come.
 
     Args:
         tells: whether it says that; else it is as a model without such words.
@@ -60,6 +61,7 @@ class ToneRecognizer:
         music = power[..., low].sum(axis=-1) / np.maximum(power.sum(axis=-1), 1e-12)
         music = music.astype(np.float32)
         words = {"music": music, "familiar": music / 2} if self._tells else {}
+        bands = power[..., :1152].reshape(batch, count, 64, 18).mean(axis=-1)
         sd = np.full_like(music, 0.2)
         quadrants = np.tile(np.array([0.7, 0.1, 0.1, 0.1], dtype=np.float32), (batch, count, 1))
         return Estimates(
@@ -69,7 +71,7 @@ class ToneRecognizer:
             arousal_sd=sd,
             quadrants=quadrants[..., : len(QUADRANTS)],
             gems=np.full((batch, count, len(GEMS)), 0.3, dtype=np.float32),
-            mel=np.zeros((batch, count, 64), dtype=np.float32),
+            mel=np.log10(1 + bands).astype(np.float32),
             **words,
         )
 

@@ -158,7 +158,8 @@ FILE = Wire(
             *("valence", "arousal", "valence_sd", "arousal_sd"),
             *(f"quadrants.{name}" for name in QUADRANTS),
             *(f"gems.{name}" for name in GEMS),
-            *("mood", "status", "music", "familiar", "level_dbfs", "marker"),
+            *("mood", "status", "music", "familiar", "changed", "turns"),
+            *("level_dbfs", "marker"),
         )
     ),
 )

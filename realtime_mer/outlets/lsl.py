@@ -206,7 +206,7 @@ LSL = Wire(
         ),
         *(_channel(f"quadrants.{name}", "probability") for name in QUADRANTS),
         *(_channel(f"gems.{name}", "share of listeners") for name in GEMS),
-        *(_channel(name, "0 to 1") for name in ("music", "familiar")),
+        *(_channel(name, "0 to 1") for name in ("music", "familiar", "changed")),
         {"from": "marker"},
         {
             "from": "status",

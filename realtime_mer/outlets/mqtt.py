@@ -295,6 +295,8 @@ MQTT = Wire(
         _route("mood", "mood_held", sensor="Mood"),
         _route("status", "status", sensor="Status"),
         *(_number(name, name) for name in ("valence_sd", "arousal_sd", "music", "familiar")),
+        _number("changed", "changed"),
+        _route("turns", "turns", only_changes=True),
         _route("quadrant", "quadrant", max_rate=1),
         *(_number(f"quadrants/{name}", f"quadrants.{name}") for name in QUADRANTS),
         *(_number(f"gems/{name}", f"gems.{name}") for name in GEMS),

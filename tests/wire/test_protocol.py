@@ -191,7 +191,18 @@ def test_a_service_that_does_not_tell_how_familiar_it_is_is_understood() -> None
     assert told.familiar == 1.0
 
 
-@pytest.mark.parametrize("name", ["music", "familiar"])
+def test_a_service_that_does_not_tell_of_turns_is_understood() -> None:
+    older = json.loads(encode(sample_estimate()))
+    del older["changed"], older["turns"]
+    received = parse_server_message(json.dumps(older))
+    assert isinstance(received, Estimate)
+    assert (received.changed, received.turns) == (None, 0)
+    told = parse_server_message(json.dumps({**older, "changed": 0.5, "turns": 3}))
+    assert isinstance(told, Estimate)
+    assert (told.changed, told.turns) == (0.5, 3)
+
+
+@pytest.mark.parametrize("name", ["music", "familiar", "changed"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, "likely"])
 def test_what_is_no_share_is_refused(name: str, value: Any) -> None:
     message = json.loads(encode(sample_estimate())) | {name: value}

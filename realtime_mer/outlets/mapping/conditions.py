@@ -4,7 +4,7 @@
 
     condition   = happening | any
     happening   = "marker" [TEXT] | "mood changes" | "quadrant changes" | "status changes"
-                | "music begins" | "music ends" | "session begins" | "session ends"
+                | "music begins" | "music ends" | "music turns" | "session begins" | "session ends"
     any         = all {"or" all}
     all         = term {"and" term}
     term        = "not" term | "(" any ")" | NAME operator (NUMBER | TEXT | NAME)
@@ -33,6 +33,7 @@ HAPPENINGS = (
     "status changes",
     "music begins",
     "music ends",
+    "music turns",
     "session begins",
     "session ends",
 )

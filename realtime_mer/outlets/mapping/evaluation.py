@@ -140,6 +140,12 @@ class Evaluation:
                     Happening(f"{name} changes"), t=t, captured_at=captured_at
                 )
             self._seen[name] = value
+        turns = values.get("turns")
+        if turns is not None:
+            # A count, so that a turn is not missed with an estimate that nobody got.
+            if int(turns) > int(self._seen.get("turns", turns)):
+                yield from self._happened(Happening("music turns"), t=t, captured_at=captured_at)
+            self._seen["turns"] = turns
         if values.status == Status.GAP.value:
             return  # neither begins nor ends anything
         playing = values.status == Status.MUSIC.value

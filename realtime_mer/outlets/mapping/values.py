@@ -80,7 +80,11 @@ def usual_range(name: str) -> tuple[float, float] | None:
     """Return the range of a number that has one."""
     if name in {"valence", "arousal"}:
         return (-1.0, 1.0)
-    shares = name.startswith(("quadrants.", "gems.", "bands.")) or name in {"music", "familiar"}
+    shares = name.startswith(("quadrants.", "gems.", "bands.")) or name in {
+        "music",
+        "familiar",
+        "changed",
+    }
     return (0.0, 1.0) if shares else None
 
 

@@ -64,7 +64,12 @@ def test_every_name_that_is_told_is_one() -> None:
     values.take(sample_estimate())
     values.take(LEVEL)
     unknown = {name for name in NAMES if values.get(name) is None}
-    assert unknown <= {"marker", "music", "familiar"}  # those only where somebody or a model tells
+    assert unknown <= {
+        "marker",
+        "music",
+        "familiar",
+        "changed",
+    }  # those only where somebody or a model tells
 
 
 def test_what_a_model_does_not_tell_sends_nothing() -> None:
@@ -166,6 +171,15 @@ def test_music_begins_and_ends_and_a_gap_is_neither() -> None:
 def test_music_ends_where_the_device_goes_away() -> None:
     events = [*music(3), status_of(Status.RECONNECTING), status_of(Status.RECONNECTING)]
     assert changes("music ends", *events) == 1
+
+
+def test_music_that_turns_fires_also_where_that_estimate_did_not_come_and_in_no_fresh_stream() -> (
+    None
+):
+    turning = [sample_estimate(seq=seq, turns=turns) for seq, turns in enumerate([2, 2, 3, 3, 4])]
+    assert changes("music turns", *turning) == 2
+    assert changes("music turns", *turning[:2], *turning[4:]) == 1
+    assert changes("music turns", *turning, sample_estimate(seq=0), sample_estimate(seq=1)) == 2
 
 
 def test_a_marker_fires_a_rule_that_sends_its_label() -> None:
