@@ -8,6 +8,7 @@ import typer
 from realtime_mer.errors import RealtimeMerError
 from realtime_mer.wording import installing
 
+from .commands.changes import changes
 from .commands.committee import committee
 from .commands.compare import compare
 from .commands.corpora import corpora
@@ -48,6 +49,7 @@ for command in (
     onnx,
     papers,
     not_music,
+    changes,
 ):
     app.command()(command)
 
