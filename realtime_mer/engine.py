@@ -45,6 +45,8 @@ class Engine:
         make_room: called before so many samples of a source that can wait go into the ring; may
             wait for whoever reads them there.
         seconds: stop after this much sound; None for no limit.
+        way_s: how long sound takes from a loudspeaker until this source has it (``--align``); times
+            and latency are told from the loudspeaker on, as long as the source is the same.
         max_backlog_s: a real-time source that is further behind skips to its newest window.
 
     Attributes:
@@ -65,6 +67,7 @@ class Engine:
         publish: Callable[[Event], None] | None = None,
         make_room: Callable[[int], None] | None = None,
         seconds: float | None = None,
+        way_s: float = 0.0,
         max_backlog_s: float = 3.0,
     ) -> None:
         self.source = source
@@ -74,6 +77,7 @@ class Engine:
         self._shaper = shaper or Shaper()
         self._publish = publish
         self._make_room = make_room
+        self._way_s, self._way_of = way_s, source.name
         self._rate = stream.recognizer.sample_rate
         self._hop = stream.recognizer.hop_samples
         self._limit = math.inf if seconds is None else seconds + 1e-6
@@ -277,7 +281,8 @@ class Engine:
             end = round(estimate.t * self._rate)
             captured = self.ring.captured_at(end, rate=self._rate) if stamped else None
             if captured is not None:
-                age = now - captured
+                way_s = self._way_s if self.source.name == self._way_of else 0.0
+                age = now - captured + way_s
                 estimate = replace(
                     estimate,
                     latency_ms=round(1000 * age, 3),

@@ -84,6 +84,12 @@ class Shaper:
 
     @staticmethod
     def _checked(smoothing_s: float, delay_s: float) -> tuple[float, float]:
+        if delay_s < 0:
+            raise InputError(
+                f"--delay {delay_s:g} is impossible: no estimate can come before the sound that it "
+                "is of. Hold back the sound or the lights instead, or measure the way from "
+                "loudspeaker to microphone with --align."
+            )
         for name, value in (("--smoothing", smoothing_s), ("--delay", delay_s)):
             if not 0 <= value <= MAX_SECONDS:
                 raise InputError(f"{name} {value} must lie between 0 and {MAX_SECONDS:g} seconds.")

@@ -185,9 +185,17 @@ class PulseServer:
             if module == "module-pipe-source" and f"source_name={name} " in arguments[0]:
                 self._control("unload-module", number)
 
+    def set_speakers(self, name: str) -> None:
+        """Make a sink the one that is played to."""
+        self._control("set-default-sink", name)
+
     def set_default(self, name: str) -> None:
         """Make a microphone the default."""
         self._control("set-default-source", name)
+
+    def load(self, module: str, *arguments: str) -> None:
+        """Load a module of the daemon."""
+        self._control("load-module", module, *arguments)
 
     def play(self, samples: NDArray[np.float32]) -> None:
         """Start to play mono samples at ``RATE`` over the speakers, and do not wait for the end."""

@@ -209,6 +209,32 @@ def test_latency_and_wall_time_come_from_the_arrival_of_the_last_sample(recogniz
     assert estimate.wall_time is not None
 
 
+def test_the_way_from_the_loudspeaker_is_subtracted_as_long_as_the_source_is_the_same(recognizer):
+    source = Script([], real_time=True)
+    arrived = time.monotonic() - 2.0
+    source._items = [
+        block(noise(0.1), arrived_at=arrived),
+        block(noise(0.1, seed=1), arrived_at=arrived + 0.1),
+    ]
+    told = []
+
+    def exchange(event) -> None:
+        if isinstance(event, Estimate):
+            told.append(event)
+            source.name = "another"
+
+    gate = threading.Event()
+    source._items.insert(1, lambda: gate.wait(PATIENCE_S))
+    engine = Engine(source=source, stream=EmotionStream(recognizer), way_s=100.0, publish=exchange)
+    for event in engine.events():
+        if isinstance(event, Estimate):
+            gate.set()
+    first, second = told
+    assert first.latency_ms - second.latency_ms == pytest.approx(100_000, abs=60_000)
+    captured = [datetime.fromisoformat(one.wall_time).timestamp() for one in told]
+    assert captured[1] - captured[0] == pytest.approx(100.1, abs=0.01)
+
+
 def test_hops_that_are_made_together_each_have_the_latency_of_their_own_last_sample(recognizer):
     gate, ready = threading.Event(), threading.Event()
 

@@ -97,6 +97,7 @@ def test_the_mood_word_follows_the_smoothed_point():
     ("settings", "told"),
     [
         ({"smoothing_s": -1}, "--smoothing -1 must lie between 0 and 60 seconds"),
+        ({"delay_s": -0.2}, "--delay -0.2 is impossible: no estimate can come before the sound"),
         ({"delay_s": 61}, "--delay 61 must lie between 0 and 60 seconds"),
     ],
 )

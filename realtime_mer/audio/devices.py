@@ -160,13 +160,16 @@ def _nearest(wanted: str, candidates: Sequence[Device]) -> str:
     return ", ".join(repr(device.name) for device in nearest)
 
 
-def capture_process(arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+def capture_process(
+    arguments: Sequence[str], *, module: str = "realtime_mer.audio.capture", **options: Any
+) -> subprocess.Popen[bytes]:
     """Start the capture helper with this interpreter, this package and the given arguments.
 
     Its standard output is a pipe. It gets no Ctrl-C of its own: the session ends it in order.
 
     Args:
         arguments: of ``python -m realtime_mer.audio.capture``.
+        module: another helper that has to do with devices.
         options: of ``subprocess.Popen``.
     """
     package_root = str(Path(__file__).resolve().parents[2])
@@ -179,10 +182,9 @@ def capture_process(arguments: Sequence[str], **options: Any) -> subprocess.Pope
         options["start_new_session"] = True
     return subprocess.Popen(
         # -P: a file named like a library in the user's folder must not be imported for it.
-        [sys.executable, "-P", "-m", "realtime_mer.audio.capture", *arguments],
+        [sys.executable, "-P", "-m", module, *arguments],
         env={**os.environ, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # ALSA and JACK chatter there
-        **options,
+        **{"stdin": subprocess.DEVNULL, **options},
     )

@@ -104,6 +104,13 @@ def live(
     ] = None,
     smoothing: Smoothing = 0.0,
     delay: Delay = 0.0,
+    align: Annotated[
+        bool,
+        typer.Option(
+            "--align",
+            help="Measure the way from loudspeaker to microphone by chirps first, and subtract it.",
+        ),
+    ] = False,
     rate: Annotated[
         int | None,
         typer.Option(help="Sample rate of raw sound on standard input; 48000 without it."),
@@ -185,6 +192,8 @@ def live(
     useless = [option for option, value in of_records.items() if value not in (None, False)]
     if record is None and useless:
         raise InputError(f"{useless[0]} is of no use without --record.")
+    if align and source not in (None, "mic"):
+        raise InputError("--align is for a microphone: nothing else hears the loudspeaker.")
     fast = speed is Speed.MAX
     count, picked = None, None
     if channels is not None and source == "-":
@@ -269,6 +278,7 @@ def live(
             jsonl=jsonl,
             smoothing_s=smoothing,
             delay_s=delay,
+            align=align,
             raw=raw,
             channels=picked,
             record=record,

@@ -14,6 +14,7 @@ from realtime_mer.audio.spec import RawFormat
 from realtime_mer.audio.switch import SwitchableSource
 from realtime_mer.engine import RING_S, Engine
 from realtime_mer.errors import RecordingError
+from realtime_mer.live.aligned import ask_for_quiet, tell_way
 from realtime_mer.live.controller import Controller
 from realtime_mer.live.follower import Follower, json_lines
 from realtime_mer.live.outlets import ServiceOptions, open_outlets
@@ -54,6 +55,7 @@ class LiveOptions:
         plans, maps: what goes where besides, as it stands and as files that may change meanwhile.
         jsonl: path for a line per estimate, ``-`` for standard output.
         smoothing_s, delay_s: see ``Shaper``.
+        align: measure the way from the loudspeaker to the microphone first, and subtract it.
         raw: what raw sound on standard input is; None for the usual.
         channels: which to hear, counted from 0; None for those that carry signal, or, of a device,
             those of the last time.
@@ -78,6 +80,7 @@ class LiveOptions:
     jsonl: str | None = None
     smoothing_s: float = 0.0
     delay_s: float = 0.0
+    align: bool = False
     raw: RawFormat | None = None
     channels: tuple[int, ...] | None = None
     record: str | None = None
@@ -100,6 +103,8 @@ def run_live(options: LiveOptions) -> None:
     console = console_for_people(stderr=to_stderr)
     fast = options.speed == "max"  # over before anybody could follow
     with ExitStack() as stack:
+        if options.align:
+            ask_for_quiet(console)
         opened = open_source(
             options.source,
             device=options.device,
@@ -111,6 +116,7 @@ def run_live(options: LiveOptions) -> None:
         stack.callback(source.close)
         write = stack.enter_context(json_lines(options.jsonl)) if options.jsonl else None
         console.print(f"Source: {source.name} ({opened.why})")
+        way_s = tell_way(opened, console) if options.align else 0.0
         recognizer = load_recognizer(options.model, options.compute)
         compute_on_one_thread()
         hello = _hello(options, recognizer)
@@ -139,6 +145,7 @@ def run_live(options: LiveOptions) -> None:
             publish=outlets.publish,
             make_room=deck.make_room,
             seconds=options.seconds,
+            way_s=way_s,
         )
         settings = LiveSettings(
             switch=source,

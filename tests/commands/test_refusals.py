@@ -55,6 +55,8 @@ REFUSED = {
     "live demo --port 0 --cert song.wav": "are no certificate with its unencrypted key",
     "live demo --seconds -1": "--seconds -1.0 must be more than 0",
     "live demo --smoothing -1": "--smoothing -1.0 must lie between",
+    "live mic --delay -0.2": "--delay -0.2 is impossible: no estimate can come before the sound",
+    "live demo --align": "--align is for a microphone",
     "live demo --osc nowhere": "--osc 'nowhere': give HOST:PORT",
     "live demo --osc 9000 --osc-rate 0": "--osc-rate 0.0: give more than 0",
     "live demo --map no.toml": "the mapping no.toml cannot be read: No such file",

@@ -57,6 +57,20 @@ def test_what_the_microphone_hears_becomes_estimates_of_music(pulse):
 
 
 @pytest.mark.slow
+def test_a_session_measures_the_way_first_and_tells_it(pulse, tmp_path, capsys):
+    near = ("source_name=Near", "master=speakers.monitor")
+    pulse.load("module-remap-source", *near, "source_properties=device.description=Near")
+    model = write_model(tmp_path)
+    told = call(
+        *(capsys, "live", "mic", "--device", "Near", "--align", "--seconds", "1"),
+        *("--model", model, "--no-server", "--no-window"),
+    )
+    said = " ".join((told.out + told.err).split())
+    assert "Five chirps will come from it" in said
+    assert "From loudspeaker to microphone: " in said
+
+
+@pytest.mark.slow
 def test_a_killed_sound_server_is_told_and_the_session_goes_on(pulse):
     engine = engine_on("loopback")
     events = engine.events()
