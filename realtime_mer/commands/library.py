@@ -10,7 +10,7 @@ import typer
 
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model, Token
 from realtime_mer.commands.first_words import say
-from realtime_mer.errors import AudioFileError, InputError
+from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line
 
 app = typer.Typer(
@@ -171,15 +171,14 @@ def _of_file(path: Path, *, model: str, compute: str) -> None:
     check_checkpoint(model)
     say(f"Analysing {path}")
 
+    from realtime_mer.library.listening import listen
     from realtime_mer.library.spotify.features import audio_features
-    from realtime_mer.library.walk import Broken
-    from realtime_mer.library.workers import annotate_file
+    from realtime_mer.library.workers import hear
     from realtime_mer.recognizer.compute import compute_on_one_thread
     from realtime_mer.recognizer.loading import load_recognizer
 
     recognizer = load_recognizer(model, compute)
     compute_on_one_thread()
-    heard = annotate_file(str(path), recognizer=recognizer)
-    if isinstance(heard, Broken):
-        raise AudioFileError(heard.reason)
+    sound, source = listen(str(path))
+    heard = hear(str(path), sound, source, recognizer=recognizer)
     print(json.dumps(audio_features(heard.track), indent=1, allow_nan=False))

@@ -196,14 +196,13 @@ def _work(connection: Connection, model: str, compute: str) -> None:
                 sound, source = listen(path)
                 connection.send(sound)
                 if connection.recv():
-                    connection.send(_heard(path, sound, source, recognizer=recognizer))
+                    connection.send(hear(path, sound, source, recognizer=recognizer))
             except RealtimeMerError as error:
                 connection.send(Broken(path=path, reason=str(error)))
 
 
-def _heard(
-    path: str, sound: Sound, source: "Source", *, recognizer: "StreamingRecognizer"
-) -> Heard:
+def hear(path: str, sound: Sound, source: "Source", *, recognizer: "StreamingRecognizer") -> Heard:
+    """Return what a recogniser says of a file that was listened to, see ``listen``."""
     from realtime_mer.analysis import FileAnalysis
     from realtime_mer.library.describing import describe
     from realtime_mer.sessions.course import Course
