@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.changes import ChangeDetector
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import DECIMALS, Affect, Estimate, Status
+from realtime_mer.features.changes import ChangeDetector
 from realtime_mer.hops import MUSIC, STATUSES, Hop, HopClassifier, Loudness, StreamPolicy
 from realtime_mer.lanes import (
     Flag,

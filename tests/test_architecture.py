@@ -17,7 +17,7 @@ TIERS = (
     "commands",
     "bench live rooms",
     "library analysis engine display sessions service client outlets",
-    "stream batch pending following changes presence hops shaping summary web printing",
+    "stream batch pending following presence hops shaping summary web printing",
     "wire audio recognizer",
     "model features",
     "emotion mood estimate wording errors lanes leaving writing",
@@ -45,7 +45,7 @@ PURE = (
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "recognizer.windows recognizer.committee "
     "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "
-    "lanes stream batch pending following changes presence hops shaping summary "
+    "lanes stream batch pending following presence hops shaping summary "
     "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access"
 ).split()
 SHELLS = (

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from realtime_mer.batch import StreamBatch
-from realtime_mer.changes import ChangeDetector, ChangePolicy
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate
+from realtime_mer.features.changes import ChangeDetector, ChangePolicy
 from realtime_mer.stream import EmotionStream
 from tests.tones import RATE, ToneRecognizer, tones
 

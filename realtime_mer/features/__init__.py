@@ -1,4 +1,4 @@
-"""Sound to log-mel frames and log-pitch rows: settings, which need no torch, and both in torch.
+"""Sound to log-mel frames and log-pitch rows, in torch, with their settings; and when music turns.
 
-Only what depends on nothing but the vocabulary may enter.
+Only what depends on nothing but the vocabulary may enter. The last two need no torch.
 """
