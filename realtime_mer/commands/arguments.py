@@ -1,6 +1,7 @@
 """The options that commands share: what they are called, and what their help says."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,6 +73,39 @@ Delay = Annotated[
 LayoutOption = Annotated[
     Layout | None,
     typer.Option(help="The window for a booth or for a therapy room; else that of the last time."),
+]
+MQTT_VARIABLE = "REALTIME_MER_MQTT"
+"""May hold the address of the broker that live sessions tell."""
+
+Osc = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Send OSC messages there, over UDP.")
+]
+OscRate = Annotated[
+    float | None, typer.Option(help="Most estimates per second by OSC; all without it.")
+]
+_OF_MQTT = "Tell this MQTT broker, and Home Assistant by it, as in mqtt://user:password@host."
+Mqtt = Annotated[str | None, typer.Option(metavar="URL", help=_OF_MQTT)]
+MqttOrVariable = Annotated[
+    str | None, typer.Option(metavar="URL", envvar=MQTT_VARIABLE, help=_OF_MQTT)
+]
+Lsl = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Be two streams of the Lab Streaming Layer, so named."),
+]
+Midi = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PORT", help="Send MIDI controllers to this port; 'virtual' is one of its own."
+    ),
+]
+MapFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help="Send what this mapping says, to lights, instruments and the like; may stand several "
+        "times. See `realtime-mer map`.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Url = Annotated[str, typer.Argument(help="Address of the service.")]

@@ -8,7 +8,7 @@ import typer
 
 from realtime_mer.commands.arguments import AsJson, Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
-from realtime_mer.commands.sending import check_maps
+from realtime_mer.commands.refusals import check_maps
 from realtime_mer.errors import InputError
 
 

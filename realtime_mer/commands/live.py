@@ -13,22 +13,19 @@ from realtime_mer.commands.arguments import (
     Delay,
     Host,
     LayoutOption,
+    Lsl,
+    MapFiles,
+    Midi,
     Model,
+    MqttOrVariable,
+    Osc,
+    OscRate,
     SampleFormat,
     Smoothing,
     Speed,
 )
 from realtime_mer.commands.first_words import say
-from realtime_mer.commands.refusals import check_output
-from realtime_mer.commands.sending import (
-    Lsl,
-    MapFiles,
-    Midi,
-    MqttOrVariable,
-    Osc,
-    OscRate,
-    read_plans,
-)
+from realtime_mer.commands.refusals import check_output, read_plans
 from realtime_mer.errors import InputError
 
 

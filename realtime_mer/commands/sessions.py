@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from realtime_mer.commands.arguments import Host
+from realtime_mer.commands.arguments import Host, Lsl, MapFiles, Midi, Mqtt, Osc, OscRate
 from realtime_mer.commands.first_words import say
-from realtime_mer.commands.refusals import check_output
-from realtime_mer.commands.sending import Lsl, MapFiles, Midi, Mqtt, Osc, OscRate, read_plans
+from realtime_mer.commands.refusals import check_output, read_plans
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line, notice
 from realtime_mer.writing.replacing import replacing
