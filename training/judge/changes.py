@@ -1,7 +1,8 @@
 """Whether a turn is told where one song was spliced to another, and how often where none was.
 
 The detector (``realtime_mer.features.changes``) hears what the network hears and needs no network,
-so this is of no run. Its numbers were chosen on clips of ``TUNING_FOLD``; all figures are of the others.
+so this is of no run. Its numbers were chosen on clips of ``TUNING_FOLD``; all figures are of the
+others.
 
 Beside it stand two that know less: the same detector on nothing but the level, as sensitive as
 gives it the detector's false alarms on ``TUNING_FOLD``, and as many alarms set at random.
