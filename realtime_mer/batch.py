@@ -60,6 +60,8 @@ class StreamBatch:
         self._hop = recognizer.hop_samples
         self._following = Following(recognizer, self.policy)
         self._bank = bank or ValueBank(recognizer)
+        # Asked once: whether an object fits a protocol takes as long as all policies of a hop.
+        self._hearing = self._bank if isinstance(self._bank, HearingBank) else None
         self._here = np.zeros(1, dtype=bool)  # which rows are streams
         self._used = np.zeros(1, dtype=bool)  # which rows have been, and are not new
         self._free = [0]  # a heap: rows that follow one another are copied fastest
@@ -143,11 +145,11 @@ class StreamBatch:
             )
         gone, asked = hop_by_hop(lost, hops=hops), hop_by_hop(anew, hops=hops)
         self._following.turn_to(rows)
-        if isinstance(self._bank, HearingBank):
+        if self._hearing is not None:
             pieces = np.split(samples, hops, axis=1)
             return joined(
                 [
-                    self._hop_of(self._bank, rows, *hop)
+                    self._hop_of(self._hearing, rows, *hop)
                     for hop in zip(pieces, gone, asked, strict=True)
                 ]
             )

@@ -22,6 +22,7 @@ from realtime_mer.lanes import (
     Flag,
     Number,
     Rows,
+    faded,
     hop_by_hop,
     lane,
     rows_where,
@@ -33,7 +34,9 @@ from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
 _NO_MUSIC = STATUSES.index(Status.NO_MUSIC)
-_SDS, _QUADRANTS, _GEMS = slice(2, 4), slice(4, 8), slice(8, 17)  # of the numbers of an affect
+_QUADRANTS, _GEMS = slice(4, 8), slice(8, 17)  # of the numbers of an affect
+_FADES = slice(2, 8)  # deviations and quadrants
+_FADES_AS = np.array([2, 2, 1, 1, 1, 1])  # deviations by their squares
 _MUSIC = 17  # its place after them
 
 
@@ -136,6 +139,11 @@ class Following:
         self._parts: tuple[Any, ...] = (self, self._hops, self._gate)
         self._fresh = np.array(self._values(), np.int64)[:, np.newaxis]
         self._prior = _prior(recognizer)
+        # Towards what they fade: deviations to the ratings' own spread, and where an estimate was
+        # less certain than that it stays so; quadrants to what they are before any sound.
+        self._least = self._prior[_FADES] ** _FADES_AS
+        self._most = np.where(_FADES_AS == 2, np.inf, self._least)
+        self._fading = self._prior, self._least, self._least * 0
         self._table = self._fresh[:, :0]
         self._held = np.zeros((0, len(self._prior)))  # of all streams
         self._powers = np.zeros((0, len(self._hops.powers)))
@@ -291,8 +299,8 @@ class Following:
             follows = (holds | hop.quiet | self._gate.doubtful) ^ True
             self.held_hops = where(holds, self.held_hops + 1, where(follows, 0, self.held_hops))
             if some(holds):
-                faded = self._faded(held, self.held_hops * self._hop_s)
-                affect[at, index] = rows_where(holds, faded, affect[at, index])
+                fading = self._faded(held, self.held_hops * self._hop_s)
+                affect[at, index] = rows_where(holds, fading, affect[at, index])
             for row, detector in enumerate(detectors):
                 if lane(begun, row):
                     detector.restart()
@@ -331,14 +339,14 @@ class Following:
 
     def _faded(self, held: NDArray[np.float64], seconds: Number) -> NDArray[np.float64]:
         """Hold an affect while its confidence decays towards what is known before any sound."""
-        faded = 1 - np.exp(-seconds / self._policy.confidence_decay_s)
-        found, prior, part = held.copy(), self._prior, faded[..., np.newaxis]
-        variance = held[..., _SDS] ** 2
-        # An estimate that was less certain than the ratings' own spread stays so.
-        widest = np.maximum(variance, prior[_SDS] ** 2)
-        found[..., _SDS] = np.sqrt(variance + part * (widest - variance))
-        quadrants = held[..., _QUADRANTS]
-        found[..., _QUADRANTS] = quadrants + part * (prior[_QUADRANTS] - quadrants)
+        if held is not self._fading[0]:  # a stream that is alone holds the same for many hops
+            start = held[..., _FADES] ** _FADES_AS
+            end = np.minimum(np.maximum(start, self._least), self._most)
+            self._fading = held, start, end - start
+        _, start, way = self._fading
+        found = held.copy()
+        gone = faded(seconds, time_constant=self._policy.confidence_decay_s)
+        found[..., _FADES] = (start + gone * way) ** (1 / _FADES_AS)
         return found
 
 

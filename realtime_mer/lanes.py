@@ -54,6 +54,13 @@ def decibels(power: Number, *, floor: float) -> Number:
     return round(1000 * math.log10(max(power, floor))) / 100
 
 
+def faded(seconds: Number, *, time_constant: float) -> Any:
+    """Return which share has faded after this time: of many ``(n, 1)``, for their rows."""
+    if isinstance(seconds, np.ndarray):
+        return 1 - np.exp(-seconds / time_constant)[:, np.newaxis]
+    return 1 - float(np.exp(-seconds / time_constant))  # as of many, to the last bit
+
+
 def taken(table: NDArray[Any], rows: Rows) -> Table:
     """Return rows of ``(streams, k)`` as numbers or arrays; the table stays as it is."""
     return table[rows].tolist() if isinstance(rows, int) else table[rows]
