@@ -358,6 +358,7 @@ def joined(parts: Sequence[Told]) -> Told:
         parts[0],
         counts=np.concatenate([part.counts for part in parts], axis=1),
         numbers=np.concatenate([part.numbers for part in parts], axis=1),
+        changes=np.concatenate([part.changes for part in parts], axis=1),
         mel=np.concatenate([part.mel for part in parts], axis=1),
     )
 
