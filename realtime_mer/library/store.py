@@ -16,12 +16,18 @@ from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile
 
 _FOUND = """
-SELECT found.path, found.files, courses.every_s, courses.valence, courses.arousal, {names}
+SELECT found.path, found.files, {course}, {names}
 FROM (SELECT track, min(path) AS path, count(*) AS files FROM files WHERE here {which}
       GROUP BY track) AS found
-JOIN tracks ON tracks.id = found.track LEFT JOIN courses ON {courses} courses.track = tracks.id
+JOIN tracks ON tracks.id = found.track {join}
 ORDER BY found.path
 """
+
+_WITH_COURSE = (
+    "courses.every_s, courses.valence, courses.arousal",
+    "LEFT JOIN courses ON courses.track = tracks.id",
+)
+_WITHOUT_COURSE = ("NULL, NULL, NULL", "")
 
 
 class TrackStore:
@@ -113,7 +119,8 @@ class TrackStore:
 
     def _found(self, which: str, *values: object, courses: bool = True) -> Iterator[Track]:
         names = ", ".join(f'tracks."{name}"' for name in schema.KEPT)
-        query = _FOUND.format(which=which, names=names, courses="" if courses else "0 AND")
+        course, join = _WITH_COURSE if courses else _WITHOUT_COURSE
+        query = _FOUND.format(which=which, names=names, course=course, join=join)
         with self.complaining():
             rows = self._database.execute(query, values)
         while True:

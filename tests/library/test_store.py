@@ -245,3 +245,24 @@ def test_few_tracks_are_held_while_many_are_read(path: Path) -> None:
                 tracemalloc.stop()
 
     assert peak(400) < peak(20) + 20_000
+
+
+@pytest.mark.parametrize("courses", [True, False])
+def test_the_work_of_reading_grows_as_the_tracks_do(tmp_path: Path, courses: bool) -> None:
+    def steps(count: int) -> int:
+        """Return how many hundred instructions of SQLite it takes to read so many tracks."""
+        done = 0
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+
+        with TrackStore(tmp_path / f"{count}.sqlite") as store:
+            for number in range(count):
+                name = f"/{number:05}"
+                store.put(file(name), made_track(name), made_sound(name))
+            store._database.set_progress_handler(tell, 100)
+            assert len(list(store.tracks(courses=courses))) == count
+        return done
+
+    assert steps(320) < 6 * steps(80)  # four times as many
