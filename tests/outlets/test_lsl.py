@@ -75,7 +75,7 @@ def test_the_numbers_say_what_they_are_and_of_which_model(name: str) -> None:
     assert info.nominal_srate() == pytest.approx(10)
     assert [label for label, _ in about[:4]] == ["valence", "arousal", "valence_sd", "arousal_sd"]
     assert ("quadrants.Q2", "probability") in about
-    assert len(about) == info.channel_count() == 19
+    assert len(about) == info.channel_count() == 20
     assert all(unit for _, unit in about)
     desc = info.desc()
     assert desc.child_value("model") == HELLO.model

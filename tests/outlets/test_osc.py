@@ -58,10 +58,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 OF_AN_ESTIMATE = sum(
-    route["from"] not in {"level_dbfs", "peak_dbfs", "marker", "music", "familiar"}
+    route["from"] not in {"level_dbfs", "peak_dbfs", "marker", "music", "familiar", "changed"}
     for route in OSC.routes
 )
-"""Messages of an estimate whose model tells neither of music nor of what it knows."""
+"""Messages of an estimate that tells neither of music, nor of what is known, nor of changes."""
 
 
 def sending(*plans: Plan, files: tuple[Path, ...] = ()) -> closing[MappedOutlet]:
