@@ -76,20 +76,26 @@ def play_by_portaudio(sounddevice: Any, wait: Callable[[], None], tell: Tell) ->
     tell(statistics.median(heard_at) + _LEAD_S)
 
 
+def _tell_parent(line: str) -> None:
+    """Write a line for the process that started this one, which waits for it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Play the chirps once."""
 
     def wait() -> None:
-        print(READY, flush=True)
+        _tell_parent(READY)
         sys.stdin.readline()
 
     def tell(at: float) -> None:
-        print(repr(at), flush=True)
+        _tell_parent(repr(at))
 
     try:
         _play(wait, tell)
     except DeviceError as error:
-        print(f"The chirps cannot be played: {error}.", flush=True)
+        _tell_parent(f"The chirps cannot be played: {error}.")
         status = 1
     else:
         status = 0
