@@ -1,5 +1,6 @@
 """Measuring the way from the loudspeaker to a microphone that is open already."""
 
+import json
 import subprocess
 import threading
 import time
@@ -154,5 +155,9 @@ class _Player:
 
     def _listen(self) -> None:
         for line in cast(IO[bytes], self._process.stdout):
-            self._said.append(line.decode(errors="replace").strip())
+            text = line.decode(errors="replace").strip()
+            try:
+                self._said.append(str(json.loads(text)))
+            except ValueError:
+                self._said.append(text)  # of an interpreter that cannot start
         self._ended.set()

@@ -6,6 +6,7 @@ waits for a line on standard input, plays, and prints when the first sample is h
 sentence for people and ends with status 1.
 """
 
+import json
 import os
 import statistics
 import sys
@@ -78,8 +79,7 @@ def play_by_portaudio(sounddevice: Any, wait: Callable[[], None], tell: Tell) ->
 
 def _tell_parent(line: str) -> None:
     """Write a line for the process that started this one, which waits for it."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    print(json.dumps(line), flush=True)
 
 
 def main() -> None:
