@@ -33,17 +33,15 @@ def committee(
         import numpy as np
         import torch
 
-        from ..corpora.splits import draw_split
         from ..export.library import Material, ship_committee
         from ..features import cache
         from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
         from ..learn.config import DEFAULT_SETTINGS, read_config
-        from ..learn.run import Run, provenance_of
+        from ..learn.run import provenance_of, unkept_run
         from ..report.targets import JUDGED
     torch.set_num_threads(threads)
-    settings = read_config(config or DEFAULT_SETTINGS)
-    wanted = settings.corpora
-    clips = [clip for clip in read_clips(root) if not wanted or clip.corpus in wanted]
+    settings = config or DEFAULT_SETTINGS
+    run = unkept_run(read_config(settings), read_clips(root))
     found = find_corpora(root, [NOT_MUSIC])
     if not found:
         raise InputError(
@@ -51,18 +49,17 @@ def committee(
             "can say when music sounds"
         )
     sounds = read_sounds(found[0].folder)
-    split = draw_split(clips, folds=settings.folds, seed=settings.seed)
     folder = teachers_folder(teachers, root)
     arrays = {name: arrays_of(name, folder) for name in COMMITTEE}
     place = cache_folder or cache.cache_folder()
     stores = [
         committee_store(COMMITTEE, heard, folder, place, jobs=jobs)
-        for heard in (clips, [sound.clip for sound in sounds])
+        for heard in (run.clips, [sound.clip for sound in sounds])
     ]
     card = ship_committee(
         out,
         Material(
-            run=Run(folder=Path(), config=settings, split=split, clips=clips),
+            run=run,
             sounds=sounds,
             networks={
                 name: TEACHERS[name].network(np.load(path)).eval() for name, path in arrays.items()
@@ -73,7 +70,7 @@ def committee(
             store=cache.merged(stores),
         ),
         figures_of=JUDGED,
-        provenance=provenance_of(clips, split, config or DEFAULT_SETTINGS, seed=settings.seed),
+        provenance=provenance_of(run.clips, run.split, settings, seed=run.config.seed),
         resamples=resamples,
     )
     typer.echo(f"wrote {out}.onnx and {out}.json: {card.description}")

@@ -40,13 +40,12 @@ def probe(
         import torch
         from rich.console import Console
 
-        from ..corpora.splits import draw_split
         from ..features import cache
         from ..features.teachers import COMMITTEE, TEACHERS, committee_store
         from ..judge.yardsticks.probe import predict_combinations
         from ..judge.yardsticks.probe import probe as probed
         from ..learn.config import DEFAULT_SETTINGS, read_config
-        from ..learn.run import Run
+        from ..learn.run import unkept_run
         from ..report.probe import write_probe
         from ..report.targets import JUDGED
     torch.set_num_threads(threads)
@@ -54,20 +53,17 @@ def probe(
     for name in names:
         if name not in TEACHERS:
             raise InputError(f"no teacher {name!r}; teachers are {', '.join(TEACHERS)}")
-    settings = read_config(config or DEFAULT_SETTINGS)
-    wanted = settings.corpora
-    clips = [clip for clip in read_clips(root) if not wanted or clip.corpus in wanted]
-    split = draw_split(clips, folds=settings.folds, seed=settings.seed)
+    run = unkept_run(read_config(config or DEFAULT_SETTINGS), read_clips(root))
+    split = run.split
     choosing = sorted(set(chosen_on if chosen_on is not None else range(min(3, split.folds - 1))))
     if not choosing or choosing[-1] >= split.folds or len(choosing) == split.folds:
         raise InputError(
             f"folds {choosing} cannot choose: there are folds 0 to {split.folds - 1}, and one or "
             "more must be left to confirm"
         )
-    run = Run(folder=Path(), config=settings, split=split, clips=clips)
     store = committee_store(
         names,
-        clips,
+        run.clips,
         teachers_folder(teachers, root),
         cache_folder or cache.cache_folder(),
         jobs=jobs,

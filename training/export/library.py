@@ -1,7 +1,7 @@
 """A committee as a checkpoint that ships: the file of its network, and a card that tells all."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,17 +167,7 @@ def _told(
 
 def _music_rows(heard: Sequence[Verdict], turn: Turn) -> list[dict[str, Any]]:
     """Return how well it tells music from what is none."""
-    turned = [
-        Verdict(
-            key=each.key,
-            kind=each.kind,
-            synthetic=each.synthetic,
-            music=each.music,
-            said=turn(each.said),
-        )
-        for each in heard
-    ]
-    found = figures(turned)
+    found = figures([replace(each, said=turn(each.said)) for each in heard])
     protocol = (
         "windows of 3 s, one every 2 s; the tagger never heard these labels, but the two numbers "
         "that turn its word were fitted on these windows"

@@ -123,18 +123,8 @@ def logits_of_music(
     for clip in clips:
         logits = music_logits(teachers, store[clip.key])
         music = _music_by_window(clip, len(logits))
-        known = ~np.isnan(music)
-        if known.any():
-            sound = by_key.get(clip.key)
-            heard.append(
-                Verdict(
-                    key=clip.key,
-                    kind=sound.kind if sound else "music",
-                    synthetic=sound.synthetic if sound else False,
-                    music=music[known] == 1,
-                    said=logits[known],
-                )
-            )
+        if not np.isnan(music).all():
+            heard.append(Verdict.of(clip, by_key.get(clip.key), music=music, said=logits))
     return heard
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from ..corpora import Clip
+from ..corpora.not_music import Sound
 from ..files import read_json, write_json
 from ..learn.run import REFIT, Run
 from .evaluate import MUSIC_PRIOR, learnt_hash
@@ -44,6 +46,27 @@ class Verdict:
     synthetic: bool
     music: NDArray[np.bool_]
     said: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, clip: Clip, sound: Sound | None, *, music: _Floats, said: NDArray[np.float32]
+    ) -> "Verdict":
+        """Return what was said of a clip, of those of its hops of which the truth is known.
+
+        Args:
+            clip: music, or a sound that is none or not all through.
+            sound: what is known of it as such; None for music.
+            music: (H,) 1 where music sounds, 0 where it does not, NaN where that is not known.
+            said: (H,), see above.
+        """
+        known = ~np.isnan(music)
+        return cls(
+            key=clip.key,
+            kind=sound.kind if sound else "music",
+            synthetic=sound.synthetic if sound else False,
+            music=music[known] == 1,
+            said=said[known],
+        )
 
     def moved(self, shift: float) -> "Verdict":
         """Return what would have been said had so much been added to the logits."""

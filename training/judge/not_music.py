@@ -225,18 +225,9 @@ def _heard(
     for clip in clips:
         frames = np.asarray(features[clip.key], np.float32)
         music = whole_hops(music_by_hop(clip, power_of(frames, log_gain).max(1), rate))
-        known = ~np.isnan(music)
-        if known.any():
-            sound = sounds.get(clip.key)
-            heard.append(
-                Verdict(
-                    key=clip.key,
-                    kind=sound.kind if sound else "music",
-                    synthetic=sound.synthetic if sound else False,
-                    music=music[known] == 1,
-                    said=whole_hops(_said(network, features.heard(clip.key))["music"])[known],
-                )
-            )
+        if not np.isnan(music).all():
+            said = whole_hops(_said(network, features.heard(clip.key))["music"])
+            heard.append(Verdict.of(clip, sounds.get(clip.key), music=music, said=said))
     return heard
 
 

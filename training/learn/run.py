@@ -36,7 +36,7 @@ from realtime_mer.errors import InputError
 
 from ..corpora import Clip, label_hash
 from ..corpora.not_music import NOT_MUSIC
-from ..corpora.splits import Split, held_out_beside, kept_split, read_split
+from ..corpora.splits import Split, draw_split, held_out_beside, kept_split, read_split
 from ..files import read_json, write_json
 from .config import TrainingConfig, check_corpora, read_config
 
@@ -143,6 +143,18 @@ class Run:
         if part not in self.parts:
             raise InputError(f"no part {part!r} in this run; parts are {', '.join(self.parts)}")
         return int(part.removeprefix("fold-"))
+
+
+def unkept_run(config: TrainingConfig, clips: Sequence[Clip]) -> Run:
+    """Return a run in no folder, for what is judged by its folds and trains no network.
+
+    Args:
+        config: whose corpora and folds are taken.
+        clips: the clips there are.
+    """
+    clips = _wanted(clips, config)
+    split = draw_split(clips, folds=config.folds, seed=config.seed)
+    return Run(folder=Path(), config=config, clips=clips, split=split)
 
 
 def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> Run:
