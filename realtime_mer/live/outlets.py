@@ -4,9 +4,10 @@ import secrets
 import ssl
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -91,8 +92,12 @@ class ServiceOptions:
         )
 
     @contextmanager
-    def called(self, service: Service) -> Iterator[None]:
+    def called(self, service: Service, *, tell: Callable[[str], None]) -> Iterator[None]:
         """Have the name on the network that is wished for, if any, while this lasts.
+
+        Args:
+            service: which is running.
+            tell: is told, from another thread, where the name leads since that has changed.
 
         Raises:
             ServiceError: it cannot be had.
@@ -102,8 +107,13 @@ class ServiceOptions:
             return
         from realtime_mer.service.mdns import announced
 
-        addresses, tls = hosts_of(self.host), self.cert is not None
-        with announced(self.mdns, addresses=addresses, port=service.port, tls=tls):
+        with announced(
+            self.mdns,
+            addresses=partial(hosts_of, self.host),
+            port=service.port,
+            tls=self.cert is not None,
+            tell=tell,
+        ):
             yield
 
     def link(self, service: Service) -> str | None:
@@ -166,7 +176,7 @@ class Outlets:
         Raises:
             InputError: one of them cannot be used.
         """
-        self.mapped = MappedOutlet(plans=plans, files=maps, tell=self._notices.append, hello=hello)
+        self.mapped = MappedOutlet(plans=plans, files=maps, tell=self.tell, hello=hello)
         return self.mapped
 
     def publish(self, event: Event) -> None:
@@ -247,8 +257,12 @@ class Outlets:
             faults.update(outlet.faults())
         return dict(faults)
 
+    def tell(self, notice: str) -> None:
+        """Take what people should know, a line. From any thread."""
+        self._notices.append(notice)
+
     def take_notices(self) -> list[str]:
-        """Return what people should know of mappings and their targets, a line each."""
+        """Return what people should know of what leaves, a line each."""
         return [self._notices.popleft() for _ in range(len(self._notices))]
 
     @property
@@ -295,7 +309,7 @@ def open_outlets(
             console.print(f"Sending to {target.url.shown}")
     if service is not None:
         started = stack.enter_context(service.open(hello, controls=controls))
-        stack.enter_context(service.called(started))
+        stack.enter_context(service.called(started, tell=outlets.tell))
         outlets.services.append(started)
         service.announce(started, console)
     return outlets

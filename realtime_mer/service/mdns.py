@@ -4,8 +4,9 @@ What it needs is the extra ``mdns``, and is imported where a name is wished for.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from realtime_mer.wire.access import is_address, is_loopback
 from realtime_mer.wording import installing
 
 if TYPE_CHECKING:
-    from zeroconf import Zeroconf
+    from zeroconf import ServiceInfo, Zeroconf
 
 OWN_TYPE = "_realtime-mer._tcp.local."
 """What programs look for that want to find sessions."""
+
+_LOOK_EVERY_S = 5.0
 
 _TAKEN_MS = 1500  # for whoever has the name already to say so
 
@@ -44,52 +47,93 @@ def check_name(text: str, *, host: str) -> str:
 
 @contextmanager
 def announced(
-    name: str, *, addresses: Sequence[str], port: int, tls: bool, interfaces: Sequence[str] = ()
+    name: str,
+    *,
+    addresses: Callable[[], Sequence[str]],
+    port: int,
+    tls: bool,
+    interfaces: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda _notice: None,
+    look_every_s: float = _LOOK_EVERY_S,
 ) -> Iterator[None]:
     """Be called by a name on the local network for as long as this lasts.
 
     Args:
         name: as of ``check_name``.
-        addresses: of this machine, that the name leads to.
+        addresses: returns those of this machine that the name leads to, as they are now.
         port: of the service.
         tls: whether it has a certificate.
         interfaces: addresses of those network cards that are used; all without any.
+        tell: is told, in a thread of its own, where the name leads since that has changed.
+        look_every_s: seconds from one look at the addresses to the next.
 
     Raises:
         ServiceError: another machine has that name, or the network takes no such messages.
     """
-    from zeroconf import Error, InterfaceChoice, ServiceInfo, Zeroconf
+    from zeroconf import Error, InterfaceChoice, Zeroconf
 
-    there = [address for address in addresses if is_address(address)]
-    server = f"{name}.local."
+    there = _real(addresses())
     try:
         network = Zeroconf(interfaces=list(interfaces) or InterfaceChoice.All)
     except OSError as error:
         raise ServiceError(f"--mdns {name}: the network does not take it: {error}.") from error
-    try:
-        _refuse_taken(network, server, there)
-        for kind in ("_https._tcp.local." if tls else "_http._tcp.local.", OWN_TYPE):
-            network.register_service(
-                ServiceInfo(
-                    kind,
-                    f"realtime-mer {name}.{kind}",
-                    port=port,
-                    server=server,
-                    parsed_addresses=there,
-                    properties={"path": "/"},
-                )
-            )
-    except (Error, OSError) as error:
-        network.close()
-        reason = str(error) or type(error).__name__
-        raise ServiceError(f"--mdns {name}: it cannot be announced: {reason}.") from error
-    except ServiceError:
-        network.close()
-        raise
-    try:
-        yield
-    finally:
-        network.close()  # says that it is gone
+    with closing(network):  # which says that it is gone
+        try:
+            _refuse_taken(network, f"{name}.local.", there)
+            for info in _services(name, there, port=port, tls=tls):
+                network.register_service(info)
+        except (Error, OSError) as error:
+            raise ServiceError(f"--mdns {name}: it cannot be announced: {_why(error)}.") from error
+        over = threading.Event()
+
+        def follow() -> None:
+            known = set(there)
+            while not over.wait(look_every_s):
+                now = _real(addresses())
+                if not now or set(now) == known:  # without a network there is nobody to tell
+                    continue
+                try:
+                    network.update_interfaces()
+                    for info in _services(name, now, port=port, tls=tls):
+                        network.update_service(info)
+                except (Error, OSError) as error:
+                    tell(f"--mdns {name}: its new address cannot be announced: {_why(error)}.")
+                else:
+                    tell(f"--mdns {name}: {name}.local leads to {', '.join(now)} now.")
+                known = set(now)
+
+        thread = threading.Thread(target=follow, name="mdns", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _real(addresses: Sequence[str]) -> list[str]:
+    return [address for address in addresses if is_address(address)]
+
+
+def _services(
+    name: str, addresses: Sequence[str], *, port: int, tls: bool
+) -> Iterator["ServiceInfo"]:
+    """Yield what browsers of services list: a page, and a session of this program."""
+    from zeroconf import ServiceInfo
+
+    for kind in ("_https._tcp.local." if tls else "_http._tcp.local.", OWN_TYPE):
+        yield ServiceInfo(
+            kind,
+            f"realtime-mer {name}.{kind}",
+            port=port,
+            server=f"{name}.local.",
+            parsed_addresses=list(addresses),
+            properties={"path": "/"},
+        )
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _refuse_taken(network: "Zeroconf", server: str, own: Sequence[str]) -> None:
