@@ -14,7 +14,13 @@
 
 A message says what happened, with the value, and what to do about it. The command line prints it
 as one line and exits with status 1; a traceback is always a defect.
+
+Code of other packages, found by an entry point, may raise anything. It is called under ``foreign``
+alone, which makes one of these errors of that, and is the only place that catches all.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RealtimeMerError(Exception):
@@ -59,3 +65,29 @@ class ServiceError(RealtimeMerError):
 
 class RecordingError(RealtimeMerError):
     """What was to be recorded could not be kept whole."""
+
+
+@contextmanager
+def foreign(
+    what: str, error: type[RealtimeMerError], *, kept: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Call code of another package, whose faults are not ours to know.
+
+    Args:
+        what: what it is, for people, such as ``the wire laser (package.laser:LASER)``.
+        error: what its faults become.
+        kept: what it may raise besides this package's own errors.
+
+    Raises:
+        RealtimeMerError: of the kind of ``error``, if it raised anything else than it may.
+    """
+    try:
+        yield
+    except Exception as fault:
+        if isinstance(fault, (RealtimeMerError, *kept)):
+            raise
+        said = " ".join(str(fault).split())
+        raise error(
+            f"{what} has a fault: {type(fault).__name__}{f': {said}' if said else ''}. Tell "
+            "whoever wrote it."
+        ) from fault

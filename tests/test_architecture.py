@@ -39,9 +39,9 @@ TRAINING_TIERS = (
 
 PURE = (
     "emotion mood errors estimate features wording model.network model.checkpoint "
-    "outlets.wires outlets.mapping.values outlets.mapping.conditions outlets.mapping.tables "
-    "outlets.mapping.routes outlets.mapping.rules outlets.mapping.evaluation outlets.rows "
-    "outlets.home_assistant "
+    "outlets.wires outlets.finding outlets.mapping.values outlets.mapping.conditions "
+    "outlets.mapping.tables outlets.mapping.routes outlets.mapping.rules "
+    "outlets.mapping.evaluation outlets.rows outlets.home_assistant "
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "recognizer.windows recognizer.committee "
     "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "

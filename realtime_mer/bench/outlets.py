@@ -23,8 +23,8 @@ from realtime_mer.bench.hops import Spread
 from realtime_mer.bench.pairs import median_interval, verdict
 from realtime_mer.bench.playing import PlayingSession, Turn
 from realtime_mer.live.outlets import ServiceOptions, open_outlets
+from realtime_mer.outlets.finding import find_wire
 from realtime_mer.outlets.mapping.tables import Plan, read_plan
-from realtime_mer.outlets.wires import find_wire
 from realtime_mer.printing.console import console
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.loading import load_recognizer

@@ -59,7 +59,7 @@ class Line:
         self._announced: tuple[Table, ...] | None = None  # by this connection
         self._closed = False
         self._connection: Connection[Any] | None = None
-        self._sent_since_connecting = False
+        self._since: float | None = None  # when it was connected
         self._lost = False  # which was told
         self._thread = threading.Thread(
             target=self._run, name=f"outlet {target.url.scheme}", daemon=True
@@ -147,14 +147,12 @@ class Line:
                     self._send_on()
                     return
                 except (OSError, RealtimeMerError) as error:
+                    notice = f"{self.target.url.shown}: {reason(error)}; the rest goes on, and "
+                    before, self._lost = self._lost, True
                     self._hang_up()
-                    if not self._lost:
-                        self._lost = True
-                        self._tell(
-                            f"{self.target.url.shown}: {reason(error)}; the rest goes on, and "
-                            "this is tried again."
-                        )
-                if self._sent_since_connecting:
+                    if not before:
+                        self._tell(f"{notice}this is tried again.")
+                if self._held():
                     pause = _FIRST_PAUSE_S
                 if self._pause(pause):
                     return
@@ -163,15 +161,19 @@ class Line:
             self._hang_up()
             self._give_up()
 
+    def _held(self) -> bool:
+        """Whether the last connection held for long: what breaks again and again waits longer."""
+        return self._since is not None and time.monotonic() - self._since >= _LONGEST_PAUSE_S
+
     def _connect(self) -> None:
-        self._sent_since_connecting = False
-        self._announced = None
+        self._since = self._announced = None
         self._connection = self.target.wire.connect(self.target.url, self.target.options)
+        self._since = time.monotonic()
         with self._changed:
             waiting = {message.place for message in self._values}
             known = [message for place, message in self._latest.items() if place not in waiting]
             self._values = known + self._values
-            nothing = not (self._values or self._events)
+            nothing = not (self._values or self._events or self._is_to_announce())
         if nothing or not self._lost:
             self._works()
 
@@ -196,16 +198,18 @@ class Line:
                 places = self._places
                 if not messages and self._closed:
                     return
-            self._announce(places)
-            self._send(messages)
+            self._send(messages, places)
 
     def _is_to_announce(self) -> bool:
         return isinstance(self._connection, Announcing) and self._announced != self._places
 
-    def _announce(self, places: tuple[Table, ...]) -> None:
-        if isinstance(self._connection, Announcing) and self._announced != places:
-            self._connection.announce(places, self._hello)
-            self._announced = places
+    def _announce(self, places: tuple[Table, ...]) -> bool:
+        """Tell a connection what will come, if it wants to know; return whether it was told."""
+        if not isinstance(self._connection, Announcing) or self._announced == places:
+            return False
+        self._connection.announce(places, self._hello)
+        self._announced = places
+        return True
 
     def _due(self) -> list[Message[Any]]:
         """Take what waits, values first: a scene is meant for what stands then."""
@@ -220,29 +224,36 @@ class Line:
         self._events.clear()
         return messages
 
-    def _send(self, messages: list[Message[Any]]) -> None:
+    def _send(self, messages: list[Message[Any]], places: tuple[Table, ...]) -> None:
         connection = self._connection
-        if connection is None or not messages:
+        if connection is None:
             return
         try:
-            refused = connection.send(messages)
+            got_out = self._announce(places) or bool(messages)
+            refused = connection.send(messages) if messages else 0
         except (OSError, RealtimeMerError):
             with self._changed:
                 self._failed += len(messages)
             raise
-        self._sent_since_connecting = True
         with self._changed:
             self._failed += refused
             self._sent += len(messages) - refused
-        if self._lost:
+        if self._lost and got_out:
             self._works()
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
         with self._changed:
             self._state = "failing"
+        if connection is None:
+            return
+        try:
+            connection.close()
+        except (OSError, RealtimeMerError) as error:
+            with self._changed:
+                self._failed += 1
+            if not self._lost:
+                self._tell(f"{self.target.url.shown}: {reason(error)}; it may still be open.")
 
     def _give_up(self) -> None:
         """Count what waits and will not be sent any more."""

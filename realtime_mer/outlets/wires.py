@@ -1,4 +1,4 @@
-"""What a wire is: how a value leaves for one kind of gear, and how wires are found by their scheme.
+"""What a wire is: how a value leaves for one kind of gear.
 
 A wire is a module with a ``Wire`` in it. It says which keys tell a place on it, and opens
 connections; all else (shaping, threads, queues, reconnecting, counting) is done for it. A wire
@@ -8,8 +8,6 @@ imports its library in ``connect`` alone, so that a mapping can be checked witho
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,25 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from realtime_mer.errors import InputError
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import Hello
-from realtime_mer.wording import installing, nearest
+from realtime_mer.wording import installing
 
 Value = float | int | str | bool
 """What can leave: a number, a text, yes or no."""
-
-WIRES = "realtime_mer.outlets"
-"""The group of entry points that bring other wires: a ``Wire``, by its scheme."""
-
-_BUILT_IN = {
-    "file": "realtime_mer.outlets.lines_file:FILE",
-    "lsl": "realtime_mer.outlets.lsl:LSL",
-    "mqtt": "realtime_mer.outlets.mqtt:MQTT",
-    "mqtts": "realtime_mer.outlets.mqtt:MQTTS",
-    "obs": "realtime_mer.outlets.obs:OBS",
-    "osc": "realtime_mer.outlets.osc:OSC",
-    "midi": "realtime_mer.outlets.midi:MIDI",
-    "sacn": "realtime_mer.outlets.dmx:SACN",
-    "artnet": "realtime_mer.outlets.dmx:ARTNET",
-}
 
 
 class Table(BaseModel):
@@ -203,11 +186,18 @@ class Wire(Generic[P, O]):
 
     def missing(self) -> str | None:
         """Return what to install before it can be used; None where nothing is missing."""
-        missing = [name for name in self.libraries if find_spec(name) is None]
+        missing = [name for name in self.libraries if not _is_there(name)]
         if not missing:
             return None
         how = "install it" if self.extra is None else installing(self.extra)
         return f"{self.scheme} needs {', '.join(missing)}: {how}"
+
+
+def _is_there(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:  # what it is a part of
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,31 +210,3 @@ class Target:
     wire: Wire[Any, Any] = field(compare=False, repr=False)
     url: Url
     options: Table
-
-
-def schemes() -> list[str]:
-    """Return the schemes of all wires that are installed."""
-    return sorted({*_BUILT_IN, *(entry.name for entry in entry_points(group=WIRES))})
-
-
-def find_wire(scheme: str) -> Wire[Any, Any]:
-    """Return the wire of a scheme.
-
-    Raises:
-        InputError: there is none, or it cannot be loaded.
-    """
-    if scheme in _BUILT_IN:
-        module, _, name = _BUILT_IN[scheme].partition(":")
-        built_in: Wire[Any, Any] = getattr(import_module(module), name)
-        return built_in
-    for entry in entry_points(group=WIRES, name=scheme):
-        try:
-            found: Wire[Any, Any] = entry.load()
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"the wire {scheme} ({entry.value}) cannot be loaded: {error}.") from (
-                error
-            )
-        return found
-    near = nearest(scheme, known := schemes())
-    guess = f" Did you mean {near}?" if near else ""
-    raise InputError(f"there is no wire {scheme!r}; there are: {', '.join(known)}.{guess}")

@@ -3,7 +3,7 @@
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from realtime_mer.errors import CheckpointError
+from realtime_mer.errors import CheckpointError, foreign
 from realtime_mer.model.card import CNN_LSTM, CardKind, load_card
 from realtime_mer.model.committee import COMMITTEE
 from realtime_mer.model.files import find_checkpoint
@@ -48,13 +48,17 @@ def load_recognizer(
             f"{stem}.json: field architecture: no {kind.architecture!r} is installed; there are: "
             f"{', '.join([CNN_LSTM, COMMITTEE, *sorted(found)])}. {advice}"
         )
+    entry = found[kind.architecture]
+    what = f"{stem}.json: the recogniser {entry.name!r} ({entry.value})"
     try:
-        load = found[kind.architecture].load()
+        with foreign(what, CheckpointError, kept=(ImportError,)):
+            load = entry.load()
     except ImportError as error:
         raise CheckpointError(
             f"{stem}.json: a recogniser {kind.architecture!r} cannot start: {error}. {advice}"
         ) from error
-    recognizer: StreamingRecognizer = load(stem, compute)
+    with foreign(what, CheckpointError):
+        recognizer: StreamingRecognizer = load(stem, compute)
     return recognizer
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from realtime_mer.errors import InputError
-from realtime_mer.outlets import wires
+from realtime_mer.outlets import finding
+from realtime_mer.outlets.finding import find_wire, schemes
 from realtime_mer.outlets.mapped import MappedOutlet
 from realtime_mer.outlets.mapping.tables import load_plan, read_plan
 from realtime_mer.outlets.osc import OSC, OscPlace
-from realtime_mer.outlets.wires import Table, Url, Wire, find_wire, schemes
+from realtime_mer.outlets.wires import Table, Url, Wire
 from realtime_mer.wire.protocol import Marker
 from tests.outlets.test_osc import Receiver
 from tests.patience import PATIENCE_S
@@ -154,13 +155,13 @@ def test_a_mapping_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path) -
 @pytest.fixture
 def laser(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that brings a wire, as if it were installed."""
-    brought = EntryPoint(name="laser", value="tests.outlets.test_mapped:LASER", group=wires.WIRES)
+    brought = EntryPoint(name="laser", value="tests.outlets.test_mapped:LASER", group=finding.WIRES)
 
     def found(*, group: str, name: str | None = None) -> list[EntryPoint]:
         assert group == "realtime_mer.outlets"
         return [brought] if name in (None, "laser") else []
 
-    monkeypatch.setattr(wires, "entry_points", found)
+    monkeypatch.setattr(finding, "entry_points", found)
 
 
 @pytest.mark.usefixtures("laser")

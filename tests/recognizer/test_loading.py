@@ -92,3 +92,23 @@ def test_of_a_kind_that_cannot_start_you_are_told_why(stem: Path, installed: Pat
         f"{stem}.json: a recogniser 'made-up' cannot start: No module named "
         "'nothing_of_that_name'. Install the package it came with."
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "fault"),
+    [
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("", f"AttributeError: module '{MODULE}' has no attribute 'load'"),
+        ("def load(stem, compute):\n    raise KeyError('x')\n", "KeyError: 'x'"),
+    ],
+)
+def test_of_a_kind_that_breaks_you_are_told_what_and_whose_it_is(
+    stem: Path, installed: Path, module: str, fault: str
+) -> None:
+    installed.write_text(module)
+    with pytest.raises(CheckpointError) as caught:
+        load_recognizer(stem)
+    assert str(caught.value) == (
+        f"{stem}.json: the recogniser 'made-up' ({MODULE}:load) has a fault: {fault}. Tell whoever "
+        "wrote it."
+    )

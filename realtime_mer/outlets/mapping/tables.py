@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from realtime_mer.errors import InputError
+from realtime_mer.errors import InputError, foreign
+from realtime_mer.outlets.finding import find_wire
 from realtime_mer.outlets.mapping.conditions import (
     Condition,
     Happening,
@@ -17,7 +18,7 @@ from realtime_mer.outlets.mapping.conditions import (
     unknown_value,
 )
 from realtime_mer.outlets.mapping.values import is_known, is_text, usual_range
-from realtime_mer.outlets.wires import Table, Target, Url, Wire, find_wire
+from realtime_mer.outlets.wires import Table, Target, Url, Wire
 from realtime_mer.wording import counted, nearest
 
 MAX_BYTES = 1 << 20
@@ -233,7 +234,7 @@ class _Reading:
         wire = self._wire(urls[0], where)
         if others := [url.text for url in urls if url.scheme != urls[0].scheme]:
             raise self._wrong(where, "to", f"{others[0]} is on another wire than {to[0]}")
-        options = self._checked(wire.options, rest, where, among=_keys(_Output, wire.options))
+        options = self._of_wire(wire.options, rest, where, beside=_Output)
         for url in urls[1:]:
             self._wire(url, where)
         targets = tuple(self._target(wire, url, options) for url in urls)
@@ -257,7 +258,7 @@ class _Reading:
         shape = self._checked(Shape, own, where)
         name = shape.source
         where += f" ({name})"
-        place = self._checked(wire.place, rest, where, among=_keys(Shape, wire.place))
+        place = self._of_wire(wire.place, rest, where, beside=Shape)
         self._refuse_misfit(place, targets, where)
         if not is_known(name):
             raise self._wrong(where, "from", unknown_value(name))
@@ -323,7 +324,7 @@ class _Reading:
             url = self._url(sending.to, where)
             targets = (self._by_url.get(url.text) or self._plain_target(url, where),)
         wire = targets[0].wire
-        place = self._checked(wire.place, rest, where, among=_keys(_Sending, wire.place))
+        place = self._of_wire(wire.place, rest, where, beside=_Sending)
         self._refuse_misfit(place, targets, where)
         if (sending.value is None) == (sending.source is None):
             raise self._wrong(where, "value", "give either a value, or a name behind from")
@@ -333,7 +334,7 @@ class _Reading:
 
     def _plain_target(self, url: Url, where: str) -> Target:
         wire = self._wire(url, where)
-        return self._target(wire, url, self._checked(wire.options, {}, where))
+        return self._target(wire, url, self._of_wire(wire.options, {}, where, beside=_Output))
 
     def _condition(self, text: str, where: str, key: str) -> Condition | Happening:
         try:
@@ -362,7 +363,11 @@ class _Reading:
         return target
 
     def _refuse_misfit(self, place: Table, targets: tuple[Target, ...], where: str) -> None:
-        if wrong := targets[0].wire.misfit(place, targets[0].options):
+        try:
+            wrong = targets[0].wire.misfit(place, targets[0].options)
+        except InputError as error:
+            wrong = str(error)
+        if wrong:
             raise self._wrong(where, None, wrong)
 
     def _split(
@@ -396,6 +401,14 @@ class _Reading:
             key = str(problems[0]["loc"][0]) if problems[0]["loc"] else None
             of_key = [problem for problem in problems if problem["loc"][:1] == (key,)]
             raise self._wrong(where, key, _told(of_key or problems[:1])) from error
+
+    def _of_wire(self, kind: type[T], table: Any, where: str, *, beside: type[Table]) -> T:
+        """Check what a wire has to understand, which another package may have brought."""
+        what = f"{self._file}: {where}: {kind.__module__}.{kind.__name__}"
+        with foreign(what, InputError):
+            found = self._checked(kind, table, where, among=_keys(beside, kind))
+            hash(found)  # places and targets are told apart by it
+        return found
 
     def _wrong(self, where: str, key: str | None, what: str) -> InputError:
         at = where if key is None else f"{where}, {key}"
