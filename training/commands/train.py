@@ -24,6 +24,15 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="Settings, of a new run; see training/configs.")
     ] = None,
+    begin: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin a new run where this finished one ended: each part from its own, on the "
+            "same folds.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     data: Data = None,
     part: Annotated[
         list[str] | None, typer.Option(help="Only this part: fold-0 ... or all (the refit).")
@@ -50,7 +59,7 @@ def train(
         from ..features import cache
         from ..features.teachers import arrays_of
         from ..learn.processes import joined
-        from ..learn.run import SHARED, open_run
+        from ..learn.run import SHARED, begin_from, open_run
         from ..learn.train import train_part
         from ..learn.training_set import gather
     torch.set_num_threads(threads)
@@ -58,7 +67,9 @@ def train(
     with joined(device) as world:
         with world.in_turn():
             new = not run.exists()
-            opened = open_run(run, read_clips(root), config)
+            clips = read_clips(root)
+            begun = begin_from(run, open_run(begin, clips, None)) if begin is not None else {}
+            opened = open_run(run, clips, config)
             if new and (remark := too_few(opened.clips, opened.split.folds)) is not None:
                 Console().print(remark, soft_wrap=True)
             folder = None
@@ -72,7 +83,7 @@ def train(
                     }
                 )
             training_set = gather(opened, root, place, folder, jobs=jobs)
-            opened.record(device=world.device.type, processes=world.size)
+            opened.record(device=world.device.type, processes=world.size, **begun)
         shared = opened.folder / SHARED if opened.config.shared_epochs else None
         for name in part or opened.parts:
             train_part(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime_mer.model.network import NetworkOutput
+from realtime_mer.model.tied import SIGNS
 
 from ..corpora import Clip, holding
 from .committee import AFFECT, GEMS, QUADRANT
@@ -229,6 +230,44 @@ def label_losses(
             entropy.sum(1) / 3, weight[asked] * answers[asked]
         )
     return losses
+
+
+def agreement_loss(output: NetworkOutput, heard: Tensor) -> Tensor:
+    """Return how far the quadrants contradict valence and arousal, in [0, 1], 0 where nowhere.
+
+    For each axis the product of what both say where their signs differ, the quadrants by the tanh
+    of half of what the two on the one side have over the two on the other, in logits. So both give
+    way, and where one is sure and the other hardly speaks, the other does.
+
+    Args:
+        output: the network's, (B, H) and (B, H, 4).
+        heard: (B, H) bool, the hops that count.
+    """
+    signs = output.valence.new_tensor(SIGNS)
+    word = torch.tanh(output.quadrant_logits[heard] @ signs.T / 4)
+    point = torch.stack((output.valence, output.arousal), -1)[heard]
+    apart = functional.relu(-word * point)
+    return apart.mean() if len(apart) else output.valence.sum() * 0.0
+
+
+def movement_loss(output: NetworkOutput, clip: Tensor) -> Tensor:
+    """Return the variance of valence and arousal within clips, the mean of both axes.
+
+    Args:
+        output: the network's, (B, H).
+        clip: (B, H) index of the clip that fills a hop's window, -1 for none.
+    """
+    heard = clip >= 0
+    if not heard.any():
+        return output.valence.sum() * 0.0
+    streams = torch.arange(len(clip), device=clip.device)[:, None].expand_as(clip)
+    of_one = streams * (clip.max() + 1) + clip
+    _, group = torch.unique(of_one[heard], return_inverse=True)
+    point = torch.stack((output.valence, output.arousal), -1)[heard]
+    empty = point.new_zeros(int(group.max()) + 1, 2)
+    sums = empty.index_add(0, group, point)
+    counts = empty.index_add(0, group, torch.ones_like(point))
+    return (point - (sums / counts)[group]).square().mean()
 
 
 def music_loss(logits: Tensor, music: Tensor, weight: Tensor) -> Tensor:

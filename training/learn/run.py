@@ -9,6 +9,7 @@
         provenance.json    versions, git commit, hashes of data and settings, device, processes
         shared/            what all parts begin from, where the settings ask for it
         fold-0/ ...        a part for each fold, and ``all`` for the refit on every clip
+            begun.safetensors  what it begins from of another run, where one was named
             state.pt       where to resume
             log.jsonl      a line for each epoch
             weights.safetensors
@@ -45,6 +46,10 @@ REFIT = "all"
 
 SHARED = "shared"
 """The part that all others begin from."""
+
+
+BEGUN = "begun.safetensors"
+"""In a part's folder: the network of another run, and what stood beside it, to begin from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +209,34 @@ def open_run(folder: Path, clips: Sequence[Clip], config_path: Path | None) -> R
     # Copied last: where the settings are, the folder is whole.
     shutil.copyfile(config_path, own)
     return Run(folder=folder, config=config, split=split, clips=clips)
+
+
+def begin_from(folder: Path, other: Run) -> dict[str, Any]:
+    """Lay into a new run folder what its parts begin from: the parts of another run, and its folds.
+
+    Args:
+        folder: of the new run, not opened yet.
+        other: all of whose parts are trained.
+
+    Returns:
+        What to record of it: its settings' name, what they were, its folds and its code.
+
+    Raises:
+        InputError: the folder is a run already, or a part of the other is not trained.
+    """
+    if (folder / "config.toml").is_file():
+        raise InputError(f"{folder} is a run already and goes on from where it was begun")
+    parts = [part for part in other.parts if part != SHARED]
+    for part in parts:
+        if not other.weights(part).is_file():
+            raise InputError(f"part {part} of {other.folder} is not trained yet: run train first")
+    for part in parts:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(other.folder / part / "learner.safetensors", folder / part / BEGUN)
+    shutil.copyfile(other.folder / "split.json", folder / "split.json")
+    said = other.provenance()
+    recorded = {name: said[name] for name in ("config_sha256", "split_sha256", "git_commit")}
+    return {"begun": {"name": other.config.name, "epochs": other.config.epochs, **recorded}}
 
 
 def provenance_of(

@@ -24,8 +24,17 @@ from ..files import replacing, write_json
 from .augment import Augmenter
 from .config import TrainingConfig
 from .learner import Learner
-from .losses import label_losses, music_loss, pseudo_loss, relations_loss, teacher_loss
+from .losses import (
+    agreement_loss,
+    label_losses,
+    movement_loss,
+    music_loss,
+    pseudo_loss,
+    relations_loss,
+    teacher_loss,
+)
 from .processes import ALONE, World
+from .run import BEGUN
 from .sequences import Segment, Streams, hop_s
 from .targets import Targets
 
@@ -56,7 +65,7 @@ def train_part(
         folder: of this part.
         stream_key: number that tells this part's random streams from other parts'.
         labelled: False for the part that the others begin from, which hears the teacher alone.
-        start: folder of the part to begin from; None for none.
+        start: folder of the part to begin from, unless ``BEGUN`` lies in its own; None for none.
         changed: as for ``Streams``.
         world: the processes that train it together, all of which call this.
 
@@ -72,7 +81,13 @@ def train_part(
     epochs = config.epochs if labelled else config.shared_epochs
     first_labelled = config.teacher_epochs if labelled else epochs
     targets = _targets(clips, teacher, config, pseudo=labelled).to(world.device)
-    training = _Training(_learner(config, targets, start).to(world.device), config, epochs=epochs)
+    begun = folder / BEGUN
+    if begun.is_file():
+        learner = _learner(config, targets, begun, joined=True)
+    else:
+        taken = start / "learner.safetensors" if start is not None else None
+        learner = _learner(config, targets, taken, joined=False)
+    training = _Training(learner.to(world.device), config, epochs=epochs)
     augmenter = Augmenter(config.sequences.augment, config.features)
     state = folder / "state.pt"
     first = training.resume(state, world) if state.is_file() else 0
@@ -206,16 +221,20 @@ def _targets(
     return targets
 
 
-def _learner(config: TrainingConfig, targets: Targets, start: Path | None) -> Learner:
+def _learner(
+    config: TrainingConfig, targets: Targets, start: Path | None, *, joined: bool
+) -> Learner:
     """Return a learner with the weights that the seed draws, or those of the part it starts from.
 
-    What joins the corpora is never taken over: the parts rate other clips.
+    What joins the corpora is taken over only from a part that rates the same clips.
     """
     torch.manual_seed(config.seed)
     learner = Learner(config, targets.labels.corpora, targets.teacher_width)
     if start is not None:
-        begun = load_file(start / "learner.safetensors")
-        taken = {name: value for name, value in begun.items() if not name.startswith("joins.")}
+        begun = load_file(start)
+        taken = {
+            name: value for name, value in begun.items() if joined or not name.startswith("joins.")
+        }
         learner.load_state_dict(learner.state_dict() | taken)
     return learner
 
@@ -346,6 +365,11 @@ def _losses(
         if config.losses.music > 0:
             said_music = music_loss(output.music_logits, heard["music"], heard["weight"])
             losses["music"] = config.losses.music * said_music
+        if config.losses.agreement > 0:
+            apart = agreement_loss(output, clip >= 0)
+            losses["agreement"] = config.losses.agreement * apart
+        if config.losses.movement > 0:
+            losses["movement"] = config.losses.movement * movement_loss(output, clip)
         if targets.has_pseudo:
             row = heard["nearest"]
             there = (row >= 0) & (clip >= 0)

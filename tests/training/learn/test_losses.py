@@ -17,9 +17,11 @@ from training.learn.config import LossConfig
 from training.learn.losses import (
     Joins,
     Labels,
+    agreement_loss,
     concordance,
     gaussian_deviance,
     label_losses,
+    movement_loss,
     music_loss,
     relations_loss,
     teacher_loss,
@@ -119,6 +121,58 @@ def test_the_loss_of_music_is_the_mean_cross_entropy_of_the_hops_that_are_known(
 def test_where_nothing_is_known_of_music_there_is_nothing_to_lose() -> None:
     logits = torch.zeros(1, 3, requires_grad=True)
     loss = music_loss(logits, torch.full((1, 3), math.nan), torch.ones(1, 3))
+    loss.backward()
+    assert loss.item() == 0
+
+
+def _said(point: tuple[float, float], logits: list[float]) -> NetworkOutput:
+    output = _output(1)
+    return output._replace(
+        valence=torch.tensor([[point[0]]], requires_grad=True),
+        arousal=torch.tensor([[point[1]]], requires_grad=True),
+        quadrant_logits=torch.tensor([[logits]], requires_grad=True),
+    )
+
+
+HEARD = torch.ones(1, 1, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("point", "quadrant"), [((0.4, 0.6), 0), ((-0.4, 0.6), 1), ((-0.4, -0.6), 2), ((0.4, -0.6), 3)]
+)
+def test_quadrants_that_say_what_the_point_says_cost_nothing(
+    point: tuple[float, float], quadrant: int
+) -> None:
+    logits = [0.0] * 4
+    logits[quadrant] = 3.0
+    assert agreement_loss(_said(point, logits), HEARD).item() == 0
+
+
+def test_quadrants_and_a_point_that_contradict_one_another_both_give_way() -> None:
+    said = _said((-0.3, 0.6), [3.0, 0.0, 0.0, 0.0])
+    loss = agreement_loss(said, HEARD)
+    # Of valence alone, since arousal agrees.
+    assert loss.item() == pytest.approx(0.3 * math.tanh(0.75) / 2)
+    loss.backward()
+    assert said.valence.grad is not None
+    assert said.quadrant_logits.grad is not None
+    assert said.valence.grad.item() < 0, "one step against the gradient moves valence up"
+    assert said.quadrant_logits.grad[0, 0, 0] > 0
+    assert said.quadrant_logits.grad[0, 0, 1] < 0
+
+
+def test_movement_is_the_variance_about_each_clips_own_mean_in_each_stream() -> None:
+    valence = torch.tensor([[0.0, 0.2, 0.9, 0.9, 5.0], [-1.0, -1.0, 0.1, 0.3, 0.5]])
+    output = _output(5)._replace(valence=valence, arousal=torch.zeros(2, 5))
+    clip = torch.tensor([[0, 0, 1, 1, -1], [1, 1, 0, 0, 0]])
+    squares = [0.1**2, 0.1**2, 0, 0, 0, 0, 0.2**2, 0, 0.2**2]
+    assert movement_loss(output, clip).item() == pytest.approx(sum(squares) / len(squares) / 2)
+    assert movement_loss(output, torch.full_like(clip, -1)).item() == 0
+
+
+def test_what_is_no_clip_need_not_agree() -> None:
+    said = _said((-0.3, 0.6), [3.0, 0.0, 0.0, 0.0])
+    loss = agreement_loss(said, ~HEARD)
     loss.backward()
     assert loss.item() == 0
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from realtime_mer.errors import InputError
 from tests.training.made_corpora import can_render, made_sounds, midi
@@ -16,7 +17,8 @@ from training.corpora.not_music import read_sounds
 from training.features.cache import FeatureStore
 from training.judge.not_music import judge_run
 from training.learn.augment import AugmentConfig
-from training.learn.run import REFIT, SHARED, Run, open_run
+from training.learn.config import TrainingConfig
+from training.learn.run import REFIT, SHARED, Run, begin_from, open_run
 from training.learn.train import train_part
 from training.learn.training_set import FREE_MUSIC, TrainingSet, free_music, gather
 
@@ -227,6 +229,53 @@ def test_all_parts_begin_from_the_shared_one(run: Run, corpora_root: Path, cache
     )
     assert torch.allclose(begun, shared, atol=1e-4)
     assert not torch.allclose(alone, shared, atol=1e-4)
+
+
+def test_a_run_goes_on_from_the_parts_of_another_on_its_folds(
+    run: Run, corpora_root: Path, cache: Path, tmp_path: Path
+) -> None:
+    """As from the shared part, but with what joins the corpora, and each part from its own."""
+    training_set = gather(run, corpora_root, cache, None)
+    bare = replace(run.config, losses=replace(run.config.losses, teacher=0.0))
+
+    def train(run: Run, part: str, config: TrainingConfig) -> dict[str, torch.Tensor]:
+        train_part(
+            training_set.run.training_clips(part),
+            training_set.features,
+            None,
+            config,
+            run.folder / part,
+            stream_key=0,
+        )
+        return load_file(run.folder / part / "learner.safetensors")
+
+    parts = [part for part in run.parts if part != SHARED]
+    learnt = {
+        part: train(run, part, replace(bare, learning_rate=0.05, steps_per_epoch=8))
+        for part in parts[-2:]
+    }
+    learnt[REFIT]["joins.offset"] += 0.25  # as of corpora that rate apart
+    save_file(learnt[REFIT], run.folder / REFIT / "learner.safetensors")
+    folder = tmp_path / "on"
+    with pytest.raises(InputError, match="is not trained yet"):
+        begin_from(folder, run)
+    assert not folder.exists()
+    for part in parts[:-2]:
+        shutil.copytree(run.folder / parts[-1], run.folder / part, dirs_exist_ok=True)
+    recorded = begin_from(folder, run)
+    assert recorded["begun"]["split_sha256"] == run.split.hash
+    (tmp_path / "on.toml").write_text((run.folder / "config.toml").read_text() + "\n# other\n")
+    begun = open_run(folder, run.clips, tmp_path / "on.toml")
+    assert begun.split.hash == run.split.hash
+    still = replace(bare, learning_rate=1e-9, weight_decay=0.0)
+    for part, before in learnt.items():
+        after = train(begun, part, still)
+        for name in ("network.conv1.weight", "joins.offset"):
+            assert torch.allclose(after[name], before[name], atol=1e-4), name
+    first, second = (tensors["network.conv1.weight"] for tensors in learnt.values())
+    assert not torch.allclose(first, second, atol=1e-4)
+    with pytest.raises(InputError, match="is a run already"):
+        begin_from(folder, run)
 
 
 # -- what is no music ------------------------------------------------------------------------------
