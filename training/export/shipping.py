@@ -99,8 +99,8 @@ def checkpoint(run: Run) -> Checkpoint:
             "refit_on_all_clips": True,
             "stretch": {
                 "meaning": "what the head's numbers before tanh are multiplied by, in these "
-                "weights; fitted on out-of-fold predictions, each fold judged under the factors "
-                "of the others",
+                "weights, and how far the quadrants lean on what comes of it; fitted on "
+                "out-of-fold predictions, each fold judged under what the others want",
                 **load_rescaling(run, REFIT),
             },
             **_music_prior(run),

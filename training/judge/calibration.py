@@ -20,14 +20,17 @@ from ..learn.run import REFIT, Run
 from . import weighted
 from .evaluate import (
     HOP_COLUMNS,
+    POINT,
+    QUADRANTS,
     Predictions,
     learnt_hash,
     reference_clips,
     rescaling_file,
     whole_hops,
 )
+from .lean import fit_leans, leaning
 from .metrics import AFFECT, QUADRANT_COLUMNS, Metric, coverage
-from .rescale import fit_factors, rescaled
+from .rescale import LEAN, fit_factors, rescaled
 
 LEVELS = (0.5, 0.9)
 BINS = 8
@@ -54,7 +57,8 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
     """Fit every part's factors on what was predicted, keep it in the run folder, and apply it.
 
     A fold's is fitted on the reference corpus' clips that other folds held out, the refit's on all
-    of them; see ``training.judge.rescale``.
+    of them; see ``training.judge.rescale``. How far the quadrants lean on the point is fitted
+    likewise, on the clips of all corpora; see ``training.judge.lean``.
 
     Args:
         run: whose folder gets ``stretch.json``.
@@ -76,14 +80,40 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
         )
         for part, factor in zip((*folds, REFIT), (*held, refit), strict=True):
             parts[part][axis] = factor
-    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
     hops = {}
     for key, said in predictions.hops.items():
         hops[key] = said.copy()
-        for axis, factor in parts[f"fold-{predictions.fold[key]}"].items():
-            column = HOP_COLUMNS.index(axis)
+        for column, axis in enumerate(AFFECT):
+            factor = parts[f"fold-{predictions.fold[key]}"][axis]
             hops[key][:, column] = rescaled(said[:, column], factor)
+    # A tied head agrees by itself.
+    leans = (
+        _leans(run, hops, predictions.fold) if not run.config.network.tied else [0.0] * len(parts)
+    )
+    for part, lean in zip((*folds, REFIT), leans, strict=True):
+        parts[part][LEAN] = lean
+    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    for key, said in hops.items():
+        lean = leans[predictions.fold[key]]
+        said[:, QUADRANTS] = leaning(said[:, POINT], said[:, QUADRANTS], lean)
     return Predictions(hops, predictions.fold)
+
+
+def _leans(
+    run: Run, hops: Mapping[str, NDArray[np.float32]], fold: Mapping[str, int]
+) -> list[float]:
+    """Return how far the quadrants of each fold's network must lean, and those of the refit."""
+    clips = [clip for clip in run.clips if clip.key in hops]
+    heard = [whole_hops(hops[clip.key]) for clip in clips]
+    held, refit = fit_leans(
+        [
+            (clip.corpus, said[:, POINT], said[:, QUADRANTS])
+            for clip, said in zip(clips, heard, strict=True)
+        ],
+        np.array([fold[clip.key] for clip in clips], int),
+        run.split.folds,
+    )
+    return [*held, refit]
 
 
 def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from ..corpora import Clip, label_hash
 from ..features.cache import FeatureStore
 from ..files import read_json, replacing
 from ..learn.run import Run
+from .lean import lean_head
 from .metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
@@ -46,7 +47,7 @@ from .metrics import (
     row,
     sign_metrics,
 )
-from .rescale import UNCHANGED, Rescaling, rescale_head
+from .rescale import LEAN, UNCHANGED, Rescaling, rescale_head
 
 FIRST_WHOLE_HOP = math.ceil(NetworkConfig.window_frames / NetworkConfig.hop_frames) - 1
 """The first hop whose window holds nothing from before the start: number 29, the thirtieth."""
@@ -59,6 +60,9 @@ MUSIC_PRIOR = "music.json"
 
 HOP_COLUMNS = ("valence", "arousal", "valence_sd", "arousal_sd", *QUADRANT_COLUMNS, *GEMS)
 """The numbers of a hop in ``Predictions``."""
+
+POINT, QUADRANTS = slice(0, 2), slice(4, 8)
+"""Where valence and arousal, and the probabilities of the quadrants, stand among them."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,9 @@ def load_network(run: Run, part: str) -> EmotionNetwork:
         InputError: the part is not finished, or the rescaling is of other weights.
     """
     network = trained_network(run, part)
-    rescale_head(network, load_rescaling(run, part))
+    rescaling = load_rescaling(run, part)
+    rescale_head(network, rescaling)
+    lean_head(network, rescaling.get(LEAN, 0.0))
     if network.familiarity is not None and (run.folder / FAMILIARITY).is_file():
         network.familiarity.load_state_dict(_fitted_familiarity(run, part))
     if network.music_head is not None and (run.folder / MUSIC_PRIOR).is_file():

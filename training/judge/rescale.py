@@ -19,7 +19,10 @@ from realtime_mer.model.network import EmotionNetwork
 from .metrics import AFFECT
 
 Rescaling = Mapping[str, float]
-"""By axis: what the head's number is multiplied with before its tanh, > 0; 1 changes nothing."""
+"""By axis: what the head's number is multiplied with before its tanh, > 0; 1 changes nothing. By
+``LEAN``: how far the quadrants lean on the point that comes of it, see ``lean``."""
+
+LEAN = "lean"
 
 UNCHANGED: Rescaling = dict.fromkeys(AFFECT, 1.0)
 

@@ -57,7 +57,6 @@ class LossConfig:
         pseudo: agreement with pseudo-labels, see ``pseudo``; 0 for none.
         music: cross-entropy of whether music sounds at all; 0 for none.
         agreement: of the quadrants with valence and arousal, whoever is right; 0 for none.
-        movement: how much valence and arousal move within a clip; 0 for as they like.
         reference: the corpus whose scale valence and arousal bear.
         affect_shares: weight of a corpus among those with valence and arousal; absent means 1.
         label_smoothing: of the quadrants.
@@ -72,7 +71,6 @@ class LossConfig:
     pseudo: float = 0.0
     music: float = 0.0
     agreement: Annotated[float, Field(ge=0)] = 0.0
-    movement: Annotated[float, Field(ge=0)] = 0.0
     reference: str = "grekow"
     affect_shares: dict[str, float] = field(default_factory=dict)
     label_smoothing: float = 0.05

@@ -250,26 +250,6 @@ def agreement_loss(output: NetworkOutput, heard: Tensor) -> Tensor:
     return apart.mean() if len(apart) else output.valence.sum() * 0.0
 
 
-def movement_loss(output: NetworkOutput, clip: Tensor) -> Tensor:
-    """Return the variance of valence and arousal within clips, the mean of both axes.
-
-    Args:
-        output: the network's, (B, H).
-        clip: (B, H) index of the clip that fills a hop's window, -1 for none.
-    """
-    heard = clip >= 0
-    if not heard.any():
-        return output.valence.sum() * 0.0
-    streams = torch.arange(len(clip), device=clip.device)[:, None].expand_as(clip)
-    of_one = streams * (clip.max() + 1) + clip
-    _, group = torch.unique(of_one[heard], return_inverse=True)
-    point = torch.stack((output.valence, output.arousal), -1)[heard]
-    empty = point.new_zeros(int(group.max()) + 1, 2)
-    sums = empty.index_add(0, group, point)
-    counts = empty.index_add(0, group, torch.ones_like(point))
-    return (point - (sums / counts)[group]).square().mean()
-
-
 def music_loss(logits: Tensor, music: Tensor, weight: Tensor) -> Tensor:
     """Return the cross-entropy of whether music sounds, 0 where it is not known of any hop.
 

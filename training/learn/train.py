@@ -27,7 +27,6 @@ from .learner import Learner
 from .losses import (
     agreement_loss,
     label_losses,
-    movement_loss,
     music_loss,
     pseudo_loss,
     relations_loss,
@@ -368,8 +367,6 @@ def _losses(
         if config.losses.agreement > 0:
             apart = agreement_loss(output, clip >= 0)
             losses["agreement"] = config.losses.agreement * apart
-        if config.losses.movement > 0:
-            losses["movement"] = config.losses.movement * movement_loss(output, clip)
         if targets.has_pseudo:
             row = heard["nearest"]
             there = (row >= 0) & (clip >= 0)

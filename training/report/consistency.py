@@ -8,36 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-
-from realtime_mer.emotion import QUADRANTS, quadrant_of
 
 from ..judge import weighted
-from ..judge.evaluate import AS_LIVE, HOP_COLUMNS, Predictions, whole_hops
-from ..judge.metrics import AFFECT, QUADRANT_COLUMNS, Metric, bootstrap, interval_note, row
+from ..judge.evaluate import AS_LIVE, POINT, QUADRANTS, Predictions, whole_hops
+from ..judge.lean import CLEAR, agreeing
+from ..judge.metrics import Metric, bootstrap, interval_note, row
 from ..judge.weighted import Floats
 
-CLEAR = 0.15
-
 AGREEMENT = "the likeliest quadrant is the point's, share of clear hops"
-
-# Which quadrant holds valence and arousal of these signs, as quadrant_of has it: [0 for below].
-_OF_SIGNS = np.array(
-    [[QUADRANTS.index(quadrant_of(v, a)) for a in (-1.0, 1.0)] for v in (-1.0, 1.0)]
-)
-
-
-def agreeing(hops: NDArray[np.floating[Any]]) -> tuple[int, int]:
-    """Return how many hops have the likeliest quadrant of their point, and how many are asked.
-
-    Args:
-        hops: (H, 17), see ``HOP_COLUMNS``.
-    """
-    valence, arousal = (hops[:, HOP_COLUMNS.index(axis)] for axis in AFFECT)
-    clear = (np.abs(valence) > CLEAR) & (np.abs(arousal) > CLEAR)
-    said = hops[:, [HOP_COLUMNS.index(column) for column in QUADRANT_COLUMNS]].argmax(1)
-    same = said == _OF_SIGNS[(valence > 0).astype(int), (arousal > 0).astype(int)]
-    return int((same & clear).sum()), int(clear.sum())
 
 
 def consistency(
@@ -53,7 +31,8 @@ def consistency(
     Returns:
         Rows as ``metrics.row`` gives, with ``hops`` besides: how many were asked.
     """
-    counts = [agreeing(whole_hops(predictions.hops[key])) for key in clips["key"]]
+    heard = [whole_hops(predictions.hops[key]) for key in clips["key"]]
+    counts = [agreeing(hops[:, POINT], hops[:, QUADRANTS]) for hops in heard]
     table = clips[["corpus", "group"]].assign(
         same=[same for same, _ in counts], asked=[asked for _, asked in counts]
     )

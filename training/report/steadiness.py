@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..judge.curves import MOVEMENT
+from ..judge.lean import CLEAR
 from ..judge.level import MOVED_BY
 from ..judge.metrics import AFFECT
 from ..markdown import number, protocols, table, with_interval
-from .consistency import CLEAR
 
 _Rows = Sequence[Mapping[str, Any]]
 

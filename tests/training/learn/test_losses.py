@@ -21,7 +21,6 @@ from training.learn.losses import (
     concordance,
     gaussian_deviance,
     label_losses,
-    movement_loss,
     music_loss,
     relations_loss,
     teacher_loss,
@@ -159,15 +158,6 @@ def test_quadrants_and_a_point_that_contradict_one_another_both_give_way() -> No
     assert said.valence.grad.item() < 0, "one step against the gradient moves valence up"
     assert said.quadrant_logits.grad[0, 0, 0] > 0
     assert said.quadrant_logits.grad[0, 0, 1] < 0
-
-
-def test_movement_is_the_variance_about_each_clips_own_mean_in_each_stream() -> None:
-    valence = torch.tensor([[0.0, 0.2, 0.9, 0.9, 5.0], [-1.0, -1.0, 0.1, 0.3, 0.5]])
-    output = _output(5)._replace(valence=valence, arousal=torch.zeros(2, 5))
-    clip = torch.tensor([[0, 0, 1, 1, -1], [1, 1, 0, 0, 0]])
-    squares = [0.1**2, 0.1**2, 0, 0, 0, 0, 0.2**2, 0, 0.2**2]
-    assert movement_loss(output, clip).item() == pytest.approx(sum(squares) / len(squares) / 2)
-    assert movement_loss(output, torch.full_like(clip, -1)).item() == 0
 
 
 def test_what_is_no_clip_need_not_agree() -> None:
