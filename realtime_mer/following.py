@@ -22,9 +22,9 @@ from realtime_mer.lanes import (
     Flag,
     Number,
     Rows,
+    chosen,
     faded,
     hop_by_hop,
-    lane,
     rows_where,
     some,
     taken,
@@ -147,7 +147,7 @@ class Following:
         self._table = self._fresh[:, :0]
         self._held = np.zeros((0, len(self._prior)))  # of all streams
         self._powers = np.zeros((0, len(self._hops.powers)))
-        self._changes: list[ChangeDetector] = []  # of all streams
+        self._changes = ChangeDetector(hop_s=self._hop_s)  # of all streams
         self._now = self._prior  # what is held, of those that are spoken of
         self.resize(1)
 
@@ -161,8 +161,7 @@ class Following:
         table[:, :before], held[:before] = self._table, self._held
         powers[:before] = self._powers
         self._table, self._held, self._powers = table, held, powers
-        while len(self._changes) < streams:
-            self._changes.append(ChangeDetector(hop_s=self._hop_s))
+        self._changes.resize(streams)
 
     def seq_of(self, row: int) -> int:
         """Return ``seq`` of a stream."""
@@ -176,7 +175,7 @@ class Following:
             "counts": self._table[:, row].copy(),
             "held": self._held[row].copy(),
             "powers": self._powers[row].copy(),
-            **self._changes[row].saved(),
+            **self._changes.saved(row),
         }
 
     def restore(self, row: int, saved: Mapping[str, NDArray[Any]] | None) -> None:
@@ -187,8 +186,7 @@ class Following:
         self._table[:, row] = saved["counts"]
         self._held[row] = saved["held"]
         self._powers[row] = saved["powers"]
-        self._changes[row] = ChangeDetector(hop_s=self._hop_s)
-        self._changes[row].restore(saved)
+        self._changes.restore(row, saved)
 
     def turn_to(self, rows: Rows) -> None:
         """Speak of the streams of these rows from now on."""
@@ -233,8 +231,7 @@ class Following:
         self._forget(self.seq >= 0)
         self._now = self._now * 0 + self._prior
         self.held_hops = self.held_hops * 0
-        for detector in self._spoken_of():
-            detector.restart()
+        self._changes.restart(self._spoken_of())
 
     def hear(self, sound: Loudness, lost: Number, asked: Flag) -> tuple[Flag, Hop]:
         """Return whether the streams begin anew with their next hop, and what that is.
@@ -280,8 +277,8 @@ class Following:
         for index, sound in enumerate(sounds):
             told[:, index, -2], told[:, index, -1] = sound.level_dbfs, sound.peak_dbfs
         at: Any = 0 if isinstance(self._rows, int) else slice(None)
-        held, detectors = self._now, self._spoken_of()
-        changes = np.empty((len(detectors), len(sounds), 2))
+        held, rows = self._now, self._spoken_of()
+        changes = np.empty((len(rows), len(sounds), 2))
         counts = []
         for index, ((anew, hop), begun, likely) in enumerate(
             zip(heard, asked, hop_by_hop(told[..., _MUSIC], hops=len(heard)), strict=True)
@@ -301,14 +298,13 @@ class Following:
             if some(holds):
                 fading = self._faded(held, self.held_hops * self._hop_s)
                 affect[at, index] = rows_where(holds, fading, affect[at, index])
-            for row, detector in enumerate(detectors):
-                if lane(begun, row):
-                    detector.restart()
-                if lane(follows, row):
-                    detector.take(numbers.mel[row, index])
-                changes[row, index] = detector.changed, detector.turns
+            if some(begun):
+                self._changes.restart(chosen(begun, rows))
             if some(follows):
                 held = rows_where(follows, affect[at, index], held)
+                self._changes.take(chosen(follows, rows), chosen(follows, numbers.mel[:, index]))
+            changes[:, index, 0] = self._changes.changed[rows]
+            changes[:, index, 1] = self._changes.turns[rows]
             self.memory_hops = self.memory_hops + 1
             status = where(closed & (hop.status == MUSIC), _NO_MUSIC, hop.status)
             counts.append((self.seq, status, self.memory_hops, self.skipped))
@@ -325,11 +321,10 @@ class Following:
             rate=self._rate,
         )
 
-    def _spoken_of(self) -> list[ChangeDetector]:
+    def _spoken_of(self) -> NDArray[np.int64]:
+        """Return the rows of the streams that are spoken of."""
         rows = self._rows
-        if rows is None:
-            return []
-        return [self._changes[row] for row in ([rows] if isinstance(rows, int) else rows.tolist())]
+        return np.zeros(0, np.int64) if rows is None else np.atleast_1d(np.asarray(rows))
 
     def _forget(self, which: Flag) -> None:
         """Begin anew as far as the network's memory goes; what is held goes on being held."""

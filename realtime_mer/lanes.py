@@ -42,9 +42,9 @@ def some(which: Flag) -> bool:
     return bool(which.any()) if isinstance(which, np.ndarray) else bool(which)
 
 
-def lane(which: Flag, at: int) -> bool:
-    """Return whether it holds for the stream at a place among those that are meant."""
-    return bool(which[at]) if isinstance(which, np.ndarray) else bool(which)
+def chosen(which: Flag, table: NDArray[Any]) -> NDArray[Any]:
+    """Return the rows of those streams for which it holds; of one, for which it holds, its own."""
+    return table[which] if isinstance(which, np.ndarray) else table
 
 
 def decibels(power: Number, *, floor: float) -> Number:

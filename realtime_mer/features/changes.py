@@ -4,6 +4,12 @@ Pure: it depends on the columns alone, one a hop. Causal novelty, after Foote's 
 seconds are laid beside the minute before, band by band, in units of how much that minute differs
 from itself. It needs no network: what a checkpoint learnt and how wide its layers are is nothing to
 it, and turning the volume changes nothing, since a column counts without its mean over the bands.
+
+It is written for many streams at once, each with what it would be told alone to the last bit: what
+is kept of the minute are whole numbers. Their sums are exact, so they neither depend on an order
+nor drift, and what enters and leaves the minute is added and taken away.
+
+Dimensions: n streams, M bands.
 """
 
 from collections.abc import Mapping
@@ -16,6 +22,7 @@ from numpy.typing import NDArray
 from realtime_mer.errors import InputError
 
 _BLOCK_S = 0.5  # what is looked at between two answers; the minute is kept in such blocks
+_STEPS = 4096  # of one log10 of power: a hundredth of what a block of music wavers by, and less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +59,7 @@ class ChangePolicy:
 
 
 class ChangeDetector:
-    """Tell of each hop how much the music has changed, and when it turns.
+    """Tell of each hop of many streams how much the music has changed, and when it turns.
 
     After a turn it begins anew, so that one change is told once: the next comes ``recent_s`` and
     ``least_past_s`` later at the earliest. What comes out does not depend on how hops are grouped.
@@ -60,14 +67,18 @@ class ChangeDetector:
     Args:
         hop_s: seconds from one column to the next.
         policy: times and thresholds.
+        streams: how many there are; each is a row.
 
     Attributes:
-        changed: in [0, 1): 0 for the last seconds being as those before, 0.5 where it counts as a
-            turn; 0 while there is too little to compare. It moves every half second.
-        turns: how often the music has turned.
+        changed: float64 ``(streams,)``, in [0, 1): 0 for the last seconds being as those before,
+            0.5 where it counts as a turn; 0 while there is too little to compare. It moves every
+            half second.
+        turns: int64 ``(streams,)``, how often the music has turned.
     """
 
-    def __init__(self, *, hop_s: float, policy: ChangePolicy | None = None) -> None:
+    def __init__(
+        self, *, hop_s: float, policy: ChangePolicy | None = None, streams: int = 1
+    ) -> None:
         policy = policy or ChangePolicy()
         self._hops = max(1, round(_BLOCK_S / hop_s))  # of a block
 
@@ -79,85 +90,147 @@ class ChangeDetector:
         self._least = self._recent + blocks(policy.least_past_s)
         self._most = self._recent + blocks(policy.past_s)
         self._usual = blocks(policy.usual_s)
-        self.turns = 0
-        self.restart()
+        self.changed = np.zeros(streams)
+        self.turns = np.zeros(streams, np.int64)
+        self._filled = np.zeros(streams, np.int64)  # hops of the block that is filling
+        self._count = np.zeros(streams, np.int64)  # blocks since it began
+        self._allot(0)
 
-    def restart(self) -> None:
-        """Forget the music so far; turns go on counting."""
-        self.changed = 0.0
-        self._blocks: NDArray[np.float64] | None = None  # (n, M), oldest first
-        self._stretches: NDArray[np.float64] | None = None  # means of so many as are recent
-        self._sum: NDArray[np.float64] | None = None  # of the block that is filling
-        self._filled = 0
+    def _allot(self, bands: int) -> None:
+        """Make room for what is kept band by band; how many there are tells the first column."""
+        streams = len(self.turns)
+        self._filling = np.zeros((streams, bands))  # sums over the block that is filling
+        self._blocks = np.zeros((streams, self._most, bands), np.int16)  # rings
+        # Of the blocks of the past, of its stretches that are as long as what is recent, each the
+        # sum of its blocks, and of their squares.
+        self._sums = np.zeros((streams, 3, bands), np.int64)
 
-    def saved(self) -> dict[str, NDArray[np.float64]]:
-        """Return all that it knows, as arrays by their names."""
-        kept = {
-            "changes.blocks": self._blocks,
-            "changes.stretches": self._stretches,
-            "changes.sum": self._sum,
+    def resize(self, streams: int) -> None:
+        """Make room for so many streams, >= those there are, which stay as they are."""
+        for name in ("changed", "turns", "_filled", "_count", "_filling", "_blocks", "_sums"):
+            before = getattr(self, name)
+            table = np.zeros((streams, *before.shape[1:]), before.dtype)
+            table[: len(before)] = before
+            setattr(self, name, table)
+
+    def restart(self, rows: NDArray[np.int64]) -> None:
+        """Let streams forget the music so far; turns go on counting."""
+        self.changed[rows] = 0.0
+        self._filled[rows] = 0
+        self._filling[rows] = 0.0
+        self._forget(rows)
+
+    def saved(self, row: int) -> dict[str, NDArray[Any]]:
+        """Return all that is known of a stream, as arrays by their names."""
+        told = [self.changed[row], self.turns[row], self._filled[row], self._count[row]]
+        return {
+            "changes": np.array(told, np.float64),
+            "changes.filling": self._filling[row].copy(),
+            "changes.blocks": self._blocks[row].copy(),
+            "changes.sums": self._sums[row].copy(),
         }
-        told = np.array([self.changed, self.turns, self._filled], np.float64)
-        return {"changes": told} | {
-            name: table.copy() for name, table in kept.items() if table is not None
-        }
 
-    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what was saved; from the start where nothing of it was."""
-        self.restart()
+    def restore(self, row: int, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Let a stream go on from what was saved; from the start where nothing of it was."""
+        self.restart(np.array([row]))
+        self.turns[row] = 0
         if "changes" not in saved:
             return
-        changed, turns, filled = saved["changes"].tolist()
-        self.changed, self.turns, self._filled = changed, int(turns), int(filled)
-        self._blocks = saved.get("changes.blocks")
-        self._stretches = saved.get("changes.stretches")
-        self._sum = saved.get("changes.sum")
+        changed, turns, filled, count = saved["changes"].tolist()
+        self.changed[row], self.turns[row] = changed, int(turns)
+        self._filled[row], self._count[row] = int(filled), int(count)
+        if bands := len(saved["changes.filling"]):
+            self._know(bands)
+            self._filling[row] = saved["changes.filling"]
+            self._blocks[row] = saved["changes.blocks"]
+            self._sums[row] = saved["changes.sums"]
 
-    def take(self, column: NDArray[np.floating]) -> bool:
-        """Take the next hop's column, and return whether the music turns with it.
+    def take(self, rows: NDArray[np.int64], columns: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Take the next hop's columns of n streams, and return whose music turns with it.
 
         Args:
-            column: ``(M,)`` log-mel of the hop, in log10 of power, finite.
+            rows: ``(n,)``, each of them once.
+            columns: ``(n, M)`` log-mel of the hop, in log10 of power, finite.
         """
-        shape = column.astype(np.float64)
-        shape -= shape.mean()
-        self._sum = shape if self._sum is None else self._sum + shape
-        self._filled += 1
-        if self._filled < self._hops:
-            return False
-        block = self._sum[np.newaxis] / self._hops
-        self._sum, self._filled = None, 0
-        self._blocks = _with(self._blocks, block, most=self._most)
-        if len(self._blocks) >= self._recent:
-            mean = self._blocks[-self._recent :].mean(axis=0, keepdims=True)
-            most = self._most - self._recent + 1
-            self._stretches = _with(self._stretches, mean, most=most)
-        if self._stretches is None or len(self._blocks) < self._least:
-            self.changed = 0.0
-            return False
-        ratio = self._distance(self._blocks, self._stretches) / self._policy.turns_at
-        self.changed = ratio / (1 + ratio)
-        if ratio < 1:
-            return False
-        self.turns += 1
-        # Not even the last seconds are kept: most of them may be of the music before.
-        self._blocks = self._stretches = None
-        return True
+        self._know(columns.shape[1])
+        shape = columns.astype(np.float64)
+        shape -= np.add.reduce(shape, axis=1, keepdims=True) / shape.shape[1]
+        self._filling[rows] += shape
+        filled = self._filled[rows] + 1
+        self._filled[rows] = filled
+        whole = filled == self._hops
+        turned = np.zeros(len(columns), dtype=bool)
+        if whole.any():
+            turned[whole] = self._compare(rows[whole])
+        return turned
 
-    def _distance(self, blocks: NDArray[np.float64], stretches: NDArray[np.float64]) -> float:
-        """Return how far the last blocks are from the others, 1 being how far such usually are."""
-        past = blocks[: -self._recent]
+    def _know(self, bands: int) -> None:
+        if bands == self._filling.shape[1]:
+            return
+        if self._filling.shape[1]:
+            raise InputError(
+                f"A column has {bands} bands where those before had {self._filling.shape[1]}; "
+                "give columns of one recogniser."
+            )
+        self._allot(bands)
+
+    def _compare(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Close the blocks of streams that are full; return whose music turns."""
+        recent, most, count = self._recent, self._most, self._count[rows]
+        block = np.rint(self._filling[rows] * (_STEPS / self._hops))
+        self._filling[rows], self._filled[rows] = 0.0, 0
+        # What leaves the past is read before the new block takes its place.
+        leaving, left = self._run(rows, count - most, 1), self._run(rows, count - most, recent)
+        self._blocks[rows, count % most] = np.clip(block, -(1 << 15), (1 << 15) - 1)
+        entering = self._run(rows, count - recent, 1)
+        entered = self._run(rows, count - 2 * recent + 1, recent)
+        sums = self._sums[rows]
+        sums[:, 0] += entering - leaving
+        sums[:, 1] += entered - left
+        sums[:, 2] += entered**2 - left**2
+        self._sums[rows], self._count[rows] = sums, count + 1
+        ratio = np.zeros(len(rows))
+        known = count + 1 >= self._least
+        if known.any():
+            past = np.minimum(count[known] + 1, most) - recent
+            newest = self._run(rows[known], count[known] - recent + 1, recent)
+            ratio[known] = self._distance(newest, sums[known], past[:, np.newaxis])
+            ratio /= self._policy.turns_at
+        self.changed[rows] = ratio / (1 + ratio)
+        turned: NDArray[np.bool_] = ratio >= 1
+        self.turns[rows] += turned
+        # Not even the last seconds are kept: most of them may be of the music before.
+        self._forget(rows[turned])
+        return turned
+
+    def _run(
+        self, rows: NDArray[np.int64], first: NDArray[np.int64], length: int
+    ) -> NDArray[np.int64]:
+        """Return the sums of runs of blocks, ``(n, M)``; 0 where one begins before the first."""
+        places = (first[:, np.newaxis] + np.arange(length)) % self._most
+        total = self._blocks[rows[:, np.newaxis], places].sum(axis=1, dtype=np.int64)
+        return np.where(first[:, np.newaxis] >= 0, total, 0)
+
+    def _distance(
+        self, newest: NDArray[np.int64], sums: NDArray[np.int64], past: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return how far the last blocks are from the others, 1 being how far such usually are.
+
+        Args:
+            newest: sums of the last blocks, ``(n, M)``.
+            sums: of the past, ``(n, 3, M)``.
+            past: how many blocks it has, ``(n, 1)``.
+        """
+        size, stretches = self._recent * _STEPS, past - self._recent + 1
         # How much stretches of the past that are as long as the last one differ: a distance to
         # their mean must be told from that.
-        own = stretches[: -self._recent].var(axis=0)
-        count, usual = len(past), self._usual
-        variance = (count * own + usual * self._policy.usual_variance) / (count + usual)
-        away = stretches[-1] - past.mean(axis=0)
-        return float(np.mean(away**2 / variance))
+        own = (stretches * sums[:, 2] - sums[:, 1] ** 2) / (stretches * size) ** 2
+        usual = self._usual
+        variance = (past * own + usual * self._policy.usual_variance) / (past + usual)
+        away = newest / size - sums[:, 0] / (past * _STEPS)
+        distance: NDArray[np.float64] = np.add.reduce(away**2 / variance, axis=1) / away.shape[1]
+        return distance
 
-
-def _with(
-    rows: NDArray[np.float64] | None, row: NDArray[np.float64], *, most: int
-) -> NDArray[np.float64]:
-    """Return rows with one more behind them, of more than ``most`` the newest."""
-    return row if rows is None else np.vstack((rows, row))[-most:]
+    def _forget(self, rows: NDArray[np.int64]) -> None:
+        self._count[rows] = 0
+        self._sums[rows] = 0

@@ -193,7 +193,12 @@ def _streams(
 def _detector(policy: ChangePolicy, hop_s: float) -> Alarms:
     def alarms(columns: NDArray[np.float32]) -> list[int]:
         made = ChangeDetector(hop_s=hop_s, policy=policy)
-        return [hop for hop, column in enumerate(columns, start=1) if made.take(column)]
+        here = np.array([0])
+        return [
+            hop
+            for hop, column in enumerate(columns, start=1)
+            if made.take(here, column[np.newaxis]).any()
+        ]
 
     return alarms
 
