@@ -23,6 +23,7 @@ from realtime_mer.commands.library import features
 from realtime_mer.commands.live import OptionalName, live
 from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark
+from realtime_mer.commands.path import path
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
@@ -60,6 +61,7 @@ for command in (
     analyze,
     annotate,
     suggest,
+    path,
     tag,
     features,
     devices,

@@ -118,4 +118,32 @@ Ca = Annotated[
     typer.Option(metavar="PEM", help="Certificate to trust, where the service has its own."),
 ]
 
+StartTrack = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TRACK", help="What plays now: a path or a part of it."),
+]
+At = Annotated[str | None, typer.Option(metavar="V,A", help="Or the present valence and arousal.")]
+Playlist = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Write them as a playlist too.")
+]
+Tempo = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PERCENT", min=0, help="Most by which a tempo differs from the one before."
+    ),
+]
+Keys = Annotated[
+    bool, typer.Option("--keys", help="Keys that suit the one before, as on a DJ's wheel.")
+]
+ArtistOnce = Annotated[
+    int, typer.Option("--artist-once", metavar="N", min=1, help="No artist twice in N tracks.")
+]
+Music = Annotated[
+    float, typer.Option(metavar="SHARE", min=0, max=1, help="Least share of music in a track.")
+]
+MinLufs = Annotated[
+    float | None, typer.Option(metavar="LUFS", help="No track is quieter than that, as in -30.")
+]
+MaxLufs = Annotated[float | None, typer.Option(metavar="LUFS", help="No track is louder.")]
+
 DEFAULT_URL = "ws://127.0.0.1:8765"

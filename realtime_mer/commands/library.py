@@ -117,7 +117,7 @@ def serve(
     from realtime_mer.library.spotify.serve import FeatureServer
     from realtime_mer.library.tables import read_table
 
-    tracks = read_table(table)
+    tracks = read_table(table, courses=False)
     found = by_id(tracks, {} if ids is None else read_ids(ids))
     with FeatureServer(found, host=host, port=port, token=token) as server:
         line(f"{len(tracks)} tracks at {server.url}; Ctrl-C ends it")
@@ -159,7 +159,7 @@ def features(
     from realtime_mer.library.spotify.ids import read_ids
     from realtime_mer.library.tables import read_table
 
-    found = by_id(read_table(what), {} if ids is None else read_ids(ids))
+    found = by_id(read_table(what, courses=False), {} if ids is None else read_ids(ids))
     print(json.dumps({"audio_features": list(found.values())}, indent=1, allow_nan=False))
 
 

@@ -5,43 +5,60 @@ from typing import Annotated
 
 import typer
 
-from realtime_mer.commands.arguments import AsJson
+from realtime_mer.commands.arguments import (
+    ArtistOnce,
+    AsJson,
+    At,
+    Keys,
+    MaxLufs,
+    MinLufs,
+    Music,
+    Playlist,
+    StartTrack,
+    Tempo,
+)
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 
 
 def suggest(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="What `annotate` wrote.")],
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TRACK", help="What plays now: a path or a part of it."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="V,A", help="Or the present valence and arousal.")
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="TRACK|V,A", help="Lead there; without it, continue the mood."),
-    ] = None,
+    start: StartTrack = None,
+    at: At = None,
     count: Annotated[int, typer.Option(min=1, help="At most so many tracks.")] = 10,
-    m3u8: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write them as a playlist too.")
-    ] = None,
+    tempo: Tempo = None,
+    keys: Keys = False,
+    artist_once: ArtistOnce = 1,
+    music: Music = 0.0,
+    min_lufs: MinLufs = None,
+    max_lufs: MaxLufs = None,
+    m3u8: Playlist = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find what to play next: tracks that keep the present mood, or lead from it to another.
+    """Find what to play next: tracks that keep the present mood, the nearest first.
 
     `realtime-mer suggest music.sqlite --from "blue monday"` lists what goes on from that track.
 
-    One more example:
+    Tempo, key and artist come from the tags of your files, where those tell them. One more example:
 
-    `realtime-mer suggest music.sqlite --at 0.2,-0.4 --to 0.5,0.6 --count 8 --m3u8 set.m3u8`
+    `realtime-mer suggest music.sqlite --from intro --tempo 6 --keys --artist-once 2`
+
+    `realtime-mer path` leads from one mood to another.
     """
-    from realtime_mer.library.suggest import SuggestOptions, check_options
-    from realtime_mer.library.suggest import suggest as run
+    from realtime_mer.library.paths.rules import Rules
+    from realtime_mer.library.paths.suggest import SuggestOptions, check_options
+    from realtime_mer.library.paths.suggest import suggest as run
 
+    rules = Rules(
+        music=music,
+        quietest_lufs=min_lufs,
+        loudest_lufs=max_lufs,
+        tempo=None if tempo is None else tempo / 100,
+        keys=keys,
+        artist_once=artist_once,
+    )
     options = SuggestOptions(
-        table=table, start=start, at=at, to=to, count=count, m3u8=m3u8, as_json=as_json
+        table=table, start=start, at=at, count=count, rules=rules, m3u8=m3u8, as_json=as_json
     )
     check_options(options)
     if m3u8 is not None:

@@ -25,7 +25,18 @@ ELSEWHERE = frozenset("path copies course_s valence_course arousal_course".split
 KEPT = tuple(name for name in COLUMNS if name not in ELSEWHERE)
 """Columns of the table ``tracks``, besides its ``id`` and ``fingerprint``."""
 
+SOUGHT = (
+    "seconds valence arousal valence_spread arousal_spread beginning.valence beginning.arousal "
+    "loudness_lufs music_share"
+).split()
+"""Columns by which tracks are searched for: an index holds them, so that no more need be read."""
+
 _KINDS = {"number": "REAL", "text": "TEXT", "sections": "TEXT"}
+
+SEARCH_INDEX = "CREATE INDEX IF NOT EXISTS tracks_by_place ON tracks ({})".format(
+    ", ".join(f'"{name}"' for name in SOUGHT)
+)
+"""Makes the index of ``SOUGHT``; stores that were written before lack it until they are opened."""
 
 _TABLES = """
 CREATE TABLE tracks (
@@ -35,6 +46,7 @@ CREATE TABLE tracks (
     UNIQUE (sound)
 );
 CREATE INDEX tracks_by_length ON tracks (seconds);
+{index};
 CREATE TABLE courses (
     track INTEGER PRIMARY KEY REFERENCES tracks (id),
     every_s REAL NOT NULL,
@@ -60,7 +72,9 @@ def create(database: sqlite3.Connection) -> None:
     columns = ", ".join(
         f'"{name}" {_KINDS[COLUMNS[name]]}{" NOT NULL" if name in NEEDED else ""}' for name in KEPT
     )
-    script = _TABLES.format(columns=columns, application=APPLICATION, version=VERSION)
+    script = _TABLES.format(
+        columns=columns, index=SEARCH_INDEX, application=APPLICATION, version=VERSION
+    )
     for statement in script.split(";"):  # a script would end the transaction
         database.execute(statement)
 

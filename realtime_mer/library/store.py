@@ -278,6 +278,8 @@ class TrackStore:
                     schema.create(self._database)
                 elif self._version() < schema.VERSION:  # else somebody else has just done it
                     schema.move_up(self._database)
+        else:
+            run(schema.SEARCH_INDEX)
 
     def _version(self) -> int:
         return int(self._database.execute("PRAGMA user_version").fetchone()[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.rows import COLUMNS, row_of, track_of
@@ -15,6 +15,11 @@ from realtime_mer.library.tracks import Track
 from realtime_mer.wording import legible
 from realtime_mer.writing.cells import from_cell, to_cells
 from realtime_mer.writing.replacing import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COURSES = ("valence_course", "arousal_course")
 
 _GROUP = 1000  # tracks of a Parquet file that are held at a time
 
@@ -64,13 +69,17 @@ def check_table(path: Path) -> None:
         raise InputError(f"{path} does not exist: make it with `realtime-mer annotate`")
 
 
-def read_table(path: Path) -> list[Track]:
+def read_table(path: Path, *, courses: bool = True) -> list[Track]:
     """Read the tracks of a table in any of the three formats.
+
+    Args:
+        path: of the table.
+        courses: read the courses too, which are most of what there is to hold.
 
     Raises:
         InputError: it is missing, something else, damaged or empty.
     """
-    tracks = list(each_track(path))
+    tracks = list(each_track(path, courses=courses))
     if not tracks:
         raise InputError(f"{path} holds no track: annotate a folder with music in it")
     return tracks
@@ -100,6 +109,49 @@ def each_track(path: Path, *, courses: bool = True) -> Iterator[Track]:
         except InputError as error:
             raise InputError(f"{path}: track {number}: {error}") from error
         yield track if courses else replace(track, course=None)
+
+
+def arrow_table(path: Path) -> "pa.Table | None":
+    """Return a Parquet or CSV file in Arrow's memory, all but the courses, with columns by kind.
+
+    None where Arrow cannot read it so; ``each_track`` then says why.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            if path.suffix.lower() == ".parquet":
+                parquet = pq.ParquetFile(file)
+                names = [name for name in parquet.schema_arrow.names if name not in _COURSES]
+                return parquet.read(names)
+            heading = csv.reader([file.readline().decode("utf-8-sig")])
+            names = [name for name in next(heading, []) if name not in _COURSES]
+            file.seek(0)
+            kinds = {"number": pa.float64()}
+            return pa.csv.read_csv(
+                file,
+                # A cell may hold the sections of a long track.
+                read_options=pa.csv.ReadOptions(block_size=_LONGEST_CELL),
+                parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+                convert_options=pa.csv.ConvertOptions(
+                    include_columns=names,
+                    column_types={n: kinds.get(k, pa.string()) for n, k in COLUMNS.items()},
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            )
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
+def arrow_rows(table: "pa.Table", path: Path) -> list[dict[str, Any]]:
+    """Return rows of what ``arrow_table`` read from a file, with texts as they were before CSV."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    if path.suffix.lower() == ".parquet":
+        return rows
+    return [{k: from_cell(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
 
 
 def _legible(row: dict[str, Any]) -> dict[str, Any]:

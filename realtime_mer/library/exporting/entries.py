@@ -88,9 +88,12 @@ def crates(of: Sequence[Entry]) -> list[Crate]:
     A track that lies between two words is in the crates of both.
     """
     found = []
-    for word in (mood.word for mood in MOOD_WORDS):
-        places = tuple(place for place, entry in enumerate(of) if word in entry.track.words)
-        found.append(Crate(group=MOODS, name=word, places=places))
+    said: dict[str, list[int]] = {mood.word: [] for mood in MOOD_WORDS}
+    for place, entry in enumerate(of):
+        for word in entry.track.words:  # which are found out anew each time that they are asked for
+            said[word].append(place)
+    for word, held in said.items():
+        found.append(Crate(group=MOODS, name=word, places=tuple(held)))
     for level in ENERGIES:
         places = tuple(place for place, entry in enumerate(of) if entry.energy == level)
         # Two digits, because programs sort by letters.

@@ -83,7 +83,7 @@ def export(table_path: Path, *, to: str, out: Path) -> Exported:
         InputError: the table cannot be used, or something cannot be written.
     """
     target = TARGETS[to]
-    tracks = read_table(table_path)
+    tracks = read_table(table_path, courses=False)
     names: Mapping[str, Names] = {}
     remarks: tuple[str, ...] = ()
     try:

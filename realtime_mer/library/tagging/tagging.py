@@ -130,16 +130,15 @@ def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
     else:
         known = {
             path: taken_back if options.remove else partial(written, track=track, wish=options.wish)
-            for track in read_table(options.table)
+            for track in read_table(options.table, courses=False)
             for path in track.paths
         }
-    only = [os.path.abspath(path) for path in options.only]
-    within = tuple(os.path.join(path, "") for path in only)
-    met = set()
+    met = dict.fromkeys((os.path.abspath(path) for path in options.only), False)
     for path, wanted in known.items():
-        if not only or path in only or path.startswith(within):
-            met.add(path)
+        asked = [one for one in (path, *map(str, Path(path).parents)) if one in met] if met else []
+        met.update(dict.fromkeys(asked, True))
+        if asked or not met:
             yield Path(path), wanted
-    for path in only:
-        if not any(one == path or one.startswith(os.path.join(path, "")) for one in met):
+    for path, was_met in met.items():
+        if not was_met:
             done.failed.append(f"{legible(path)} is not in {options.table}: annotate it first")

@@ -79,7 +79,7 @@ def test_what_was_written_can_be_removed_without_a_table(capsys, music, table) -
 def test_every_file_of_a_track_is_written(capsys, monkeypatch, music, table) -> None:
     files = [music / "a.mp3", music / "house" / "b.flac"]
     track = made_track(str(files[0]), copies=(str(files[1]),))
-    monkeypatch.setattr(tagging, "read_table", lambda path: [track])
+    monkeypatch.setattr(tagging, "read_table", lambda path, courses: [track])
     assert last(call(capsys, "tag", table, "--write")).startswith("2 changed")
     assert all(fields(file)["MER_VALENCE"] == ("0.000",) for file in files)
 

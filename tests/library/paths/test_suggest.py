@@ -4,7 +4,10 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+from mutagen.flac import FLAC
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.playlist import write_m3u8
@@ -42,21 +45,6 @@ def songs(result: Result) -> list[int]:
 def test_without_a_wanted_mood_the_present_one_goes_on(suggest) -> None:
     assert songs(suggest("--from", "song 03", "--count", 2, "--json")) == [2, 4]
     assert songs(suggest("--at", "-0.5,0", "--count", 3, "--json")) == [0, 1, 2]
-
-
-def test_a_wanted_mood_is_approached_step_by_step(suggest) -> None:
-    assert songs(suggest("--at", "-0.5,0", "--to", "0.5,0", "--count", 5, "--json")) == [
-        2,
-        4,
-        6,
-        8,
-        10,
-    ]
-
-
-def test_a_wanted_track_is_the_last(suggest) -> None:
-    args = ("--from", "song 10", "--to", "music/song 00.flac", "--count", 5, "--json")
-    assert songs(suggest(*args)) == [8, 6, 4, 2, 0]
 
 
 def test_the_end_of_the_present_track_is_where_it_goes_on(folder, suggest) -> None:
@@ -129,12 +117,9 @@ def test_a_name_with_a_line_break_is_refused(tmp_path: Path) -> None:
         (("--at", "2,0"), "--at 2,0 is no place: give valence and arousal from -1 to 1"),
         (("--at", "nan,0"), "--at nan,0 is no place"),
         (("--at", "here"), "--at here is no place"),
-        (("--at", "0,0", "--to", "0,inf"), "--to 0,inf is no place"),
-        (("--at", "0,0", "--to", "tango"), "No track of the table has 'tango' in its path"),
         (("--from", "tango"), "No track of the table has 'tango' in its path"),
         (("--from", "song 0"), "song 02.flac and 7 more: type more of it"),
-        (("--from", "song 01", "--to", "song 01"), "is the track that plays"),
-        (("--at", "0.5,0", "--to", "0.5,0.01"), "No track lies nearer to 0.5,0.01"),
+        (("--at", "0,0", "--min-lufs", "-5"), "--min-lufs alone keeps out 11 of all tracks"),
         (("--at", "0,0", "--m3u8", "no/such/set.m3u8"), "--m3u8 no/such/set.m3u8 cannot be"),
     ],
 )
@@ -147,6 +132,36 @@ def test_what_cannot_be_is_refused_in_one_line(suggest, args, complaint: str) ->
 def test_a_missing_table_is_refused_in_one_line(folder, capsys) -> None:
     result = call(capsys, "suggest", "none.parquet", "--at", "0,0")
     assert "none.parquet does not exist" in result.complaint()
+
+
+def test_what_does_not_suit_the_track_that_plays_is_left_out(folder, suggest) -> None:
+    for number, (tempo, key) in enumerate([("120", "8A"), ("150", "8A"), ("122", "9A")]):
+        sound = soundfile.SoundFile(
+            folder / f"tagged {number}.flac", "w", samplerate=8000, channels=1
+        )
+        with sound:
+            sound.write(np.zeros(8000))
+        tags = FLAC(sound.name)
+        tags["bpm"], tags["initialkey"], tags["artist"] = tempo, key, f"A{number % 2}"
+        tags.save()
+    tracks = [made_track(str(folder / f"tagged {n}.flac"), valence=n / 10) for n in range(3)]
+    write_table(folder / "table.csv", [*tracks, made_track("/untagged", valence=0.9)])
+
+    def found(*args: object) -> list[str]:
+        result = suggest("--from", "tagged 0", "--json", *args)
+        return [Path(one["path"]).stem for one in json.loads(result.out)]
+
+    assert found() == ["tagged 1", "tagged 2", "untagged"]
+    assert found("--tempo", 6) == ["tagged 2", "untagged"]
+    assert found("--tempo", 6, "--keys") == ["tagged 2", "untagged"]
+    assert found("--artist-once", 2) == ["tagged 1", "untagged"]
+    result = suggest("--from", "tagged 0", "--tempo", 6, "--json")
+    assert result.remarks() == [
+        "realtime-mer: 1 of 2 tracks have no tempo in their tags: --tempo cannot hold for them"
+    ]
+    first, second = json.loads(result.out)
+    assert (first["tempo"], first["key"], first["artist"]) == (122.0, "9A", "A0")
+    assert (second["tempo"], second["key"], second["artist"]) == (None, None, None)
 
 
 def test_a_library_of_one_has_nothing_to_go_on_with(folder, suggest) -> None:
