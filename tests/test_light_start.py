@@ -9,6 +9,7 @@ import pytest
 from tests.command_line import noise, write_sound
 
 NEVER = {"torch", "torchaudio", "onnx", "scipy", "sklearn", "librosa", "pandas", "matplotlib"}
+NEVER |= {"ray", "fsspec"}  # where no cluster and no store is asked for
 RARELY = {"pyarrow", "typst", "zxcvbn", "PySide6", "pyqtgraph"}
 
 # No NVIDIA driver, whatever this machine has; what was imported is told at the end.

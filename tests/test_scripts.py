@@ -223,7 +223,7 @@ def test_parts_are_taken_out_of_a_lock_with_markers_and_hashes_as_they_are(elsew
     ]
 
 
-BROUGHT = ("gpu", "train", "mqtt", "lsl", "dmx", "mdns", "tags", "test", "mutate")
+BROUGHT = ("gpu", "train", "mqtt", "lsl", "dmx", "mdns", "tags", "cluster", "test", "mutate")
 
 
 def test_a_part_that_brings_others_along_is_as_large_as_all_of_them():

@@ -1,6 +1,7 @@
 """``realtime-mer annotate``: work out the mood of a whole music library."""
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,7 +10,7 @@ import typer
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
-from realtime_mer.errors import RealtimeMerError
+from realtime_mer.errors import InputError, RealtimeMerError
 from realtime_mer.printing.lines import complain, line
 
 if TYPE_CHECKING:
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
 DEFAULT_TABLE = Path("library.sqlite")
 
 
+class Engine(StrEnum):
+    """What runs the workers."""
+
+    POOL = "pool"
+    RAY = "ray"
+
+
 def annotate(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Where the music is.")],
+    folders: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER...", help="Where the music is; a URL such as s3://bucket/music too."
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -32,6 +45,16 @@ def annotate(
     jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Processes at a time; else one per core, one on a GPU."),
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="What works: processes of this machine, or a Ray cluster.")
+    ] = Engine.POOL,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ray cluster to use; else that of RAY_ADDRESS, or one of this machine alone.",
+        ),
     ] = None,
     model: Model = "default",
     compute: ComputeOption = Compute.AUTO,
@@ -65,30 +88,37 @@ def annotate(
     `realtime-mer annotate ~/Music /media/usb --out music.parquet --jobs 4`
 
     `realtime-mer annotate ~/Music --out music.sqlite --watch`
+
+    `realtime-mer annotate s3://bucket/music --out music.parquet --engine ray --cluster auto`
     """
+    from realtime_mer.library.cluster.places import check_place, place_of
     from realtime_mer.library.tables import check_extension, store_of
-    from realtime_mer.library.walk import check_folder
     from realtime_mer.model.files import check_checkpoint
 
+    if cluster is not None and engine is not Engine.RAY:
+        raise InputError(f"--cluster {cluster} is of no use without --engine ray.")
     check_extension(out)
+    places = [place_of(folder) for folder in folders]
     if not store_of(out).exists():  # else it may know of files in a folder that is away
-        for folder in folders:
-            check_folder(folder)
+        for place in places:
+            check_place(place)
     check_checkpoint(model)
     for file in (out, store_of(out)):
         check_output(file, option="--out")
 
-    say(f"Looking for music in {', '.join(map(str, folders))}")
+    say(f"Looking for music in {', '.join(map(str, places))}")
 
     from realtime_mer.library.annotate import AnnotateOptions
     from realtime_mer.library.annotate import annotate as run
     from realtime_mer.library.watching import Watching
 
     options = AnnotateOptions(
-        folders=folders,
+        folders=places,
         out=out,
         model=model,
         compute=compute.value,
+        engine=engine.value,
+        cluster=cluster,
         jobs=jobs,
         outdated=outdated,
         forget=forget,

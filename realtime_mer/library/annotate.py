@@ -1,23 +1,24 @@
 """A whole music library worked out track by track: what ``realtime-mer annotate`` does."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from realtime_mer.errors import CheckpointError, InputError
+from realtime_mer.errors import InputError
 from realtime_mer.library.changes import Changes
+from realtime_mer.library.cluster.places import Place, check_place, files_of, look
 from realtime_mer.library.sound import Sound
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import check_extension, store_of, write_table
-from realtime_mer.library.walk import AudioFile, Broken, check_folder, walk
-from realtime_mer.library.workers import Heard, Known, annotated
-from realtime_mer.model.files import checkpoint_files
+from realtime_mer.library.walk import AudioFile, Broken
+from realtime_mer.library.workers import Found, Heard, Known, annotated
+from realtime_mer.model.files import checkpoint_sha256
 from realtime_mer.printing.console import console
 from realtime_mer.printing.progress import files_bar
 from realtime_mer.recognizer.loading import computes_on_gpu
+from realtime_mer.wording import counted
 
 KEPT = "what is known of its files is kept."
 
@@ -30,19 +31,23 @@ class AnnotateOptions:
     """What ``realtime-mer annotate`` was asked for.
 
     Attributes:
-        folders: walked with all below them.
+        folders: walked with all below them; as ``place_of`` returns them.
         out: table to write, ``.sqlite``, ``.parquet`` or ``.csv``; for the latter two the work is
             kept in the ``.sqlite`` of the same name beside it.
         model, compute: checkpoint and device.
-        jobs: processes at a time; None for one per core, or one if they share a GPU.
+        engine: what runs the workers, ``pool`` (processes of this machine) or ``ray``.
+        cluster: address of the Ray cluster; None as for ``annotated_on_ray``.
+        jobs: workers at a time; None for one per core, or one if they share a GPU.
         outdated: hear tracks again that another model has spoken of.
         forget: delete what is known of files that are gone.
     """
 
-    folders: Sequence[Path]
+    folders: Sequence[Place]
     out: Path
     model: str = "default"
     compute: str = "auto"
+    engine: str = "pool"
+    cluster: str | None = None
     jobs: int | None = None
     outdated: bool = False
     forget: bool = False
@@ -100,7 +105,7 @@ def annotate(options: AnnotateOptions, *, ready: Ready = lambda file: True) -> A
         CheckpointError: the model cannot be loaded.
     """
     check_extension(options.out)
-    model_sha256 = fingerprint(options.model)
+    model_sha256 = checkpoint_sha256(options.model)
     broken: list[Broken] = []
     remarks: list[str] = []
     if not store_of(options.out).exists():
@@ -140,48 +145,33 @@ def annotate(options: AnnotateOptions, *, ready: Ready = lambda file: True) -> A
     return found
 
 
-def fingerprint(model: str) -> str:
-    """Return the SHA-256, in hexadecimal, of a checkpoint's card and weights.
-
-    Raises:
-        CheckpointError: there is no such checkpoint, or it cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in checkpoint_files(model):
-        try:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
-    return digest.hexdigest()
-
-
-def _check_music(folders: Sequence[Path]) -> None:
+def _check_music(folders: Sequence[Place]) -> None:
     """Refuse folders without music before a table of nothing is made."""
     broken: list[Broken] = []
     if next(_walked(folders, broken), None) is None and not broken:
         raise _no_music(folders)
 
 
-def _no_music(folders: Sequence[Path]) -> InputError:
+def _no_music(folders: Sequence[Place]) -> InputError:
     named = ", ".join(map(str, folders))
     return InputError(f"{named} holds no audio file: name the folder your music is in")
 
 
-def _is_there(folder: Path, store: TrackStore, remarks: list[str]) -> bool:
+def _is_there(folder: Place, store: TrackStore, remarks: list[str]) -> bool:
     """Return whether a folder can be walked; one that is away and in the table is no mistake."""
     try:
-        check_folder(folder)
+        check_place(folder)
     except InputError:
-        if folder.exists() or not store.holds(folder):
+        if (isinstance(folder, Path) and folder.exists()) or not store.holds(folder):
             raise
         remarks.append(f"{folder} is away: {KEPT}")
         return False
     return True
 
 
-def _walked(folders: Sequence[Path], broken: list[Broken]) -> Iterator[AudioFile]:
+def _walked(folders: Sequence[Place], broken: list[Broken]) -> Iterator[AudioFile]:
     for folder in folders:
-        yield from walk(folder, complain=broken.append)
+        yield from files_of(folder, complain=broken.append)
 
 
 def _work(
@@ -199,10 +189,14 @@ def _work(
     if not total:
         return done, recognised
     again: set[AudioFile] = set()  # of those that are under way
+    vanished = 0
 
     def files() -> Iterator[AudioFile]:
+        nonlocal vanished
         for file, even_if_known in changes.to_hear():
-            if even_if_known:
+            if look(file.path) is None:  # a drive that goes away in the middle
+                vanished += 1
+            elif even_if_known:
                 again.add(file)
                 yield file
             elif ready(file):
@@ -211,20 +205,16 @@ def _work(
     def known(file: AudioFile, sound: Sound) -> int | None:
         return None if file in again else store.known(sound)
 
-    found = annotated(
-        files(),
-        known=known,
-        model=options.model,
-        compute=options.compute,
-        jobs=_jobs(options, tracks=total),
-    )
+    found = _engine(options, files(), known, tracks=total, model_sha256=model_sha256)
     with files_bar(console(stderr=True)) as progress, closing(found):
         bar = progress.add_task("", total=total)
         for file, result in found:
+            unchanged = file in again
             again.discard(file)
             if isinstance(result, Broken):
                 broken.append(replace(result, file=file))
-                store.lose([file.path])  # what it was before it broke
+                if not unchanged and look(file.path) == file:  # else its drive may have gone away
+                    store.lose([file.path])  # what it was before it broke
             elif isinstance(result, Known):
                 store.link(file, result.track)
                 recognised += 1
@@ -233,7 +223,39 @@ def _work(
                 done += 1
                 remarks += (f"{file.path}: {n} {what}." for what, n in result.faults.items())
             progress.update(bar, advance=1, description=Path(file.path).name)
+    if vanished:
+        remarks.append(f"{counted(vanished, 'file')} went away unheard: {KEPT}")
     return done, recognised
+
+
+def _engine(
+    options: AnnotateOptions,
+    files: Iterator[AudioFile],
+    known: Callable[[AudioFile, Sound], int | None],
+    *,
+    tracks: int,
+    model_sha256: str,
+) -> Generator[Found, None, None]:
+    if options.engine == "pool":
+        return annotated(
+            files,
+            known=known,
+            model=options.model,
+            compute=options.compute,
+            jobs=_jobs(options, tracks=tracks),
+        )
+    from realtime_mer.library.cluster.ray_workers import annotated_on_ray
+
+    return annotated_on_ray(
+        files,
+        known=known,
+        model=options.model,
+        model_sha256=model_sha256,
+        compute=options.compute,
+        jobs=options.jobs,
+        most=tracks,
+        address=options.cluster,
+    )
 
 
 def _keep(store: TrackStore, file: AudioFile, heard: Heard, model_sha256: str) -> None:

@@ -7,9 +7,10 @@ than a hundred.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from realtime_mer.library.cluster.places import Place, root_of
+from realtime_mer.library.cluster.stores import is_url
 from realtime_mer.library.schema import from_name, to_name
 from realtime_mer.library.store import OUTDATED, TrackStore
 from realtime_mer.library.walk import AudioFile
@@ -108,18 +109,18 @@ class Changes:
             )
             yield file, bool(again)
 
-    def missing(self, folder: Path, *, unread: Sequence[str]) -> "Missing":
-        """Keep which files of a folder are not there any more, unless they are only away.
+    def missing(self, place: Place, *, unread: Sequence[str]) -> "Missing":
+        """Keep which files of a place are not there any more, unless they are only away.
 
-        They are away where their folder cannot be read, where the nearest folder above them that
-        is there lies on another drive than they did, and where the folder is not there or holds no
-        file at all: so does the place of a drive that is not mounted.
+        They are away where they or their folder cannot be read, where the nearest folder above them
+        that is there lies on another drive than they did, and where the place is not there or holds
+        no file at all: so does that of a drive that is not mounted.
 
         Args:
-            folder: that was looked through.
-            unread: folders that could not be looked at.
+            place: that was looked through.
+            unread: files and folders that could not be looked at.
         """
-        root = os.fsencode(os.path.join(os.path.abspath(folder), ""))
+        root = root_of(place)
         below = "substr(CAST(path AS BLOB), 1, ?1) = ?2"
         with self._store.transaction() as run:
             run("DELETE FROM missing")
@@ -132,7 +133,7 @@ class Changes:
         if not found:
             away = self._count("missing")
             return Missing(gone=0, away=away, whole=away > 0)
-        is_away = _away(tuple(os.path.join(path, "") for path in unread))
+        is_away = _away(unread)
         gone = away = 0
         for _, name, device in self._pages("missing"):
             path = from_name(name)
@@ -161,7 +162,9 @@ class Changes:
             yield from rows
 
 
-def _away(unread: tuple[str, ...]) -> Callable[[str, str | None], bool]:
+def _away(unread: Sequence[str]) -> Callable[[str, str | None], bool]:
+    themselves = frozenset(unread)
+    below = tuple(f"{path}/" if is_url(path) else os.path.join(path, "") for path in unread)
     devices: dict[str, str] = {}  # of the folders that were asked for last
 
     def device_of(folder: str) -> str:
@@ -175,7 +178,7 @@ def _away(unread: tuple[str, ...]) -> Callable[[str, str | None], bool]:
                 folder = above
 
     def is_away(path: str, device: str | None) -> bool:
-        if path.startswith(unread):
+        if path in themselves or path.startswith(below):
             return True
         folder = os.path.dirname(path)
         if folder not in devices:

@@ -1,6 +1,5 @@
 """``TrackStore``: the SQLite file that annotating works in; no kill at any moment breaks it."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from typing import Any, Self
 
 from realtime_mer.errors import InputError
 from realtime_mer.library import schema
+from realtime_mer.library.cluster.places import Place, root_of
 from realtime_mer.library.rows import track_of
 from realtime_mer.library.sound import LONGEST_APART_S, LOUDEST_APART_LU, Sound
 from realtime_mer.library.tracks import Track
@@ -106,9 +106,9 @@ class TrackStore:
             model_sha256,
         )
 
-    def holds(self, folder: Path) -> bool:
-        """Return whether a file below a folder is known, whether or not it is there."""
-        root = os.fsencode(os.path.join(os.path.abspath(folder), ""))
+    def holds(self, place: Place) -> bool:
+        """Return whether a file of a place is known, whether or not it is there."""
+        root = root_of(place)
         below = "substr(CAST(path AS BLOB), 1, ?) = ?"
         return self._number(f"SELECT count(*) FROM files WHERE {below}", len(root), root) > 0
 

@@ -68,6 +68,11 @@ def check_folder(folder: Path) -> None:
     raise InputError(f"{folder} does not exist{meant}")
 
 
+def is_audio(name: str) -> bool:
+    """Return whether a file is sound, by the extension of its name."""
+    return Path(name).suffix.lower() in _EXTENSIONS
+
+
 def walk(folder: Path, *, complain: Callable[[Broken], None]) -> Iterator[AudioFile]:
     """Yield the audio files of a folder and of those below it, by their extension.
 
@@ -93,7 +98,7 @@ def walk(folder: Path, *, complain: Callable[[Broken], None]) -> Iterator[AudioF
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         device = None
         for name in sorted(names):
-            if name.startswith(".") or Path(name).suffix.lower() not in _EXTENSIONS:
+            if name.startswith(".") or not is_audio(name):
                 continue
             path = os.path.join(root, name)
             try:

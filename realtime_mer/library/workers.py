@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -12,9 +12,11 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError, RealtimeMerError
+from realtime_mer.library.cluster.stores import fetched
 from realtime_mer.library.sound import Sound
 from realtime_mer.library.tracks import Track
 from realtime_mer.library.walk import AudioFile, Broken
+from realtime_mer.model.files import checkpoint_sha256
 
 if TYPE_CHECKING:  # brings torch, which only the other processes have a use for
     from realtime_mer.audio.block import Source
@@ -177,28 +179,76 @@ def _work(connection: Connection, model: str, compute: str) -> None:
     is then the track.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    from realtime_mer.library.listening import listen
-    from realtime_mer.recognizer.compute import compute_on_one_thread
-    from realtime_mer.recognizer.loading import load_recognizer
-
+    ear = Ear()
     with suppress(EOFError, ConnectionError):  # nobody asks any more
         try:
-            recognizer = load_recognizer(model, compute)
-            compute_on_one_thread()
+            ear.load(model, compute)
         except RealtimeMerError as error:
             connection.send(error)
             return
         connection.send(None)
         while True:
-            path: str = connection.recv()
-            try:
-                sound, source = listen(path)
-                connection.send(sound)
+            found = ear.listen(connection.recv())
+            connection.send(found)
+            if isinstance(found, Sound):
                 if connection.recv():
-                    connection.send(hear(path, sound, source, recognizer=recognizer))
-            except RealtimeMerError as error:
-                connection.send(Broken(path=path, reason=str(error)))
+                    connection.send(ear.hear())
+                else:
+                    ear.let_go()
+
+
+class Ear:
+    """What a process of any engine has: it takes in one file at a time, in two steps.
+
+    First it listens, and tells by what the sound is known. Then the network hears what was listened
+    to, or it lets go of it.
+    """
+
+    def __init__(self) -> None:
+        self._held = ExitStack()  # what is decoded, or fetched, until it was heard
+        self._path = ""
+
+    def load(self, model: str, compute: str) -> str:
+        """Load a model, as ``load_recognizer`` does, and return its ``checkpoint_sha256``.
+
+        Raises:
+            RealtimeMerError: as ``load_recognizer``.
+        """
+        from realtime_mer.recognizer.compute import compute_on_one_thread
+        from realtime_mer.recognizer.loading import load_recognizer
+
+        self._recognizer = load_recognizer(model, compute)
+        compute_on_one_thread()
+        return checkpoint_sha256(model)
+
+    def listen(self, path: str) -> Sound | Broken:
+        """Decode a file, of this machine or of a store, and hold it until it is heard."""
+        from realtime_mer.library.listening import listen
+
+        self.let_go()
+        self._path, local = path, path
+        try:
+            local = self._held.enter_context(fetched(path))
+            self._sound, self._source = listen(local)
+            self._held.callback(self._source.close)
+        except RealtimeMerError as error:
+            self.let_go()
+            return Broken(path=path, reason=str(error).replace(local, path))
+        return self._sound
+
+    def hear(self) -> Heard | Broken:
+        """Let the network hear what was listened to, and let go of it."""
+        path = self._path
+        try:
+            return hear(path, self._sound, self._source, recognizer=self._recognizer)
+        except RealtimeMerError as error:
+            return Broken(path=path, reason=str(error))
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Forget what was listened to."""
+        self._held.close()
 
 
 def hear(path: str, sound: Sound, source: "Source", *, recognizer: "StreamingRecognizer") -> Heard:

@@ -7,6 +7,7 @@ Little is imported here, so that a mistyped name or a damaged file is answered a
 """
 
 import errno
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -63,6 +64,21 @@ def checkpoint_files(name_or_path: str | Path) -> tuple[Path, Path]:
     """
     stem = find_checkpoint(name_or_path)
     return card_path(stem), _learnt(stem) or weights_path(stem)
+
+
+def checkpoint_sha256(name_or_path: str | Path) -> str:
+    """Return the SHA-256, in hexadecimal, of a checkpoint's card and of what it learnt.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in checkpoint_files(name_or_path):
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}).") from error
+    return digest.hexdigest()
 
 
 def shipped_checkpoints() -> list[Path]:
