@@ -181,6 +181,11 @@ def legible(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
+def in_one_line(text: str) -> str:
+    """Return a text whose line breaks are spelt out; on Linux a file's name may hold some."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
 def literal(text: str, *, bytes_too: bool = True) -> str:
     """Return a text in which nothing acts on whoever shows it.
 

@@ -8,7 +8,7 @@ through ``console``; a test holds every other module to that.
 import sys
 from typing import IO
 
-from realtime_mer.wording import literal
+from realtime_mer.wording import in_one_line, literal
 
 
 def line(text: object, *, file: IO[str] | None = None) -> None:
@@ -26,5 +26,5 @@ def notice(text: object) -> None:
 
 
 def complain(text: object) -> None:
-    """Print one line on standard error, in the program's name."""
-    notice(f"realtime-mer: {text}")
+    """Print one line on standard error, in the program's name, whatever a file is called in it."""
+    notice(f"realtime-mer: {in_one_line(str(text))}")

@@ -10,6 +10,8 @@ from typing import IO, Any, Literal
 PART = ".part"
 """What is added to the name of a file as long as it is not whole."""
 
+_LONGEST_NAME = 255  # bytes, or more where a system counts in letters
+
 
 @contextmanager
 def replacing(
@@ -43,7 +45,7 @@ def replacing(
         with path.open(mode, **options) as file:
             yield file
         return
-    part = target.with_name(target.name + PART)
+    part = _beside(target)
     try:
         with part.open(mode, **options) as file:
             if there is not None:
@@ -57,6 +59,14 @@ def replacing(
             part.unlink()
         raise
     sync_folder(target.parent)
+
+
+def _beside(target: Path) -> Path:
+    """Return where a file lies until it is whole; a name that were too long is cut."""
+    name = target.name
+    while len(os.fsencode(name)) > _LONGEST_NAME - len(PART):
+        name = name[:-1]
+    return target.with_name(name + PART)
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,11 +6,9 @@ import json
 import math
 import os
 import stat
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from realtime_mer.sessions.sealing import Key, SealedWriter, sealed_path
 from realtime_mer.sessions.store import EVENTS, MANIFEST, Session
 from realtime_mer.wire.protocol import LevelMessage, Marker, encode
 from tests.command_line import call, noise, write_model, write_sound
+from tests.drives import fill_up, mounted
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 from tests.sessions.sessions import PASSPHRASE, begin, estimates, recorded
@@ -117,20 +116,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of a few hundred kilobytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root on Linux can mount a small file system")
-    if subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("this system lets nobody mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill_up(path: Path) -> None:
-    """Write until there is no space left."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
+    with mounted(folder):
+        yield folder
 
 
 def test_every_message_is_kept_in_order() -> None:

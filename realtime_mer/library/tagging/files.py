@@ -20,6 +20,8 @@ from realtime_mer.writing.replacing import replacing
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk without room."""
 
+_IN_USE = "another program is writing it: try again when that is done"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -76,6 +78,7 @@ def write(plan: Plan, *, keep_times: bool) -> None:
         _refuse_protected(path)
         with replacing(path, "w+b") as target, path.open("rb") as source:
             before = os.fstat(source.fileno())
+            _refuse_in_use(source)
             family = family_of(source)
             rest = family.rest(source)
             family.write(source, target, plan.changes)
@@ -121,11 +124,27 @@ def _refuse_protected(path: Path) -> None:
         raise AudioFileError(f"its folder {folder} is read-only: allow writing first")
 
 
+def _refuse_in_use(file: IO[bytes]) -> None:
+    """Refuse a file that another program has open to write, where the system tells: on Linux."""
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    try:
+        # Granted only while nobody has it open to write. Given back at once: whoever opens it so
+        # meanwhile would have to wait for us.
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            raise AudioFileError(_IN_USE) from error  # else the drive has no such thing
+
+
 def _refuse_changed(path: Path, before: os.stat_result) -> None:
     now = path.stat()
     same = ("st_size", "st_mtime_ns", "st_ino", "st_dev")
     if any(getattr(now, name) != getattr(before, name) for name in same):
-        raise AudioFileError("another program is writing it: try again when that is done")
+        raise AudioFileError(_IN_USE)
 
 
 def _inherit(target: IO[bytes], path: Path, before: os.stat_result) -> None:

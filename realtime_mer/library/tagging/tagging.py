@@ -19,7 +19,7 @@ from realtime_mer.library.tagging.fields import (
 )
 from realtime_mer.library.tagging.files import FULL, Plan, planned, write
 from realtime_mer.library.walk import Broken, check_folder, walk
-from realtime_mer.wording import counted, legible
+from realtime_mer.wording import counted, in_one_line, legible
 
 Wanted = Callable[[Fields], Outcome]
 
@@ -90,7 +90,7 @@ def tag(options: TagOptions, *, tell: Callable[[str], None]) -> Tagged:
             if plan.changes:
                 tell(sentence(plan))
             for remark in plan.remarks:
-                tell(f"{legible(os.fspath(path))}: {remark}")
+                tell(f"{_shown(path)}: {remark}")
             if plan.changes and options.write:
                 write(plan, keep_times=options.keep_times)
         except AudioFileError as error:
@@ -117,7 +117,11 @@ def sentence(plan: Plan) -> str:
         new, old = plan.changes[name], plan.now.get(name)
         was = f" (was {'; '.join(old)})" if old else ""
         said.append(f"{name} {'; '.join(new)}{was}" if new else f"no {name}{was}")
-    return f"{legible(os.fspath(plan.path))}: {', '.join(said) or 'only what is noted of it'}"
+    return f"{_shown(plan.path)}: {', '.join(said) or 'only what is noted of it'}"
+
+
+def _shown(path: Path) -> str:
+    return in_one_line(legible(os.fspath(path)))
 
 
 def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
