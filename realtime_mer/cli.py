@@ -24,6 +24,7 @@ from realtime_mer.commands.live import OptionalName, live
 from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark
 from realtime_mer.commands.path import path
+from realtime_mer.commands.rooms import app as rooms
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest
@@ -75,6 +76,7 @@ for command in (
 app.add_typer(sessions, name="sessions")
 app.add_typer(maps, name="map")
 app.add_typer(library, name="library")
+app.add_typer(rooms, name="rooms")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,7 @@ Dimensions: n streams, H hops.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -39,6 +39,9 @@ _FADES = slice(2, 8)  # deviations and quadrants
 _FADES_AS = np.array([2, 2, 1, 1, 1, 1])  # deviations by their squares
 _MUSIC = 17  # its place after them
 
+MEL_STEPS = 32
+"""Steps of a log-mel column that is told, to a factor of ten in power."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
@@ -67,6 +70,18 @@ class Told:
         """Return the estimates of one of the streams, oldest first."""
         rows = (table[stream].tolist() for table in (self.counts, self.numbers, self.changes))
         return [self._estimate(*hop) for hop in zip(*rows, strict=True)]
+
+    def heard(self, stream: int) -> Iterator[tuple[float, float, tuple[int, ...]]]:
+        """Yield level and peak of each hop of one of the streams, oldest first, and its column.
+
+        Level and peak are in dBFS, as ``hops.Loudness`` has them. The log-mel column is in steps
+        of 1 / ``MEL_STEPS``, from 0, digital silence, to 255, low bands first; larger values read
+        255.
+        """
+        steps = np.minimum(np.rint(self.mel[stream] * MEL_STEPS), 255).astype(np.uint8)
+        loud = self.numbers[stream, :, -2:].tolist()
+        for (level, peak), column in zip(loud, steps.tolist(), strict=True):
+            yield level, peak, tuple(column)
 
     def _estimate(
         self, counts: Sequence[int], numbers: Sequence[float], changes: Sequence[float]

@@ -18,9 +18,6 @@ from realtime_mer.hops import StreamPolicy
 from realtime_mer.pending import Pending
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
-MEL_STEPS = 32
-"""Steps of a log-mel column to a factor of ten in power: one step is 10 dB / 32."""
-
 
 class EmotionStream:
     """Estimates of one stream, hop by hop.
@@ -53,18 +50,9 @@ class EmotionStream:
         return self._batch.recognizer
 
     def heard(self) -> Iterator[tuple[float, float, tuple[int, ...]]]:
-        """Yield level and peak of each hop of the latest ``push``, oldest first, and its column.
-
-        Level and peak are in dBFS, as ``hops.Loudness`` has them. The log-mel column is in steps
-        of 1 / ``MEL_STEPS``, from 0, digital silence, to 255, low bands first; larger values read
-        255.
-        """
-        if self._told is None:
-            return
-        steps = np.minimum(np.rint(self._told.mel[0] * MEL_STEPS), 255).astype(np.uint8)
-        loud = self._told.numbers[0, :, -2:].tolist()
-        for (level, peak), column in zip(loud, steps.tolist(), strict=True):
-            yield level, peak, tuple(column)
+        """Yield what ``Told.heard`` tells of each hop of the latest ``push``, oldest first."""
+        if self._told is not None:
+            yield from self._told.heard(0)
 
     @property
     def position(self) -> int:

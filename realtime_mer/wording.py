@@ -84,6 +84,24 @@ PHONES_OPEN = (
 UNENCRYPTED = "It is not encrypted: open it only in a network that you trust."
 """What is added where the service has no certificate."""
 
+NOBODY_SENDS = "Nobody sends sound into this room; the last estimate is held."
+"""What a room says that is not fed."""
+
+NO_SOUND_COMES = "No sound has come for a while; the last estimate is held."
+"""What a room says whose sender is there and sends nothing."""
+
+ROOM_NOTICES = {
+    (False, False): "Nothing of what you send is stored: neither the sound nor what is estimated.",
+    (True, False): (
+        "What is estimated of the sound is stored: mood, numbers and levels. The sound is not."
+    ),
+    (True, True): "The SOUND that you send IS STORED, and so is what is estimated of it.",
+}
+"""What is said to whoever sends sound, by whether estimates and whether sound are stored."""
+
+SERVICE_STOPS = "the service of rooms stops"
+"""The reason that everybody is given when a service of rooms ends."""
+
 SESSION_END = "the session has ended"
 """The reason that everybody is given when a session ends."""
 

@@ -45,8 +45,10 @@ PURE = (
     "recognizer.contract recognizer.device recognizer.loading recognizer.reference "
     "recognizer.windows recognizer.committee "
     "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "
+    "rooms.names rooms.limits rooms.timeline rooms.clock rooms.states rooms.formats "
     "lanes stream batch pending following presence hops shaping summary "
-    "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access"
+    "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access "
+    "wire.bounds wire.sound"
 ).split()
 SHELLS = (
     "threading queue multiprocessing subprocess concurrent socket asyncio selectors ssl "

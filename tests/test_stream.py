@@ -11,9 +11,10 @@ from realtime_mer.audio.ring import LostSamples
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Status
+from realtime_mer.following import MEL_STEPS
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.recognizer.reference import Recognizer
-from realtime_mer.stream import MEL_STEPS, EmotionStream
+from realtime_mer.stream import EmotionStream
 from tests.networks import random_checkpoint, random_recognizer
 
 HOP = 2400

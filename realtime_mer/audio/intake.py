@@ -71,7 +71,12 @@ class Intake:
     @property
     def delay_s(self) -> float:
         """Seconds of sound taken in and not handed out yet: the resampler's present delay."""
-        return float(self._now() - Fraction(self._given, self._target))
+        return float(self.taken_s - Fraction(self._given, self._target))
+
+    @property
+    def taken_s(self) -> Fraction:
+        """Seconds of sound, lost or not, taken in so far."""
+        return self._start + Fraction(self._frames, self._rate)
 
     def faults(self) -> dict[str, int]:
         """Return in words what was wrong with the sound so far, and how often."""
@@ -120,7 +125,7 @@ class Intake:
         rest = _nothing()
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(rest, last=True)
-        self._start, self._frames, self._resampler = self._now(), 0, None
+        self._start, self._frames, self._resampler = self.taken_s, 0, None
         # soxr rounds the length of each run its own way, at most two samples off.
         due = self._due()
         return self._give(np.pad(rest, (0, max(0, due - len(rest)))))
@@ -156,13 +161,9 @@ class Intake:
         self.clipped += int(np.count_nonzero(np.abs(samples) > MAX_LEVEL))
         return np.clip(samples, -MAX_LEVEL, MAX_LEVEL)
 
-    def _now(self) -> Fraction:
-        """Seconds of sound, lost or not, taken in so far."""
-        return self._start + Fraction(self._frames, self._rate)
-
     def _due(self) -> int:
         """Samples that make the timeline complete up to now."""
-        return max(0, round(self._now() * self._target) - self._given)
+        return max(0, round(self.taken_s * self._target) - self._given)
 
     def _give(self, samples: NDArray[np.float32]) -> list[Piece]:
         samples = samples[: self._due()]

@@ -30,6 +30,7 @@ class _Hop:
     lost: int
     anew: bool
     ready_at: float
+    unheard: int = 0  # hops of lost sound before it, which nobody computes
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class _Inbox:
     left_out: int = 0  # hops that came before those that wait, too late to be computed
     left_out_lost: int = 0  # samples of them that stand for lost sound
     begins_anew: bool = False  # one of those was to
+    unheard: int = 0  # hops of lost sound after those that wait
+    forgets: bool = False  # among which the stream was to begin anew
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,15 +161,59 @@ class Scheduler:
         lost = [0] * count if whole.lost is None else whole.lost.tolist()
         anew = [False] * count if whole.anew is None else whole.anew.tolist()
         pieces = whole.samples.copy().reshape(count, self._hop)  # the giver may use his again
-        inbox.hops.extend(map(_Hop, pieces, lost, anew, [now] * count))
+        anew[0] |= inbox.forgets
+        unheard = [inbox.unheard] + [0] * (count - 1)
+        inbox.unheard, inbox.forgets = 0, False
+        inbox.hops.extend(map(_Hop, pieces, lost, anew, [now] * count, unheard))
         while len(inbox.hops) > self._backlog:
             late = inbox.hops.popleft()
-            inbox.left_out += 1
-            inbox.left_out_lost += late.lost
+            inbox.left_out += 1 + late.unheard
+            inbox.left_out_lost += late.lost + late.unheard * self._hop
             inbox.begins_anew |= late.anew
             self.left_out += 1
         if not waited:
             heapq.heappush(self._ready, (now, stream))
+
+    def lose(self, stream: int, samples: int, *, now: float) -> None:
+        """Let so many samples of a stream pass that never came.
+
+        Of a gap that is longer than what may wait, whole hops are told of to nobody: the numbers
+        of those that follow have a hole.
+
+        Args:
+            stream: its number.
+            samples: >= 0.
+            now: seconds.
+
+        Raises:
+            InputError: there is no such stream.
+        """
+        inbox = self._inbox(stream)
+        begun = min(samples, -len(inbox.pending) % self._hop)
+        whole = (samples - begun) // self._hop
+        if whole <= self._backlog:
+            self._push_zeros(stream, samples, now=now)
+            return
+        self._push_zeros(stream, begun, now=now)
+        inbox.forgets |= inbox.pending.skip(whole)
+        inbox.unheard += whole
+        self._push_zeros(stream, samples - begun - whole * self._hop, now=now)
+
+    def state(self, stream: int) -> StreamState:
+        """Return what a stream is after its last hop that was computed; what waits is not in it.
+
+        Raises:
+            InputError: there is no such stream.
+        """
+        return self._batch.state(stream)
+
+    def seq(self, stream: int) -> int:
+        """Return how many hops of a stream have been, those that wait not counted in.
+
+        Raises:
+            InputError: there is no such stream.
+        """
+        return self._batch.seq(stream)
 
     @property
     def next_at(self) -> float | None:
@@ -201,9 +248,15 @@ class Scheduler:
         if inbox.left_out:
             self._leave_out(stream, inbox)
         hop = inbox.hops.popleft()
+        self._batch.skip(stream, hop.unheard, lost=True)
         if inbox.hops:
             heapq.heappush(self._ready, (inbox.hops[0].ready_at, stream))
         return hop
+
+    def _push_zeros(self, stream: int, samples: int, *, now: float) -> None:
+        if samples:
+            gap = LostSamples(start=self.position(stream), length=samples)
+            self.push(stream, np.zeros(samples, dtype=np.float32), now=now, gaps=[gap])
 
     def _leave_out(self, stream: int, inbox: _Inbox) -> None:
         lost = min(inbox.left_out, math.ceil(inbox.left_out_lost / self._hop))

@@ -16,12 +16,14 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from realtime_mer.service.door import Door
+from realtime_mer.service.gate import Gate
 from realtime_mer.service.lobby import Lobby
 from realtime_mer.service.replies import reply_to_unreadable
 from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import Mailbox, MessageBudget
 from realtime_mer.wire.protocol import (
     MAX_HISTORY_S,
+    PROTOCOL,
     CloseCode,
     ErrorMessage,
     ServerMessage,
@@ -140,7 +142,11 @@ class Connection(ServerConnection):
         door: it came by.
 
     Attributes:
+        gate: judges what it asks and shows; that of its door, or of a room behind it.
+        speaks: the protocol that it is to speak.
+        place: what it asked for, of a service that has more than one session.
         authorized: whether it showed the token, if there is one; set by ``let_in``.
+        token: that it showed; None where none is asked for.
         subscribed: whether it asked for anything yet.
         streams: what it asked for.
         parting: closes it; None as long as it may stay.
@@ -157,11 +163,15 @@ class Connection(ServerConnection):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.gate: Gate = door.gate
+        self.speaks = PROTOCOL
+        self.place = ""
         self.authorized = False
+        self.token: str | None = None
         self.subscribed = False
         self.streams: frozenset[str] = frozenset()
         self.parting: asyncio.Task[None] | None = None
-        self.parting_code: CloseCode | None = None
+        self.parting_code: int | None = None
         self._mailbox: Mailbox[bytes] = Mailbox(
             ordered_limit=limits.ordered_messages, slot_sizes={"level": limits.levels}
         )
@@ -190,10 +200,24 @@ class Connection(ServerConnection):
         peer = self.transport.get_extra_info("peername")
         return str(peer[0]) if peer else ""
 
-    def let_in(self) -> None:
-        """Give it a place of those who may stay."""
+    def let_in(self, token: str | None) -> None:
+        """Give it a place of those who may stay, for a token that it showed."""
         self.authorized = True
+        self.token = token
         self.lobby.leave(self)
+
+    def allow(self, *, message_bytes: int, frames: MessageBudget, socket_bytes: int) -> None:
+        """Let it send more than a reader may: sound.
+
+        Args:
+            message_bytes: most of a message.
+            frames: how many WebSocket frames, pings and fragments included.
+            socket_bytes: receive buffer asked of the operating system.
+        """
+        self.protocol.max_message_size = message_bytes
+        self._frames = frames
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, socket_bytes)
 
     def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
         """Let another protocol have the transport; as a WebSocket it is lost."""
@@ -273,14 +297,14 @@ class Connection(ServerConnection):
         self._pump()
         return pushed_out
 
-    def part(self, code: CloseCode, reason: str) -> "asyncio.Task[None]":
+    def part(self, code: int, reason: str) -> "asyncio.Task[None]":
         """Close the connection, and cut it off if the client does not answer in time."""
         if self.parting is None:
             self.parting_code = code
             self.parting = self.loop.create_task(self._part(code, reason))
         return self.parting
 
-    async def _part(self, code: CloseCode, reason: str) -> None:
+    async def _part(self, code: int, reason: str) -> None:
         try:
             # A reader that takes nothing would hold up close() for ever.
             async with asyncio.timeout(self.limits.close_timeout_s):
@@ -446,6 +470,11 @@ class TlsHandshake(asyncio.Protocol):
         self._context = context
         self._early = b""
         self._task: asyncio.Task[None]
+
+    @property
+    def speaks(self) -> str:
+        """The protocol that the connection is to speak: websockets asks whatever it is handed."""
+        return self._connection.speaks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)

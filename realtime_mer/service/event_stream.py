@@ -24,6 +24,7 @@ class EventStream(asyncio.Protocol):
 
     Attributes:
         asked: for what.
+        token: that was shown; None where none is asked for.
         gone: is done once the connection is lost.
     """
 
@@ -36,7 +37,7 @@ class EventStream(asyncio.Protocol):
         readers: "set[EventStream]",
     ) -> None:
         self.asked = asked
-        self.door = connection.door
+        self.door, self.token = connection.door, connection.token
         self._limits, self._others = connection.limits, connection.others
         self._loop = connection.loop
         self.gone: asyncio.Future[None] = self._loop.create_future()

@@ -1,10 +1,11 @@
 """``Gate`` decides what a request gets: a page, a refusal, or a WebSocket (pure, no socket)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from http import HTTPStatus
 from math import ceil
+from typing import Protocol
 
 from websockets.datastructures import Headers
 
@@ -13,7 +14,7 @@ from realtime_mer.service import events
 from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.pages import METHODS, NOW, Page, answer, not_allowed, token_needed
 from realtime_mer.wire import access
-from realtime_mer.wire.protocol import Subscribe
+from realtime_mer.wire.protocol import Hello, Subscribe
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,9 +23,11 @@ class Admission:
 
     Attributes:
         authorized: whether it showed the token, or there is none.
+        token: that it showed, None for none.
     """
 
     authorized: bool
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,10 +37,12 @@ class EventsAdmission:
     Attributes:
         asked: for what.
         origin: of the page that asks; None for no page.
+        token: that was shown, None for none.
     """
 
     asked: Subscribe
     origin: str | None
+    token: str | None = field(default=None, repr=False)
 
 
 class Verdict(Enum):
@@ -49,6 +54,48 @@ class Verdict(Enum):
     """Its address showed wrong ones and has to wait; it was not looked at, or it is wrong."""
 
 
+class Rights(Protocol):
+    """What has to be shown."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything has to be shown."""
+
+    @property
+    def guessable(self) -> bool:
+        """Whether it could be found by trying."""
+
+    def accepts(self, token: str) -> bool:
+        """Whether this is it."""
+
+
+class OneToken:
+    """The rights of whoever knows one token, or of everybody.
+
+    Args:
+        token: what has to be shown; None for nothing.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+        # Once, since strangers may ask as often as they like.
+        self._guessable = access.randomness_bits(token or "") < access.ENOUGH_BITS
+
+    @property
+    def asked(self) -> bool:
+        """As ``Rights`` promises."""
+        return self._token is not None
+
+    @property
+    def guessable(self) -> bool:
+        """As ``Rights`` promises."""
+        return self._guessable
+
+    def accepts(self, token: str) -> bool:
+        """As ``Rights`` promises."""
+        return self._token is not None and access.same_token(token, self._token)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """Judges requests.
@@ -56,31 +103,26 @@ class Gate:
     Attributes:
         host: what the service listens on.
         names: of this machine.
-        token: what a client has to show; None for nothing.
+        rights: what a client has to show.
         metrics: gives the body and content type of ``/metrics``.
         now: gives the latest estimate as JSON; None before there is one.
         told: is told one line when an address has to wait for its wrong tokens.
         guesses: the wrong tokens so far.
-        guessable: whether the token could be found by trying.
+        pages: what is told at further paths to whoever shows a token, by that.
     """
 
     host: str
     names: tuple[str, ...]
-    token: str | None
+    rights: Rights
     metrics: Callable[[], tuple[bytes, str]]
     now: Callable[[], str | None] = lambda: None
     told: Callable[[str], None] = lambda line: None
     guesses: Guesses = field(default_factory=Guesses)
-    guessable: bool = field(init=False)
+    pages: Mapping[str, Callable[[str | None], Page]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        # Once, since strangers may ask as often as they like.
-        bits = access.randomness_bits(self.token or "")
-        object.__setattr__(self, "guessable", bits < access.ENOUGH_BITS)
-
-    def accepts(self, token: str) -> bool:
-        """Whether this is the token."""
-        return self.token is not None and access.same_token(token, self.token)
+    def greeting(self, hello: Hello) -> Hello:
+        """Return what is said first to those who were let through."""
+        return replace(hello, authorization_required=self.rights.asked)
 
     def check(self, token: str, *, address: str, now: float) -> Verdict:
         """Return what is said to a token that came from an address.
@@ -94,9 +136,9 @@ class Gate:
             now: seconds of a steady clock.
         """
         waiting = self.guesses.pause(address, now) > 0
-        if waiting and self.guessable:
+        if waiting and self.rights.guessable:
             return Verdict.TOO_SOON
-        if self.accepts(token):
+        if self.rights.accepts(token):
             self.guesses.right(address)
             return Verdict.RIGHT
         if waiting:
@@ -121,22 +163,26 @@ class Gate:
         if method not in METHODS:
             return not_allowed()
         credentials = headers.get_all("Authorization")
-        if self.token is not None and credentials:
+        token = None
+        if self.rights.asked and credentials:
+            token = access.bearer_token(credentials[0])
             refusal = self._refusal(credentials[0], address=address, now=now)
             if refusal is not None:
                 return refusal
-        authorized = self.token is None or bool(credentials)
+        authorized = not self.rights.asked or bool(credentials)
         origins = headers.get_all("Origin")
         trusted = access.is_trusted_origin(origins, host)
         place, _, query = path.partition("?")
         websocket = "Upgrade" in headers and place == "/"
-        if not trusted and (websocket or place in (NOW, events.PATH)):
+        if not trusted and (websocket or place in (NOW, events.PATH, *self.pages)):
             return Page.text(HTTPStatus.FORBIDDEN, "not for pages of other hosts")
         if websocket:
-            return Admission(authorized=authorized)
+            return Admission(authorized=authorized, token=token)
         origin = origins[0] if origins and trusted else None
         if place == events.PATH:
-            return _events(query, origin=origin) if authorized else token_needed()
+            return _events(query, origin=origin, token=token) if authorized else token_needed()
+        if place in self.pages:
+            return self.pages[place](token) if authorized else token_needed()
         return answer(
             path,
             authority=access.authority(host, access.port_of(headers["Host"])),
@@ -164,8 +210,8 @@ class Gate:
                 return Page.text(HTTPStatus.UNAUTHORIZED, "wrong token", WWW_Authenticate="Bearer")
 
 
-def _events(query: str, *, origin: str | None) -> Page | EventsAdmission:
+def _events(query: str, *, origin: str | None, token: str | None) -> Page | EventsAdmission:
     try:
-        return EventsAdmission(asked=events.asked_for(query), origin=origin)
+        return EventsAdmission(asked=events.asked_for(query), origin=origin, token=token)
     except InputError as error:
         return Page.text(HTTPStatus.BAD_REQUEST, str(error))

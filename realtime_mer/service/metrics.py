@@ -79,6 +79,11 @@ class Metrics:
                 self._latencies[bisect_left(_LATENCIES_S, latency_s)] += 1
                 self._latency_s += latency_s
 
+    def latencies(self) -> tuple[list[tuple[str, int]], float]:
+        """Return the buckets of a histogram of latencies, and their sum in seconds."""
+        bounds = [*map(str, _LATENCIES_S), "+Inf"]
+        return list(zip(bounds, accumulate(self._latencies), strict=True)), self._latency_s
+
     def render(self) -> tuple[bytes, str]:
         """Return the text and its content type."""
         from prometheus_client import CollectorRegistry
@@ -96,12 +101,12 @@ class Metrics:
             HistogramMetricFamily,
         )
 
-        bounds = [*map(str, _LATENCIES_S), "+Inf"]
+        buckets, total_s = self.latencies()
         yield HistogramMetricFamily(
             "realtime_mer_latency_seconds",
             "From the capture of a window's last sample to its estimate",
-            buckets=list(zip(bounds, accumulate(self._latencies), strict=True)),
-            sum_value=self._latency_s,
+            buckets=buckets,
+            sum_value=total_s,
         )
         traffic = self._traffic()
         for name, what, value in (

@@ -77,7 +77,8 @@ const done = { frame: seconds(), step: 0, trace: 0, texts: 0, lines: 0, colour: 
 // --- what the service sends -------------------------------------------------------------------
 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
-const stream = connect(`${scheme}://${location.host}/`, {
+const folder = location.pathname.replace(/[^/]*$/, ""); // a room of a service has one of its own
+const stream = connect(`${scheme}://${location.host}${folder}`, {
   streams: ["estimates", "status", "level", "markers"],
   history: longest,
   token: tokenFromFragment(),

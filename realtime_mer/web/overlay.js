@@ -29,7 +29,8 @@ let framed = seconds();
 let stepped = 0;
 
 const scheme = location.protocol === "https:" ? "wss" : "ws";
-const stream = connect(`${scheme}://${location.host}/`, {
+const folder = location.pathname.replace(/[^/]*$/, ""); // a room of a service has one of its own
+const stream = connect(`${scheme}://${location.host}${folder}`, {
   streams: ["estimates", "status"],
   token: tokenFromFragment(),
 });

@@ -16,12 +16,23 @@ from enum import IntEnum
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, cast, get_type_hints
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import SchemaValidator, core_schema, from_json
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator, core_schema
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import ESTIMATE, Affect, Estimate, Status
+from realtime_mer.wire.bounds import (
+    SIGNS,
+    STRICT,
+    Count,
+    Name,
+    Seconds,
+    Span,
+    Text,
+    Token,
+    read_with_care,
+)
 from realtime_mer.wire.settings import Change, Settings
 from realtime_mer.wording import RECORDING_SENTENCES
 
@@ -72,25 +83,15 @@ class CloseCode(IntEnum):
     """The reader left ordered messages waiting, or read nothing, for too long."""
 
 
-# Words for people. Control characters would let a client write on somebody's terminal; line and
-# paragraph separators would make two lines of one, and signs that embed, override or isolate a
-# direction (U+202A to U+202E, U+2066 to U+2069) would turn round what stands beside the words.
-_SIGNS = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-_Text = Annotated[str, Field(max_length=4096)]
-_Name = Annotated[str, Field(max_length=64)]
-_Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=f"^{_SIGNS}+$")]
-_Id = Annotated[str, Field(max_length=64, pattern=f"^{_SIGNS}*$")]
-# What a number of JSON holds exactly in every language, and a time of thirty years.
-_Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-_Seconds = Annotated[float, Field(ge=0, le=1e9)]
-_Span = Annotated[float, Field(gt=0, le=3600)]
+_Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=f"^{SIGNS}+$")]
+_Id = Annotated[str, Field(max_length=64, pattern=f"^{SIGNS}*$")]
 _Decibels = Annotated[float, Field(ge=-120, le=120)]
 _Byte = Annotated[int, Field(ge=0, le=255)]
 _Rating = Annotated[float, Field(ge=-1, le=1)]
 _Deviation = Annotated[float, Field(ge=0, le=100)]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Shares = Annotated[dict[_Name, _Share], Field(max_length=64)]
-_Names = Annotated[tuple[_Name, ...], Field(max_length=64)]
+_Shares = Annotated[dict[Name, _Share], Field(max_length=64)]
+_Names = Annotated[tuple[Name, ...], Field(max_length=64)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,16 +121,16 @@ class Hello:
         history_s: seconds of the past that ``subscribe`` can ask for, 0 for none.
     """
 
-    server_version: _Text
-    model: _Text
-    hop: _Span
-    window: _Span
+    server_version: Text
+    model: Text
+    hop: Span
+    window: Span
     sample_rate: Annotated[int, Field(gt=0, le=2**31 - 1)]
-    smoothing_s: _Seconds = 0.0
-    delay_s: _Seconds = 0.0
+    smoothing_s: Seconds = 0.0
+    delay_s: Seconds = 0.0
     labels: Labels = Labels()
     streams: _Names = STREAMS
-    protocol: _Text = PROTOCOL
+    protocol: Text = PROTOCOL
     session: _Id = ""
     authorization_required: bool = False
     history_s: Annotated[float, Field(ge=0, le=MAX_HISTORY_S)] = 0.0
@@ -165,11 +166,11 @@ class OutletState:
         failed: messages that could not be sent, so far.
     """
 
-    name: _Name
+    name: Name
     state: Literal["connecting", "connected", "failing"]
-    sent: _Count
-    dropped: _Count
-    failed: _Count
+    sent: Count
+    dropped: Count
+    failed: Count
 
 
 MAX_OUTLETS = 32
@@ -193,12 +194,12 @@ class StatusMessage:
     """
 
     status: Status
-    detail: _Text
-    t: _Seconds
-    wall_time: _Text | None
-    source: _Text
-    xruns: _Count = 0
-    skipped: _Count = 0
+    detail: Text
+    t: Seconds
+    wall_time: Text | None
+    source: Text
+    xruns: Count = 0
+    skipped: Count = 0
     recording: RecordingState | None = None
     outlets: Annotated[tuple[OutletState, ...], Field(max_length=MAX_OUTLETS)] = ()
 
@@ -213,7 +214,7 @@ class Level:
         peak_dbfs: largest absolute sample in dB relative to full scale, >= -120.
     """
 
-    t: _Seconds
+    t: Seconds
     level_dbfs: _Decibels
     peak_dbfs: _Decibels
 
@@ -246,8 +247,8 @@ class Marker:
 
     label: _Label
     id: _Id = ""
-    t: _Seconds | None = None
-    wall_time: _Text | None = None
+    t: Seconds | None = None
+    wall_time: Text | None = None
 
 
 _T = TypeVar("_T")
@@ -268,8 +269,8 @@ class History:
         markers: those of that time, oldest first, each a whole message.
     """
 
-    seq: _Column[_Count] = ()
-    t: _Column[_Seconds] = ()
+    seq: _Column[Count] = ()
+    t: _Column[Seconds] = ()
     valence: _Column[_Rating] = ()
     arousal: _Column[_Rating] = ()
     valence_sd: _Column[_Deviation] = ()
@@ -305,15 +306,15 @@ class ErrorMessage:
         message: one line for people: what happened and what to do.
     """
 
-    code: _Text
-    message: _Text
+    code: Text
+    message: Text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bye:
     """The last message: the service stops, for this reason."""
 
-    reason: _Text
+    reason: Text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,14 +328,14 @@ class Pong:
 class Authorize:
     """The token, where the client cannot send an ``Authorization`` header (a browser cannot)."""
 
-    token: Annotated[str, Field(max_length=1024)]
+    token: Token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Own:
     """The session's key, which lets a page on the session's own machine change its settings."""
 
-    key: Annotated[str, Field(max_length=1024)]
+    key: Token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -424,11 +425,11 @@ _ESTIMATE_BOUNDS: Mapping[str, Any] = {
     **dict.fromkeys(("valence", "arousal"), _Rating),
     **dict.fromkeys(("valence_sd", "arousal_sd"), _Deviation),
     **dict.fromkeys(("quadrants", "gems"), _Shares),
-    **dict.fromkeys(("seq", "turns", "xruns", "skipped"), _Count),
-    **dict.fromkeys(("t", "state_age_s", "smoothing_s", "delay_s"), _Seconds),
+    **dict.fromkeys(("seq", "turns", "xruns", "skipped"), Count),
+    **dict.fromkeys(("t", "state_age_s", "smoothing_s", "delay_s"), Seconds),
     **dict.fromkeys(("music", "familiar", "changed"), _Share | None),
-    "mood": _Name,
-    "wall_time": _Text | None,
+    "mood": Name,
+    "wall_time": Text | None,
     "level_dbfs": _Decibels,
     "latency_ms": Annotated[float, Field(ge=-1e12, le=1e12)] | None,
 }
@@ -473,13 +474,12 @@ def _whole(row: Any) -> Estimate:
 def _adapters(types: Mapping[str, type[Any]]) -> Mapping[str, TypeAdapter[Any]]:
     # The settings reach the dataclasses through the union; pydantic takes none for a dataclass
     # itself, and the values of the core carry none of their own.
-    config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
     travelling = {
         Estimate: Annotated[_Travelling, AfterValidator(_whole)],
         History: Annotated[History, AfterValidator(_of_one_length)],
     }
     return {
-        name: TypeAdapter(cast(Any, travelling.get(message, message) | None), config=config)
+        name: TypeAdapter(cast(Any, travelling.get(message, message) | None), config=STRICT)
         for name, message in types.items()
     }
 
@@ -568,23 +568,4 @@ def _parse(text: str | bytes, side: Side, limit: int) -> Any:
             return _reader(side).validate_json(text)
         except ValidationError:
             pass  # of an unknown type, or wrong: what follows says which
-    return _parse_with_care(text, adapters(side))
-
-
-def _parse_with_care(text: str, known: Mapping[str, TypeAdapter[Any]]) -> Any:
-    """Read a message in steps, so that what is wrong can be told; for those that are rare."""
-    try:
-        content = from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise ProtocolError("bad_json", f"not JSON: {error}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
-        raise ProtocolError("bad_message", 'send one JSON object with a text "type"')
-    adapter = known.get(content["type"])
-    if adapter is None:
-        return None
-    try:
-        return adapter.validate_json(text)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join([content["type"], *map(str, problem["loc"])])
-        raise ProtocolError("bad_message", f"{where}: {problem['msg']}") from error
+    return read_with_care(text, adapters(side))

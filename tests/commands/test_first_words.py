@@ -54,6 +54,7 @@ COMMANDS = {
     "bench --json": "Measuring the speed of the recogniser",
     "bench serve": "Measuring how many subscribers the service bears",
     "bench rooms": "Measuring how many streams one process bears",
+    "rooms serve --port 0 --no-keep": "Serving rooms: loading the model",
     "sessions list": "Reading the sessions",
     "sessions show friday": "Reading friday",
     "sessions replay friday --port 0": "Replaying friday",

@@ -80,7 +80,7 @@ def test_closing_a_door_says_bye_to_those_who_came_by_it_and_to_nobody_else() ->
         service.publish(sample_estimate(seq=7))
         assert inside.receive()["seq"] == 7
         service.close_door(door, "again")  # does nothing
-        assert in_loop(service, lambda: len(service._servers)) == 1
+        assert in_loop(service, lambda: len(service._reception.doors)) == 1
 
 
 def test_closing_a_door_waits_for_no_reader_that_stalls_and_no_open_handshake() -> None:

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.datastructures import Headers
 
-from realtime_mer.service.gate import Admission, Gate, Verdict
+from realtime_mer.service.gate import Admission, Gate, OneToken, Verdict
 from realtime_mer.service.pages import Page
 from realtime_mer.wire import access
 
 GATE = Gate(
-    host="0.0.0.0", names=("studio",), token="s3cret", metrics=lambda: (b"numbers", "text/plain")
+    host="0.0.0.0",
+    names=("studio",),
+    rights=OneToken("s3cret"),
+    metrics=lambda: (b"numbers", "text/plain"),
 )
 FROM: dict[str, Any] = {"address": "192.168.1.9", "now": 0.0}
 OURS = ["localhost", "127.0.0.1:8765", "[::1]", "studio.local"]
@@ -39,7 +42,7 @@ def refusal(outcome: Page | Admission) -> HTTPStatus:
 def test_a_program_may_connect_and_show_its_token_first_or_later(host: str) -> None:
     assert websocket(Host=host) == Admission(authorized=False)
     shown = websocket(Host=host, Authorization="Bearer s3cret")
-    assert shown == Admission(authorized=True)
+    assert shown == Admission(authorized=True, token="s3cret")
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -102,7 +105,7 @@ def test_tokens_are_compared_whole_whichever_letter_differs(
 
     monkeypatch.setattr(hmac, "compare_digest", note)
     for wrong in ("x3cret", "s3crex", "s3cret2", ""):
-        assert not GATE.accepts(wrong)
+        assert not GATE.rights.accepts(wrong)
     assert compared == [(wrong, b"s3cret") for wrong in (b"x3cret", b"s3crex", b"s3cret2", b"")]
 
 
@@ -111,7 +114,7 @@ def gate(token: str) -> tuple[Gate, list[str]]:
     return Gate(
         host="0.0.0.0",
         names=("studio",),
-        token=token,
+        rights=OneToken(token),
         metrics=lambda: (b"", ""),
         told=lines.append,
     ), lines

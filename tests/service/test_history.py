@@ -98,7 +98,8 @@ def test_a_slow_reader_of_the_past_has_no_hole_holds_no_memory_and_delays_nobody
         with Client(service) as slow:
             slow.send(type="subscribe", streams=["estimates"], history=600)
             (connection,) = in_loop(
-                service, lambda: [c for c in service._clients if c.catching_up or not c.streams]
+                service,
+                lambda: [c for c in service._audience.clients if c.catching_up or not c.streams],
             )
             for seq in range(6000, 6600):  # a minute in which it reads nothing
                 service.publish(sample_estimate(seq=seq))
@@ -120,14 +121,14 @@ def test_the_past_goes_out_in_turns_so_that_others_get_what_is_new_in_between() 
 
         def join() -> int:
             """Subscribe, and return how much was sent before anybody else had a turn."""
-            (client,) = service._clients
-            for frame in service._past.read(600, estimates=True, markers=True):
+            (client,) = service._audience.clients
+            for frame in service._audience._past.read(600, estimates=True, markers=True):
                 sent.append(frame)
             counted = iter(sent)
             client.subscribe(
                 Subscribe(streams=("estimates",)),
                 past=counted,
-                begin=lambda: service._begin(client),
+                begin=lambda: service._audience._begin(client),
             )
             return len(sent) - counted.__length_hint__()
 
@@ -142,14 +143,14 @@ def test_whoever_asks_for_the_past_amid_what_is_new_gets_nothing_new_before_it()
         client.settle()
 
         def ask() -> int:
-            (connection,) = service._clients
-            past = service._past.read(600, estimates=True, markers=True)
+            (connection,) = service._audience.clients
+            past = service._audience._past.read(600, estimates=True, markers=True)
             connection.subscribe(
                 Subscribe(streams=("estimates",)),
                 past=past,
-                begin=lambda: service._begin(connection),
+                begin=lambda: service._audience._begin(connection),
             )
-            service._offer("estimates", sample_estimate(seq=100))
+            service._audience.offer(sample_estimate(seq=100))
             return len(connection._mailbox)
 
         assert in_loop(service, ask) == 0

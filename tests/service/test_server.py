@@ -242,12 +242,12 @@ def test_a_reader_that_lets_ordered_messages_pile_up_is_closed_with_too_slow() -
 
 def stalled(service: Service) -> int:
     """How many clients the service has stopped to write to."""
-    return in_loop(service, lambda: sum(client.paused for client in service._clients))
+    return in_loop(service, lambda: sum(client.paused for client in service._audience.clients))
 
 
 def sent_away(service: Service) -> list[CloseCode]:
     """Why clients are being closed at this moment."""
-    codes = in_loop(service, lambda: [client.parting_code for client in service._clients])
+    codes = in_loop(service, lambda: [client.parting_code for client in service._audience.clients])
     return [code for code in codes if code is not None]
 
 

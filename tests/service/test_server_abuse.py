@@ -105,7 +105,7 @@ def bytes_waiting(service: Service) -> list[int]:
             client.transport.get_write_buffer_size()
             + sum(map(len, [*client._mailbox._ordered]))
             + sum(len(item) for slot in client._mailbox._slots.values() for item in slot.items)
-            for client in service._connections
+            for client in service._reception.connections
         ]
 
     return in_loop(service, measure)

@@ -323,7 +323,7 @@ def test_a_reloaded_page_shows_the_minutes_before_at_once(tab: Browser, service:
     for estimate in piece(150):
         publish(service, estimate)
         if estimate.seq % 40 == 0:  # no faster than the service can take it
-            until(lambda t=estimate.t: service._t == t, what="the service")
+            until(lambda t=estimate.t: service._audience.t == t, what="the service")
         if estimate.seq == 900:
             service.publish(Marker(label="refrain", t=estimate.t, wall_time=None))
     for come in (lambda: open_display(tab, service), tab.driver.refresh):

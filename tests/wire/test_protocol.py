@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from realtime_mer.errors import ProtocolError
 from realtime_mer.estimate import ESTIMATE, Estimate, Status
 from realtime_mer.wire import protocol, schema
+from realtime_mer.wire.bounds import read_with_care
 from realtime_mer.wire.protocol import (
     MAX_CLIENT_MESSAGE,
     PROTOCOL,
@@ -36,7 +37,6 @@ from realtime_mer.wire.protocol import (
     Side,
     StatusMessage,
     Subscribe,
-    _parse_with_care,
     adapters,
     encode,
     parse_client_message,
@@ -345,13 +345,13 @@ def test_read_in_one_pass_or_with_care_a_message_is_the_same(
         except ProtocolError as error:
             return error.code, str(error)
 
-    with_care = partial(_parse_with_care, known=adapters("server"))
+    with_care = partial(read_with_care, known=adapters("server"))
     assert outcome(parse_server_message) == outcome(with_care)
 
 
 @pytest.mark.parametrize("name", ["estimate", "level"])  # which come ten times a second
 def test_what_comes_often_is_read_in_one_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(protocol, "_parse_with_care")
+    monkeypatch.delattr(protocol, "read_with_care")
     assert parse_server_message(encode(SERVER_MESSAGES[name])) == SERVER_MESSAGES[name]
 
 

@@ -1,0 +1,192 @@
+"""``realtime-mer rooms``: many rooms in one service, and who may feed and watch them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from realtime_mer.commands.arguments import AsJson, Compute, ComputeOption, Host, Model
+from realtime_mer.commands.first_words import say
+from realtime_mer.errors import InputError
+from realtime_mer.printing.lines import line, notice
+from realtime_mer.rooms.names import Right
+
+app = typer.Typer(
+    help="Serve many rooms at once: each is fed over the network, and watched like a session.\n\n"
+    "`realtime-mer rooms serve` begins; `realtime-mer rooms token make` lets others in.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+token_app = typer.Typer(
+    help="Make, list and revoke tokens: who may feed, watch or manage which room.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(token_app, name="token")
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="REALTIME_MER_ROOMS",
+        metavar="FOLDER",
+        help="Where tokens and the states of rooms lie; else where this system keeps data.",
+    ),
+]
+
+
+def _folder(asked: Path | None) -> Path:
+    if asked is not None:
+        return asked
+    import platformdirs
+
+    return platformdirs.user_data_path("realtime-mer", appauthor=False) / "rooms"
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
+    room: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A room that is there before anybody feeds it; may stand several times.",
+        ),
+    ] = None,
+    rooms: Annotated[int, typer.Option(min=1, max=100_000, help="Most rooms.")] = 64,
+    ask: Annotated[
+        bool,
+        typer.Option("--ask-tokens", help="Ask for tokens on this machine too, not only beyond."),
+    ] = False,
+    folder: Folder = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep/--no-keep", help="Keep the states of rooms, to go on after a crash."),
+    ] = True,
+    cert: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
+    ] = None,
+    clients: Annotated[
+        int, typer.Option(min=1, help="Most senders and watchers at a time, of all rooms.")
+    ] = 1024,
+    model: Model = "default",
+    compute: ComputeOption = Compute.AUTO,
+) -> None:
+    """Serve rooms: sound comes in by a WebSocket a room, what is estimated goes out like a session.
+
+    `realtime-mer rooms serve` listens on this machine. Ctrl-C ends it; rooms go on where they
+    were when you start it again.
+
+    `realtime-mer rooms serve --host 0.0.0.0 --cert cert.pem --key key.pem` lets others in, who
+    have a token.
+    """
+    from realtime_mer.model.files import check_checkpoint
+    from realtime_mer.rooms.limits import RoomLimits
+    from realtime_mer.rooms.names import check_room
+    from realtime_mer.service.connection import Limits
+    from realtime_mer.service.listening import check_free
+    from realtime_mer.wire.tls import server_context
+
+    if key is not None and cert is None:
+        raise InputError(f"--key {key} is of no use without --cert.")
+    names = tuple(dict.fromkeys(map(check_room, room or ())))
+    if len(names) > rooms:
+        raise InputError(f"--room names {len(names)} rooms, and --rooms allows {rooms}.")
+    check_checkpoint(model)
+    check_free(host, port)
+    if cert is not None:
+        server_context(cert, key)
+    say("Serving rooms: loading the model")
+
+    from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve
+    from realtime_mer.rooms.service import RoomsOptions, check_folder
+
+    where = _folder(folder)
+    check_folder(where)
+    run_rooms_serve(
+        ServeOptions(
+            rooms=RoomsOptions(
+                folder=where,
+                host=host,
+                port=port,
+                ask=ask,
+                keep=keep,
+                rooms=names,
+                limits=RoomLimits(rooms=rooms),
+                client_limits=Limits(connections=clients),
+            ),
+            model=model,
+            compute=compute.value,
+            cert=cert,
+            key=key,
+        ),
+        say=notice,
+    )
+
+
+@token_app.command()
+def make(
+    room: Annotated[
+        str, typer.Argument(metavar="ROOM|*", help="Name of the room; '*' for every room.")
+    ],
+    right: Annotated[
+        Right,
+        typer.Argument(help="feed sends sound, watch sees what is estimated, manage does both."),
+    ],
+    note: Annotated[str, typer.Option(help="For whom it is, as only you need to know.")] = "",
+    folder: Folder = None,
+) -> None:
+    """Make a token and print it, once: only a digest of it is kept.
+
+    `realtime-mer rooms token make stage-1 feed --note "FOH desk"`
+
+    A running service knows it at once.
+    """
+    from realtime_mer.rooms.rights import TOKENS, TokenFile
+    from realtime_mer.wording import legible
+
+    file = TokenFile(_folder(folder) / TOKENS)
+    grant, token = file.make(room, right, note=legible(note))
+    notice(f"Token {grant.id} lets {right.value} {_of(room)}; nobody can show it to you again:")
+    line(token)
+
+
+@token_app.command("list")
+def list_tokens(folder: Folder = None, as_json: AsJson = False) -> None:
+    """List the tokens: what each lets do, and when it was made."""
+    import json
+
+    from realtime_mer.rooms.rights import TOKENS, TokenFile
+
+    grants = TokenFile(_folder(folder) / TOKENS).grants()
+    if as_json:
+        kept = ("id", "room", "right", "made_at", "note")
+        line(json.dumps([{name: getattr(grant, name) for name in kept} for grant in grants]))
+        return
+    for grant in grants:
+        line(f"{grant.id}  {grant.right.value:<6}  {grant.room}  {grant.made_at}  {grant.note}")
+    if not grants:
+        notice("There is no token: realtime-mer rooms token make NAME feed|watch|manage")
+
+
+@token_app.command()
+def revoke(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As the list names them.")],
+    folder: Folder = None,
+) -> None:
+    """Revoke tokens: a running service ends their connections within half a second."""
+    from realtime_mer.rooms.rights import TOKENS, TokenFile
+
+    for grant in TokenFile(_folder(folder) / TOKENS).revoke(ids):
+        line(f"Token {grant.id} ({grant.right.value}, {_of(grant.room)}) is revoked.")
+
+
+def _of(room: str) -> str:
+    from realtime_mer.rooms.rights import EVERY_ROOM
+
+    return "every room" if room == EVERY_ROOM else f"room {room}"

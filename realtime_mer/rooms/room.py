@@ -1,0 +1,328 @@
+"""One room: where its sound has got to, who sends it, and what is told of it.
+
+Everything here runs in the service's loop, and is told the time.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.audio.block import Block
+from realtime_mer.audio.intake import Intake
+from realtime_mer.estimate import Estimate, Status
+from realtime_mer.rooms.clock import SenderClock
+from realtime_mer.rooms.limits import Allowance, RoomLimits
+from realtime_mer.rooms.shard import Hop
+from realtime_mer.rooms.timeline import Place, Timeline
+from realtime_mer.service.audience import Audience
+from realtime_mer.service.gate import Gate
+from realtime_mer.service.metrics import Metrics
+from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
+from realtime_mer.wire.sound import Open
+from realtime_mer.wording import NO_SOUND_COMES, NOBODY_SENDS, STATUS_SENTENCES, literal
+
+
+class Sender(Protocol):
+    """Whoever feeds a room."""
+
+    def replaced(self, *, by_itself: bool) -> None:
+        """Another connection takes the room: its own after a loss, or that of somebody else."""
+
+
+class Push(Protocol):
+    """Hands sound to whoever computes (``Shard.push``)."""
+
+    def __call__(
+        self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool
+    ) -> None:
+        """Take the next sound of a room."""
+
+
+@dataclass(slots=True)
+class RoomCounts:
+    """What happened to a room since this service began.
+
+    Attributes:
+        estimates: told.
+        skipped: hops that were left out because inference was behind.
+        gaps: how often sound was lost on its way here.
+        lost_s, repeated_s: seconds of sound that never came, or came twice.
+        messages, bytes: of senders.
+        senders: that came.
+        refused: messages of senders that were refused, and senders that were.
+    """
+
+    estimates: int = 0
+    skipped: int = 0
+    gaps: int = 0
+    lost_s: float = 0.0
+    repeated_s: float = 0.0
+    messages: int = 0
+    bytes: int = 0
+    senders: int = 0
+    refused: int = 0
+
+
+class Room:
+    """A room of a service.
+
+    Args:
+        name: of the room.
+        audience: whoever follows it.
+        gate: through which they come.
+        metrics: of the audience.
+        push: takes its sound.
+        rate, hop_samples: of the recogniser.
+        start_seq: hops that had been when this service began.
+        limits: what it may ask.
+
+    Attributes:
+        sender: whoever feeds it; None for nobody.
+        opened: what the latest sender said that it sends; None before the first.
+        resume: what lets the sender come back.
+        counts: what happened so far.
+        latest: estimate; None before the first.
+        allowance: of seconds of sound.
+        progress: is set whenever something was computed.
+        outlets: take what happens besides the audience, such as a recording.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        audience: Audience,
+        gate: Gate,
+        metrics: Metrics,
+        push: Push,
+        rate: int,
+        hop_samples: int,
+        start_seq: int,
+        limits: RoomLimits,
+    ) -> None:
+        self.name = name
+        self.audience, self.gate, self.metrics = audience, gate, metrics
+        self.sender: Sender | None = None
+        self.opened: Open | None = None
+        self.resume = ""
+        self.counts = RoomCounts()
+        self.latest: Estimate | None = None
+        self.allowance = Allowance(per_second=limits.speed, burst=limits.ahead_s)
+        self.progress = asyncio.Event()
+        self.outlets: list[Callable[[Event], None]] = []
+        self._push = push
+        self._rate, self._hop = rate, hop_samples
+        self._start = start_seq * hop_samples
+        self._given = self._start  # samples handed on to be computed, from where the room began
+        self._told = start_seq  # hops that were told of
+        self._quiet_s = limits.quiet_s
+        self._intake = Intake(target_rate=rate)
+        self._timeline: Timeline | None = None
+        self._fresh = False  # what comes next has nothing to do with what came before
+        self._clock = SenderClock()
+        self._heard_at: float | None = None
+        self._said: tuple[Status, str, str] | None = None
+
+    @property
+    def seconds(self) -> Fraction:
+        """Seconds of sound that came since the room began, lost ones counted in."""
+        return Fraction(self._start, self._rate) + self._intake.taken_s
+
+    @property
+    def source(self) -> str:
+        """What is listened to, as a person would call it."""
+        named = self.opened is not None and self.opened.source
+        return literal(named or f"room {self.name}")
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """Of the latest sender."""
+        return self._timeline
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster the sender's clock runs; None until that can be told."""
+        return self._clock.drift_ppm if self.opened is not None and self.opened.live else None
+
+    @property
+    def backlog_s(self) -> float:
+        """Seconds of whole hops that came and were not told of yet."""
+        return max(0, self._given // self._hop - self._told) * self._hop / self._rate
+
+    def index_at(self, hops: int) -> int:
+        """Return the index, at the sender's rate, of the sample after so many hops."""
+        rate = self._rate if self.opened is None else self.opened.rate
+        return round(Fraction(hops * self._hop * rate, self._rate))
+
+    # -- sound ----------------------------------------------------------------------------------
+
+    def begin(self, opened: Open, sender: Sender, *, now: float) -> int:
+        """Let somebody feed the room, and return the index of the sample that is expected."""
+        before, self.sender = self.sender, sender
+        if before is not sender:
+            self.counts.senders += 1
+            self.resume = secrets.token_urlsafe()
+        same_rate = self.opened is not None and self.opened.rate == opened.rate
+        if self._timeline is None or not same_rate:
+            index = round(self.seconds * opened.rate)
+            self._timeline = Timeline(rate=opened.rate, next_index=index)
+        self.opened = opened
+        self._fresh |= opened.fresh
+        self._clock = SenderClock()
+        self._heard_at = now
+        return self._timeline.next
+
+    def leave(self, sender: Sender) -> None:
+        """Let go of a sender, if it is that of the room."""
+        if self.sender is sender:
+            self.sender = None
+
+    def take(
+        self, samples: NDArray[np.float32], place: Place, *, rate: int, arrived_at: float
+    ) -> Iterator[None]:
+        """Take a chunk bit by bit: another room may be served at each ``yield``.
+
+        Args:
+            samples: ``(n, channels)``, as they were decoded.
+            place: where they belong.
+            rate: theirs, in Hz.
+            arrived_at: when they came, in seconds of a steady clock.
+        """
+        self._heard_at = arrived_at
+        samples = samples[place.repeated :]
+        self.counts.repeated_s += place.repeated / rate
+        self.counts.lost_s += place.missing / rate
+        self.counts.gaps += place.missing > 0
+        missing, step = place.missing, max(1, rate // 10)
+        for start in range(0, max(1, len(samples)), step):
+            part = samples[start : start + step]
+            block = Block(
+                samples=part,
+                rate=rate,
+                arrived_at=arrived_at,
+                missing=missing,
+                fresh=self._fresh and len(part) > 0,
+            )
+            missing = 0
+            self._fresh &= not block.fresh
+            for piece in self._intake.push(block):
+                self._hand_on(piece.samples, missing=piece.missing, fresh=piece.fresh)
+            yield
+        self._clock.take(float(self.seconds), arrived_at)
+
+    def flush(self) -> None:
+        """Hand on what the resampler still holds: the sound has ended."""
+        for piece in self._intake.flush():
+            self._hand_on(piece.samples, missing=piece.missing, fresh=piece.fresh)
+
+    def _hand_on(self, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
+        self._given += missing + len(samples)
+        self._push(self.name, samples, missing=missing, fresh=fresh)
+
+    # -- what is told ---------------------------------------------------------------------------
+
+    def tell(self, hop: Hop, *, now: float) -> None:
+        """Tell everybody what came of a hop.
+
+        Args:
+            hop: of this room.
+            now: seconds of the steady clock.
+        """
+        (estimate,) = hop.told.estimates(hop.row)
+        age = self._age(estimate.t, now)
+        if age is not None:
+            when = datetime.now().astimezone() - timedelta(seconds=age)
+            estimate = replace(
+                estimate,
+                latency_ms=round(1000 * age, 3),
+                wall_time=when.isoformat("T", "milliseconds"),
+            )
+        estimate = replace(estimate, xruns=self.counts.gaps)
+        self._told = estimate.seq + 1
+        self.counts.estimates += 1
+        self.counts.skipped = estimate.skipped
+        self.latest = estimate
+        self.progress.set()
+        self._say(estimate.status, STATUS_SENTENCES[estimate.status])
+        self._publish(estimate)
+        ((level, peak, mel),) = hop.told.heard(hop.row)
+        self._publish(LevelMessage(t=estimate.t, level_dbfs=level, peak_dbfs=peak, mel=mel))
+
+    def look(self, now: float) -> None:
+        """Say so where nobody sends, or nothing comes; to be called now and then."""
+        if self.sender is None:
+            self._say(Status.RECONNECTING, NOBODY_SENDS)
+        elif self._heard_at is not None and now - self._heard_at > self._quiet_s:
+            self._say(Status.RECONNECTING, NO_SOUND_COMES)
+
+    def say_again(self) -> None:
+        """Tell the status once more: something that it tells of has changed."""
+        self._said = None
+
+    def _say(self, status: Status, detail: str) -> None:
+        said = status, detail, self.source
+        if said == self._said:
+            return
+        self._said = said
+        latest = self.latest
+        self._publish(
+            StatusMessage(
+                status=status,
+                detail=detail,
+                t=0.0 if latest is None else latest.t,
+                wall_time=None if latest is None else latest.wall_time,
+                source=self.source,
+                xruns=self.counts.gaps,
+                skipped=self.counts.skipped,
+            )
+        )
+
+    def _publish(self, event: Event) -> None:
+        for outlet in self.outlets:
+            outlet(event)
+        if isinstance(event, Estimate | LevelMessage):
+            self.audience.offer(event)
+        else:
+            self.audience.tell(event)
+
+    def _age(self, t: float, now: float) -> float | None:
+        """Return how long ago the sound at a time of its own was captured; None without a clock."""
+        if self.opened is None or not self.opened.live:
+            return None
+        captured = self._clock.captured_at(t)
+        return None if captured is None else max(0.0, now - captured)
+
+    # -- for lists ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """``fed``, ``waiting`` (somebody is there and sends nothing) or ``empty``."""
+        if self.sender is None:
+            return "empty"
+        return "waiting" if self._said is not None and NO_SOUND_COMES in self._said else "fed"
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a list of rooms says of it, ready for JSON."""
+        status = None if self._said is None else self._said[0].value
+        return {
+            "name": self.name,
+            "state": self.state,
+            "status": status,
+            "source": self.source,
+            "estimate": None if self.latest is None else self.latest.to_dict(),
+            "watchers": len(self.audience),
+            "backlog_s": round(self.backlog_s, 3),
+            "drift_ppm": self.drift_ppm,
+            "counts": {
+                name: round(value, 3) if isinstance(value, float) else value
+                for name in RoomCounts.__slots__
+                for value in [getattr(self.counts, name)]
+            },
+        }

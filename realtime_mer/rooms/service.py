@@ -1,0 +1,408 @@
+"""The service of rooms: sound comes in by a WebSocket a room, and what is told of it goes out.
+
+One asyncio loop speaks with everybody; one thread computes; one keeps states on disk. Nothing that
+one room does makes another wait: what it sends too fast stays in its own socket.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+import ssl as tls
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from realtime_mer import __version__
+from realtime_mer.batch import StreamState
+from realtime_mer.errors import CheckpointError, InputError, ProtocolError, ServiceError
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.rooms.checkpoints import STATES, Checkpoints
+from realtime_mer.rooms.computing import schedule
+from realtime_mer.rooms.feeding import Feeding
+from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.metrics import RoomMetrics, Whole
+from realtime_mer.rooms.names import Right, check_room
+from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
+from realtime_mer.rooms.room import Room
+from realtime_mer.rooms.shard import Hop, Shard
+from realtime_mer.rooms.site import RoomsSite
+from realtime_mer.rooms.states import model_of, unpacked
+from realtime_mer.service.audience import Audience
+from realtime_mer.service.connection import Connection, Limits
+from realtime_mer.service.door import Door
+from realtime_mer.service.listening import check_port, usual_address
+from realtime_mer.service.metrics import Metrics, Traffic
+from realtime_mer.service.owners import Owners
+from realtime_mer.service.reception import Reception
+from realtime_mer.wire import access
+from realtime_mer.wire.protocol import CloseCode, Hello, RecordingState
+from realtime_mer.wire.sound import SoundClose
+from realtime_mer.wording import SERVICE_STOPS
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY_S = 0.5
+_STUCK_S = 5.0  # that the computing thread has not looked up
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomsOptions:
+    """What a service of rooms was asked for.
+
+    Attributes:
+        folder: for tokens and states.
+        host, port: where it listens.
+        ssl: context for TLS; None for plain text.
+        name: what this machine is called on the network besides its own name; None for nothing.
+        ask: whether tokens are asked for on loopback too.
+        keep: whether states are kept on disk.
+        rooms: those that are there before anybody feeds them.
+        limits, client_limits: what one room, and clients, may do.
+    """
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 8765
+    ssl: tls.SSLContext | None = None
+    name: str | None = None
+    ask: bool = False
+    keep: bool = True
+    rooms: tuple[str, ...] = ()
+    limits: RoomLimits = field(default_factory=RoomLimits)
+    client_limits: Limits = field(default_factory=Limits)
+
+
+class RoomsService:
+    """Rooms behind one port. Runs once, in whichever thread awaits ``run``.
+
+    Args:
+        recognizer: of all rooms.
+        options: what was asked for.
+        say: takes a line for people, in any thread.
+
+    Raises:
+        InputError: a setting or a file cannot be used.
+    """
+
+    def __init__(
+        self,
+        recognizer: StreamingRecognizer,
+        options: RoomsOptions,
+        *,
+        say: Callable[[str], None],
+    ) -> None:
+        check_port(options.port)
+        self.limits = options.limits
+        self._recognizer, self._options, self._say = recognizer, options, say
+        asked = options.ask or not access.is_loopback(options.host)
+        self.rights = Rights(TokenFile(options.folder / TOKENS), asked=asked, say=say)
+        self._rooms: dict[str, Room] = {}
+        self._feedings: set[Feeding] = set()
+        self._reception = Reception(self, limits=options.client_limits, log=_log)
+        names = (socket.gethostname(), *([] if options.name is None else [options.name]))
+        metrics = RoomMetrics(self.all, self._whole)
+        self._site = RoomsSite(
+            self,
+            host=usual_address(options.host),
+            names=names,
+            rights=self.rights,
+            guesses=self._reception.guesses,
+            metrics=metrics.render,
+            told=partial(self._reception.notices.tell, "wrong tokens"),
+        )
+        self.judge = self._site.judge
+        self.send_events = self._site.send_events
+        self.attend = self._site.attend
+        gate = self._site.front
+        self._door = Door(host=gate.host, port=options.port, token=None, ssl=options.ssl, gate=gate)
+        self._checkpoints: Checkpoints | None = None
+        self._shard: Shard
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event
+        self._stopping = False
+        self._lock = threading.Lock()  # for who stops it from another thread
+        self._broken = False
+
+    # -- for whoever runs it ----------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where it is reached from this machine."""
+        return self._door.url
+
+    @property
+    def port(self) -> int:
+        """The port; once it runs, the one that is bound."""
+        return self._door.port
+
+    def stop(self) -> None:
+        """Let it end, from any thread: it says goodbye, computes what came, keeps it."""
+        with self._lock:
+            self._stopping = True
+            loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._stop.set)
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until ``stop``.
+
+        Args:
+            ready: is called once the port is bound.
+
+        Raises:
+            InputError: what was kept cannot be read.
+            ServiceError: nobody can listen there, or the thread that computes has ended.
+        """
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._reception.notices.handle)
+        self._reception.allow_files()
+        self._stop = asyncio.Event()
+        with self._lock:
+            self._loop = loop
+            if self._stopping:
+                return
+        await self._begin()
+        looking = loop.create_task(self._look_now_and_then())
+        try:
+            await self._reception.open(self._door)
+            ready()
+            await self._stop.wait()
+        finally:
+            looking.cancel()
+            await self._end()
+            with self._lock:
+                self._loop = None
+        if self._broken:
+            raise ServiceError(
+                "the thread that computes has ended, which is a defect: start the service again; "
+                "rooms go on from what was kept"
+            )
+
+    async def _begin(self) -> None:
+        options = self._options
+        if options.keep:
+            options.folder.mkdir(parents=True, exist_ok=True)
+            self._checkpoints = Checkpoints(
+                options.folder / STATES, model=model_of(self._recognizer), say=self._say
+            )
+        self._shard = Shard(
+            schedule(self._recognizer, streams=options.limits.rooms),
+            tell=self._computed,
+            save=self._save,
+            ended=self._ended,
+        )
+        kept = [] if self._checkpoints is None else list(self._checkpoints.load())
+        for each in kept[: options.limits.rooms]:
+            try:
+                state = unpacked(each.state, self._recognizer)
+            except CheckpointError as error:
+                self._say(f"Room {each.room} begins anew: {error}.")
+                continue
+            self._make(each.room, state=state, seq=each.seq)
+        for name in options.rooms:
+            if name not in self._rooms:
+                self._make(check_room(name), state=None, seq=0)
+        self._shard.start()
+
+    async def _end(self) -> None:
+        """Say goodbye to senders, compute what came, say goodbye to the rest."""
+        self._stopping = True
+        doors = [(door, self._reception.stop_listening(door)) for door in self._reception.doors]
+        partings: list[asyncio.Future[None]] = [
+            feeding.farewell(SERVICE_STOPS, SoundClose.GOING_AWAY)
+            for feeding in list(self._feedings)
+        ]
+        if partings:
+            await asyncio.wait(partings)
+        await asyncio.to_thread(self._shard.close)  # its last hops are told before this goes on
+        if self._checkpoints is not None:
+            await asyncio.to_thread(self._checkpoints.close)
+        for room in self._rooms.values():
+            room.audience.end()
+            partings += room.audience.part(
+                SERVICE_STOPS, code=CloseCode.GOING_AWAY, why="the service stops", of=lambda _: True
+            )
+        for door, server in doors:
+            await self._reception.shut(door, server, partings)
+
+    # -- for the site and for senders --------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether rooms are taken in and computed."""
+        return not self._stopping and not self._broken and self._shard.idle_s < _STUCK_S
+
+    def all(self) -> list[Room]:
+        """Return all rooms, by their names."""
+        return [self._rooms[name] for name in sorted(self._rooms)]
+
+    def find(self, name: str) -> Room | None:
+        """Return a room that is there; else None."""
+        return self._rooms.get(name)
+
+    def room(self, name: str) -> Room:
+        """Return a room, a new one if there is none.
+
+        Raises:
+            ProtocolError: ``too_many_rooms``.
+        """
+        if name in self._rooms:
+            return self._rooms[name]
+        if len(self._rooms) >= self.limits.rooms:
+            raise ProtocolError(
+                "too_many_rooms",
+                f"this service has {self.limits.rooms} rooms, and {name} would be one more: feed "
+                "one of those, or let whoever runs it raise --rooms",
+            )
+        return self._make(name, state=None, seq=0)
+
+    def feeding(self, client: Connection) -> Feeding:
+        """Return what takes the sound of a client."""
+        feeding = Feeding(client, self)
+        self._feedings.add(feeding)
+        return feeding
+
+    def gone(self, feeding: Feeding) -> None:
+        """Forget what took it."""
+        self._feedings.discard(feeding)
+
+    def kept(self, room: Room) -> int:
+        """Return how many hops of a room are safe on disk."""
+        return 0 if self._checkpoints is None else self._checkpoints.kept(room.name)
+
+    def stored(self, room: Room) -> RecordingState:
+        """Return what is stored of a room."""
+        return RecordingState(estimates=False, sound=False)
+
+    def _make(self, name: str, *, state: StreamState | None, seq: int) -> Room:
+        recognizer, limits = self._recognizer, self._options.client_limits
+        metrics = Metrics(lambda: self._traffic(self._rooms[name]))
+        audience = Audience(
+            hello=Hello(
+                server_version=__version__,
+                model=recognizer.card.name,
+                hop=recognizer.hop_samples / recognizer.sample_rate,
+                window=recognizer.window_samples / recognizer.sample_rate,
+                sample_rate=recognizer.sample_rate,
+                session=secrets.token_hex(8),
+                history_s=limits.history_s,
+            ),
+            limits=limits,
+            metrics=metrics,
+            owners=Owners(None),
+            marked=lambda marker: None,
+            full=lambda: self._reception.full,
+        )
+        gate = self._site.gate(
+            RoomRights(self.rights, name, Right.WATCH),
+            metrics=metrics.render,
+            now=audience.now,
+        )
+        room = Room(
+            name,
+            audience=audience,
+            gate=gate,
+            metrics=metrics,
+            push=self._shard.push,
+            rate=recognizer.sample_rate,
+            hop_samples=recognizer.hop_samples,
+            start_seq=seq,
+            limits=self.limits,
+        )
+        self._shard.join(name, state)
+        self._rooms[name] = room
+        return room
+
+    # -- what happens meanwhile --------------------------------------------------------------------
+
+    async def _look_now_and_then(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            turn += 1
+            now = time.monotonic()
+            if self.rights.renew():
+                self._revoke()
+            for room in self._rooms.values():
+                room.look(now)
+            if turn % 2 == 0:
+                for feeding in self._feedings:
+                    feeding.tell_taken()
+
+    def _revoke(self) -> None:
+        """End the connections of those whose tokens hold no longer."""
+        for feeding in list(self._feedings):
+            feeding.revoke()
+        for room in self._rooms.values():
+            for client in list(room.audience.clients):
+                if client.authorized and not self.rights.may(client.token, room.name, Right.WATCH):
+                    client.refuse("unauthorized", "the token was revoked")
+                    client.part(CloseCode.UNAUTHORIZED, "the token was revoked")
+            for reader in list(room.audience.event_streams):
+                if not self.rights.may(reader.token, room.name, Right.WATCH):
+                    reader.part(b"")
+
+    def _computed(self, hops: Sequence[Hop]) -> None:
+        """Take what was computed, in the thread that did."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._tell, hops)
+
+    def _tell(self, hops: Sequence[Hop]) -> None:
+        now = time.monotonic()
+        for hop in hops:
+            self._rooms[hop.room].tell(hop, now=now)
+
+    def _save(self, room: str, seq: int, state: StreamState) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.put(room, seq, state)
+
+    def _ended(self) -> None:
+        """Hear that the thread that computes has ended, in that thread."""
+        if not self._stopping:
+            self._broken = True
+            self.stop()
+
+    # -- numbers -----------------------------------------------------------------------------------
+
+    def _whole(self) -> Whole:
+        return Whole(
+            rooms=len(self._rooms),
+            waiting=len(self._reception.lobby),
+            wrong_tokens=self._reception.guesses.total,
+            unlogged=self._reception.notices.left_out,
+            not_kept=0 if self._checkpoints is None else self._checkpoints.failures,
+            idle_s=self._shard.idle_s,
+        )
+
+    def _traffic(self, room: Room) -> Traffic:
+        counts, reception = room.audience.counts, self._reception
+        return Traffic(
+            clients=len(room.audience),
+            waiting=len(reception.lobby),
+            connections_total=counts.connections,
+            wrong_tokens_total=reception.guesses.total,
+            unlogged_total=reception.notices.left_out,
+            evicted_total=reception.lobby.evicted,
+            refused_total=counts.refused,
+            dropped_total=counts.dropped,
+            histories_total=counts.histories,
+            histories_refused_total=counts.histories_refused,
+            markers_total=counts.markers,
+            markers_dropped_total=counts.markers_dropped,
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error

@@ -1,0 +1,178 @@
+"""A service of rooms and those who send to it and watch it, in a test's own hands."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from realtime_mer.wire.protocol import PROTOCOL
+from realtime_mer.wire.sound import SOUND_PROTOCOL, Chunk
+from tests.patience import PATIENCE_S
+from tests.tones import ToneRecognizer
+
+
+class Serving:
+    """A service that runs in a thread.
+
+    Attributes:
+        service: it.
+        said: what it told people, a line each.
+    """
+
+    def __init__(self, folder: Path, recognizer: StreamingRecognizer | None, options: Any) -> None:
+        self.said: list[str] = []
+        self.service = RoomsService(
+            recognizer or ToneRecognizer(),
+            RoomsOptions(**{"folder": folder, "port": 0, **options}),
+            say=self.said.append,
+        )
+        self._bound: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="rooms")
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self.service.run(lambda: self._bound.set_result(None)))
+        finally:
+            if not self._bound.done():
+                self._bound.set_exception(RuntimeError("it ended before it could listen"))
+
+    def start(self) -> None:
+        self._thread.start()
+        self._bound.result(PATIENCE_S)
+
+    def stop(self) -> None:
+        self.service.stop()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+    def url(self, room: str, rest: str = "") -> str:
+        return f"{self.service.url}/rooms/{room}{rest}"
+
+
+@contextmanager
+def serving(
+    folder: Path, *, recognizer: StreamingRecognizer | None = None, **options: Any
+) -> Iterator[Serving]:
+    made = Serving(folder, recognizer, options)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+class Talker:
+    """A client that reads only when it is told to."""
+
+    def __init__(self, url: str, protocol: str, token: str | None = None) -> None:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(
+            connect(
+                url,
+                subprotocols=[Subprotocol(protocol)],
+                additional_headers=headers,
+                compression=None,
+                ping_interval=None,
+                close_timeout=1,
+                max_queue=None,
+            )
+        )
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def say(self, kind: str, **message: Any) -> None:
+        self.socket.send(json.dumps({"type": kind, **message}))
+
+    def receive(self) -> dict[str, Any]:
+        message = json.loads(self.socket.recv(timeout=PATIENCE_S))
+        assert isinstance(message, dict)
+        return message
+
+    def until(self, kind: str) -> list[dict[str, Any]]:
+        messages = [self.receive()]
+        while messages[-1]["type"] != kind:
+            messages.append(self.receive())
+        return messages
+
+    def close_code(self) -> int:
+        with suppress(ConnectionClosed):
+            while True:
+                self.socket.recv(timeout=PATIENCE_S)
+        assert self.socket.close_code is not None
+        return self.socket.close_code
+
+
+class Feeder(Talker):
+    """Whoever feeds a room.
+
+    Attributes:
+        ready: what the service answered; empty before.
+        index: of the next sample.
+    """
+
+    def __init__(self, at: Serving, room: str, *, token: str | None = None) -> None:
+        super().__init__(at.url(room, "/audio"), SOUND_PROTOCOL, token)
+        self.ready: dict[str, Any] = {}
+        self.index = 0
+
+    def open(self, *, rate: int = 24_000, **message: Any) -> dict[str, Any]:
+        self.say("open", **{"rate": rate, "format": "f32le", **message})
+        self.ready = self.until("ready")[-1]
+        self.index = self.ready["next"]
+        return self.ready
+
+    def send(self, samples: NDArray[Any], *, index: int | None = None) -> None:
+        """Send frames ``(n,)`` or ``(n, channels)``, which are written as they are."""
+        at = self.index if index is None else index
+        self.socket.send(Chunk(at, np.ascontiguousarray(samples).tobytes()).encode())
+        self.index = at + len(samples)
+
+    def end(self) -> dict[str, Any]:
+        """Say that the sound has ended and return the last word."""
+        self.say("end")
+        return self.until("bye")[-1]
+
+
+class Watcher(Talker):
+    """Whoever follows a room."""
+
+    def __init__(
+        self,
+        at: Serving,
+        room: str,
+        *streams: str,
+        token: str | None = None,
+        history: float = 0.0,
+    ) -> None:
+        super().__init__(at.url(room), PROTOCOL, token)
+        self.hello = self.receive()
+        self.say("subscribe", streams=streams or ["estimates"], history=history)
+        self.say("ping", id="settle")
+        self.first = self.until("pong")[:-1]
+
+    def estimates(self, upto: int) -> list[dict[str, Any]]:
+        """Return the estimates until the one of this number."""
+        found: list[dict[str, Any]] = [m for m in self.first if m["type"] == "estimate"]
+        self.first = []
+        while not found or found[-1]["seq"] < upto:
+            message = self.receive()
+            if message["type"] == "estimate":
+                found.append(message)
+        return found
