@@ -215,12 +215,12 @@ class Feeding:
             self._decoder.restart()
         samples = self._decoder.decode(chunk.data)
         place = room.timeline.take(chunk.index, len(samples))
-        # Bit by bit: of a long chunk the others would notice.
+        # Bit by bit: of a long chunk the others would notice, and more than may wait is skipped.
         for _ in room.take(samples, place, rate=opened.rate, arrived_at=arrived_at):
             await asyncio.sleep(0)
+            await self._let_catch_up(room, limits)
             if room.sender is not self:
                 return 0.0
-        await self._let_catch_up(room, limits)
         return max(
             self._messages.spend(1, arrived_at),
             room.allowance.spend(len(samples) / opened.rate, arrived_at),
@@ -228,6 +228,8 @@ class Feeding:
 
     async def _let_catch_up(self, room: Room, limits: RoomLimits) -> None:
         """Wait while much of the room waits to be computed: a live sender not for long."""
+        if room.backlog_s <= limits.backlog_s:
+            return
         live = self._opened is None or self._opened.live
         try:
             async with asyncio.timeout(limits.patience_s if live else None):

@@ -189,11 +189,11 @@ class Scheduler:
             InputError: there is no such stream.
         """
         inbox = self._inbox(stream)
-        begun = min(samples, -len(inbox.pending) % self._hop)
-        whole = (samples - begun) // self._hop
-        if whole <= self._backlog:
+        if (len(inbox.pending) + samples) // self._hop <= self._backlog:
             self._push_zeros(stream, samples, now=now)
             return
+        begun = -len(inbox.pending) % self._hop
+        whole = (samples - begun) // self._hop
         self._push_zeros(stream, begun, now=now)
         inbox.forgets |= inbox.pending.skip(whole)
         inbox.unheard += whole

@@ -15,9 +15,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from realtime_mer.estimate import Estimate
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
-from realtime_mer.wire.protocol import PROTOCOL
+from realtime_mer.wire.protocol import PROTOCOL, Event
 from realtime_mer.wire.sound import SOUND_PROTOCOL, Chunk
 from tests.patience import PATIENCE_S
 from tests.tones import ToneRecognizer
@@ -56,6 +57,22 @@ class Serving:
         self.service.stop()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
+
+    def all_of(self, room: str) -> list[dict[str, Any]]:
+        """Return a list that every estimate of a room is added to, before anybody is told of it.
+
+        Of estimates that come faster than a watcher reads them it gets the newest.
+        """
+        found: list[dict[str, Any]] = []
+
+        def take(event: Event) -> None:
+            if isinstance(event, Estimate):
+                found.append(event.to_dict())
+
+        there = self.service.find(room)
+        assert there is not None
+        there.outlets.append(take)
+        return found
 
     def url(self, room: str, rest: str = "") -> str:
         return f"{self.service.url}/rooms/{room}{rest}"
@@ -167,12 +184,11 @@ class Watcher(Talker):
         self.say("ping", id="settle")
         self.first = self.until("pong")[:-1]
 
-    def estimates(self, upto: int) -> list[dict[str, Any]]:
-        """Return the estimates until the one of this number."""
-        found: list[dict[str, Any]] = [m for m in self.first if m["type"] == "estimate"]
-        self.first = []
-        while not found or found[-1]["seq"] < upto:
-            message = self.receive()
-            if message["type"] == "estimate":
-                found.append(message)
-        return found
+    def wait(self, upto: int) -> dict[str, Any]:
+        """Read until the estimate of this number, or a later one, and return it."""
+        messages, self.first = self.first, []
+        while True:
+            for message in messages:
+                if message["type"] == "estimate" and message["seq"] >= upto:
+                    return message
+            messages = [self.receive()]

@@ -233,3 +233,39 @@ def test_times_of_a_hop_are_those_of_the_push_that_made_it_whole() -> None:
         made.push(one, sound(HOP // 2, seed=number), now=now)
     ready = list(itertools.chain(*(run.ready_at.tolist() for run in all_of(made, 2.0))))
     assert ready == [1.04]
+
+
+@settings(max_examples=15)
+@given(
+    pushes=st.lists(
+        st.tuples(st.integers(0, 3 * HOP), st.integers(0, 8 * HOP)), min_size=2, max_size=8
+    )
+)
+def test_what_is_lost_for_long_passes_as_hops_that_nobody_saw(recognizer, pushes) -> None:
+    made = scheduler(recognizer, max_backlog_s=0.4)
+    alone = EmotionStream(recognizer, policy=POLICY)
+    stream = made.join()
+    for seed, (length, lost) in enumerate(pushes):
+        samples = sound(length, seed=seed)
+        made.push(stream, samples, now=0.0)
+        expected = alone.push(samples)
+        found = [run.told.estimates(0)[0] for run in all_of(made, 1e6)]
+        assert_alike(found, expected)
+        position = alone.position
+        made.lose(stream, lost, now=0.0)
+        begun = min(lost, -position % HOP)
+        unseen = (lost - begun) // HOP
+        if (position % HOP + lost) // HOP <= 4:  # which may wait
+            unseen = 0
+        zeros = np.zeros(lost - unseen * HOP, dtype=np.float32)
+        before = begun if unseen else len(zeros)
+        expected = alone.push(zeros[:before], gaps=[LostSamples(start=position, length=before)])
+        alone.skip(unseen, lost=True)
+        rest = len(zeros) - before
+        expected += alone.push(
+            zeros[before:], gaps=[LostSamples(start=alone.position, length=rest)]
+        )
+        assert made.position(stream) == alone.position == position + lost
+        found = [run.told.estimates(0)[0] for run in all_of(made, 1e6)]
+        assert_alike(found, expected)
+    assert made.seq(stream) <= alone.position // HOP
