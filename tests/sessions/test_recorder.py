@@ -6,7 +6,6 @@ import json
 import math
 import os
 import stat
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime

@@ -116,5 +116,5 @@ def lean_head(network: EmotionNetwork, lean: float) -> None:
     affect, quadrants = network.affect_head, network.quadrant_head
     with torch.no_grad():
         signs = quadrants.weight.new_tensor(SIGNS)  # (2, 4)
-        quadrants.weight += lean * signs.T @ affect.weight[:2]
-        quadrants.bias += lean * signs.T @ affect.bias[:2]
+        quadrants.weight.add_(signs.T @ affect.weight[:2], alpha=lean)
+        quadrants.bias.add_(signs.T @ affect.bias[:2], alpha=lean)
