@@ -5,7 +5,7 @@ On screen there are words for everything, never colour alone.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from realtime_mer.estimate import Status
 from realtime_mer.mood import Most
@@ -114,6 +114,14 @@ LOST_NOTE = "some sound was lost"
 OUTLET_NOTE = "an outlet cannot be reached"
 """What a window says where lights or the like that values are sent to are gone."""
 
+TURN_SIGN = "\N{BLACK UP-POINTING SMALL TRIANGLE}"
+"""What stands under a time line where the music turned, and before the words for it."""
+
+TURN_WORDS = "the music turned"
+"""What is said of that."""
+
+_TIMES = 3  # that are told, the last ones
+
 QUADRANT_WORDS = {
     "Q1": "pleasant, energetic",
     "Q2": "unpleasant, energetic",
@@ -146,6 +154,11 @@ def outlet_words(name: str, *, state: str, sent: int, dropped: int, failed: int)
     """Return how an outlet fares, such as ``booth: 120 sent, 3 dropped, 0 failed``."""
     gone = "" if state == "connected" else f" ({state})"
     return f"{name}{gone}: {sent} sent, {dropped} dropped, {failed} failed"
+
+
+def turned_words(times: Sequence[str]) -> str:
+    """Return when the music turned, as in ``▴ the music turned at 0:41, 1:20``; "" for never."""
+    return f"{TURN_SIGN} {TURN_WORDS} at {', '.join(times[-_TIMES:])}" if times else ""
 
 
 def spoken(name: str) -> str:

@@ -53,6 +53,8 @@ class Course:
         quadrants: the probability of each of ``QUADRANTS``, ``(n, 4)``.
         xruns, skipped: from the first estimate to the last.
         tells: whether the model told music from other sound.
+        turned: seconds at which the music turned to a new section or song, as it was told then;
+            None where nobody compared.
     """
 
     hop: float
@@ -67,14 +69,16 @@ class Course:
     xruns: int
     skipped: int
     tells: bool = False
+    turned: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, estimates: Iterable[Estimate], *, hop: float) -> "Course":
         """Collect estimates, of which there may be none; rows of a session will do as well."""
         numbers = array("d")  # row by row; objects would take four times the room
         statuses = []
-        before = one = None
-        tells = False
+        before = one = turns = None
+        tells = compares = False
+        turned = []
         for one in estimates:
             if before is None:  # a recording may begin amid a session that has counted already
                 before = (one.xruns, one.skipped) if one.t > 1.5 * hop else (0, 0)
@@ -82,6 +86,10 @@ class Course:
             numbers.extend((*_NUMBERS(one), *[share(name, 0.0) for name in QUADRANTS]))
             statuses.append(one.status)
             tells = tells or one.music is not None
+            compares = compares or one.changed is not None
+            if turns is not None and one.turns > turns:
+                turned.append(one.t)
+            turns = one.turns
         xruns = skipped = 0
         if one is not None and before is not None:
             xruns, skipped = one.xruns - before[0], one.skipped - before[1]
@@ -94,6 +102,7 @@ class Course:
             xruns=xruns,
             skipped=skipped,
             tells=tells,
+            turned=tuple(turned) if compares else None,
         )
 
     @cached_property

@@ -17,15 +17,15 @@ from realtime_mer.estimate import Estimate, columns
 from realtime_mer.sessions.course import Course, Segment, segments
 from realtime_mer.sessions.store import Session
 from realtime_mer.wire.protocol import Level, Marker, ServerMessage
-from realtime_mer.wording import STATUS_WORDS
+from realtime_mer.wording import STATUS_WORDS, TURN_WORDS
 from realtime_mer.writing.cells import to_cells
 from realtime_mer.writing.replacing import replacing
 
 Format = Literal["csv", "jsonl", "parquet", "vtt", "audacity", "flac"]
 
 _ROWS = 10_000  # written to Parquet at a time
-_MARKER_S = 3.0  # how long a marker's caption stands
-_INTEGERS = ("seq", "xruns", "skipped")
+_MARKER_S = 3.0  # how long the caption of a marker or a turn stands
+_INTEGERS = ("seq", "turns", "xruns", "skipped")
 _TEXTS = ("wall_time", "mood", "status")
 
 
@@ -33,8 +33,9 @@ def export(session: Session, *, format: Format, out: Path | None) -> None:
     """Write a session for other programs.
 
     ``csv``, ``jsonl`` and ``parquet`` hold a row per estimate, with the numbers to the bit; ``vtt``
-    (WebVTT captions) and ``audacity`` (label track) hold the markers and the segments, at their
-    times in the sound where it was kept, else in the stream; ``flac`` is the sound.
+    (WebVTT captions) and ``audacity`` (label track) hold the markers, the segments and where the
+    music turned, at their times in the sound where it was kept, else in the stream; ``flac`` is the
+    sound.
 
     Args:
         out: where to write, over what is there; None for standard output.
@@ -119,7 +120,7 @@ def _write_audacity(session: Session, file: IO[str]) -> None:
 
 
 def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, str]]:
-    """Return start, end and text of the segments and markers, in order of time.
+    """Return start, end and text of segments, markers and turns, in order of time.
 
     Times count from the first sample of the sound that was kept, so that the two fit together;
     without any, from the beginning of the stream.
@@ -137,6 +138,8 @@ def _labels(session: Session, *, marker_s: float) -> list[tuple[float, float, st
         for one in segments(course)
         if one.end > zero
     ]
+    turned = (t - zero for t in course.turned or () if t >= zero)
+    labels += [(t, t + marker_s, TURN_WORDS) for t in turned]
     for one in markers:
         at = max(0.0, (one.t or 0.0) - zero)
         labels.append((at, at + marker_s, one.label))

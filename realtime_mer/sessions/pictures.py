@@ -29,6 +29,7 @@ MOST_NUMBERS = 40
 
 _PANEL, _GAP, _STRIP, _AXIS = 170, 14, 28, 24
 _POINTS = 900  # about one a pixel
+_TRIANGLE = (4, 8)  # half the width, and the height
 _LETTER = 7.7  # pixels that a letter takes, generously
 
 _SIZE, _EDGE = 520, 26  # of the plane
@@ -60,6 +61,7 @@ def course_picture(
         (tops[1], "arousal", course.arousal, course.arousal_sd),
     ):
         shapes += _panel(course, name, means, sds, x=x, top=top)
+        shapes += [_triangle(x(t), top + _PANEL) for t in course.turned or ()]
     for one in segments[1:] if len(segments) <= MOST_NUMBERS else ():
         shapes += [
             _line(x(one.start), top, x(one.start), top + _PANEL, _MUTED, dash="2 3") for top in tops
@@ -268,6 +270,13 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, *, dash: str 
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"{dashes}/>'
     )
+
+
+def _triangle(x: float, y: float) -> str:
+    """Return the sign of a turn, which stands on its place."""
+    half, high = _TRIANGLE
+    corners = f"{x - half:.1f},{y} {x:.1f},{y - high} {x + half:.1f},{y}"
+    return f'<polygon points="{corners}" fill="{_INK}"/>'
 
 
 def _points(

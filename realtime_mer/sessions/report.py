@@ -41,6 +41,7 @@ from realtime_mer.wording import (
     MIDDLE_WORDS,
     QUADRANT_WORDS,
     STATUS_WORDS,
+    TURN_WORDS,
     clock,
     legible,
     mostly,
@@ -108,6 +109,12 @@ _RULE = (
 )
 
 
+_TURNS = (
+    "To a new section or another song, told while it was heard, some 3 s after it. It is told from "
+    "the sound alone and not from moods, so that these times need not be those of segments."
+)
+
+
 class _Told:
     """What a session tells, from one reading of it.
 
@@ -148,7 +155,7 @@ def _session(told: _Told, *, limits: Note | None) -> list[Block]:
         blocks += [Heading(text="Time in each quadrant"), *_quadrants(course)]
         blocks += [Heading(text="Time in each mood"), *_moods(course)]
         blocks += [Heading(text="The music, part by part"), *_parts(found)]
-    blocks += [Heading(text="Markers and notes"), *_markers(markers, course)]
+    blocks += [*_turns(course), Heading(text="Markers and notes"), *_markers(markers, course)]
     if len(course.t):
         blocks += [
             Heading(text="How well the music was heard"),
@@ -208,7 +215,8 @@ def _pictures(course: Course, found: Sequence[Segment], markers: Sequence[Marker
         ),
         Text(
             text="Line: estimate. Band: one standard deviation. Grey: warming up, or no music and "
-            f"the last estimate is held. {dotted}Dashed, numbered: markers. Below: each segment "
+            f"the last estimate is held. {dotted}Dashed, numbered: markers. "
+            f"{f'Triangle: {TURN_WORDS}. ' if course.turned else ''}Below: each segment "
             "with its number in the table, in the colour of its quadrant."
             f"{longest if many else ''}",
             small=True,
@@ -293,6 +301,17 @@ def _segments(found: Sequence[Segment]) -> Table:
     return Table(head=head, rows=tuple(rows), numbers=2)
 
 
+def _turns(course: Course) -> list[Block]:
+    if course.turned is None:
+        return []
+    if not course.turned:
+        told: list[Block] = [Text(text="Nowhere, as far as was told.")]
+    else:
+        rows = tuple((clock(t), _then(t, course)) for t in course.turned)
+        told = [Table(head=("at", "the music then"), rows=rows), Text(text=_TURNS, small=True)]
+    return [Heading(text=f"Where {TURN_WORDS}"), *told]
+
+
 def _markers(markers: Sequence[Marker], course: Course) -> list[Block]:
     if not markers:
         return [Text(text="None.")]
@@ -360,6 +379,7 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         "mean valence of the music": [mean(course.valence, course) for course in courses],
         "mean arousal of the music": [mean(course.arousal, course) for course in courses],
         "mostly": [_mostly(course) for course in courses],
+        **_times_turned(courses),
         **{
             f"{name} {words}": [_part(course, name) for course in courses]
             for name, words in QUADRANT_WORDS.items()
@@ -371,6 +391,17 @@ def _comparison(sessions: Sequence[Session], courses: Sequence[Course]) -> list[
         numbers=len(sessions),
     )
     return [Heading(text="Compared"), table]
+
+
+def _times_turned(courses: Sequence[Course]) -> dict[str, list[str]]:
+    told = [course.turned for course in courses]
+    if all(turned is None for turned in told):
+        return {}
+    return {
+        f"times that {TURN_WORDS}": [
+            "not told" if turned is None else str(len(turned)) for turned in told
+        ]
+    }
 
 
 def _mostly(course: Course) -> str:

@@ -2,7 +2,7 @@
 
 import { TimeLine, gemsBars, quadrantBars } from "./charts.js";
 import { Controls } from "./controls.js";
-import { BETWEEN_SHORT, MOOD_WORDS, OUTLET_NOTE, STATUS, WAITING } from "./emotion.js";
+import { BETWEEN_SHORT, MOOD_WORDS, OUTLET_NOTE, STATUS, TURN_WORDS, WAITING } from "./emotion.js";
 import { ems } from "./fit.js";
 import { History } from "./history.js";
 import { Markers } from "./markers.js";
@@ -35,6 +35,7 @@ const COLOUR_PERIOD = 0.1;
 const MOST_COLOUR_SECONDS = 0.2; // no jump after a pause: a large bright area must never flash
 const LATE_SECONDS = 2; // a connected service that sends nothing for so long is said to be late
 const ANNOUNCE_SECONDS = 5; // a screen reader says a mood at most so often
+const MOST_TIMES = 3; // the last ones, of those at which the music turned
 const COORDINATES = ["valence", "arousal", "valence_sd", "arousal_sd"];
 
 const root = document.documentElement;
@@ -71,7 +72,7 @@ let words = settings.words();
 let here = null;
 let shownColour = null;
 let zero = 0;
-let announced = { mood: "", at: -Infinity };
+let announced = { mood: "", turns: Infinity, at: -Infinity };
 const done = { frame: seconds(), step: 0, trace: 0, texts: 0, lines: 0, colour: 0 };
 
 // --- what the service sends -------------------------------------------------------------------
@@ -237,22 +238,30 @@ function showTexts(now) {
   write("xruns", String(estimate.xruns));
   write("skipped", String(estimate.skipped));
   write("state-age", clock(estimate.state_age_s));
-  for (const name of ["music", "familiar"]) {
+  for (const name of ["music", "familiar", "changed"]) {
     const told = typeof estimate[name] === "number"; // a model or service may not tell
     byId(name).parentElement.hidden = !told;
     write(name, told ? `${Math.round(100 * estimate[name])}%` : "");
   }
+  const turned = history.turned(PACE[theme].span).slice(-MOST_TIMES);
+  byId("turned").parentElement.hidden = turned.length === 0;
+  write("turned", turned.map((t) => clock(t - zero)).join(", "));
   write("clock", clock(estimate.t - zero));
   announce(mood, now);
 }
 
-/** Tell a screen reader about a new mood, but not about every one of a restless piece. */
+/**
+ * Tell a screen reader that the music turned, and about a new mood, but not about every one of a
+ * restless piece.
+ */
 function announce(mood, now) {
-  if (mood === announced.mood || now - announced.at < ANNOUNCE_SECONDS) return;
-  announced = { mood, at: now };
-  const { valence, arousal } = seen.estimate;
+  const { valence, arousal, turns } = seen.estimate;
+  announced.turns = Math.min(announced.turns, turns); // what was before is no news
+  const turned = turns > announced.turns;
+  if ((mood === announced.mood && !turned) || now - announced.at < ANNOUNCE_SECONDS) return;
+  announced = { mood, turns, at: now };
   const numbers = `valence ${signed(valence)}, arousal ${signed(arousal)}`;
-  write("announcer", `${moodText(mood, words)}, ${numbers}`);
+  write("announcer", `${turned ? `${TURN_WORDS}: ` : ""}${moodText(mood, words)}, ${numbers}`);
 }
 
 function write(id, text) {

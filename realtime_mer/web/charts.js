@@ -13,6 +13,7 @@ export class TimeLine {
   #band;
   #line;
   #marks;
+  #turns;
   #ticks;
   #label;
   #times;
@@ -33,6 +34,7 @@ export class TimeLine {
     this.#marks = add(svg, "path", { class: "mark" });
     this.#band = add(svg, "path", { class: `band ${name}` });
     this.#line = add(svg, "path", { class: `line ${name}` });
+    this.#turns = add(svg, "path", { class: "turn" });
     this.#ticks = [-1, 1].map((value) => ({
       value,
       text: add(svg, "text", { class: "tick" }, String(value).replace("-", MINUS)),
@@ -45,7 +47,7 @@ export class TimeLine {
       const em = Number.parseFloat(getComputedStyle(this.#label).fontSize);
       // Room for either name, so that lines above each other begin alike, and for half a tick.
       const [left, half] = [4.1 * em + 8, 0.55 * em];
-      this.#size = { left, right: width - 6, top: half, bottom: height - half };
+      this.#size = { left, right: width - 6, top: half, bottom: height - half, em };
       this.#seconds = 0; // lay out at the next drawing
     });
   }
@@ -62,7 +64,7 @@ export class TimeLine {
     if (seconds !== this.#seconds) this.#layOut(seconds);
     const newest = history.newest;
     if (newest === undefined) return;
-    const { left, right, top, bottom } = this.#size;
+    const { left, right, top, bottom, em } = this.#size;
     const x = (t) => (right + ((t - newest.t) / seconds) * (right - left)).toFixed(1);
     const y = (value) =>
       (top + ((1 - Math.min(1, Math.max(-1, value))) / 2) * (bottom - top)).toFixed(1);
@@ -77,6 +79,9 @@ export class TimeLine {
     set(this.#band, { d: runs.map(band).join("") });
     const seen = marks.filter((t) => t <= newest.t && t > newest.t - seconds);
     set(this.#marks, { d: seen.map((t) => `M${x(t)} ${top}V${bottom}`).join("") });
+    const turned = history.turned(seconds);
+    const triangle = (t) => `M${x(t)} ${bottom - 0.6 * em}l${0.35 * em} ${0.6 * em}h${-0.7 * em}Z`;
+    set(this.#turns, { d: turned.map(triangle).join("") });
   }
 
   #layOut(seconds) {

@@ -66,6 +66,8 @@ export const STATUS = {
   paused: { word: "paused", note: "no estimates until somebody lets it go on" },
 };
 
+export const TURN_WORDS = "the music turned";
+
 export const OUTLET_NOTE = "an outlet cannot be reached";
 
 export const WAITING = { word: "waiting", note: "no estimate for {} s" };

@@ -13,18 +13,19 @@ export class History {
   }
 
   /** Append an estimate; a step back in time (a stream started afresh) forgets all. */
-  add({ t, valence, arousal, valence_sd, arousal_sd }) {
+  add({ t, valence, arousal, valence_sd, arousal_sd, turns }) {
     const newest = this.#rows.at(-1);
     if (newest !== undefined && t <= newest.t) this.#rows = [];
     const hole = this.#rows.length > 0 && t - newest.t > BREAK_SECONDS;
     this.#count += 1;
-    this.#rows.push({ number: this.#count, hole, t, valence, arousal, valence_sd, arousal_sd });
+    const place = { number: this.#count, hole, t };
+    this.#rows.push({ ...place, valence, arousal, valence_sd, arousal_sd, turns });
     // Rarely, since it moves everything that stays.
     if (this.#rows[0].t < t - 1.2 * this.#seconds) this.#rows = this.#since(t - this.#seconds);
   }
 
   /** Append what a service told of the time before, as columns; what is known already is left out. */
-  addPast({ t, valence, arousal, valence_sd, arousal_sd }) {
+  addPast({ t, valence, arousal, valence_sd, arousal_sd, turns }) {
     t.forEach((time, place) => {
       if (time <= (this.newest?.t ?? -Infinity)) return;
       this.add({
@@ -33,6 +34,7 @@ export class History {
         arousal: arousal[place],
         valence_sd: valence_sd[place],
         arousal_sd: arousal_sd[place],
+        turns: turns?.[place], // an older service does not tell
       });
     });
   }
@@ -45,6 +47,16 @@ export class History {
   /** The newest row, or undefined. */
   get newest() {
     return this.#rows.at(-1);
+  }
+
+  /**
+   * Return the stream times of the last seconds at which the music turned, oldest first: where the
+   * count of turns is higher than in the row before.
+   */
+  turned(seconds) {
+    if (this.#rows.length === 0) return [];
+    const rows = this.#since(this.newest.t - seconds);
+    return rows.filter(({ turns }, place) => turns > rows[place - 1]?.turns).map(({ t }) => t);
   }
 
   /**

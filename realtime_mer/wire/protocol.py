@@ -264,8 +264,9 @@ class History:
     stay; all are older than whatever else is sent of their stream.
 
     Attributes:
-        seq, t, valence, arousal, valence_sd, arousal_sd, level_dbfs, status: as in ``Estimate``,
-            ratings and levels to three decimals.
+        seq, t, valence, arousal, valence_sd, arousal_sd, level_dbfs, status, turns: as in
+            ``Estimate``, ratings and levels to three decimals; ``turns`` is 0 from a service that
+            does not tell it.
         markers: those of that time, oldest first, each a whole message.
     """
 
@@ -277,6 +278,7 @@ class History:
     arousal_sd: _Column[_Deviation] = ()
     level_dbfs: _Column[_Decibels] = ()
     status: _Column[Status] = ()
+    turns: _Column[Count] = ()
     markers: Annotated[tuple[Marker, ...], Field(max_length=MAX_PAST_MARKERS)] = ()
 
     @property
@@ -456,12 +458,14 @@ _Travelling: Any = _flat_estimate(*ESTIMATE)
 
 EstimateRow: Any = _flat_estimate(
     *("t", "valence", "arousal", "valence_sd", "arousal_sd", "quadrants"),
-    *("status", "level_dbfs", "music", "xruns", "skipped"),
+    *("status", "level_dbfs", "music", "changed", "turns", "xruns", "skipped"),
 )
 """What the course of a session needs of an estimate: these attributes of ``Estimate``, flat."""
 
 
 def _of_one_length(history: History) -> History:
+    if not history.turns:  # of a service that does not tell them
+        history = replace(history, turns=(0,) * len(history.t))
     if len({len(column) for column in history.columns}) > 1:
         raise ValueError("the columns differ in length")
     return history

@@ -104,6 +104,7 @@ def past(*times: float, markers: tuple[Marker, ...] = ()) -> History:
         arousal_sd=zeros,
         level_dbfs=zeros,
         status=(Status.MUSIC,) * len(times),
+        turns=(0,) * len(times),
         markers=markers,
     )
 

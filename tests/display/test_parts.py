@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from realtime_mer import display
 from realtime_mer.display.latest import Latest
 from realtime_mer.display.pipe import SessionPipe
-from realtime_mer.display.plots.history import History, Spectrum, runs, thinned
+from realtime_mer.display.plots.history import History, Spectrum, runs, thinned, turned
 from realtime_mer.display.plots.words import evasion
 from realtime_mer.display.reader import Reader
 from realtime_mer.display.snapshot import Link, Snapshot
@@ -30,7 +30,7 @@ from realtime_mer.wire.protocol import (
     ServerMessage,
     StatusMessage,
 )
-from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, signed
+from realtime_mer.wording import STATUS_NOTES, STATUS_WORDS, clock, signed, turned_words
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
 
@@ -111,6 +111,21 @@ def test_a_step_back_in_time_starts_a_new_history() -> None:
     assert history.rows()[:, 0].tolist() == [0.1]
 
 
+@given(st.lists(st.tuples(st.sampled_from([0.1, 5.0]), st.integers(0, 2)), max_size=40))
+def test_the_music_turned_wherever_the_count_rose_also_behind_a_hole(
+    steps: list[tuple[float, int]],
+) -> None:
+    history = History(capacity=200)
+    t, turns, expected = 0.0, 7, []
+    for seconds, more in steps:
+        t += seconds
+        turns += more
+        known = len(history) > 0  # what was before the first is not known
+        history.add(sample_estimate(t=t, turns=turns))
+        expected += [t] * (known and more > 0)
+    assert turned(history.rows()) == expected
+
+
 def test_every_status_has_words_of_its_own() -> None:
     assert set(STATUS_WORDS) == set(STATUS_NOTES) == set(Status)
     assert len(set(STATUS_WORDS.values())) == len(Status)
@@ -119,6 +134,11 @@ def test_every_status_has_words_of_its_own() -> None:
 def test_numbers_are_written_for_people() -> None:
     assert (signed(0.424), signed(-0.5), signed(0.0)) == ("+0.42", "−0.50", "+0.00")
     assert (clock(0.9), clock(61), clock(3 * 3600 + 62)) == ("0:00", "1:01", "3:01:02")
+    assert turned_words([]) == ""
+    assert turned_words(["0:41"]) == "▴ the music turned at 0:41"
+    assert turned_words(["0:10", "0:41", "1:20", "2:05"]) == (
+        "▴ the music turned at 0:41, 1:20, 2:05"
+    )
 
 
 def test_a_snapshot_follows_the_messages() -> None:

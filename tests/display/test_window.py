@@ -287,6 +287,28 @@ def test_markers_stand_on_the_time_lines_until_the_stream_begins_anew(service: S
     assert all(line.marks.path().isEmpty() for line in service.window.face.lines)
 
 
+def test_where_the_music_turned_a_triangle_stands_under_the_lines_and_words_say_when(
+    service: Service,
+) -> None:
+    words = "▴ the music turned at 0:09, 0:30"
+    for t, turns in ((1.0, 4), (9.0, 5), (9.1, 5), (30.0, 6), (31.0, 6)):
+        service.says(sample_estimate(t=t, turns=turns, changed=0.12))
+    service.settles()
+    for line in service.window.face.lines:
+        x, y = line.turns.getData()
+        assert x.tolist() == [-22, -1]
+        assert y.tolist() == [-1, -1]
+        assert line.toolTip() == line.accessibleDescription() == words
+    assert "changed 12%" in service.words()
+    assert words in service.words()
+    for t in (32.0 + DJ.line_s, 33.0 + DJ.line_s):
+        service.says(sample_estimate(t=t, turns=6))
+    service.settles()
+    for line in service.window.face.lines:
+        assert line.turns.getData()[0].tolist() == []
+        assert line.toolTip() == ""
+
+
 def test_a_hole_in_time_is_a_hole_in_the_lines(service: Service) -> None:
     for t in (1.0, 1.1, 50.0, 50.1):
         service.says(sample_estimate(t=t))

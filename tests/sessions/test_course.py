@@ -69,6 +69,19 @@ def test_silence_is_a_segment_without_a_mood_and_a_short_gap_is_none() -> None:
     assert one.valence == pytest.approx(0.3)  # the gap's estimates are not of music
 
 
+def test_the_music_turned_where_the_count_rose_and_nobody_says_so_where_none_compared() -> None:
+    def course(*turns: int, changed: float | None = 0.1) -> Course:
+        told = [
+            sample_estimate(seq=seq, turns=count, changed=changed)
+            for seq, count in enumerate(turns, start=600)  # amid a session
+        ]
+        return Course.of(told, hop=0.1)
+
+    assert course(7, 7, 8, 8, 10).turned == (60.3, 60.5)
+    assert course(7, 7).turned == ()
+    assert course(0, 1, changed=None).turned is None
+
+
 def test_nothing_at_all_is_no_segment() -> None:
     empty = Course.of([], hop=0.1)
     assert segments(empty) == []

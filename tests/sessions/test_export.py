@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from realtime_mer.estimate import Status, columns
+from realtime_mer.estimate import Estimate, Status, columns
 from realtime_mer.sessions.store import EVENTS, Session
 from realtime_mer.wire.protocol import Marker
 from tests.command_line import call
@@ -81,6 +81,7 @@ def test_parquet_holds_typed_columns_with_the_numbers_to_the_bit(session, tmp_pa
     assert table.to_pylist() == rows(session)
     types = {field.name: str(field.type) for field in table.schema}
     assert (types["seq"], types["gems.power"], types["status"]) == ("int64", "double", "string")
+    assert (types["turns"], types["changed"]) == ("int64", "double")
     assert types["latency_ms"] == "double"  # even where every one is missing
 
 
@@ -122,6 +123,20 @@ def test_audacity_labels_are_tabbed_lines_and_a_marker_is_a_point(session, capsy
         ("10.000000", "13.000000"),
     ]
     assert lines[1][2] == 'a <b> & "c", d'
+
+
+def test_labels_say_where_the_music_turned_within_the_sound(capsys) -> None:
+    def turning(seq: int) -> Estimate:
+        return sample_estimate(seq=seq, changed=0.1, turns=int(seq >= 6003) + int(seq >= 6050))
+
+    amid = [turning(seq) for seq in range(6000, 6100)]
+    session = recorded(amid, audio="audio.flac", audio_start=24_000 * 601)
+    out = call(capsys, "sessions", "export", session.name, "--format", "audacity").out
+    assert [line.split("\t") for line in out.splitlines()][1:] == [
+        ["4.100000", "4.100000", "the music turned"]
+    ]
+    cues = call(capsys, "sessions", "export", session.name, "--format", "vtt").out.split("\n\n")
+    assert cues[-1].strip() == "00:00:04.100 --> 00:00:07.100\nthe music turned"
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])

@@ -139,6 +139,41 @@ def test_it_holds_course_segments_shares_markers_quality_and_limits() -> None:
     assert "silence5.0 s" in words
 
 
+def turning(**changes: object) -> list[object]:
+    return [
+        sample_estimate(
+            seq=i, mood="happy" if i < 200 else "sad", changed=0.1, turns=int(i >= 230), **changes
+        )
+        for i in range(400)
+    ]
+
+
+def test_where_the_music_turned_stands_in_a_table_and_under_the_lines() -> None:
+    text = report([recorded(turning())])
+    page = Page(text)
+    assert re.search(
+        r"Where the music turned\natthe music then0:23sad \(.*\)\nTo a new section", page.words
+    )
+    assert "Triangle: the music turned." in page.words
+    course = text.split("<svg")[1].partition("</svg>")[0]
+    triangles = re.findall(r'<polygon points="([^"]*)" fill="#24302e"/>', course)
+    assert len(triangles) == 2  # one a line
+    places = [[float(x) for x in re.findall(r"([\d.]+),", one)] for one in triangles]
+    assert places[0] == places[1]
+    assert places[0][1] == pytest.approx(40 + 23.1 / 40 * (960 - 40 - 12), abs=0.1)
+
+
+def test_a_session_that_was_not_compared_says_nothing_of_turns() -> None:
+    assert "the music turned" not in Page(report([recorded(evening())])).words
+    never = [sample_estimate(seq=i, changed=0.1) for i in range(50)]
+    assert (
+        "Where the music turned\nNowhere, as far as was told."
+        in Page(report([recorded(never)])).words
+    )
+    both = Page(report([recorded(turning(), "one"), recorded(evening(), "two")])).words
+    assert "times that the music turned1not told" in both
+
+
 def test_it_loads_nothing_and_runs_nothing() -> None:
     text = report([recorded(evening(), pseudonym="<img src=x onerror=alert(1)>")])
     page = Page(text)

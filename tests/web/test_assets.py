@@ -17,6 +17,8 @@ from realtime_mer.wording import (
     QUADRANT_WORDS,
     STATUS_NOTES,
     STATUS_WORDS,
+    TURN_SIGN,
+    TURN_WORDS,
     WAITING_NOTE,
     WAITING_WORD,
 )
@@ -99,9 +101,14 @@ def test_the_words_of_the_page_are_those_of_the_package() -> None:
             status.value: {"word": STATUS_WORDS[status], "note": STATUS_NOTES[status]}
             for status in Status
         },
+        "TURN_WORDS": TURN_WORDS,
         "OUTLET_NOTE": OUTLET_NOTE,
         "WAITING": {"word": WAITING_WORD, "note": WAITING_NOTE},
     }
+
+
+def test_the_page_tells_of_turns_by_the_sign_of_the_package() -> None:
+    assert f"<dt>{TURN_SIGN} {TURN_WORDS}, to a new section or song</dt>" in source("/")
 
 
 def constants(script: str) -> dict[str, Any]:

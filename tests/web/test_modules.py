@@ -444,6 +444,27 @@ def test_the_past_is_forgotten_when_time_steps_back_and_when_it_is_long_ago(page
     assert 10 <= run[-1] - run[0] <= 12
 
 
+def test_the_music_turned_where_the_count_rose_and_a_service_may_not_tell(page: Browser) -> None:
+    def turned(counts: str, seconds: float = 10) -> list[float]:
+        return page.module(
+            "history.js",
+            "const history = new m.History(10);"
+            f"{counts}.forEach((turns, n) => history.add("
+            "{ t: n, valence: 0, arousal: 0, valence_sd: 1, arousal_sd: 1, turns }));"
+            f"return history.turned({seconds})",
+        )
+
+    assert turned("[4, 4, 5, 5, 7, 7]") == [2, 4]
+    assert turned("[4, 4, 5, 5, 7, 7]", 2) == [4]
+    assert turned("[undefined, undefined]") == turned("[]") == []
+    of_the_past = (
+        "(history.addPast({ t: [1, 2, 3], valence: [0, 0, 0], arousal: [0, 0, 0],"
+        " valence_sd: [0, 0, 0], arousal_sd: [0, 0, 0], turns: [0, 1, 1] }),"
+        " [history.turned(10).map((t) => ({ t }))])"
+    )
+    assert history(page, "[]", of_the_past) == [[2]]
+
+
 def test_a_thinned_line_keeps_its_ends_and_the_same_rows_as_time_goes_on(page: Browser) -> None:
     def thinned(length: int) -> set[float]:
         times = f"Array.from({{ length: {length} }}, (_, n) => n / 8)"

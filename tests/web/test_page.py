@@ -19,7 +19,7 @@ from realtime_mer.wire.protocol import (
     RecordingState,
     StatusMessage,
 )
-from realtime_mer.wording import OUTLET_NOTE, STATUS_WORDS, outlet_words
+from realtime_mer.wording import OUTLET_NOTE, STATUS_WORDS, TURN_WORDS, clock, outlet_words
 from tests.web.browser import (
     AWAY,
     DESKTOP,
@@ -179,6 +179,33 @@ def test_how_likely_music_is_stands_in_the_details_where_the_model_tells(
     publish(service, estimate_at(0.3, 0.3, seq=1, music=0.034, familiar=0.5))
     tab.wait_for("document.getElementById('music').textContent === '3%'")
     assert (shown("music"), shown("familiar")) == ("3%", "50%")
+
+
+def test_where_the_music_turned_is_marked_under_the_lines_and_said_in_the_details(
+    tab: Browser, service: Service
+) -> None:
+    open_display(tab, service)
+    for seq, turns, changed in ((0, 4, 0.0), (90, 5, 0.5), (100, 5, 0.07), (200, 6, 0.5)):
+        publish(service, estimate_at(0.3, 0.3, seq=seq, changed=changed, turns=turns))
+        tab.wait_for(
+            "document.getElementById('clock').textContent === arguments[0]", clock(seq / 10)
+        )
+    for _ in range(2):  # after a reload too, from the past
+        tab.js("document.getElementById('details').open = true")
+        tab.wait_for("document.getElementById('turned').textContent === '0:09, 0:20'")
+        tab.wait_for("document.getElementById('changed').textContent === '50%'")
+        assert tab.js("return document.getElementById('turned').offsetParent !== null")
+        tab.driver.refresh()
+    tab.wait_for("document.getElementById('turned').textContent")
+    for line in ("valence", "arousal"):
+        marks = f"document.querySelector('#{line}-line .turn')"
+        tab.wait_for(f"{marks}.getAttribute('d').split('M').length - 1 === 2")
+        assert tab.js(
+            f"const mark = {marks}.getBoundingClientRect();"
+            f"const line = document.querySelector('#{line}-line').getBoundingClientRect();"
+            "return mark.width > 0 && mark.bottom <= line.bottom + 1 && mark.top > line.top"
+            " && mark.right <= line.right + 1"
+        )
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
@@ -608,6 +635,21 @@ def test_a_screen_reader_hears_moods_but_not_every_one_of_a_restless_piece(
     assert tab.js("return window.said") == ["calm, valence +0.42, arousal −0.42"]
     tab.wait_for("window.said.length === 2")  # in due time, the mood that stayed
     assert tab.js("return window.said.at(-1)").startswith("happy")
+
+
+def test_a_screen_reader_hears_that_the_music_turned_once_and_nothing_of_before(
+    tab: Browser, service: Service
+) -> None:
+    publish(service, estimate_at(0.42, -0.42, seq=0, changed=0.1, turns=3))
+    open_display(tab, service)
+    said = "document.getElementById('announcer').textContent"
+    calm = "calm, valence +0.42, arousal −0.42"
+    tab.wait_for(f"{said} === '{calm}'")
+    publish(service, estimate_at(0.42, -0.42, seq=1, changed=0.5, turns=4))
+    tab.wait_for(f"{said} === '{TURN_WORDS}: {calm}'")
+    # Another mood, later, is told as ever.
+    publish(service, estimate_at(0.59, 0.1, seq=2, changed=0.1, turns=4))
+    tab.wait_for(f"{said}.startsWith('happy')")
 
 
 @pytest.mark.parametrize("theme", ["dj", "therapy"])

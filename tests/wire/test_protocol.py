@@ -72,6 +72,7 @@ SERVER_MESSAGES = {
         arousal_sd=(0.3, 0.3),
         level_dbfs=(-20.0, -120.0),
         status=(Status.MUSIC, Status.SILENCE),
+        turns=(2, 3),
         markers=(Marker(label="drop", id="7", t=3.9, wall_time=None),),
     ),
     "settings": Settings(
@@ -509,6 +510,7 @@ def test_no_field_of_any_message_takes_a_number_or_a_list_without_end(side: Side
     [
         {"seq": [1]},
         {"status": ["music"]},
+        {"turns": [1]},
         {"t": [0.0] * 65},
         {"valence": [1.5, 0.0]},
         {"markers": [{"type": "marker", "label": ""}]},
@@ -522,6 +524,15 @@ def test_a_past_whose_columns_differ_or_that_is_too_long_is_refused(
     with pytest.raises(ProtocolError) as caught:
         parse_server_message(text)
     assert caught.value.code == "bad_message"
+
+
+def test_a_service_that_tells_no_turns_tells_a_past_without_any() -> None:
+    told = json.loads(encode(SERVER_MESSAGES["history"]))
+    del told["turns"]
+    past = parse_server_message(json.dumps(told))
+    assert isinstance(past, History)
+    assert past.turns == (0, 0)
+    assert past.after(36).turns == (0,)
 
 
 def test_markers_of_the_past_are_whole_messages() -> None:

@@ -12,11 +12,12 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.wire.protocol import History as Past
 
 _BREAK_SECONDS = 1.0  # a longer hole in stream time is drawn as a hole
-_COLUMNS = 5
+_COLUMNS = 6
+_TURNS = 5
 
 
 class History:
-    """The last estimates as columns ``t, valence, arousal, valence_sd, arousal_sd``.
+    """The last estimates as columns ``t, valence, arousal, valence_sd, arousal_sd, turns``.
 
     Every row is written twice, a capacity apart, so that the past is always one contiguous slice.
 
@@ -48,6 +49,7 @@ class History:
                 estimate.arousal,
                 estimate.valence_sd,
                 estimate.arousal_sd,
+                estimate.turns,
             )
         )
         return anew
@@ -55,7 +57,7 @@ class History:
     def add_past(self, past: Past) -> bool:
         """Append what a service told of the time before; return whether any of it was new."""
         known = self.rows()[-1, 0] if len(self) else -np.inf
-        columns = past.t, past.valence, past.arousal, past.valence_sd, past.arousal_sd
+        columns = past.t, past.valence, past.arousal, past.valence_sd, past.arousal_sd, past.turns
         new = [row for row in zip(*columns, strict=True) if row[0] > known]
         for row in new:
             self._append(row)
@@ -78,7 +80,7 @@ class History:
         self._written += 1
 
     def rows(self, *, seconds: float | None = None) -> NDArray[np.float64]:
-        """Return the kept rows, oldest first, ``(n, 5)``: a view that the next ``add`` may change.
+        """Return the kept rows, oldest first, ``(n, 6)``: a view that the next ``add`` may change.
 
         Args:
             seconds: only those at most so much older than the newest.
@@ -96,6 +98,17 @@ def runs(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     starts = np.concatenate(([0], holes + 1))
     ends = np.concatenate((holes, [len(rows)]))
     return [rows[a:b] for a, b in zip(starts, ends, strict=True) if b > a]
+
+
+def turned(rows: NDArray[np.float64]) -> list[float]:
+    """Return when the music turned within rows of ``History``, in seconds of sound, oldest first.
+
+    A turn in a hole is told behind it. What happened up to the first row is not known.
+    """
+    whole = rows[~np.isnan(rows[:, _TURNS])]
+    places = np.flatnonzero(np.diff(whole[:, _TURNS]) > 0) + 1
+    found: list[float] = whole[places, 0].tolist()
+    return found
 
 
 def thinned(rows: NDArray[np.float64], *, step: float) -> NDArray[np.float64]:

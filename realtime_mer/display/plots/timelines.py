@@ -99,6 +99,11 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
         self.band.setBrush(tint)
         self.band.setPen(pg.mkPen(None))
         self.addItem(self.band, ignoreBounds=True)
+        # Standing on the axis, in pixels of their own: they neither cover nor cross the line.
+        self.turns = pg.ScatterPlotItem(
+            symbol=_triangle(), size=metrics.height(), pen=None, brush=theme.muted
+        )
+        self.addItem(self.turns, ignoreBounds=True)
         self.marks = QGraphicsPathItem()
         self.marks.setPen(pg.mkPen(theme.muted, width=ratio, style=Qt.PenStyle.DashLine))
         self.addItem(self.marks, ignoreBounds=True)
@@ -108,12 +113,19 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
     def sizeHint(self) -> QSize:
         return QSize(360, int(1.5 * self.minimumHeight()))
 
-    def show_rows(self, rows: NDArray[np.float64], *, marked: Iterable[float] = ()) -> None:
+    def show_rows(
+        self,
+        rows: NDArray[np.float64],
+        *,
+        marked: Iterable[float] = (),
+        turned: Iterable[float] = (),
+    ) -> None:
         """Draw rows of ``History`` that nobody changes; rows of NaN leave a hole.
 
         Args:
             rows: at least one.
             marked: where in the stream markers are, in seconds.
+            turned: where in it the music turned, likewise.
         """
         now = rows[-1, 0]
         band, lines, marks = QPainterPath(), [], QPainterPath()
@@ -132,6 +144,8 @@ class TimeLine(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
                 marks.moveTo(at, -1)
                 marks.lineTo(at, 1)
         self.marks.setPath(marks)
+        turns = [t - now for t in turned if -self._seconds <= t - now]
+        self.turns.setData(turns, [-1.0] * len(turns))
 
     def lines(self) -> list[NDArray[np.float64]]:
         """Return what is drawn between the holes: seconds before now and values, ``(n, 2)``."""
@@ -172,6 +186,15 @@ class _Line(QGraphicsItem):
         painter.setPen(self._pen)
         for piece in self._pieces:
             painter.drawPolyline(piece)
+
+
+def _triangle() -> QPainterPath:
+    """Return the sign of a turn, which stands on its place: half as high as a letter's line."""
+    sign = QPainterPath(QPointF(-0.3, 0.0))
+    sign.lineTo(0.0, -0.5)  # downwards is positive, and a symbol ends half its size from its place
+    sign.lineTo(0.3, 0.0)
+    sign.closeSubpath()
+    return sign
 
 
 def _ago(seconds: float) -> str:

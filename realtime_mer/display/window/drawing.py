@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from PySide6.QtGui import QColor
 
-from realtime_mer.display.plots.history import thinned
+from realtime_mer.display.plots.history import thinned, turned
 from realtime_mer.display.plots.timelines import POINTS, TimeLine
 from realtime_mer.display.plots.trail import TRAIL_SECONDS
 from realtime_mer.display.snapshot import Link
@@ -30,6 +30,7 @@ from realtime_mer.wording import (
     clock,
     outlet_words,
     signed,
+    turned_words,
 )
 
 _LINE_PERIOD = 0.25  # seconds; in that time two minutes move by about a pixel
@@ -172,7 +173,9 @@ class Drawing:
         rows = self._memory.history.rows(seconds=self._theme.line_s)
         if len(rows):
             step = self._theme.line_s / POINTS
-            line.show_rows(thinned(rows, step=step), marked=self._memory.marked)
+            line.show_rows(
+                thinned(rows, step=step), marked=self._memory.marked, turned=turned(rows)
+            )
 
     def _draw_numbers(self) -> None:
         estimate = self._memory.seen
@@ -252,7 +255,11 @@ class Drawing:
                 f"state age {clock(estimate.state_age_s)}",
                 f"columns missed {self._memory.spectrum.missed}",
             ]
-            said = (("music", estimate.music), ("familiar", estimate.familiar))
+            said = (
+                ("music", estimate.music),
+                ("familiar", estimate.familiar),
+                ("changed", estimate.changed),
+            )
             parts += [f"{name} {share:.0%}" for name, share in said if share is not None]
         if hello is not None:
             parts.append(f"{hello.sample_rate / 1000:g} kHz, {1 / hello.hop:.3g}/s")
@@ -271,9 +278,21 @@ class Drawing:
         lost = estimate is not None and estimate.xruns + estimate.skipped > 0
         failing = any(state.state == "failing" for state in snapshot.outlets)
         notes = [*([LOST_NOTE] if lost else []), *([OUTLET_NOTE] if failing else [])]
+        turns = self._show_turns()
+        notes += [turns] if turns else []
         foot.source.show_text("   ".join([snapshot.source or "", *notes]))
         foot.source.setToolTip(snapshot.source or "")
         self._show_recording()
+
+    def _show_turns(self) -> str:
+        """Say of the time lines when the music turned in them, and return it."""
+        rows = self._memory.history.rows(seconds=self._theme.line_s)
+        words = turned_words([clock(self._memory.clock(t)) for t in turned(rows)])
+        for line in self._face.lines:
+            if line.toolTip() != words:
+                line.setToolTip(words)
+                line.setAccessibleDescription(words)
+        return words
 
     def _show_recording(self) -> None:
         """Say what is recorded, and in the therapy layout also what is not."""
