@@ -55,6 +55,14 @@ def serve(
             help="A room that is there before anybody feeds it; may stand several times.",
         ),
     ] = None,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=URL",
+            help="A room that is fed by this stream of the web (Icecast, HLS), through ffmpeg; may "
+            "stand several times.",
+        ),
+    ] = None,
     rooms: Annotated[int, typer.Option(min=1, max=100_000, help="Most rooms.")] = 64,
     ask: Annotated[
         bool,
@@ -88,15 +96,17 @@ def serve(
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.rooms.limits import RoomLimits
     from realtime_mer.rooms.names import check_room
-    from realtime_mer.service.connection import Limits
+    from realtime_mer.rooms.web_address import web_address
     from realtime_mer.service.listening import check_free
     from realtime_mer.wire.tls import server_context
 
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
     names = tuple(dict.fromkeys(map(check_room, room or ())))
-    if len(names) > rooms:
-        raise InputError(f"--room names {len(names)} rooms, and --rooms allows {rooms}.")
+    streams = tuple(map(web_address, stream or ()))
+    asked = len({*names, *(address.room for address in streams)})
+    if asked > rooms:
+        raise InputError(f"You name {asked} rooms, and --rooms allows {rooms}.")
     check_checkpoint(model)
     check_free(host, port)
     if cert is not None:
@@ -105,6 +115,7 @@ def serve(
 
     from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve
     from realtime_mer.rooms.service import RoomsOptions, check_folder
+    from realtime_mer.service.connection import Limits
 
     where = _folder(folder)
     check_folder(where)
@@ -117,6 +128,7 @@ def serve(
                 ask=ask,
                 keep=keep,
                 rooms=names,
+                streams=streams,
                 limits=RoomLimits(rooms=rooms),
                 client_limits=Limits(connections=clients),
             ),

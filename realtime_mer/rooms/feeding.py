@@ -17,6 +17,7 @@ from realtime_mer.rooms.limits import Allowance, RoomLimits
 from realtime_mer.rooms.names import Right
 from realtime_mer.rooms.rights import Rights
 from realtime_mer.rooms.room import Room
+from realtime_mer.rooms.taking import take_in
 from realtime_mer.service.connection import Connection, address_of, framed
 from realtime_mer.service.gate import Verdict
 from realtime_mer.wire.mailbox import MessageBudget
@@ -215,29 +216,10 @@ class Feeding:
             self._decoder.restart()
         samples = self._decoder.decode(chunk.data)
         place = room.timeline.take(chunk.index, len(samples))
-        # Bit by bit: of a long chunk the others would notice, and more than may wait is skipped.
-        for _ in room.take(samples, place, rate=opened.rate, arrived_at=arrived_at):
-            await asyncio.sleep(0)
-            await self._let_catch_up(room, limits)
-            if room.sender is not self:
-                return 0.0
-        return max(
-            self._messages.spend(1, arrived_at),
-            room.allowance.spend(len(samples) / opened.rate, arrived_at),
+        wait_s = await take_in(
+            room, samples, place, opened=opened, sender=self, limits=limits, arrived_at=arrived_at
         )
-
-    async def _let_catch_up(self, room: Room, limits: RoomLimits) -> None:
-        """Wait while much of the room waits to be computed: a live sender not for long."""
-        if room.backlog_s <= limits.backlog_s:
-            return
-        live = self._opened is None or self._opened.live
-        try:
-            async with asyncio.timeout(limits.patience_s if live else None):
-                while room.backlog_s > limits.backlog_s and room.sender is self:
-                    room.progress.clear()
-                    await room.progress.wait()
-        except TimeoutError:
-            pass  # what is behind is skipped, and counted
+        return max(self._messages.spend(1, arrived_at), wait_s)
 
     def _end(self) -> None:
         room = self._room

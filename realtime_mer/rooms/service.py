@@ -31,6 +31,8 @@ from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.site import RoomsSite
 from realtime_mer.rooms.states import model_of, unpacked
+from realtime_mer.rooms.web_address import WebAddress
+from realtime_mer.rooms.web_streams import WebStream
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.connection import Connection, Limits
 from realtime_mer.service.door import Door
@@ -60,6 +62,7 @@ class RoomsOptions:
         ask: whether tokens are asked for on loopback too.
         keep: whether states are kept on disk.
         rooms: those that are there before anybody feeds them.
+        streams: of the web, which feed rooms of their own.
         limits, client_limits: what one room, and clients, may do.
     """
 
@@ -71,6 +74,7 @@ class RoomsOptions:
     ask: bool = False
     keep: bool = True
     rooms: tuple[str, ...] = ()
+    streams: tuple[WebAddress, ...] = ()
     limits: RoomLimits = field(default_factory=RoomLimits)
     client_limits: Limits = field(default_factory=Limits)
 
@@ -165,13 +169,19 @@ class RoomsService:
             if self._stopping:
                 return
         await self._begin()
-        looking = loop.create_task(self._look_now_and_then())
+        tasks = [loop.create_task(self._look_now_and_then())]
+        for stream in self._options.streams:
+            room = self._rooms[stream.room]
+            fetching = WebStream(stream, room, limits=self.limits, say=self._say)
+            tasks.append(loop.create_task(fetching.run()))
         try:
             await self._reception.open(self._door)
             ready()
             await self._stop.wait()
         finally:
-            looking.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # ffmpeg has ended then
             await self._end()
             with self._lock:
                 self._loop = None
@@ -202,7 +212,7 @@ class RoomsService:
                 self._say(f"Room {each.room} begins anew: {error}.")
                 continue
             self._make(each.room, state=state, seq=each.seq)
-        for name in options.rooms:
+        for name in (*options.rooms, *(stream.room for stream in options.streams)):
             if name not in self._rooms:
                 self._make(check_room(name), state=None, seq=0)
         self._shard.start()
