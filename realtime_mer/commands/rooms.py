@@ -63,6 +63,25 @@ def serve(
             "stand several times.",
         ),
     ] = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Keep a session of what is estimated in this room, never of its sound; may stand "
+            "several times. See `realtime-mer sessions`.",
+        ),
+    ] = None,
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
+    ] = False,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
+    ] = None,
+    weak_passphrase: Annotated[
+        bool, typer.Option("--weak-passphrase", help="Take it even if it is guessed soon.")
+    ] = False,
     rooms: Annotated[int, typer.Option(min=1, max=100_000, help="Most rooms.")] = 64,
     ask: Annotated[
         bool,
@@ -98,11 +117,15 @@ def serve(
     from realtime_mer.rooms.names import check_room
     from realtime_mer.rooms.web_address import web_address
     from realtime_mer.service.listening import check_free
+    from realtime_mer.sessions.passphrase import check_strength, take_passphrase
     from realtime_mer.wire.tls import server_context
 
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
-    names = tuple(dict.fromkeys(map(check_room, room or ())))
+    recorded = tuple(dict.fromkeys(map(check_room, record or ())))
+    names = tuple(dict.fromkeys([*map(check_room, room or ()), *recorded]))
+    if encrypt and not recorded:
+        raise InputError("--encrypt is of no use without --record.")
     streams = tuple(map(web_address, stream or ()))
     asked = len({*names, *(address.room for address in streams)})
     if asked > rooms:
@@ -111,11 +134,17 @@ def serve(
     check_free(host, port)
     if cert is not None:
         server_context(cert, key)
+    passphrase = None
+    if encrypt:
+        passphrase = take_passphrase("what is recorded", file=passphrase_file, new=True)
+        if not weak_passphrase:
+            check_strength(passphrase, known=[*recorded, "realtime-mer"])
     say("Serving rooms: loading the model")
 
     from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve
     from realtime_mer.rooms.service import RoomsOptions, check_folder
     from realtime_mer.service.connection import Limits
+    from realtime_mer.sessions.sealing import Key
 
     where = _folder(folder)
     check_folder(where)
@@ -129,6 +158,8 @@ def serve(
                 keep=keep,
                 rooms=names,
                 streams=streams,
+                record=recorded,
+                key=None if passphrase is None else Key.new(passphrase),
                 limits=RoomLimits(rooms=rooms),
                 client_limits=Limits(connections=clients),
             ),

@@ -24,7 +24,13 @@ from realtime_mer.rooms.timeline import Place, Timeline
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.gate import Gate
 from realtime_mer.service.metrics import Metrics
-from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
+from realtime_mer.wire.protocol import (
+    Event,
+    LevelMessage,
+    Marker,
+    RecordingState,
+    StatusMessage,
+)
 from realtime_mer.wire.sound import Open
 from realtime_mer.wording import NO_SOUND_COMES, NOBODY_SENDS, STATUS_SENTENCES, literal
 
@@ -92,6 +98,7 @@ class Room:
         allowance: of seconds of sound.
         progress: is set whenever something was computed.
         outlets: take what happens besides the audience, such as a recording.
+        recording: tells what is recorded of the room at this moment; None for nothing.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class Room:
         self.allowance = Allowance(per_second=limits.speed, burst=limits.ahead_s)
         self.progress = asyncio.Event()
         self.outlets: list[Callable[[Event], None]] = []
+        self.recording: Callable[[], RecordingState | None] = lambda: None
         self._push = push
         self._rate, self._hop = rate, hop_samples
         self._start = start_seq * hop_samples
@@ -128,7 +136,7 @@ class Room:
         self._fresh = False  # what comes next has nothing to do with what came before
         self._clock = SenderClock()
         self._heard_at: float | None = None
-        self._said: tuple[Status, str, str] | None = None
+        self._said: tuple[Status, str, str, RecordingState | None] | None = None
 
     @property
     def seconds(self) -> Fraction:
@@ -262,12 +270,8 @@ class Room:
         elif self._heard_at is not None and now - self._heard_at > self._quiet_s:
             self._say(Status.RECONNECTING, NO_SOUND_COMES)
 
-    def say_again(self) -> None:
-        """Tell the status once more: something that it tells of has changed."""
-        self._said = None
-
     def _say(self, status: Status, detail: str) -> None:
-        said = status, detail, self.source
+        said = status, detail, self.source, self.recording()
         if said == self._said:
             return
         self._said = said
@@ -281,8 +285,14 @@ class Room:
                 source=self.source,
                 xruns=self.counts.gaps,
                 skipped=self.counts.skipped,
+                recording=said[-1],
             )
         )
+
+    def mark(self, marker: Marker) -> None:
+        """Take a marker that a watcher set; the audience has it already."""
+        for outlet in self.outlets:
+            outlet(marker)
 
     def _publish(self, event: Event) -> None:
         for outlet in self.outlets:
@@ -306,7 +316,7 @@ class Room:
         """``fed``, ``waiting`` (somebody is there and sends nothing) or ``empty``."""
         if self.sender is None:
             return "empty"
-        return "waiting" if self._said is not None and NO_SOUND_COMES in self._said else "fed"
+        return "waiting" if self._said is not None and self._said[1] == NO_SOUND_COMES else "fed"
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of rooms says of it, ready for JSON."""
@@ -318,6 +328,7 @@ class Room:
             "source": self.source,
             "estimate": None if self.latest is None else self.latest.to_dict(),
             "watchers": len(self.audience),
+            "recorded": self.recording() is not None,
             "backlog_s": round(self.backlog_s, 3),
             "drift_ppm": self.drift_ppm,
             "counts": {

@@ -50,6 +50,8 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
 
     def announce() -> None:
         say(f"Rooms: {service.url}{ROOMS}/NAME (feed one at {service.url}{ROOMS}/NAME/audio)")
+        recorded = bool(options.rooms.record)
+        say("Of rooms that are not recorded:" if recorded else "Of all rooms:")
         say(ROOM_NOTICES[False, False])
         if service.rights.asked:
             say("Tokens are asked for: realtime-mer rooms token make NAME feed|watch|manage")

@@ -26,6 +26,7 @@ from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
+from realtime_mer.rooms.recordings import RoomRecordings
 from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
 from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.shard import Hop, Shard
@@ -40,6 +41,7 @@ from realtime_mer.service.listening import check_port, usual_address
 from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.owners import Owners
 from realtime_mer.service.reception import Reception
+from realtime_mer.sessions.sealing import Key
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import CloseCode, Hello, RecordingState
 from realtime_mer.wire.sound import SoundClose
@@ -63,6 +65,8 @@ class RoomsOptions:
         keep: whether states are kept on disk.
         rooms: those that are there before anybody feeds them.
         streams: of the web, which feed rooms of their own.
+        record: names of rooms, among those, of which what is estimated is recorded.
+        key: encrypts what is recorded; None does not.
         limits, client_limits: what one room, and clients, may do.
     """
 
@@ -75,6 +79,8 @@ class RoomsOptions:
     keep: bool = True
     rooms: tuple[str, ...] = ()
     streams: tuple[WebAddress, ...] = ()
+    record: tuple[str, ...] = ()
+    key: Key | None = None
     limits: RoomLimits = field(default_factory=RoomLimits)
     client_limits: Limits = field(default_factory=Limits)
 
@@ -123,6 +129,7 @@ class RoomsService:
         gate = self._site.front
         self._door = Door(host=gate.host, port=options.port, token=None, ssl=options.ssl, gate=gate)
         self._checkpoints: Checkpoints | None = None
+        self._recordings = RoomRecordings(options.record, key=options.key, say=say)
         self._shard: Shard
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event
@@ -215,6 +222,8 @@ class RoomsService:
         for name in (*options.rooms, *(stream.room for stream in options.streams)):
             if name not in self._rooms:
                 self._make(check_room(name), state=None, seq=0)
+        for room in self.all():
+            self._recordings.begin(room, self._recognizer)
         self._shard.start()
 
     async def _end(self) -> None:
@@ -230,6 +239,7 @@ class RoomsService:
         await asyncio.to_thread(self._shard.close)  # its last hops are told before this goes on
         if self._checkpoints is not None:
             await asyncio.to_thread(self._checkpoints.close)
+        await asyncio.to_thread(self._recordings.close)
         for room in self._rooms.values():
             room.audience.end()
             partings += room.audience.part(
@@ -285,7 +295,8 @@ class RoomsService:
 
     def stored(self, room: Room) -> RecordingState:
         """Return what is stored of a room."""
-        return RecordingState(estimates=False, sound=False)
+        nothing = RecordingState(estimates=False, sound=False)
+        return self._recordings.state(room.name) or nothing
 
     def _make(self, name: str, *, state: StreamState | None, seq: int) -> Room:
         recognizer, limits = self._recognizer, self._options.client_limits
@@ -303,7 +314,7 @@ class RoomsService:
             limits=limits,
             metrics=metrics,
             owners=Owners(None),
-            marked=lambda marker: None,
+            marked=lambda marker: self._rooms[name].mark(marker),
             full=lambda: self._reception.full,
         )
         gate = self._site.gate(
@@ -338,6 +349,7 @@ class RoomsService:
                 self._revoke()
             for room in self._rooms.values():
                 room.look(now)
+            self._recordings.look()
             if turn % 2 == 0:
                 for feeding in self._feedings:
                     feeding.tell_taken()

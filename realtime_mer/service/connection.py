@@ -209,6 +209,9 @@ class Connection(ServerConnection):
     def allow(self, *, message_bytes: int, frames: MessageBudget, socket_bytes: int) -> None:
         """Let it send more than a reader may: sound.
 
+        It is not pinged: its answer would wait behind the sound that is read later. Whoever takes
+        that looks after the time in which nothing comes.
+
         Args:
             message_bytes: most of a message.
             frames: how many WebSocket frames, pings and fragments included.
@@ -216,6 +219,8 @@ class Connection(ServerConnection):
         """
         self.protocol.max_message_size = message_bytes
         self._frames = frames
+        if self.keepalive_task is not None:
+            self.keepalive_task.cancel()
         sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, socket_bytes)
 
