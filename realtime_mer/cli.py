@@ -24,7 +24,7 @@ from realtime_mer.commands.live import OptionalName, live
 from realtime_mer.commands.maps import app as maps
 from realtime_mer.commands.mark import mark
 from realtime_mer.commands.path import path
-from realtime_mer.commands.rooms import app as rooms
+from realtime_mer.commands.rooms.serve import app as rooms
 from realtime_mer.commands.sessions import app as sessions
 from realtime_mer.commands.subscribe import subscribe
 from realtime_mer.commands.suggest import suggest

@@ -63,7 +63,12 @@ def normalised(url: str) -> str:
 
 
 async def open_connection(
-    url: str, headers: Mapping[str, str], context: ssl.SSLContext | None
+    url: str,
+    headers: Mapping[str, str],
+    context: ssl.SSLContext | None,
+    *,
+    protocol: str = PROTOCOL,
+    write_bytes: int = 1 << 15,
 ) -> ClientConnection:
     """Return a connection that speaks the protocol; nothing has been said yet.
 
@@ -71,6 +76,8 @@ async def open_connection(
         url: as ``normalised`` returns it.
         headers: of the request.
         context: for ``wss://``, None for ``ws://``.
+        protocol: name and version.
+        write_bytes: more than so many wait for the network before the next message may be sent.
 
     Raises:
         Unreachable: nobody answers, or only just not.
@@ -80,7 +87,7 @@ async def open_connection(
         return await connect(
             url,
             ssl=context,
-            subprotocols=[Subprotocol(PROTOCOL)],
+            subprotocols=[Subprotocol(protocol)],
             additional_headers=headers,
             compression=None,
             proxy=None,
@@ -90,6 +97,7 @@ async def open_connection(
             ping_timeout=_PING_TIMEOUT_S,
             max_size=MAX_SERVER_MESSAGE,
             max_queue=4,
+            write_limit=write_bytes,
         )
     except InvalidStatus as error:
         status = error.response.status_code

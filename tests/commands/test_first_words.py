@@ -54,6 +54,7 @@ COMMANDS = {
     "bench --json": "Measuring the speed of the recogniser",
     "bench serve": "Measuring how many subscribers the service bears",
     "bench rooms": "Measuring how many streams one process bears",
+    "rooms send hall demo --to 127.0.0.1:1": "Sending to room hall: connecting to 127.0.0.1:1",
     "rooms serve --port 0 --no-keep": "Serving rooms: loading the model",
     "sessions list": "Reading the sessions",
     "sessions show friday": "Reading friday",

@@ -7,6 +7,7 @@ import typer
 
 from realtime_mer.commands.arguments import AsJson, Compute, ComputeOption, Host, Model
 from realtime_mer.commands.first_words import say
+from realtime_mer.commands.rooms.send import send
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import line, notice
 from realtime_mer.rooms.names import Right
@@ -25,6 +26,7 @@ token_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(token_app, name="token")
+app.command()(send)
 
 Folder = Annotated[
     Path | None,
