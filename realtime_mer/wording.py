@@ -64,6 +64,25 @@ WAITING_NOTE = "no estimate for {} s"
 """Since when, in whole seconds."""
 
 
+ROOM_WORDS = {
+    "empty": ("no sound arrives", "nobody sends"),
+    "waiting": ("no sound arrives", "none for {} s"),
+    "ended": ("off", "its sender has ended it"),
+    "stale": ("stale", "nothing new for {} s"),
+}
+"""What a wall says of a room in the place of a status: a short name, and a note to it.
+
+Its sender has gone without a word, or is silent for so many whole seconds, or has said that the
+sound has ended; or sound comes, but nothing was told of it for so many seconds.
+"""
+
+NEEDS_SOMEBODY = (Status.TOO_QUIET, Status.NO_SIGNAL, Status.RECONNECTING)
+"""The statuses in which a wall calls somebody to a room.
+
+Silence and talk are none of them: they are part of every evening.
+"""
+
+
 def installing(extra: str) -> str:
     """Return what brings an extra, as you would type it; quoted, as zsh would take the brackets."""
     return (

@@ -97,6 +97,8 @@ class Room:
         latest: estimate; None before the first.
         allowance: of seconds of sound.
         progress: is set whenever something was computed.
+        heard_at: when sound came or its sender did, in seconds of a steady clock; None for never.
+        told_at: when an estimate was told of, likewise.
         outlets: take what happens besides the audience, such as a recording.
         recording: tells what is recorded of the room at this moment; None for nothing.
     """
@@ -133,9 +135,11 @@ class Room:
         self._quiet_s = limits.quiet_s
         self._intake = Intake(target_rate=rate)
         self._timeline: Timeline | None = None
+        self._ended = False  # its latest sender said so
         self._fresh = False  # what comes next has nothing to do with what came before
         self._clock = SenderClock()
-        self._heard_at: float | None = None
+        self.heard_at: float | None = None
+        self.told_at: float | None = None
         self._said: tuple[Status, str, str, RecordingState | None] | None = None
 
     @property
@@ -181,10 +185,10 @@ class Room:
         if self._timeline is None or not same_rate:
             index = round(self.seconds * opened.rate)
             self._timeline = Timeline(rate=opened.rate, next_index=index)
-        self.opened = opened
+        self.opened, self._ended = opened, False
         self._fresh |= opened.fresh
         self._clock = SenderClock()
-        self._heard_at = now
+        self.heard_at = now
         return self._timeline.next
 
     def leave(self, sender: Sender) -> None:
@@ -203,7 +207,7 @@ class Room:
             rate: theirs, in Hz.
             arrived_at: when they came, in seconds of a steady clock.
         """
-        self._heard_at = arrived_at
+        self.heard_at = arrived_at
         samples = samples[place.repeated :]
         self.counts.repeated_s += place.repeated / rate
         self.counts.lost_s += place.missing / rate
@@ -227,6 +231,7 @@ class Room:
 
     def flush(self) -> None:
         """Hand on what the resampler still holds: the sound has ended."""
+        self._ended = True
         for piece in self._intake.flush():
             self._hand_on(piece.samples, missing=piece.missing, fresh=piece.fresh)
 
@@ -257,6 +262,7 @@ class Room:
         self.counts.estimates += 1
         self.counts.skipped = estimate.skipped
         self.latest = estimate
+        self.told_at = now
         self.progress.set()
         self._say(estimate.status, STATUS_SENTENCES[estimate.status])
         self._publish(estimate)
@@ -267,7 +273,7 @@ class Room:
         """Say so where nobody sends, or nothing comes; to be called now and then."""
         if self.sender is None:
             self._say(Status.RECONNECTING, NOBODY_SENDS)
-        elif self._heard_at is not None and now - self._heard_at > self._quiet_s:
+        elif self.heard_at is not None and now - self.heard_at > self._quiet_s:
             self._say(Status.RECONNECTING, NO_SOUND_COMES)
 
     def _say(self, status: Status, detail: str) -> None:
@@ -312,19 +318,23 @@ class Room:
     # -- for lists ------------------------------------------------------------------------------
 
     @property
+    def status(self) -> Status | None:
+        """What was said last; None before anything was."""
+        return None if self._said is None else self._said[0]
+
+    @property
     def state(self) -> str:
-        """``fed``, ``waiting`` (somebody is there and sends nothing) or ``empty``."""
+        """``fed``, ``waiting`` (somebody is there and sends nothing), ``ended`` or ``empty``."""
         if self.sender is None:
-            return "empty"
-        return "waiting" if self._said is not None and self._said[1] == NO_SOUND_COMES else "fed"
+            return "ended" if self._ended else "empty"
+        return "waiting" if self._said is not None and NO_SOUND_COMES in self._said else "fed"
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of rooms says of it, ready for JSON."""
-        status = None if self._said is None else self._said[0].value
         return {
             "name": self.name,
             "state": self.state,
-            "status": status,
+            "status": None if self.status is None else self.status.value,
             "source": self.source,
             "estimate": None if self.latest is None else self.latest.to_dict(),
             "watchers": len(self.audience),

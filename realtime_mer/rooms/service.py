@@ -32,6 +32,7 @@ from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.site import RoomsSite
 from realtime_mer.rooms.states import model_of, unpacked
+from realtime_mer.rooms.wall import Wall
 from realtime_mer.rooms.web_address import WebAddress
 from realtime_mer.rooms.web_streams import WebStream
 from realtime_mer.service.audience import Audience
@@ -114,11 +115,13 @@ class RoomsService:
         self._reception = Reception(self, limits=options.client_limits, log=_log)
         names = (socket.gethostname(), *([] if options.name is None else [options.name]))
         metrics = RoomMetrics(self.all, self._whole)
+        self._wall = Wall(self.all, rights=self.rights, limits=options.client_limits)
         self._site = RoomsSite(
             self,
             host=usual_address(options.host),
             names=names,
             rights=self.rights,
+            wall=self._wall,
             guesses=self._reception.guesses,
             metrics=metrics.render,
             told=partial(self._reception.notices.tell, "wrong tokens"),
@@ -245,6 +248,7 @@ class RoomsService:
             partings += room.audience.part(
                 SERVICE_STOPS, code=CloseCode.GOING_AWAY, why="the service stops", of=lambda _: True
             )
+        partings += self._wall.part(SERVICE_STOPS)
         for door, server in doors:
             await self._reception.shut(door, server, partings)
 
@@ -358,6 +362,7 @@ class RoomsService:
         """End the connections of those whose tokens hold no longer."""
         for feeding in list(self._feedings):
             feeding.revoke()
+        self._wall.revoke()
         for room in self._rooms.values():
             for client in list(room.audience.clients):
                 if client.authorized and not self.rights.may(client.token, room.name, Right.WATCH):

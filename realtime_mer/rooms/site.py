@@ -12,10 +12,12 @@ from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.names import ROOMS, Address, Right, address
 from realtime_mer.rooms.rights import EVERY_ROOM, AnyRoomRights, Rights, RoomRights
 from realtime_mer.rooms.room import Room
+from realtime_mer.rooms.wall import WALL_PROTOCOL, Wall
 from realtime_mer.service.connection import Connection, address_of
 from realtime_mer.service.gate import Admission, EventsAdmission, Gate
 from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.pages import GUARDS, METHODS, Page
+from realtime_mer.web import rooms as web
 from realtime_mer.wire.protocol import Subscribe
 from realtime_mer.wire.sound import SOUND_PROTOCOL
 
@@ -53,6 +55,7 @@ class RoomsSite:
         host: it listens on.
         names: of this machine.
         rights: who may do what.
+        wall: those who watch all rooms.
         guesses: wrong tokens so far.
         metrics: gives the body and content type of ``/metrics``.
         told: is told one line when an address has to wait for its wrong tokens.
@@ -65,11 +68,12 @@ class RoomsSite:
         host: str,
         names: tuple[str, ...],
         rights: Rights,
+        wall: Wall,
         guesses: Guesses,
         metrics: Callable[[], tuple[bytes, str]],
         told: Callable[[str], None],
     ) -> None:
-        self._rooms, self._rights = rooms, rights
+        self._rooms, self._rights, self._wall = rooms, rights, wall
         self._host, self._names = host, names
         self._guesses, self._told = guesses, told
         self.front = self.gate(RoomRights(rights, EVERY_ROOM, Right.WATCH), metrics=metrics)
@@ -93,6 +97,7 @@ class RoomsSite:
             told=self._told,
             guesses=self._guesses,
             pages=pages or {},
+            files=web.asset,
         )
 
     def judge(self, client: Connection, request: Request) -> Page | Admission | EventsAdmission:
@@ -103,9 +108,25 @@ class RoomsSite:
             return self._judge_room(client, request, where, query)
         if path == READY and request.method in METHODS:
             return self._ready()
-        if "Upgrade" in request.headers:
+        if path == ROOMS:
+            return self._judge_list(client, request)
+        if "Upgrade" in request.headers or path in (web.SEND, web.OVERLAY):
             return Page.text(HTTPStatus.NOT_FOUND, f"give a room: {ROOMS}/NAME; {ROOMS} lists them")
-        return self._through(self._list if path == ROOMS else self.front, client, request)
+        if path in ("/", f"{ROOMS}/"):
+            return _moved(ROOMS)
+        return self._through(self.front, client, request)
+
+    def _judge_list(
+        self, client: Connection, request: Request
+    ) -> Page | Admission | EventsAdmission:
+        """Let a program have the rooms as JSON, a browser the page, and that page its WebSocket."""
+        client.gate = self._list
+        if "Upgrade" in request.headers:
+            client.speaks = WALL_PROTOCOL
+            return self._through(self._list, client, request, path="/")
+        if "text/html" in ",".join(request.headers.get_all("Accept")):
+            return self._through(self.front, client, request)
+        return self._through(self._list, client, request)
 
     def _judge_room(
         self, client: Connection, request: Request, where: Address, query: str
@@ -123,11 +144,13 @@ class RoomsSite:
                 RoomRights(self._rights, name, Right.FEED), metrics=lambda: (b"", "")
             )
             return self._through(client.gate, client, request, path="/")
+        if not socket and where.rest in web.OF_EVERY_ROOM:
+            return self._through(self.front, client, request, path=where.rest)
         room = self._rooms.find(name)
         if room is None:
             return Page.text(HTTPStatus.NOT_FOUND, f"no room {name}: nobody has fed it yet")
         if where.rest is None and not socket:
-            return Page.text(HTTPStatus.PERMANENT_REDIRECT, "", Location=f"{ROOMS}/{name}/")
+            return _moved(f"{ROOMS}/{name}/")
         client.gate = room.gate
         rest = where.rest or "/"
         return self._through(room.gate, client, request, path=f"{rest}?{query}" if query else rest)
@@ -157,6 +180,8 @@ class RoomsSite:
                 await feeding.run()
             finally:
                 self._rooms.gone(feeding)
+        elif client.speaks == WALL_PROTOCOL:
+            await self._wall.attend(client)
         elif (room := self._rooms.find(client.place)) is not None:
             await room.audience.attend(client)
 
@@ -179,3 +204,7 @@ class RoomsSite:
             length=len(body),
             headers={**GUARDS, "Content-Type": "application/json"},
         )
+
+
+def _moved(path: str) -> Page:
+    return Page.text(HTTPStatus.PERMANENT_REDIRECT, "", Location=path)

@@ -13,6 +13,7 @@ from realtime_mer.errors import InputError
 from realtime_mer.service import events
 from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.pages import METHODS, NOW, Page, answer, not_allowed, token_needed
+from realtime_mer.web import Asset, asset
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import Hello, Subscribe
 
@@ -109,6 +110,7 @@ class Gate:
         told: is told one line when an address has to wait for its wrong tokens.
         guesses: the wrong tokens so far.
         pages: what is told at further paths to whoever shows a token, by that.
+        files: gives what a browser gets for a path; None where there is nothing.
     """
 
     host: str
@@ -119,6 +121,7 @@ class Gate:
     told: Callable[[str], None] = lambda line: None
     guesses: Guesses = field(default_factory=Guesses)
     pages: Mapping[str, Callable[[str | None], Page]] = field(default_factory=dict)
+    files: Callable[[str], Asset | None] = asset
 
     def greeting(self, hello: Hello) -> Hello:
         """Return what is said first to those who were let through."""
@@ -189,6 +192,7 @@ class Gate:
             origin=origin,
             metrics=self.metrics if authorized else None,
             now=self.now if authorized else None,
+            files=self.files,
         )
 
     def _refusal(self, authorization: str, *, address: str, now: float) -> Page | None:

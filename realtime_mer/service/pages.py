@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
-from realtime_mer.web import asset
+from realtime_mer.web import Asset
 
 _TEXT = "text/plain; charset=utf-8"
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) [^ ]+ HTTP/([0-9.]+)\r?")
@@ -68,6 +68,7 @@ def answer(
     origin: str | None,
     metrics: Callable[[], tuple[bytes, str]] | None,
     now: Callable[[], str | None] | None,
+    files: Callable[[str], Asset | None],
 ) -> Page:
     """Return what is at a path.
 
@@ -78,6 +79,7 @@ def answer(
         metrics: gives the body and content type of ``/metrics``; None where the request lacks the
             token.
         now: gives the latest estimate as JSON, None before there is one; None likewise.
+        files: gives what a browser gets for a path; None where there is nothing.
     """
     path = path.partition("?")[0]
     if path == "/healthz":
@@ -88,12 +90,14 @@ def answer(
         return _found(*metrics(), cache="no-store", policy=_POLICY)
     if path == NOW:
         return token_needed() if now is None else _latest(now(), origin)
-    found = asset(path)
+    found = files(path)
     if found is None:
         return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
     # A page of an older version must not talk to a newer service, so browsers ask every time.
     policy = f"{_POLICY}; {_OWN_FILES}; {_connections(authority)}"
     page = _found(found.body, found.content_type, cache="no-cache", policy=policy)
+    if found.microphone:
+        return replace(page, headers={**page.headers, "Permissions-Policy": _MICROPHONE})
     if path == LIBRARY:
         return replace(page, headers={**page.headers, **shared_with(origin)})
     return page
@@ -173,6 +177,7 @@ def _found(body: bytes, content_type: str, *, cache: str, policy: str) -> Page:
 
 
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_MICROPHONE = "camera=(), geolocation=(), microphone=(self)"
 _OWN_FILES = (
     "script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' data:; "
     "font-src 'self'; manifest-src 'self'"

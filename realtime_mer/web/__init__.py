@@ -44,10 +44,12 @@ class Asset:
     Attributes:
         body: its bytes.
         content_type: value of the ``Content-Type`` header.
+        microphone: whether it is a page that may ask for the microphone.
     """
 
     body: bytes
     content_type: str
+    microphone: bool = False
 
 
 def asset(path: str) -> Asset | None:

@@ -479,6 +479,13 @@ document.addEventListener("fullscreenchange", () => {
 });
 document.addEventListener("visibilitychange", stayAwake);
 
+const [, room] = /\/rooms\/([^/]+)\/$/.exec(location.pathname) ?? [];
+if (room !== undefined) {
+  byId("room").hidden = false;
+  byId("room").href = `../../rooms${location.hash}`;
+  byId("room-name").textContent = room;
+  document.title = `${room} \u2013 realtime-mer`;
+}
 byId("full").hidden = !document.fullscreenEnabled;
 byId("keys").checked = settings.keysOn();
 showKeys();

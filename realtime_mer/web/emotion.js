@@ -71,3 +71,14 @@ export const TURN_WORDS = "the music turned";
 export const OUTLET_NOTE = "an outlet cannot be reached";
 
 export const WAITING = { word: "waiting", note: "no estimate for {} s" };
+
+/** What is said of a room besides; a number of seconds stands for {}. */
+export const ROOM = {
+  empty: { word: "no sound arrives", note: "nobody sends" },
+  waiting: { word: "no sound arrives", note: "none for {} s" },
+  ended: { word: "off", note: "its sender has ended it" },
+  stale: { word: "stale", note: "nothing new for {} s" },
+};
+
+/** The statuses of a room in which somebody should look after it. */
+export const ATTENTION = ["too_quiet", "no_signal", "reconnecting"];

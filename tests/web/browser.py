@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from selenium import webdriver
 from selenium.webdriver import ActionChains
@@ -55,6 +55,14 @@ def missing() -> str | None:
 AWAY = "WebSocket connection to"
 
 
+class Served(Protocol):
+    """What has pages: a session's service, or one of rooms."""
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine connects."""
+
+
 class Browser:
     """One tab of a fresh Chromium.
 
@@ -69,7 +77,7 @@ class Browser:
 
     def open(
         self,
-        service: Service,
+        service: Served,
         *,
         page: str = "",
         fragment: str = "",
@@ -150,12 +158,12 @@ class Browser:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Start a Chromium of our own and end it."""
+def browser(*flags: str) -> Iterator[Browser]:
+    """Start a Chromium of our own, with further flags, and end it."""
     with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
         options = Options()
         options.binary_location = str(next(filter(None, map(shutil.which, _CHROMIUM))))
-        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*_FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         driver = webdriver.Chrome(options, Driver(shutil.which("chromedriver")))

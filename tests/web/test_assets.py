@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from realtime_mer import emotion, mood, web
 from realtime_mer.estimate import Status
+from realtime_mer.web import rooms
 from realtime_mer.wording import (
+    NEEDS_SOMEBODY,
     OUTLET_NOTE,
     QUADRANT_WORDS,
+    ROOM_WORDS,
     STATUS_NOTES,
     STATUS_WORDS,
     TURN_SIGN,
@@ -37,6 +40,34 @@ def test_every_file_of_the_folder_is_served_and_the_root_is_the_page() -> None:
     served = {pages.get(name, name) for name in names}
     assert served == {name for name in folder if not name.endswith(".py")}
     assert source("/").startswith("<!doctype html>")
+
+
+def test_every_file_of_the_rooms_is_served_and_none_hides_one_of_a_session() -> None:
+    folder = {entry.name for entry in files(rooms).iterdir() if entry.is_file()}
+    pages = {"rooms": "wall.html", "send": "send.html"}
+    names = [path.removeprefix("/") for path in rooms.PATHS]
+    assert {pages.get(name, name) for name in names} == {
+        name for name in folder if not name.endswith(".py")
+    }
+    assert not set(rooms.PATHS) & set(web.PATHS)
+    assert [path for path in rooms.PATHS if rooms.asset(path).microphone] == ["/send"]
+    for path in web.PATHS:
+        assert rooms.asset(path) == web.asset(path)
+    assert rooms.asset("/wall.html") is None
+
+
+def test_the_pages_of_rooms_name_nothing_of_another_host_and_import_what_is_there() -> None:
+    for path in rooms.PATHS:
+        found = rooms.asset(path)
+        assert found is not None
+        text = found.body.decode()
+        assert not re.findall(r"(?:https?:|wss?:)?//[a-z0-9][\w.-]+", text), path
+        assert "<style" not in text
+        assert not re.search(r"\s(style|on\w+)=\"", text), path
+        for name in re.findall(r'from "\.(/[\w.-]+)"', text):
+            assert rooms.asset(name) is not None, (path, name)
+        for name in re.findall(r'(?:src|href)="([\w.-]+)"', text):
+            assert rooms.asset(f"/{name}") is not None, (path, name)
 
 
 @pytest.mark.parametrize("path", web.PATHS)
@@ -104,6 +135,8 @@ def test_the_words_of_the_page_are_those_of_the_package() -> None:
         "TURN_WORDS": TURN_WORDS,
         "OUTLET_NOTE": OUTLET_NOTE,
         "WAITING": {"word": WAITING_WORD, "note": WAITING_NOTE},
+        "ROOM": {state: {"word": word, "note": note} for state, (word, note) in ROOM_WORDS.items()},
+        "ATTENTION": [status.value for status in NEEDS_SOMEBODY],
     }
 
 
