@@ -73,7 +73,7 @@ def mood_words(
         return (NEUTRAL.word, _nearest(valence, arousal, likeliest))
     other = likeliest
     if here == likeliest:
-        right, up = _above_zero(valence, valence_sd), _above_zero(arousal, arousal_sd)
+        right, up = above_zero(valence, valence_sd), above_zero(arousal, arousal_sd)
         point = {
             "Q1": right * up,
             "Q2": (1 - right) * up,
@@ -278,7 +278,7 @@ def _likeliest(quadrants: Mapping[str, float], *, rather: str) -> str:
     return found
 
 
-def _above_zero(mean: float, sd: float) -> float:
+def above_zero(mean: float, sd: float) -> float:
     """Return the part of a normal distribution that lies above zero."""
     if sd <= 0:  # of a service that is sure
         return float(mean >= 0)

@@ -6,6 +6,16 @@ from typing import Annotated
 
 import typer
 
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="What `annotate` wrote.")]
+MyScale = Annotated[
+    Path | None,
+    typer.Option(
+        "--my-scale",
+        metavar="FILE",
+        help="Numbers on your own scale: the answers of `library check`. What is stored stays.",
+    ),
+]
+
 
 class Speed(StrEnum):
     """How fast a file is played."""

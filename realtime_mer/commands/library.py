@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from realtime_mer.commands.arguments import Compute, ComputeOption, Model, Token
+from realtime_mer.commands.arguments import Compute, ComputeOption, Model, MyScale, Table, Token
 from realtime_mer.commands.first_words import say
+from realtime_mer.commands.music.check import check
 from realtime_mer.errors import InputError
-from realtime_mer.printing.lines import complain, line
+from realtime_mer.printing.lines import complain, line, notice
 
 app = typer.Typer(
     help="Give what is known of your music to other programs.\n\n"
@@ -23,9 +24,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+app.command()(check)
+
 DEFAULT_PORT = 8766
 
-Table = Annotated[Path, typer.Argument(metavar="TABLE", help="What `annotate` wrote.")]
 Ids = Annotated[
     Path | None,
     typer.Option(
@@ -62,6 +64,7 @@ def export(
             help="What to write: a file for rekordbox, Traktor and CSV, else a folder.",
         ),
     ],
+    my_scale: MyScale = None,
 ) -> None:
     """Write playlists by mood and energy, comments and numbers for another program.
 
@@ -81,7 +84,7 @@ def export(
 
     from realtime_mer.library.exporting.export import export as run
 
-    done = run(table, to=to.value, out=out)
+    done = run(table, to=to.value, out=out, my_scale=my_scale)
     for remark in done.remarks:
         complain(remark)
     line(f"{out}: {done.tracks} tracks, {done.crates} playlists by mood and energy")
@@ -97,13 +100,14 @@ def serve(
     port: Annotated[int, typer.Option(help="TCP port; 0 for any free one.")] = DEFAULT_PORT,
     token: Token = None,
     ids: Ids = None,
+    my_scale: MyScale = None,
 ) -> None:
     """Answer GET /v1/audio-features?ids=ID,ID with what is known of tracks.
 
     `realtime-mer library serve music.sqlite`, and programs made for Spotify get valence and energy
     from http://127.0.0.1:8766/v1/ instead. `realtime-mer features music.sqlite` prints the ids.
 
-    The table is read once: start anew when it has changed.
+    What changes in the table, as by `annotate --watch`, is taken up while it runs.
     """
     from realtime_mer.library.tables import check_table
     from realtime_mer.service.listening import check_free
@@ -112,15 +116,25 @@ def serve(
     check_free(host, port)
     say(f"Reading {table}")
 
-    from realtime_mer.library.spotify.features import by_id
+    from realtime_mer.library.checking.shown import read_shown
+    from realtime_mer.library.spotify.features import Features, by_id
+    from realtime_mer.library.spotify.following import Following
     from realtime_mer.library.spotify.ids import read_ids
     from realtime_mer.library.spotify.serve import FeatureServer
-    from realtime_mer.library.tables import read_table
 
-    tracks = read_table(table, courses=False)
-    found = by_id(tracks, {} if ids is None else read_ids(ids))
-    with FeatureServer(found, host=host, port=port, token=token) as server:
-        line(f"{len(tracks)} tracks at {server.url}; Ctrl-C ends it")
+    def read() -> tuple[int, dict[str, Features]]:
+        tracks = read_shown(table, my_scale)
+        return len(tracks), by_id(tracks, {} if ids is None else read_ids(ids))
+
+    def take_up() -> None:
+        count, server.features = read()
+        notice(f"{table} has changed: {count} tracks now")
+
+    files = [path for path in (table, ids, my_scale) if path is not None]
+    following = Following(files, take_up, tell=complain)  # looks before it is read
+    count, found = read()
+    with FeatureServer(found, host=host, port=port, token=token) as server, following:
+        line(f"{count} tracks at {server.url}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
 
@@ -131,6 +145,7 @@ def features(
     ],
     shape: Annotated[Shape, typer.Option(help="Whose shape.")] = Shape.SPOTIFY,
     ids: Ids = None,
+    my_scale: MyScale = None,
     model: Model = "library",
     compute: ComputeOption = Compute.AUTO,
 ) -> None:
@@ -145,8 +160,8 @@ def features(
     from realtime_mer.library.tables import EXTENSIONS
 
     if what.suffix.lower() not in EXTENSIONS:
-        if ids is not None:
-            raise InputError("--ids is for a table: leave it out with a file.")
+        if ids is not None or my_scale is not None:
+            raise InputError("--ids and --my-scale are for a table: leave them out with a file.")
         _of_file(what, model=model, compute=compute.value)
         return
 
@@ -155,11 +170,11 @@ def features(
     check_table(what)
     say(f"Reading {what}")
 
+    from realtime_mer.library.checking.shown import read_shown
     from realtime_mer.library.spotify.features import by_id
     from realtime_mer.library.spotify.ids import read_ids
-    from realtime_mer.library.tables import read_table
 
-    found = by_id(read_table(what, courses=False), {} if ids is None else read_ids(ids))
+    found = by_id(read_shown(what, my_scale), {} if ids is None else read_ids(ids))
     print(json.dumps({"audio_features": list(found.values())}, indent=1, allow_nan=False))
 
 

@@ -14,6 +14,7 @@ from realtime_mer.commands.arguments import (
     MaxLufs,
     MinLufs,
     Music,
+    MyScale,
     Playlist,
     StartTrack,
     Tempo,
@@ -63,6 +64,7 @@ def path(
     min_lufs: MinLufs = None,
     max_lufs: MaxLufs = None,
     m3u8: Playlist = None,
+    my_scale: MyScale = None,
     as_json: AsJson = False,
     follow: Annotated[
         str | None,
@@ -111,6 +113,7 @@ def path(
         rules=rules,
         m3u8=m3u8,
         as_json=as_json,
+        my_scale=my_scale,
     )
     check_options(options, followed=follow is not None)
     if m3u8 is not None:

@@ -13,6 +13,7 @@ from realtime_mer.commands.arguments import (
     MaxLufs,
     MinLufs,
     Music,
+    MyScale,
     Playlist,
     StartTrack,
     Tempo,
@@ -33,6 +34,7 @@ def suggest(
     min_lufs: MinLufs = None,
     max_lufs: MaxLufs = None,
     m3u8: Playlist = None,
+    my_scale: MyScale = None,
     as_json: AsJson = False,
 ) -> None:
     """Find what to play next: tracks that keep the present mood, the nearest first.
@@ -58,7 +60,14 @@ def suggest(
         artist_once=artist_once,
     )
     options = SuggestOptions(
-        table=table, start=start, at=at, count=count, rules=rules, m3u8=m3u8, as_json=as_json
+        table=table,
+        start=start,
+        at=at,
+        count=count,
+        rules=rules,
+        m3u8=m3u8,
+        as_json=as_json,
+        my_scale=my_scale,
     )
     check_options(options)
     if m3u8 is not None:

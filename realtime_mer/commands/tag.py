@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from realtime_mer.commands.arguments import MyScale
 from realtime_mer.commands.first_words import say
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line
@@ -39,6 +40,7 @@ def tag(
     keep_times: Annotated[
         bool, typer.Option("--keep-times", help="Let files keep their time of last change.")
     ] = False,
+    my_scale: MyScale = None,
 ) -> None:
     """Write valence, arousal and mood into the tags of your files.
 
@@ -59,8 +61,10 @@ def tag(
     from realtime_mer.library.tagging.tagging import TagOptions, check_options
     from realtime_mer.library.tagging.tagging import tag as run
 
-    if remove and (energy or replace):
-        raise InputError("--remove takes back all that was written: leave --energy and --replace.")
+    if remove and (energy or replace or my_scale is not None):
+        raise InputError(
+            "--remove takes back all that was written: leave --energy, --replace and --my-scale."
+        )
     options = TagOptions(
         table=table,
         only=only or (),
@@ -68,6 +72,7 @@ def tag(
         remove=remove,
         wish=Wish(energy=energy, replace=replace),
         keep_times=keep_times,
+        my_scale=my_scale,
     )
     check_options(options)
     say(f"Looking at the tags of {table}")

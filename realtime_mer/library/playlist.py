@@ -32,16 +32,36 @@ def m3u8(
     """
     # Where the folder really is, because a player follows "..", not the way we came.
     base = None if folder is None else os.path.realpath(folder)
-    lines = ["#EXTM3U", *([] if remark is None else [f"# {remark}"])]
-    for place, track in enumerate(tracks):
-        if len(track.path.splitlines()) > 1:
-            raise InputError(
-                f"{track.path!r} has a line break in it, so no playlist can name it: rename it"
-            )
-        title = PurePath(track.path).stem if titles is None else " ".join(titles[place].split())
-        lines.append(f"#EXTINF:{round(track.seconds)},{title}")
-        lines.append(track.path if base is None else _named_from(base, track.path))
-    return "\n".join(lines) + "\n"
+    if titles is None:
+        titles = [PurePath(track.path).stem for track in tracks]
+    entries = (
+        entry_of(track, base=base, title=title) for track, title in zip(tracks, titles, strict=True)
+    )
+    return head_of(remark) + "".join(entries)
+
+
+def head_of(remark: str | None) -> str:
+    """Return what a playlist begins with, a remark on a line of its own."""
+    return "#EXTM3U\n" + ("" if remark is None else f"# {remark}\n")
+
+
+def entry_of(track: Track, *, base: str | None, title: str) -> str:
+    """Return the two lines of a track.
+
+    Args:
+        track: any.
+        base: as in ``m3u8`` the folder, without links; None for absolute names.
+        title: of the track.
+
+    Raises:
+        InputError: the track's name holds a line break.
+    """
+    if len(track.path.splitlines()) > 1:
+        raise InputError(
+            f"{track.path!r} has a line break in it, so no playlist can name it: rename it"
+        )
+    name = track.path if base is None else _named_from(base, track.path)
+    return f"#EXTINF:{round(track.seconds)},{' '.join(title.split())}\n{name}\n"
 
 
 def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
@@ -50,7 +70,8 @@ def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
     Raises:
         InputError: it cannot be written, or a track's name holds a line break.
     """
-    text = m3u8(tracks, folder=path.parent)
+    scale = next((track.scale for track in tracks), "")
+    text = m3u8(tracks, folder=path.parent, remark=scale or None)
     try:
         with replacing(path, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -53,7 +53,12 @@ def row_of(track: Track) -> dict[str, Any]:
     """Return the row of a table: nested values by their path (``gems.power``), lists as such.
 
     The names are those of ``analyze --summary --format csv``, where that has them.
+
+    Raises:
+        ValueError: its numbers are not on the model's scale, which is what tables hold.
     """
+    if track.scale:
+        raise ValueError(f"{track.path} is on an {track.scale}")
     course, said = track.course, track.moods
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     for name in ("path", "seconds", "quadrant", "mood", "music_share", "level_dbfs", "model"):

@@ -88,6 +88,7 @@ class Track(HasAffect):
         model_sha256: fingerprint of that checkpoint's card and weights; "" in tables from before.
         sound: hash of its decoded sound in hexadecimal, by which it is known again whatever its
             file is called and whatever its tags say; "" where it was heard before there was one.
+        scale: whose scale its numbers are on, in words; "" for the model's, as in every table.
 
     Mean, spread, course, level and moods are of the hops that ``Summarizer`` averages: those that
     are ``music``, and all of them if there are none.
@@ -112,6 +113,7 @@ class Track(HasAffect):
     model: str
     model_sha256: str = ""
     sound: str = ""
+    scale: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:

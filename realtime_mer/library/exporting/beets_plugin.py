@@ -28,6 +28,7 @@ _TYPES = {
     "mer_energy": types.INTEGER,
     "mer_mood": types.STRING,
     "mer_model": types.STRING,
+    "mer_scale": types.STRING,
 }
 
 

@@ -47,6 +47,8 @@ class Entry:
     def comment(self) -> str:
         """Energy and mood, and behind them what the comment was."""
         own = f"{energy_text(self.energy)} - {self.track.mood}"
+        if self.track.scale:
+            own += " (own scale)"
         rest = _ENERGY_OF_OURS.sub("", self.names.comment)
         return f"{own} - {rest}" if rest else own
 
@@ -83,19 +85,41 @@ def entries(tracks: Iterable[Track], names: Mapping[str, Names]) -> list[Entry]:
 
 
 def crates(of: Sequence[Entry]) -> list[Crate]:
-    """Return a crate for each mood word that is said and each energy; none is empty.
+    """Return a crate for each mood word that is said and each energy; none is empty."""
+    held: dict[tuple[str, str], list[int]] = {crate: [] for crate in _CRATES}
+    for place, entry in enumerate(of):
+        for crate in crates_of(entry.track):
+            held[crate].append(place)
+    return [
+        Crate(group=group, name=name, places=tuple(places))
+        for (group, name), places in held.items()
+        if places
+    ]
+
+
+def crates_of(track: Track) -> list[tuple[str, str]]:
+    """Return group and name of each crate that a track is in.
 
     A track that lies between two words is in the crates of both.
     """
-    found = []
-    said: dict[str, list[int]] = {mood.word: [] for mood in MOOD_WORDS}
-    for place, entry in enumerate(of):
-        for word in entry.track.words:  # which are found out anew each time that they are asked for
-            said[word].append(place)
-    for word, held in said.items():
-        found.append(Crate(group=MOODS, name=word, places=tuple(held)))
-    for level in ENERGIES:
-        places = tuple(place for place, entry in enumerate(of) if entry.energy == level)
-        # Two digits, because programs sort by letters.
-        found.append(Crate(group=ENERGY, name=f"{ENERGY} {level:02}", places=places))
-    return [crate for crate in found if crate.places]
+    return [*((MOODS, word) for word in track.words), _of_energy(energy(track.arousal))]
+
+
+def file_name(group: str, name: str) -> str:
+    """Return what the playlist of a crate is called."""
+    return f"{name}.m3u8" if name.startswith(group) else f"{group} {name}.m3u8"
+
+
+def made_by(scale: str) -> str:
+    """Return what stands at the head of a file, and whose scale its numbers are on."""
+    return f"{MADE_BY}, {scale}" if scale else MADE_BY
+
+
+def _of_energy(level: int) -> tuple[str, str]:
+    return ENERGY, f"{ENERGY} {level:02}"  # two digits, because programs sort by letters
+
+
+_CRATES = (
+    *((MOODS, mood.word) for mood in MOOD_WORDS),
+    *(_of_energy(level) for level in ENERGIES),
+)

@@ -6,13 +6,22 @@ from importlib.resources import files
 from pathlib import Path
 
 from realtime_mer.errors import InputError
-from realtime_mer.library.exporting.entries import MADE_BY, Crate, Entry, Names, crates, entries
+from realtime_mer.library.checking.shown import read_shown
+from realtime_mer.library.exporting.entries import (
+    Crate,
+    Entry,
+    Names,
+    crates,
+    entries,
+    file_name,
+    made_by,
+)
 from realtime_mer.library.exporting.names import names_of
+from realtime_mer.library.exporting.ours import is_ours, refuse_stranger
 from realtime_mer.library.exporting.rekordbox import rekordbox_xml
 from realtime_mer.library.exporting.table import table
 from realtime_mer.library.exporting.traktor import traktor_nml
 from realtime_mer.library.playlist import m3u8
-from realtime_mer.library.tables import read_table
 from realtime_mer.writing.replacing import replacing
 
 Contents = Mapping[str, bytes]
@@ -20,9 +29,6 @@ Contents = Mapping[str, bytes]
 
 PLUGIN = "realtime_mer"
 """What beets calls its plugin."""
-
-_LOOKED_AT = 1024  # bytes, in which a file says who made it
-_MARKS = (MADE_BY, "mer_valence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +74,23 @@ def check_export(to: str, out: Path) -> None:
         return
     if out.is_dir():
         raise InputError(f"--out {out} is a folder: --to {to} writes a file, name one")
-    _refuse_stranger(out)
+    refuse_stranger(out)
 
 
-def export(table_path: Path, *, to: str, out: Path) -> Exported:
+def export(table_path: Path, *, to: str, out: Path, my_scale: Path | None = None) -> Exported:
     """Write a library for another program; each file whole or not at all, over none of others.
 
     Args:
         table_path: what ``annotate`` wrote.
         to: one of ``TARGETS``.
         out: file or folder, as ``check_export`` lets it pass.
+        my_scale: the answers of a check, for numbers on the owner's scale.
 
     Raises:
-        InputError: the table cannot be used, or something cannot be written.
+        InputError: the table or the scale cannot be used, or something cannot be written.
     """
     target = TARGETS[to]
-    tracks = read_table(table_path, courses=False)
+    tracks = read_shown(table_path, my_scale)
     names: Mapping[str, Names] = {}
     remarks: tuple[str, ...] = ()
     try:
@@ -94,7 +101,7 @@ def export(table_path: Path, *, to: str, out: Path) -> Exported:
     packed = crates(found)
     contents = target.contents(found, packed, out)
     for name in contents:
-        _refuse_stranger(out / name if name else out)
+        refuse_stranger(out / name if name else out)
     try:
         if target.folder:
             out.mkdir(exist_ok=True)
@@ -113,25 +120,10 @@ def export(table_path: Path, *, to: str, out: Path) -> Exported:
     )
 
 
-def _refuse_stranger(path: Path) -> None:
-    """Refuse to write over what somebody else has made, such as a DJ's collection."""
-    if path.exists() and not _is_ours(path):
-        raise InputError(f"{path} is there and was not made by realtime-mer: name another place")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_LOOKED_AT).decode("utf-8", "replace").lower()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    return any(mark in head for mark in _MARKS)
-
-
 def _remove_stale(folder: Path, contents: Contents) -> None:
     """Remove crates of an earlier time that hold nothing any more."""
     for path in folder.glob("*.m3u8"):
-        if path.name not in contents and _is_ours(path):
+        if path.name not in contents and is_ours(path):
             path.unlink()
 
 
@@ -140,9 +132,9 @@ def _lists(entries: Sequence[Entry], crates: Sequence[Crate], base: Path | None)
     for crate in crates:
         held = [entries[place] for place in crate.places]
         titles = [" - ".join(filter(None, (one.names.artist, one.names.title))) for one in held]
-        text = m3u8([one.track for one in held], titles=titles, folder=base, remark=MADE_BY)
-        name = crate.name if crate.name.startswith(crate.group) else f"{crate.group} {crate.name}"
-        contents[f"{name}.m3u8"] = text.encode("utf-8", "surrogateescape")
+        remark = made_by(held[0].track.scale)
+        text = m3u8([one.track for one in held], titles=titles, folder=base, remark=remark)
+        contents[file_name(crate.group, crate.name)] = text.encode("utf-8", "surrogateescape")
     return contents
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from realtime_mer.library.exporting.entries import Entry
 from realtime_mer.writing.cells import to_cells
 
-_COLUMNS = "path title artist album seconds mer_valence mer_arousal mer_energy mer_mood mer_model"
+_COLUMNS = "path title artist album seconds mer_valence mer_arousal mer_energy mer_mood mer_model "
+_COLUMNS += "mer_scale"
 
 
 def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
@@ -34,6 +35,7 @@ def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
             "mer_energy": entry.energy,
             "mer_mood": "; ".join(track.words),
             "mer_model": track.model,
+            "mer_scale": track.scale,
         }
         if not for_spreadsheets:
             writer.writerows(row | {"path": path} for path in track.paths)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import InputError
+from realtime_mer.library.checking.shown import read_shown
 from realtime_mer.library.rows import track_of
 from realtime_mer.library.schema import SOUGHT, from_name
 from realtime_mer.library.store import TrackStore
@@ -58,15 +59,23 @@ class Columns:
         )
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path, *, my_scale: Path | None = None) -> Columns:
     """Read what searches need of the tracks of a table.
 
-    Of SQLite that is an index of its own, of Parquet and CSV all but the courses.
+    Of SQLite that is an index of its own, of Parquet and CSV, and on the owner's scale, all but the
+    courses.
+
+    Args:
+        path: of the table.
+        my_scale: the answers of a check, for numbers on the owner's scale.
 
     Raises:
-        InputError: the table is missing, something else, damaged or empty.
+        InputError: the table is missing, something else, damaged or empty, or the scale cannot be
+            used.
     """
     check_table(path)
+    if my_scale is not None:
+        return Columns.of(read_shown(path, my_scale))
     if path.suffix.lower() == ".sqlite":
         found = _of_store(path)
     else:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.paths.points import between, is_point, point_of, record
-from realtime_mer.library.paths.records import lines_of, record_of, untold
+from realtime_mer.library.paths.records import lines_of, record_of, scale_of, untold
 from realtime_mer.library.paths.rules import Rules
 from realtime_mer.library.paths.way import Way, counted, lasting, stepped
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import check_table
 from realtime_mer.library.tracks import Point, Track
-from realtime_mer.printing.lines import complain, line
+from realtime_mer.printing.lines import complain, line, notice
 
 if TYPE_CHECKING:  # brings numpy
     from realtime_mer.library.paths.columns import Columns
@@ -40,6 +40,7 @@ class PathOptions:
         rules: of its tracks.
         m3u8: playlist to write; None for none.
         as_json: print JSON.
+        my_scale: the answers of a check, for numbers and places on the owner's scale.
     """
 
     table: Path
@@ -53,6 +54,7 @@ class PathOptions:
     rules: Rules = field(default_factory=Rules)
     m3u8: Path | None = None
     as_json: bool = False
+    my_scale: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,11 @@ def check_options(options: PathOptions, *, followed: bool = False) -> None:
     ):
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name} {value:g}: give more than 0.")
+    if options.my_scale is not None and followed:
+        raise InputError(
+            "--follow goes by what a running session says, which is on the model's scale: leave "
+            "--my-scale out with it."
+        )
     if options.count is not None and (options.minutes or options.step or options.step_minutes):
         raise InputError("--count says how many tracks: leave --minutes and --step out with it.")
     if options.step_minutes is not None and (options.step is None or options.minutes is not None):
@@ -112,12 +119,14 @@ def path(options: PathOptions) -> None:
     """
     from realtime_mer.library.paths.columns import read_columns
 
-    columns = read_columns(options.table)
+    columns = read_columns(options.table, my_scale=options.my_scale)
     asked = asked_of(options, columns)
     found = found_path(asked)
     tracks = columns.whole([turn.track for turn in found.turns])
     for remark in untold(options.rules, found.turns):
         complain(remark)
+    for note in scale_of(tracks):
+        notice(note)
     if options.m3u8 is not None:
         write_m3u8(options.m3u8, tracks)
     if options.as_json:

@@ -18,7 +18,8 @@ def record_of(track: Track, *, distance: float, music: Music | None = None) -> d
         distance: from the place that was wanted.
         music: what its tags tell; None where nobody asked.
     """
-    record: dict[str, Any] = {
+    record: dict[str, Any] = {"scale": track.scale} if track.scale else {}
+    record |= {
         "path": track.path,
         "seconds": track.seconds,
         "valence": track.valence,
@@ -36,6 +37,11 @@ def record_of(track: Track, *, distance: float, music: Music | None = None) -> d
             "key": None if music.key is None else str(music.key),
         }
     return record
+
+
+def scale_of(tracks: Sequence[Track]) -> list[str]:
+    """Return a line that says whose scale the numbers are on; none where it is the model's."""
+    return [f"Numbers are on your {track.scale}" for track in tracks[:1] if track.scale]
 
 
 def lines_of(tracks: Sequence[Track], *, starts_s: Sequence[float] | None = None) -> list[str]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.paths.points import point_of
-from realtime_mer.library.paths.records import lines_of, record_of, untold
+from realtime_mer.library.paths.records import lines_of, record_of, scale_of, untold
 from realtime_mer.library.paths.rules import Rules
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tables import check_table
-from realtime_mer.printing.lines import complain, line
+from realtime_mer.printing.lines import complain, line, notice
 
 if TYPE_CHECKING:  # brings numpy
     from realtime_mer.library.paths.columns import Columns
@@ -31,6 +31,7 @@ class SuggestOptions:
         rules: of what could come next.
         m3u8: playlist to write; None for none.
         as_json: print JSON.
+        my_scale: the answers of a check, for numbers and places on the owner's scale.
     """
 
     table: Path
@@ -40,6 +41,7 @@ class SuggestOptions:
     rules: Rules = field(default_factory=Rules)
     m3u8: Path | None = None
     as_json: bool = False
+    my_scale: Path | None = None
 
 
 def check_options(options: SuggestOptions) -> None:
@@ -66,11 +68,13 @@ def suggest(options: SuggestOptions) -> None:
     """
     from realtime_mer.library.paths.columns import read_columns
 
-    columns = read_columns(options.table)
+    columns = read_columns(options.table, my_scale=options.my_scale)
     turns, squared = suggestions(options, columns)
     tracks = columns.whole([turn.track for turn in turns])
     for remark in untold(options.rules, turns):
         complain(remark)
+    for note in scale_of(tracks):
+        notice(note)
     if options.m3u8 is not None:
         write_m3u8(options.m3u8, tracks)
     if options.as_json:

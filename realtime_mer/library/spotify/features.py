@@ -34,11 +34,13 @@ def own_id(track: Track) -> str:
 def audio_features(track: Track, *, id: str | None = None) -> Features:
     """Return what is known of a track; null for what is not estimated.
 
+    One on the owner's scale has ``scale`` too, which says so.
+
     Args:
         track: any.
         id: another one than ours.
     """
-    return {
+    return ({"scale": track.scale} if track.scale else {}) | {
         "acousticness": None,
         "analysis_url": None,
         "danceability": None,

@@ -67,7 +67,7 @@ def written(now: Fields, *, track: Track, wish: Wish) -> Outcome:
     """
     base = taken_back(now)
     fields, remarks = dict(base.fields), list(base.remarks)
-    note = _Note(model=track.model, commented=COMMENT in fields)
+    note = _Note(model=track.model, scale=track.scale, commented=COMMENT in fields)
     note.wrote |= {VALENCE: (f"{track.valence:z.3f}",), AROUSAL: (f"{track.arousal:z.3f}",)}
     mood = fields.get(MOOD)
     if mood is None or wish.replace:
@@ -133,9 +133,13 @@ _Values = Annotated[tuple[str, ...], Field(min_length=1)]
 
 @dataclass(kw_only=True)
 class _Note:
-    """What was written, and by which model; what stood there before, and whether a comment did."""
+    """What was written, by which model and on whose scale; what stood there before.
+
+    ``commented`` is whether a comment did.
+    """
 
     model: str
+    scale: str = ""  # the model's own
     commented: bool = False
     wrote: dict[_Field, _Values] = field(default_factory=dict)
     had: dict[_Field, _Values] = field(default_factory=dict)

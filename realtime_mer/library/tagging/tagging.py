@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from realtime_mer.errors import AudioFileError, InputError
-from realtime_mer.library.tables import check_table, read_table
+from realtime_mer.library.checking.shown import read_shown
+from realtime_mer.library.tables import check_table
 from realtime_mer.library.tagging.fields import (
     NAMES,
     NOTE,
@@ -35,6 +36,7 @@ class TagOptions:
         remove: take back what an earlier time wrote.
         wish: what is written besides, and over what.
         keep_times: files keep the time at which they were last written.
+        my_scale: the answers of a check, for numbers on the owner's scale.
     """
 
     table: Path
@@ -43,6 +45,7 @@ class TagOptions:
     remove: bool = False
     wish: Wish = field(default_factory=Wish)
     keep_times: bool = False
+    my_scale: Path | None = None
 
 
 @dataclass(kw_only=True)
@@ -134,7 +137,7 @@ def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
     else:
         known = {
             path: taken_back if options.remove else partial(written, track=track, wish=options.wish)
-            for track in read_table(options.table, courses=False)
+            for track in read_shown(options.table, options.my_scale)
             for path in track.paths
         }
     met = dict.fromkeys((os.path.abspath(path) for path in options.only), False)

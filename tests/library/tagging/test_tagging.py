@@ -79,7 +79,7 @@ def test_what_was_written_can_be_removed_without_a_table(capsys, music, table) -
 def test_every_file_of_a_track_is_written(capsys, monkeypatch, music, table) -> None:
     files = [music / "a.mp3", music / "house" / "b.flac"]
     track = made_track(str(files[0]), copies=(str(files[1]),))
-    monkeypatch.setattr(tagging, "read_table", lambda path, courses: [track])
+    monkeypatch.setattr(tagging, "read_shown", lambda path, my_scale: [track])
     assert last(call(capsys, "tag", table, "--write")).startswith("2 changed")
     assert all(fields(file)["MER_VALENCE"] == ("0.000",) for file in files)
 
@@ -112,7 +112,7 @@ def test_a_full_disk_ends_it_with_one_line(monkeypatch, music, table) -> None:
 
 def test_what_contradicts_itself_is_refused(capsys, table) -> None:
     complaint = call(capsys, "tag", table, "--remove", "--energy").complaint()
-    assert "leave --energy and --replace" in complaint
+    assert "leave --energy, --replace and --my-scale" in complaint
     complaint = call(capsys, "tag", table, table.parent / "musik").complaint()
     assert "does not exist: did you mean" in complaint
 

@@ -1,0 +1,1 @@
+"""Commands for a music library, one module each."""
