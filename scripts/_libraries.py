@@ -37,6 +37,7 @@ TEST_LIBRARIES = (
     "jackd2",  # a MIDI system where the kernel has none
     "ffmpeg",
     "mosquitto",
+    "mpd",
     "liblo-tools",  # oscdump
     "fluidsynth",  # renders corpora of notes, with
     "timgm6mb-soundfont",

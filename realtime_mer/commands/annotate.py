@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from realtime_mer.commands.arguments import Compute, ComputeOption, Model
+from realtime_mer.commands.arguments import Compute, ComputeOption, Model, MyScale
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output
 from realtime_mer.errors import InputError, RealtimeMerError
@@ -15,6 +15,7 @@ from realtime_mer.printing.lines import complain, line
 
 if TYPE_CHECKING:
     from realtime_mer.library.annotate import Annotation
+    from realtime_mer.library.exporting.playlists import Playlists
     from realtime_mer.library.watching import Watching
 
 DEFAULT_TABLE = Path("library.sqlite")
@@ -70,6 +71,14 @@ def annotate(
     forget: Annotated[
         bool, typer.Option("--forget", help="Delete what is known of files that are gone.")
     ] = False,
+    playlists: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep playlists by mood and energy in it up to date."),
+    ] = None,
+    absolute: Annotated[
+        bool, typer.Option("--absolute", help="Let playlists name files absolutely, as mpd needs.")
+    ] = False,
+    my_scale: MyScale = None,
 ) -> None:
     """Work out the mood of every track in some folders and those below them.
 
@@ -87,7 +96,7 @@ def annotate(
 
     `realtime-mer annotate ~/Music /media/usb --out music.parquet --jobs 4`
 
-    `realtime-mer annotate ~/Music --out music.sqlite --watch`
+    `realtime-mer annotate ~/Music --out music.sqlite --watch --playlists ~/Music/moods`
 
     `realtime-mer annotate s3://bucket/music --out music.parquet --engine ray --cluster auto`
     """
@@ -99,12 +108,20 @@ def annotate(
         raise InputError(f"--cluster {cluster} is of no use without --engine ray.")
     check_extension(out)
     places = [place_of(folder) for folder in folders]
+    if playlists is None and (absolute or my_scale is not None):
+        raise InputError(
+            "--absolute and --my-scale are for playlists: add --playlists FOLDER. The table always "
+            "holds what the model says."
+        )
     if not store_of(out).exists():  # else it may know of files in a folder that is away
         for place in places:
             check_place(place)
     check_checkpoint(model)
     for file in (out, store_of(out)):
         check_output(file, option="--out")
+    lists = None
+    if playlists is not None:
+        lists = _playlists(playlists, store_of(out), absolute=absolute, my_scale=my_scale)
 
     say(f"Looking for music in {', '.join(map(str, places))}")
 
@@ -124,29 +141,54 @@ def annotate(
         forget=forget,
     )
     if watch:
-        _watch(Watching(options), out, every)
+        _watch(Watching(options), out, every, lists)
     found = run(options)
     _tell(found, out)
+    _follow(lists, found)
     if not found.done + found.known + found.kept + found.away:
         raise typer.Exit(1)
 
 
-def _watch(watching: "Watching", out: Path, every: float) -> NoReturn:
+def _playlists(folder: Path, table: Path, *, absolute: bool, my_scale: Path | None) -> "Playlists":
+    """Return a folder of playlists, if it can be one and the scale can be used."""
+    from realtime_mer.library.checking.shown import read_scale
+    from realtime_mer.library.exporting.playlists import Playlists, check_playlists
+
+    check_playlists(folder)
+    if my_scale is not None:
+        read_scale(my_scale)
+    return Playlists(folder, table=table, absolute=absolute, my_scale=my_scale)
+
+
+def _follow(lists: "Playlists | None", found: "Annotation") -> None:
+    if lists is None:
+        return
+    refreshed = lists.follow(changed=found.changed)
+    for remark in refreshed.remarks:
+        complain(remark)
+    if refreshed.written:
+        line(f"{lists.folder}: {refreshed.written} playlists written")
+
+
+def _watch(watching: "Watching", out: Path, every: float, lists: "Playlists | None") -> NoReturn:
     """Look again and again, until Ctrl-C; tell what is new."""
-    _tell(watching.look(), out)
+    found = watching.look()
+    _tell(found, out)
+    _follow(lists, found)
     told = ""
     while True:
         time.sleep(every)
         try:
             found = watching.look()
+            if found.changed or any(broken.file is not None for broken in found.broken):
+                _tell(found, out)
+            _follow(lists, found)
         except RealtimeMerError as error:  # a drive that is away, a full disk: it may pass
             if str(error) != told:
                 complain(error)
             told = str(error)
             continue
         told = ""
-        if found.changed or any(broken.file is not None for broken in found.broken):
-            _tell(found, out)
 
 
 def _tell(found: "Annotation", out: Path) -> None:
