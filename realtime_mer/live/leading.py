@@ -18,6 +18,7 @@ from realtime_mer.library.paths.columns import Columns, read_columns
 from realtime_mer.library.paths.lead import Ended, Lead, Next, Replanned
 from realtime_mer.library.paths.path import Asked, PathOptions, asked_of, found_path, records_of
 from realtime_mer.library.paths.points import record, shown
+from realtime_mer.library.paths.records import untold
 from realtime_mer.library.playlist import write_m3u8
 from realtime_mer.library.tracks import Point, Track
 from realtime_mer.live.plan_view import PlanView
@@ -85,6 +86,8 @@ class Telling:
         self._known: dict[int, Track] = {}
         self._began_at = clock()
         path = found_path(asked)
+        for remark in untold(asked.search.rules, path.turns):
+            complain(remark)
         self._lead = Lead(asked.search, asked.way, path, last=asked.last, whole=self._whole)
         self._tell_plan()
 
