@@ -9,7 +9,8 @@ that is as with the smallest library (`beside`) and as starting without doing an
 
     .venv/bin/python scripts/growth.py
 
-It takes a few minutes; `--sizes 1000 10000` less. Seconds are of this machine.
+It takes a few minutes; `--sizes 1000 10000` less. With `--only` the figures of the others stay.
+Seconds are of this machine.
 """
 
 import argparse
@@ -90,6 +91,10 @@ def main() -> int:
             table = make_library(Path(folder), size)
             for name in names:
                 took[name].append(measured(name, table, times=options.times))
+    file = options.out / "growth.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    # Of other commands what was measured before stays; ratios are within one run anyhow.
+    kept = known["commands"] if known.get("tracks") == sizes else {}
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "software": f"realtime-mer {realtime_mer.__version__}",
@@ -98,7 +103,8 @@ def main() -> int:
         "protocol": "each command as a process of its own, from its start to its end; the median "
         f"of {options.times}; made tracks without files, which export and tag look for in vain",
         "tracks": sizes,
-        "commands": {
+        "commands": kept
+        | {
             name: {
                 "processor_s": [round(busy, 2) for busy, _ in found],
                 "beside": [round(busy / found[0][0], 2) for busy, _ in found],
@@ -113,7 +119,7 @@ def main() -> int:
     }
     text = json.dumps(result, indent=1) + "\n"
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "growth.json").write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     print(text, end="")
     return 0
 

@@ -84,7 +84,8 @@ def plan_table(tracks: Sequence[Track], lead: Lead, *, at_s: float, room: Point 
             _state(number, playing, lead.settled),
             clock(turns[number].starts_s),
             f"{place + 1}/{len(lead.way.places)}",
-            _place(lead.way.places[place]),
+            # What is settled was chosen for the place of that time.
+            _place(lead.way.places[place]) if number >= lead.settled else "",
             _place(track.mean),
             track.mood,
             PurePath(track.path).stem,
