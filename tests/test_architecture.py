@@ -46,6 +46,7 @@ PURE = (
     "recognizer.windows recognizer.committee "
     "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "
     "rooms.names rooms.limits rooms.timeline rooms.clock rooms.states rooms.formats "
+    "rooms.fetching.address "
     "lanes stream batch pending following presence hops shaping summary "
     "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access "
     "wire.bounds wire.sound"

@@ -23,6 +23,8 @@ from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.checkpoints import STATES, Checkpoints
 from realtime_mer.rooms.computing import schedule
 from realtime_mer.rooms.feeding import Feeding
+from realtime_mer.rooms.fetching.address import WebAddress
+from realtime_mer.rooms.fetching.stream import WebStream
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
@@ -33,8 +35,6 @@ from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.site import RoomsSite
 from realtime_mer.rooms.states import model_of, unpacked
 from realtime_mer.rooms.wall import Wall
-from realtime_mer.rooms.web_address import WebAddress
-from realtime_mer.rooms.web_streams import WebStream
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.connection import Connection, Limits
 from realtime_mer.service.door import Door

@@ -31,6 +31,7 @@ def recognizer() -> StreamingRecognizer:
 
 
 def scheduler(recognizer: StreamingRecognizer | None = None, **options: Any) -> Scheduler:
+    options = {"catch_up_s": 0.0, **options}
     return Scheduler(StreamBatch(recognizer or ToneRecognizer(), policy=POLICY), **options)
 
 
@@ -269,3 +270,20 @@ def test_what_is_lost_for_long_passes_as_hops_that_nobody_saw(recognizer, pushes
         found = [run.told.estimates(0)[0] for run in all_of(made, 1e6)]
         assert_alike(found, expected)
     assert made.seq(stream) <= alone.position // HOP
+
+
+def test_a_stream_that_is_behind_catches_up_beside_the_others_and_not_before_them() -> None:
+    made = scheduler(max_wait_s=0.02, catch_up_s=0.05)
+    late, other = made.join(), made.join()
+    made.push(late, sound(10 * HOP), now=5.0)
+    first = made.run(5.02)
+    assert first is not None
+    assert first.streams == [late]
+    assert made.next_at == pytest.approx(5.07)  # and not at once
+    made.push(other, sound(HOP), now=5.03)
+    beside = made.run(5.05)
+    assert beside is not None
+    assert beside.streams == [late, other]
+    assert made.next_at == pytest.approx(5.10)
+    # Where a run takes longer than that, it goes on at once.
+    assert made.run(5.3) is not None

@@ -115,9 +115,9 @@ def serve(
     have a token.
     """
     from realtime_mer.model.files import check_checkpoint
+    from realtime_mer.rooms.fetching.address import web_address
     from realtime_mer.rooms.limits import RoomLimits
     from realtime_mer.rooms.names import check_room
-    from realtime_mer.rooms.web_address import web_address
     from realtime_mer.service.listening import check_free
     from realtime_mer.sessions.passphrase import check_strength, take_passphrase
     from realtime_mer.wire.tls import server_context

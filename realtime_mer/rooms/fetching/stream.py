@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from realtime_mer.client.connecting import retry_delay
+from realtime_mer.rooms.fetching.address import WebAddress
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.taking import take_in
-from realtime_mer.rooms.web_address import WebAddress
 from realtime_mer.wire.sound import Open
 
 _RATE, _CHANNELS = 48_000, 2

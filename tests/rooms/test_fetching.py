@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from realtime_mer.errors import InputError
-from realtime_mer.rooms.web_address import WebAddress, web_address
+from realtime_mer.rooms.fetching.address import WebAddress, web_address
 from tests.rooms.serving import Watcher, serving
 from tests.tones import RATE, tones
 
