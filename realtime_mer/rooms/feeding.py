@@ -20,6 +20,7 @@ from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.taking import take_in
 from realtime_mer.service.connection import Connection, address_of, framed
 from realtime_mer.service.gate import Verdict
+from realtime_mer.wire import access
 from realtime_mer.wire.mailbox import MessageBudget
 from realtime_mer.wire.protocol import RecordingState
 from realtime_mer.wire.sound import (
@@ -188,7 +189,7 @@ class Feeding:
         """
         if room.sender is None or room.sender is self:
             return
-        if opened.resume is not None and opened.resume == room.resume:
+        if opened.resume is not None and access.same_token(opened.resume, room.resume):
             room.sender.replaced(by_itself=True)
         elif not opened.take_over:
             raise ProtocolError(

@@ -215,6 +215,11 @@ class RoomsService:
             ended=self._ended,
         )
         kept = [] if self._checkpoints is None else list(self._checkpoints.load())
+        if len(kept) > options.limits.rooms:
+            self._say(
+                f"{len(kept)} rooms were kept, and --rooms allows {options.limits.rooms}: the last "
+                "of them by name begin anew when they are fed, if there is room."
+            )
         for each in kept[: options.limits.rooms]:
             try:
                 state = unpacked(each.state, self._recognizer)
