@@ -21,7 +21,6 @@ from realtime_mer.rooms.taking import take_in
 from realtime_mer.service.connection import Connection, address_of, framed
 from realtime_mer.service.gate import Verdict
 from realtime_mer.wire import access
-from realtime_mer.wire.mailbox import MessageBudget
 from realtime_mer.wire.protocol import RecordingState
 from realtime_mer.wire.sound import (
     INDEX_BYTES,
@@ -96,7 +95,7 @@ class Feeding:
         limits, client = self._host.limits, self.client
         client.allow(
             message_bytes=INDEX_BYTES + MAX_SOUND_MESSAGE,
-            frames=MessageBudget(per_second=limits.frames_per_s, burst=limits.frame_burst),
+            frames=Allowance(per_second=limits.frames_per_s, burst=limits.frame_burst),
             socket_bytes=limits.socket_bytes,
         )
         client.read_on()

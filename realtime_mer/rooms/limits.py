@@ -17,8 +17,8 @@ class RoomLimits:
         backlog_s: seconds of sound of a room that may wait to be computed before the sender has to.
         patience_s: how long a live sender waits for that; after it, what inference is behind is
             skipped.
-        frames_per_s, frame_burst: WebSocket frames of a sender, pings and fragments included; more
-            cuts the connection off.
+        frames_per_s, frame_burst: WebSocket frames of a sender, pings and fragments included; what
+            is more is read later, too.
         socket_bytes: receive buffer asked of the operating system for a sender.
         open_timeout_s: seconds a sender has to say ``open``.
         stall_s: seconds without a message after which its place is given up.
@@ -32,8 +32,8 @@ class RoomLimits:
     ahead_s: float = 15.0
     backlog_s: float = 2.0
     patience_s: float = 3.0
-    frames_per_s: float = 1000.0
-    frame_burst: int = 5000
+    frames_per_s: float = 500.0
+    frame_burst: int = 1000
     socket_bytes: int = 262144
     open_timeout_s: float = 10.0
     stall_s: float = 30.0

@@ -31,6 +31,9 @@ from realtime_mer.wire.protocol import (
     encode,
 )
 
+_SLICE = 4096
+"""Bytes of sound that are read before others have their turn: some two hundred tiny frames."""
+
 _BODY_PER_HEAD = 64
 """How much more than a head may come after one that was refused: who sends a body reads the answer
 only afterwards."""
@@ -99,6 +102,13 @@ class Limits:
     stall_timeout_s: float = 30.0
     keep_alive_s: float = 15.0
     close_timeout_s: float = 1.0
+
+
+class Pace(Protocol):
+    """What somebody may still send: whoever goes into debt waits until it is paid."""
+
+    def spend(self, amount: float, now: float) -> float:
+        """Spend some at ``now`` (seconds of any steady clock); return the seconds to wait."""
 
 
 class Open(Protocol):
@@ -186,6 +196,10 @@ class Connection(ServerConnection):
         self._head = b""  # of the request, as far as it came
         self._asked = False  # the head is whole
         self._early = b""  # came after it and before its answer
+        self._pace: Pace | None = None  # of frames, where they are read slice by slice
+        self._unread = bytearray()  # of those
+        self._debt_s = 0.0
+        self._slice: asyncio.Handle | None = None  # to read the next
         self._ended_early = False
         self._refused = False  # the head cannot be read, and an answer said so
         self.limits = limits
@@ -206,11 +220,12 @@ class Connection(ServerConnection):
         self.token = token
         self.lobby.leave(self)
 
-    def allow(self, *, message_bytes: int, frames: MessageBudget, socket_bytes: int) -> None:
+    def allow(self, *, message_bytes: int, frames: Pace, socket_bytes: int) -> None:
         """Let it send more than a reader may: sound.
 
-        It is not pinged: its answer would wait behind the sound that is read later. Whoever takes
-        that looks after the time in which nothing comes.
+        It is read slice by slice, so that thousands of tiny frames hold up nobody else, and later
+        where there are too many. It is not pinged: its answer would wait behind the sound. Whoever
+        takes that looks after the time in which nothing comes.
 
         Args:
             message_bytes: most of a message.
@@ -218,9 +233,12 @@ class Connection(ServerConnection):
             socket_bytes: receive buffer asked of the operating system.
         """
         self.protocol.max_message_size = message_bytes
-        self._frames = frames
+        self._pace = frames
         if self.keepalive_task is not None:
             self.keepalive_task.cancel()
+        # Here it is decided when the transport is read.
+        self.recv_messages.pause = lambda: None
+        self.recv_messages.resume = self._read_slice_soon
         sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, socket_bytes)
 
@@ -361,6 +379,8 @@ class Connection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         _go(self)
         self._end_stall()
+        if self._slice is not None:
+            self._slice.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -369,6 +389,37 @@ class Connection(ServerConnection):
             return
         if self._early:
             data, self._early = self._early + data, b""
+        if self._pace is not None:
+            self._unread += data
+            self.transport.pause_reading()
+            self._read_slice_soon()
+            return
+        self._read(data)
+
+    def _read_slice_soon(self) -> None:
+        if self._slice is None:
+            self._slice = self.loop.call_soon(self._read_slice)
+
+    def _read_slice(self) -> None:
+        """Read some of what came, and the rest once others had their turn and it may be read."""
+        self._slice = None
+        if self.recv_messages.paused:
+            return  # until it resumes
+        if not self._unread:
+            self.transport.resume_reading()
+            return
+        part = bytes(self._unread[:_SLICE])
+        del self._unread[:_SLICE]
+        self._debt_s = 0.0
+        self._read(part)
+        if self.transport.is_closing():
+            return
+        if self._debt_s > 0:
+            self._slice = self.loop.call_later(self._debt_s, self._read_slice)
+        else:
+            self._read_slice_soon()
+
+    def _read(self, data: bytes) -> None:
         super().data_received(data)
         # The answers to WebSocket pings are written without regard to the reader.
         if self.transport.get_write_buffer_size() > 16 * self.limits.write_bytes:
@@ -426,7 +477,9 @@ class Connection(ServerConnection):
 
     def process_event(self, event: Event) -> None:
         # Pings, pongs and fragments are not messages, but cost time all the same.
-        if not self._frames.spend(self.loop.time()):
+        if self._pace is not None:
+            self._debt_s = self._pace.spend(1, self.loop.time())
+        elif not self._frames.spend(self.loop.time()):
             self.transport.abort()
         super().process_event(event)
 

@@ -142,6 +142,21 @@ def test_a_block_of_ten_megabytes_is_refused_and_one_of_none_is_taken(tmp_path: 
             assert again.open()["next"] == HOP
 
 
+def test_thousands_of_tiny_messages_are_read_later_and_none_is_lost(tmp_path: Path) -> None:
+    limits = RoomLimits(messages_per_s=1e6, frames_per_s=2000.0, frame_burst=100)
+    sound = tones(0.1, music=0.9)
+    with (
+        serving(tmp_path, rooms=("hall",), limits=limits) as at,
+        Watcher(at, "hall", "estimates") as watcher,
+        Feeder(at, "hall") as feeder,
+    ):
+        feeder.open()
+        for start in range(HOP):
+            feeder.send(sound[start : start + 1])
+        assert watcher.wait(0)["valence"] == pytest.approx(0.9, abs=1e-3)
+        assert feeder.end()["next"] == HOP
+
+
 def test_sound_before_open_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as at, Feeder(at, "hall") as feeder:
         feeder.send(np.zeros(10, dtype=np.float32))
