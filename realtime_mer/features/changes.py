@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from realtime_mer.errors import InputError
 
 _BLOCK_S = 0.5  # what is looked at between two answers; the minute is kept in such blocks
+_MOST = (1 << 15) - 1  # of 16 bits
 _STEPS = 4096  # of one log10 of power: a hundredth of what a block of music wavers by, and less
 
 
@@ -90,6 +91,13 @@ class ChangeDetector:
         self._least = self._recent + blocks(policy.least_past_s)
         self._most = self._recent + blocks(policy.past_s)
         self._usual = blocks(policy.usual_s)
+        # Blocks, by how much before a new one they come: those of the stretch that leaves the past
+        # with it, of that which enters the past, and those that are recent besides it.
+        run = np.arange(self._recent)
+        self._places = np.concatenate(
+            (run - self._most, run - 2 * self._recent + 1, run[1:] - self._recent)
+        )
+        self._runs = [0, self._recent, 2 * self._recent][: 2 + (self._recent > 1)]
         self.changed = np.zeros(streams)
         self.turns = np.zeros(streams, np.int64)
         self._filled = np.zeros(streams, np.int64)  # hops of the block that is filling
@@ -153,15 +161,16 @@ class ChangeDetector:
             columns: ``(n, M)`` log-mel of the hop, in log10 of power, finite.
         """
         self._know(columns.shape[1])
-        shape = columns.astype(np.float64)
-        shape -= np.add.reduce(shape, axis=1, keepdims=True) / shape.shape[1]
-        self._filling[rows] += shape
-        filled = self._filled[rows] + 1
-        self._filled[rows] = filled
-        whole = filled == self._hops
+        # A slice is copied in a fraction of the time that a list of one row takes.
+        at = slice(rows[0], rows[0] + 1) if len(rows) == 1 else rows
+        self._filling[at] += columns
+        filled = self._filled[at] + 1
+        self._filled[at] = filled
+        whole: NDArray[np.bool_] = filled == self._hops
+        if not whole.any():
+            return whole
         turned = np.zeros(len(columns), dtype=bool)
-        if whole.any():
-            turned[whole] = self._compare(rows[whole])
+        turned[whole] = self._compare(rows[whole])
         return turned
 
     def _know(self, bands: int) -> None:
@@ -177,39 +186,38 @@ class ChangeDetector:
     def _compare(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Close the blocks of streams that are full; return whose music turns."""
         recent, most, count = self._recent, self._most, self._count[rows]
-        block = np.rint(self._filling[rows] * (_STEPS / self._hops))
+        shape = self._filling[rows] * (_STEPS / self._hops)
+        shape -= np.add.reduce(shape, axis=1, keepdims=True) / shape.shape[1]
+        block = np.minimum(np.maximum(np.rint(shape), -_MOST), _MOST).astype(np.int64)
         self._filling[rows], self._filled[rows] = 0.0, 0
         # What leaves the past is read before the new block takes its place.
-        leaving, left = self._run(rows, count - most, 1), self._run(rows, count - most, recent)
-        self._blocks[rows, count % most] = np.clip(block, -(1 << 15), (1 << 15) - 1)
-        entering = self._run(rows, count - recent, 1)
-        entered = self._run(rows, count - 2 * recent + 1, recent)
+        places = (count[:, np.newaxis] + self._places) % most
+        kept = self._blocks[rows[:, np.newaxis], places].astype(np.int64)
+        self._blocks[rows, places[:, 0]] = block
+        leaves, enters, stretch_enters = (
+            (count >= first)[:, np.newaxis] for first in (most, recent, 2 * recent - 1)
+        )
+        runs = np.add.reduceat(kept, self._runs, axis=1)
+        left, entered = runs[:, 0] * leaves, runs[:, 1] * stretch_enters
         sums = self._sums[rows]
-        sums[:, 0] += entering - leaving
+        sums[:, 0] += kept[:, 2 * recent - 1] * enters - kept[:, 0] * leaves
         sums[:, 1] += entered - left
         sums[:, 2] += entered**2 - left**2
         self._sums[rows], self._count[rows] = sums, count + 1
         ratio = np.zeros(len(rows))
         known = count + 1 >= self._least
         if known.any():
+            newest = (runs[:, -1] * (recent > 1) + block)[known]
             past = np.minimum(count[known] + 1, most) - recent
-            newest = self._run(rows[known], count[known] - recent + 1, recent)
             ratio[known] = self._distance(newest, sums[known], past[:, np.newaxis])
             ratio /= self._policy.turns_at
         self.changed[rows] = ratio / (1 + ratio)
         turned: NDArray[np.bool_] = ratio >= 1
-        self.turns[rows] += turned
-        # Not even the last seconds are kept: most of them may be of the music before.
-        self._forget(rows[turned])
+        if turned.any():
+            self.turns[rows] += turned
+            # Not even the last seconds are kept: most of them may be of the music before.
+            self._forget(rows[turned])
         return turned
-
-    def _run(
-        self, rows: NDArray[np.int64], first: NDArray[np.int64], length: int
-    ) -> NDArray[np.int64]:
-        """Return the sums of runs of blocks, ``(n, M)``; 0 where one begins before the first."""
-        places = (first[:, np.newaxis] + np.arange(length)) % self._most
-        total = self._blocks[rows[:, np.newaxis], places].sum(axis=1, dtype=np.int64)
-        return np.where(first[:, np.newaxis] >= 0, total, 0)
 
     def _distance(
         self, newest: NDArray[np.int64], sums: NDArray[np.int64], past: NDArray[np.int64]
