@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from realtime_mer.errors import CheckpointError
 from realtime_mer.features.config import FeatureConfig, PitchConfig
 from realtime_mer.features.log_mel import LogMel
-from realtime_mer.features.log_pitch import LogPitch
+from realtime_mer.features.log_pitch import LogPitch, pitch_filters
 from realtime_mer.model.card import Calibration
 from realtime_mer.model.committee import read_committee
 from realtime_mer.model.files import check_checkpoint, find_checkpoint
@@ -136,6 +136,27 @@ def test_log_pitch_rows_are_those_of_the_features() -> None:
     expected = LogPitch(config, sample_rate=24_000, hop=hop)(torch.from_numpy(sound)).numpy()
     assert expected.shape == (2, 5, 180)
     np.testing.assert_allclose(found / np.log(10), expected, atol=1e-4, rtol=0)
+
+
+def test_what_lies_far_above_the_log_pitch_bins_adds_nothing_to_them() -> None:
+    """Low lines are told apart by fewer numbers than there are samples: none of them hears more."""
+    config, hop = PitchConfig(), 2400
+    graph = Graph()
+    samples = graph.input("samples", ("B", "n"), "")
+    rows = log_pitch_power(graph, samples, config, sample_rate=24_000, hop=hop)
+    graph.output("rows", rows, ("B", "H", config.bins), "")
+    network = graph.model(told="", metadata={}).SerializeToString()
+    t = np.arange(config.n_fft) / 24_000
+    quiet = 1e-3 * (np.sin(2 * np.pi * 220 * t) + np.sin(2 * np.pi * 1900 * t))
+    # Blocks of 128 samples would take a line that is a multiple of 64 above another for that one.
+    highest = 700 * 24_000 / config.n_fft
+    above = highest + 30 * 24_000 / 128
+    sound = (quiet + 0.9 * np.sin(2 * np.pi * above * t)).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(network).run(None, {"samples": sound[np.newaxis]})
+    window = np.hanning(config.n_fft + 1)[:-1]
+    power = np.abs(np.fft.rfft(sound.astype(np.float64) * window) / window.sum() * 2) ** 2
+    expected = np.log10(1 + config.log_gain * (power @ pitch_filters(config, 24_000)))
+    np.testing.assert_allclose(found[0, 0] / np.log(10), expected, atol=1e-5, rtol=0)
 
 
 # -- what is refused -------------------------------------------------------------------------------

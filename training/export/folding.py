@@ -36,10 +36,23 @@ def folded(
     return weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), shift
 
 
-def convolved(graph: Graph, value: str, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
-    """Return what a convolution, the normalisation behind it and a rectifier make of a value."""
+def convolved(
+    graph: Graph, value: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, *, turned: bool = False
+) -> str:
+    """Return what a convolution, the normalisation behind it and a rectifier make of a value.
+
+    Args:
+        graph: where the nodes go.
+        value: ``(B, channels, height, width)``.
+        conv: the convolution.
+        norm: the normalisation.
+        turned: height and width of the value have changed places; of a convolution that goes along
+            its height alone.
+    """
     weight, bias = folded(conv, norm)
     before = [int(pad) for pad in conv.padding]
+    if turned:
+        weight = weight.swapaxes(2, 3)
     out = graph.op(
         "Conv",
         value,

@@ -28,7 +28,8 @@ def chord_nodes(graph: Graph, logs: str, branch: HarmonicBranch) -> str:
 def pattern_nodes(graph: Graph, pooled: str, branch: HarmonicBranch) -> str:
     """Map columns' means and, behind them, maxima, ``(B, 24 C, H)``, to ``(B, 2 W, H)``."""
     x = graph.reshape(pooled, 0, branch.patterns.in_channels, _CLASSES, -1)
-    x = graph.concat(x, graph.slice(x, 2, 0, _CLASSES - 1), axis=2)
-    x = convolved(graph, x, branch.patterns, branch.pattern_norm)
-    both = [graph.op(kind, x, graph.whole(2), keepdims=0) for kind in ("ReduceMean", "ReduceMax")]
+    x = graph.op("Transpose", x, perm=[0, 1, 3, 2])  # sums along the last axis are fastest
+    x = graph.concat(x, graph.slice(x, 3, 0, _CLASSES - 1), axis=3)
+    x = convolved(graph, x, branch.patterns, branch.pattern_norm, turned=True)
+    both = [graph.op(kind, x, graph.whole(3), keepdims=0) for kind in ("ReduceMean", "ReduceMax")]
     return graph.concat(*both, axis=1)

@@ -74,7 +74,8 @@ class _Writer:
         for name, shape in state.items():
             graph.input(name, shape, f"state: next_{name} of the call before")
         heard = self._going_on("tail", samples, axis=1, keep=self._card.past_samples)
-        logs = log_power(graph, self._newest(heard, features.n_fft - features.hop_length), features)
+        past = features.n_fft - features.hop_length
+        logs = log_power(graph, heard, features, surplus=self._card.past_samples - past)
         columns = self._columns(self._normalised(logs))
         if (branch := self._network.harmonic) is not None:
             chords = chord_nodes(graph, self._log_pitches(heard), branch)
@@ -106,15 +107,14 @@ class _Writer:
         if features.pitch is None:
             raise ValueError("a harmonic branch hears nothing where features have no pitch")
         hop = self._card.hop_samples
-        newest = self._newest(heard, features.pitch.n_fft - hop)
         return log_pitch_power(
-            self._graph, newest, features.pitch, sample_rate=features.sample_rate, hop=hop
+            self._graph,
+            heard,
+            features.pitch,
+            sample_rate=features.sample_rate,
+            hop=hop,
+            surplus=self._card.past_samples - features.pitch.n_fft + hop,
         )
-
-    def _newest(self, heard: str, past: int) -> str:
-        """Return the samples of the hops and ``past`` before them."""
-        surplus = self._card.past_samples - past
-        return self._graph.slice(heard, 1, surplus) if surplus else heard
 
     def _going_on(self, name: str, value: str, *, axis: int, keep: int) -> str:
         """Return a value behind what the state holds of it, whose end the next state keeps."""

@@ -48,6 +48,10 @@ class Graph:
         """Return the name of a list of int64."""
         return self._constant(np.asarray(numbers, np.int64))
 
+    def number(self, number: int) -> str:
+        """Return the name of an int64."""
+        return self._constant(np.asarray(number, np.int64))
+
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node and return the name of what it gives."""
         return self.several(kind, 1, *inputs, **attributes)[0]
@@ -102,7 +106,7 @@ class Graph:
         key = (value.dtype.str, value.shape, value.tobytes())
         if key not in self._constants:
             name = self._constants[key] = f"constant_{len(self._constants)}"
-            self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+            self._initializers.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return self._constants[key]
 
 
