@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -93,12 +94,20 @@ def serving(
 class Talker:
     """A client that reads only when it is told to."""
 
-    def __init__(self, url: str, protocol: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        protocol: str,
+        token: str | None = None,
+        *,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._open = ExitStack()
         self.socket = self._open.enter_context(
             connect(
                 url,
+                ssl=trusted,
                 subprotocols=[Subprotocol(protocol)],
                 additional_headers=headers,
                 compression=None,
@@ -144,8 +153,15 @@ class Feeder(Talker):
         index: of the next sample.
     """
 
-    def __init__(self, at: Serving, room: str, *, token: str | None = None) -> None:
-        super().__init__(at.url(room, "/audio"), SOUND_PROTOCOL, token)
+    def __init__(
+        self,
+        at: Serving,
+        room: str,
+        *,
+        token: str | None = None,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(at.url(room, "/audio"), SOUND_PROTOCOL, token, trusted=trusted)
         self.ready: dict[str, Any] = {}
         self.index = 0
 

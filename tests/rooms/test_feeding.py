@@ -2,11 +2,13 @@
 
 import json
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trustme
 from numpy.typing import NDArray
 
 from realtime_mer.rooms.limits import RoomLimits
@@ -155,6 +157,24 @@ def test_thousands_of_tiny_messages_are_read_later_and_none_is_lost(tmp_path: Pa
             feeder.send(sound[start : start + 1])
         assert watcher.wait(0)["valence"] == pytest.approx(0.9, abs=1e-3)
         assert feeder.end()["next"] == HOP
+
+
+def test_sound_comes_over_tls_too(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    with (
+        serving(tmp_path, rooms=("hall",), ssl=context) as at,
+        Feeder(at, "hall", trusted=trusted) as feeder,
+    ):
+        found = at.all_of("hall")
+        feeder.open(live=False)
+        for part in np.array_split(tones(5.0, music=0.9), 7):
+            feeder.send(part)
+        assert feeder.end()["next"] == 5 * RATE
+    assert [estimate["seq"] for estimate in found] == list(range(50))
 
 
 def test_sound_before_open_is_refused(tmp_path: Path) -> None:
