@@ -67,12 +67,11 @@ def wall(
     piece = compose(sample_rate=RATE)
     with ExitStack() as stack:
         goes = stack.enter_context(ExitStack())
-        microphones = {
-            number: (goes if number == _GOES else stack).enter_context(Feeder(at, name))
-            for number, name in enumerate(names)
-        }
-        for one in microphones.values():
+        microphones = {}
+        for number, name in enumerate(names):
+            one = (goes if number == _GOES else stack).enter_context(Feeder(at, name))
             one.open()
+            microphones[number] = one
         crowd = Crowd(microphones, piece)
         crowd.start()
         try:
