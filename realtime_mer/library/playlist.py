@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from realtime_mer.errors import InputError
+from realtime_mer.library.cluster.stores import is_url
 from realtime_mer.library.tracks import Track
 from realtime_mer.writing.replacing import replacing
 
@@ -80,6 +81,8 @@ def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:
 
 
 def _named_from(folder: str, path: str) -> str:
+    if is_url(path):
+        return path
     try:
         name = PurePath(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive

@@ -57,6 +57,13 @@ def test_a_list_stands_for_each_mood_and_energy_with_names_from_its_folder_on(mu
     assert text == "#EXTM3U\n# made by realtime-mer\n#EXTINF:200,c\n../c.wav\n"
 
 
+def test_music_in_a_store_keeps_its_url(music: Path) -> None:
+    lists, table = lists_of(music)
+    write_table(table, [sure("s3://bucket/a b.flac", 0.5, 0.5)])
+    lists.follow(changed=False)
+    assert held(music / "moods" / "Mood excited.m3u8") == ["s3://bucket/a b.flac"]
+
+
 def test_absolute_names_are_for_whoever_wants_them(music: Path) -> None:
     lists, _ = lists_of(music, absolute=True)
     lists.follow(changed=False)
