@@ -44,6 +44,8 @@ COMMANDS = {
     "analyze song.wav song.wav": "Analysing 2 files",
     "annotate .": "Looking for music in .",
     "suggest table.sqlite --at 0,0": "Looking through table.sqlite",
+    "path table.sqlite --at 0,0": "Looking through table.sqlite",
+    "library check table.sqlite": "Reading table.sqlite",
     "tag table.sqlite": "Looking at the tags of table.sqlite",
     "features song.wav": "Analysing song.wav",
     "devices --json": "Asking the sound system for its devices",
@@ -104,7 +106,7 @@ def test_a_session_that_is_not_there_is_refused_before_anything_heavy_is_importe
 
 def test_no_command_is_without_first_words() -> None:
     commands = {name for command in cli.app.registered_commands if (name := named(command))}
-    assert commands | {"sessions"} == {typed.split()[0] for typed in COMMANDS}
+    assert commands | {"library", "rooms", "sessions"} == {typed.split()[0] for typed in COMMANDS}
 
 
 def named(command) -> str:
