@@ -63,6 +63,7 @@ def test_a_scale_that_means_nothing_is_refused_with_its_reason(own, model, why) 
     assert why in axis.refused
 
 
+@pytest.mark.slow
 def test_of_owners_who_go_by_the_models_scale_few_are_given_another() -> None:
     given_one = sum(
         fitted(owner(0, 1, scatter=0.3, seed=seed), MODEL).used is not None for seed in range(100)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_mer.errors import InputError
+from realtime_mer.library.checking.agreement import Measured
 from realtime_mer.library.checking.answers import write_answers
-from realtime_mer.library.checking.own_scale import scale_of
+from realtime_mer.library.checking.own_scale import Axis, Line, OwnScale
 from realtime_mer.library.checking.shown import each_shown, moved, read_scale, read_shown
 from realtime_mer.library.rows import row_of
 from realtime_mer.library.tables import write_table
@@ -67,9 +68,13 @@ def test_what_is_on_a_scale_cannot_be_stored(tmp_path: Path) -> None:
 def test_words_and_quadrants_agree_with_where_a_track_then_lies(
     valence, arousal, offset, slope
 ) -> None:
-    places = [(n / 10 - 1, n / 10 - 1) for n in range(21)]
-    lines = [(offset + slope * v, offset + slope * a) for v, a in places]
-    scale = scale_of(zip(lines, places, strict=True), models=[""])
+    line = Line(
+        offset=Measured(value=offset, low=offset, high=offset),
+        slope=Measured(value=slope, low=slope, high=slope),
+        count=20,
+    )
+    axis = Axis(line=line, refused="")
+    scale = OwnScale(valence=axis, arousal=axis, models=("",))
     section = Section(start=0, end=9, mood="sad", valence=valence, arousal=arousal)
     silent = Section(start=9, end=10, mood="", valence=None, arousal=None)
     own = moved(made_track(valence=valence, arousal=arousal, sections=(section, silent)), scale)
