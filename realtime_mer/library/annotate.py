@@ -139,9 +139,10 @@ def annotate(options: AnnotateOptions, *, ready: Ready = lambda file: True) -> A
             remarks=sorted(remarks),
             total=store.count(),
         )
-        stale = found.changed or not options.out.exists()
+        stale = not options.out.exists() or not store.is_exported(options.out)
         if found.total and store.path != options.out and stale:
             write_table(options.out, store.tracks())
+            store.note_export(options.out)
     return found
 
 

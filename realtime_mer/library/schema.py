@@ -67,6 +67,22 @@ PRAGMA user_version = {version};
 """
 
 
+_CHANGES = ("INSERT ON tracks", "UPDATE ON tracks", "INSERT ON files", "UPDATE ON files")
+
+
+def watch_exports(database: sqlite3.Connection) -> None:
+    """Let the store itself strike out the tables written from it with whatever changes in it.
+
+    No kill and no full disk comes between; another format is no other one for it.
+    """
+    database.execute("CREATE TABLE IF NOT EXISTS exports (path NOT NULL PRIMARY KEY) WITHOUT ROWID")
+    for number, change in enumerate(_CHANGES):
+        database.execute(
+            f"CREATE TRIGGER IF NOT EXISTS changed_{number} AFTER {change} "
+            "BEGIN DELETE FROM exports; END"
+        )
+
+
 def create(database: sqlite3.Connection) -> None:
     """Make the tables; the caller has begun a transaction."""
     columns = ", ".join(

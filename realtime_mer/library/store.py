@@ -229,6 +229,17 @@ class TrackStore:
             run(f"DELETE FROM courses WHERE {unheld}")
             return int(run(f"DELETE FROM tracks WHERE {unheld.replace('track', 'id', 1)}").rowcount)
 
+    def is_exported(self, path: Path) -> bool:
+        """Return whether nothing has changed since a table was written from this store."""
+        name = schema.to_name(str(path.absolute()))
+        return self._number("SELECT count(*) FROM exports WHERE path = ?", name) > 0
+
+    def note_export(self, path: Path) -> None:
+        """Keep that a table says what this store does, until something changes here."""
+        with self.transaction() as run:
+            name = schema.to_name(str(path.absolute()))
+            run("INSERT OR IGNORE INTO exports VALUES (?)", (name,))
+
     @contextmanager
     def transaction(self, *, locking: bool = True) -> Iterator[Any]:
         """Yield what runs a statement; all of them take effect, or none.
@@ -280,6 +291,7 @@ class TrackStore:
                     schema.move_up(self._database)
         else:
             run(schema.SEARCH_INDEX)
+        schema.watch_exports(self._database)
 
     def _version(self) -> int:
         return int(self._database.execute("PRAGMA user_version").fetchone()[0])

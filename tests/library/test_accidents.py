@@ -195,6 +195,32 @@ def test_an_export_to_a_full_drive_is_one_line_and_leaves_the_old_one(
     assert sorted(path.name for path in small.iterdir()) == ["filler", table.name]
 
 
+def test_an_export_that_a_full_drive_broke_off_is_written_the_next_time(
+    annotate, music: Path
+) -> None:
+    table = music.parent / "table.csv"
+    annotate(out=table)
+    (music / "b.mp3").write_text("b")
+    table.with_name("table.csv.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="cannot be written: No space left"):
+        annotate(out=table)
+    assert len(read_table(table)) == 1
+    again = annotate(out=table)
+    assert (again.done, again.kept, len(read_table(table))) == (0, 2, 2)
+
+
+def test_an_export_in_another_format_is_written_anew_once_something_has_changed(
+    annotate, music: Path
+) -> None:
+    csv, parquet = (music.parent / f"table.{kind}" for kind in ("csv", "parquet"))
+    annotate(out=csv)
+    annotate(out=parquet)
+    (music / "b.mp3").write_text("b")
+    annotate(out=csv)
+    annotate(out=parquet)
+    assert len(read_table(csv)) == len(read_table(parquet)) == 2
+
+
 def tag(capsys: pytest.CaptureFixture[str], table: Path, *files: Path) -> Any:
     write_table(table, [made_track(str(file), arousal=0.5) for file in files])
     return call(capsys, "tag", table, "--write")
