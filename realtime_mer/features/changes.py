@@ -131,12 +131,12 @@ class ChangeDetector:
     def saved(self, row: int) -> dict[str, NDArray[Any]]:
         """Return all that is known of a stream, as arrays by their names."""
         told = [self.changed[row], self.turns[row], self._filled[row], self._count[row]]
-        return {
-            "changes": np.array(told, np.float64),
-            "changes.filling": self._filling[row].copy(),
-            "changes.blocks": self._blocks[row].copy(),
-            "changes.sums": self._sums[row].copy(),
-        }
+        saved: dict[str, NDArray[Any]] = {"changes": np.array(told, np.float64)}
+        if self._filling.shape[1]:  # else no column has come to any stream
+            saved["changes.filling"] = self._filling[row].copy()
+            saved["changes.blocks"] = self._blocks[row].copy()
+            saved["changes.sums"] = self._sums[row].copy()
+        return saved
 
     def restore(self, row: int, saved: Mapping[str, NDArray[Any]]) -> None:
         """Let a stream go on from what was saved; from the start where nothing of it was."""
@@ -147,8 +147,8 @@ class ChangeDetector:
         changed, turns, filled, count = saved["changes"].tolist()
         self.changed[row], self.turns[row] = changed, int(turns)
         self._filled[row], self._count[row] = int(filled), int(count)
-        if bands := len(saved["changes.filling"]):
-            self._know(bands)
+        if "changes.filling" in saved:
+            self._know(len(saved["changes.filling"]))
             self._filling[row] = saved["changes.filling"]
             self._blocks[row] = saved["changes.blocks"]
             self._sums[row] = saved["changes.sums"]
