@@ -10,6 +10,7 @@ import typer
 
 from realtime_mer.commands.arguments import Compute, ComputeOption, Model, MyScale, Table, Token
 from realtime_mer.commands.first_words import say
+from realtime_mer.commands.music.browse import browse
 from realtime_mer.commands.music.check import check
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line, notice
@@ -18,13 +19,14 @@ app = typer.Typer(
     help="Give what is known of your music to other programs.\n\n"
     "`realtime-mer library export music.sqlite --to rekordbox --out moods.xml` writes playlists by "
     "mood and energy; `realtime-mer library serve music.sqlite` answers as Spotify's audio "
-    "features did.",
+    "features did; `realtime-mer library browse music.sqlite` shows it in your browser.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 
 app.command()(check)
+app.command()(browse)
 
 DEFAULT_PORT = 8766
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from realtime_mer.errors import InputError
 from realtime_mer.library.cluster.stores import is_url
@@ -10,8 +11,17 @@ from realtime_mer.library.tracks import Track
 from realtime_mer.writing.replacing import replacing
 
 
+class Playable(Protocol):
+    """What a playlist names, such as a ``Track``."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 def m3u8(
-    tracks: Sequence[Track],
+    tracks: Sequence[Playable],
     *,
     folder: Path | None,
     titles: Sequence[str] | None = None,
@@ -46,7 +56,7 @@ def head_of(remark: str | None) -> str:
     return "#EXTM3U\n" + ("" if remark is None else f"# {remark}\n")
 
 
-def entry_of(track: Track, *, base: str | None, title: str) -> str:
+def entry_of(track: Playable, *, base: str | None, title: str) -> str:
     """Return the two lines of a track.
 
     Args:

@@ -1,9 +1,11 @@
 """What the service answers over plain HTTP (pure, no socket)."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Any
 
 from realtime_mer.web import Asset
 
@@ -30,14 +32,39 @@ class Page:
     @classmethod
     def text(cls, status: HTTPStatus, text: str, **headers: str) -> "Page":
         """Return a line for people; ``headers`` with underscores for hyphens."""
-        body = f"{text}\n".encode()
+        return cls.of(f"{text}\n".encode(), _TEXT, status=status, **headers)
+
+    @classmethod
+    def json(cls, value: Any, *, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> "Page":
+        """Return a value for programs; ``headers`` likewise."""
+        body = json.dumps(value, allow_nan=False).encode()
+        return cls.of(body, "application/json; charset=utf-8", status=status, **headers)
+
+    @classmethod
+    def of(
+        cls, body: bytes, content_type: str, *, status: HTTPStatus = HTTPStatus.OK, **headers: str
+    ) -> "Page":
+        """Return bytes of any kind that no cache keeps; ``headers`` likewise."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return cls(
             status=status,
             body=body,
             length=len(body),
-            headers={**GUARDS, "Content-Type": _TEXT, **named},
+            headers={**GUARDS, "Content-Type": content_type, **named},
         )
+
+    @classmethod
+    def file(cls, found: Asset, *, connections: str = "connect-src 'self'") -> "Page":
+        """Return a file of a page.
+
+        Browsers ask for it every time: a page of an older version must not talk to a newer service.
+
+        Args:
+            found: the file.
+            connections: the directive of its policy that says where it may connect.
+        """
+        policy = f"{_POLICY}; {_OWN_FILES}; {connections}"
+        return _found(found.body, found.content_type, cache="no-cache", policy=policy)
 
     def over_tls(self) -> "Page":
         """Return what is answered over TLS: the browser is told to keep to it for a day.
@@ -93,9 +120,7 @@ def answer(
     found = files(path)
     if found is None:
         return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
-    # A page of an older version must not talk to a newer service, so browsers ask every time.
-    policy = f"{_POLICY}; {_OWN_FILES}; {_connections(authority)}"
-    page = _found(found.body, found.content_type, cache="no-cache", policy=policy)
+    page = Page.file(found, connections=_connections(authority))
     if found.microphone:
         return replace(page, headers={**page.headers, "Permissions-Policy": _MICROPHONE})
     if path == LIBRARY:

@@ -7,7 +7,7 @@ import { MINUS, add, onResize, set } from "./svg.js";
 
 const TRAIL_SECONDS = 30;
 const PIECES = 12; // steps of the fade
-const HOP_MS = 300; // as long as the transition of .hops in style.css
+const HOP_MS = 300; // as long as the transition of .hops in plane.css
 
 /** Valence to the right, arousal upwards, both in [-1, 1], with the mood words at their places. */
 export class Plane {
@@ -67,6 +67,11 @@ export class Plane {
     this.#point = add(svg, "circle", { class: "point", r: 9 });
     this.showCurrent(false);
     onResize(svg, (width, height) => this.#layOut(width, height));
+  }
+
+  /** Where the square of the plane lies in the picture, `{left, top, side}` in CSS pixels. */
+  get square() {
+    return { left: this.#left, top: this.#top, side: this.#side };
   }
 
   /** Write the user's own words in the place of the usual ones. */

@@ -69,9 +69,10 @@ export const QUADRANT_RGB = {
  *
  * @param {number} valence in [-1, 1]
  * @param {number} arousal in [-1, 1]
+ * @param {object} [corners] red, green and blue of each quadrant; those on a dark ground if not given
  * @returns {number[]} red, green and blue in [0, 255]
  */
-export function moodColour(valence, arousal) {
+export function moodColour(valence, arousal, corners = QUADRANT_RGB) {
   const [right, up] = [ramp(valence), ramp(arousal)];
   const weights = {
     Q1: right * up,
@@ -81,16 +82,16 @@ export function moodColour(valence, arousal) {
   };
   return [0, 1, 2].map((channel) =>
     Object.entries(weights).reduce(
-      (sum, [name, weight]) => sum + weight * QUADRANT_RGB[name][channel],
+      (sum, [name, weight]) => sum + weight * corners[name][channel],
       0,
     ),
   );
 }
 
-/** The colour in the place of a mood that is held, as in style.css. */
+/** The colour in the place of a mood that is held, as in theme.css. */
 export const HELD_RGB = [152, 162, 179];
 
-/** The ground of the dj theme, as in style.css. */
+/** The ground of the dj theme, as in theme.css. */
 export const GROUND_RGB = [12, 15, 20];
 
 const TINT_SHARE = 0.28; // all text stays readable on it, as tests compute

@@ -84,9 +84,14 @@ class Browser:
         size: tuple[int, int] = DESKTOP,
     ) -> None:
         """Open the display of a service, or another page of it, as if for the first time."""
+        self.visit(service.url.replace("ws", "http", 1), page=page, fragment=fragment, size=size)
+
+    def visit(
+        self, origin: str, *, page: str = "", fragment: str = "", size: tuple[int, int] = DESKTOP
+    ) -> None:
+        """Open a page as if for the first time."""
         self.driver.get("about:blank")
         self.resize(size)
-        origin = service.url.replace("ws", "http", 1)
         self.cdp("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
         for log in ("browser", "performance"):  # from here on they are of this page
             self.driver.get_log(log)

@@ -1,6 +1,7 @@
 """The files of the browser display, without a browser."""
 
 import json
+import posixpath
 import re
 from dataclasses import asdict
 from importlib.resources import files
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from realtime_mer import emotion, mood, web
 from realtime_mer.estimate import Status
-from realtime_mer.web import rooms
+from realtime_mer.web import library, rooms
 from realtime_mer.wording import (
     NEEDS_SOMEBODY,
     OUTLET_NOTE,
@@ -68,6 +69,29 @@ def test_the_pages_of_rooms_name_nothing_of_another_host_and_import_what_is_ther
             assert rooms.asset(name) is not None, (path, name)
         for name in re.findall(r'(?:src|href)="([\w.-]+)"', text):
             assert rooms.asset(f"/{name}") is not None, (path, name)
+
+
+def test_the_page_of_a_library_has_all_that_it_loads_and_nothing_of_another_host() -> None:
+    folder = {entry.name for entry in files(library).iterdir() if entry.is_file()}
+    own = {path.removeprefix("/library/") for path in library.PATHS if "/library/" in path}
+    assert {*own, "index.html"} == {name for name in folder if not name.endswith(".py")}
+    for path in library.PATHS:
+        found = library.asset(path)
+        assert found is not None
+        text = found.body.decode()
+        if path not in web.PATHS or path == "/":
+            assert not re.findall(r"(?:https?:|wss?:)?//[a-z0-9][\w.-]+", text), path
+        loaded = re.findall(r'(?:from|import) "(\.\.?/[^"]+)"|(?:href|src)="([^"]+)"', text)
+        for names in loaded:
+            name = next(filter(None, names))
+            whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+            assert library.asset(whole) is not None, (path, name)
+    page = library.asset("/")
+    assert page is not None
+    assert b"<style" not in page.body
+    assert not re.search(rb"\s(style|on\w+)=\"", page.body)
+    for path in ("/app.js", "/library/index.html", "/library/__init__.py", "/library/../app.js"):
+        assert library.asset(path) is None
 
 
 @pytest.mark.parametrize("path", web.PATHS)

@@ -19,8 +19,8 @@ DAMAGED = "complaints of ffmpeg, which finds the file damaged or cut off: sound 
 
 _MOST_COMPLAINTS = 1 << 20  # bytes of them that are read
 
-# Only local files: a playlist must not make ffmpeg fetch anything.
-_FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe")
+FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe")
+"""How ffmpeg is begun. Only local files: a playlist must not make it fetch anything."""
 
 
 class FfmpegDecoder:
@@ -41,7 +41,7 @@ class FfmpegDecoder:
         self._shown = shown
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  a pipe could fill and block
         self._process = subprocess.Popen(
-            [*_FFMPEG, "-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"],
+            [*FFMPEG, "-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

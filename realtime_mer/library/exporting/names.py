@@ -17,13 +17,19 @@ def names_of(tracks: Iterable[Track]) -> dict[str, Names]:
     found = {}
     for track in tracks:
         try:
-            found[track.path] = _names(track.path)
+            found[track.path] = read_names(track.path)
         except (AudioFileError, OSError):
             continue  # its file's name will do
     return found
 
 
-def _names(path: str) -> Names:
+def read_names(path: str) -> Names:
+    """Return what the tags of one file say.
+
+    Raises:
+        InputError: mutagen is not installed.
+        AudioFileError, OSError: it cannot be read.
+    """
     texts = told(path)
     names = ("title", "artist", "album", "comment")
     return Names(**{name: " ".join(next(iter(texts.get(name, ())), "").split()) for name in names})

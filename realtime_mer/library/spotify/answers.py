@@ -1,13 +1,11 @@
 """What is answered to a request for audio features (pure, no socket)."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from realtime_mer.library.spotify.features import Features
-from realtime_mer.service.pages import GUARDS, Page
+from realtime_mer.service.pages import Page
 
 PLACE = "/v1/audio-features"
 """Where audio features are asked for."""
@@ -31,14 +29,14 @@ def answer(target: str, features: Mapping[str, Features]) -> Page:
     place, _, name = path.rpartition("/")
     if place == PLACE and name:
         found = features.get(unquote(name))
-        return refusal(HTTPStatus.NOT_FOUND, "no such id") if found is None else _json(found)
+        return refusal(HTTPStatus.NOT_FOUND, "no such id") if found is None else Page.json(found)
     return refusal(HTTPStatus.NOT_FOUND, f"nothing is here but {PLACE}")
 
 
 def refusal(status: HTTPStatus, message: str, **headers: str) -> Page:
     """Return an error as Spotify's clients read it; ``headers`` with underscores for hyphens."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return _json({"error": {"status": status.value, "message": message}}, status, named)
+    said = {"error": {"status": status.value, "message": message}}
+    return Page.json(said, status=status, **headers)
 
 
 def _several(query: str, features: Mapping[str, Features]) -> Page:
@@ -51,14 +49,4 @@ def _several(query: str, features: Mapping[str, Features]) -> Page:
         return refusal(HTTPStatus.BAD_REQUEST, "give ids=ID,ID")
     if len(ids) > MOST_IDS:
         return refusal(HTTPStatus.BAD_REQUEST, f"{len(ids)} ids: ask for {MOST_IDS} at a time")
-    return _json({"audio_features": [features.get(one) for one in ids]})
-
-
-def _json(
-    value: Any, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> Page:
-    body = json.dumps(value, allow_nan=False).encode()
-    kind = {"Content-Type": "application/json; charset=utf-8"}
-    return Page(
-        status=status, body=body, length=len(body), headers=GUARDS | kind | dict(headers or {})
-    )
+    return Page.json({"audio_features": [features.get(one) for one in ids]})
