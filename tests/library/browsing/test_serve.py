@@ -73,20 +73,27 @@ def numbers(*values: int) -> bytes:
     return np.array(values, dtype="<u4").tobytes()
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Two tracks with tags, in files, and one whose file is not there."""
-    sounds = write_sounds(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where two files with tags lie, among others."""
+    folder = tmp_path_factory.mktemp("sounds")
+    sounds = write_sounds(folder)
     for name, title, artist in (("flac", "Été", "Ada Lane"), ("ogg", "Harbour", "")):
         tags = mutagen.File(sounds[name])
         tags["title"] = title
         tags["artist"] = artist
         tags.save()
+    return folder
+
+
+@pytest.fixture
+def table(folder: Path, tmp_path: Path) -> Path:
+    """Two tracks with tags, in files, and one whose file is not there."""
     tracks = [
-        moving_track(str(sounds[name]), 0.3, 0.2, seconds=40.0, seed=place)
+        moving_track(str(folder / f"tone in {name}.{name}"), 0.3, 0.2, seconds=40.0, seed=place)
         for place, name in enumerate(("flac", "ogg"))
     ]
-    gone = made_track(str(tmp_path / "zzz gone.mp3"))
+    gone = made_track(str(folder / "zzz gone.mp3"))
     add_tracks(tmp_path / "t.sqlite", [*tracks, gone])
     return tmp_path / "t.sqlite"
 
@@ -135,13 +142,14 @@ def test_what_cannot_be_asked_for_is_refused(table: Path) -> None:
         assert ask(server, "/find?" + "&" * 9)[2] == numbers(0, 1, 2)
 
 
-def test_a_playlist_names_the_tracks_in_the_order_they_were_given_in(table: Path) -> None:
+def test_a_playlist_names_the_tracks_in_the_order_they_were_given_in(
+    table: Path, folder: Path
+) -> None:
     with serving(table) as server:
         told(server, "/tracks?numbers=0")  # so its names are known
         status, headers, body = ask(server, "/playlist", body=numbers(1, 0, 77))
         paths = ask(server, "/paths", body=numbers(2, 1) + b"x")[2].decode()
     assert (status, headers["Content-Type"]) == (200, "audio/mpegurl; charset=utf-8")
-    folder = table.parent
     assert body.decode().splitlines()[2:] == [
         "#EXTINF:40,tone in ogg",
         f"{folder}/tone in ogg.ogg",
@@ -199,13 +207,13 @@ def test_without_mutagen_titles_are_names_of_files_and_it_is_told(
 
 
 def test_a_sound_is_heard_in_parts_by_the_address_that_was_told_and_by_no_other(
-    table: Path,
+    table: Path, folder: Path
 ) -> None:
     with serving(table, token=TOKEN) as server:
         _, _, body = ask(server, "/track/0", Authorization=f"Bearer {TOKEN}")
         track = json.loads(body)
         place = f"/{track['sound']}"
-        content = (table.parent / "tone in flac.flac").read_bytes()
+        content = (folder / "tone in flac.flac").read_bytes()
         assert track["type"] == "audio/flac"
         status, headers, body = ask(server, place, Range="bytes=100-199")
         assert (status, body) == (206, content[100:200])
