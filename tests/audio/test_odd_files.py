@@ -364,6 +364,25 @@ def test_an_m4a_file_whose_index_was_cut_off_says_that_in_one_line(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("ffmpeg")
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.m4a", ["-c:a", "aac"]), ("a.mka", ["-c:a", "flac"])]
+)
+def test_what_looks_like_a_few_mpeg_frames_in_another_format_is_not_taken_for_the_sound(
+    tmp_path: Path, name: str, options: list[str]
+) -> None:
+    whole = converted(tmp_path, name, *options)
+    expected, _ = decoded(whole)
+    frames = made("MP3", "MPEG_LAYER_III")[:6000]
+    unused = {
+        "a.m4a": (len(frames) + 8).to_bytes(4, "big") + b"free",
+        "a.mka": b"\xec" + (0x4000 | len(frames)).to_bytes(2, "big"),  # a Void of that size
+    }[name]
+    samples, faults = decoded(put(tmp_path / f"b-{name}", whole.read_bytes(), unused, frames))
+    np.testing.assert_array_equal(samples, expected)
+    assert not faults
+
+
+@pytest.mark.usefixtures("ffmpeg")
 def test_a_picture_is_refused_for_having_no_audio(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     draw = ["-f", "lavfi", "-i", "color=red:size=16x16", "-frames:v", "1", picture]

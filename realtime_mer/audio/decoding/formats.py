@@ -12,7 +12,7 @@ import soundfile
 from realtime_mer.audio.decoding import chunks, flac, mpeg, ogg, wide
 from realtime_mer.audio.decoding.bytes import ByteStream, Forwards, Window
 from realtime_mer.audio.decoding.ffmpeg import FfmpegDecoder
-from realtime_mer.audio.decoding.marks import recognise, to_beginning
+from realtime_mer.audio.decoding.marks import FOREIGN, recognise, to_beginning
 from realtime_mer.audio.decoding.sndfile import NOTHING, Chain, Decoder, SndfileDecoder
 from realtime_mer.audio.limits import unfit
 from realtime_mer.errors import AudioFileError
@@ -60,6 +60,8 @@ def open_file(path: Path, shown: str) -> Decoder:
                 return Chain(_flac_links(path, shown, starts, size, faults), shown)
     if kind == "MPEG" and (decoder := _mpeg_file(path, shown)):
         return decoder
+    if kind in FOREIGN:  # some of their sound may look like a frame or two of MPEG
+        return _by_ffmpeg(path, shown, reason=f"it is {kind}")
     return _by_library(path, shown)
 
 
@@ -120,6 +122,10 @@ def _by_library(path: Path, shown: str) -> Decoder:
         reason = error.error_string.strip().rstrip(".")
     if frames := _mpeg_file(path, shown):
         return frames
+    return _by_ffmpeg(path, shown, reason=reason)
+
+
+def _by_ffmpeg(path: Path, shown: str, *, reason: str) -> Decoder:
     if shutil.which("ffmpeg") is None:
         raise AudioFileError(
             f"{shown} cannot be decoded ({reason}): install ffmpeg, which reads more formats, "

@@ -19,12 +19,17 @@ _STREAMS = {
 _FILES = {
     b"caff": "CAF",
     b"riff\x2e\x91\xcf\x11": "W64",
+}
+_FOREIGN = {
     b"\x1aE\xdf\xa3": "Matroska or WebM",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media",
     b"ADIF": "AAC",
     b"MAC ": "Monkey's Audio",
     b"wvpk": "WavPack",
 }
+FOREIGN = frozenset({"MP4", *_FOREIGN.values()})
+"""Formats that libsndfile does not know, whatever it meets in them."""
+
 # Longer than the marks alone, so that they are not met in garbage by chance.
 _BEGINNING = re.compile(
     rb"(?:RIFF|RIFX|RF64|BW64)....WAVE|FORM....AIF[FC]|OggS\x00[\x02\x06]|fLaC\x00\x00\x00\x22|caff\x00\x01\x00\x00desc",
@@ -76,7 +81,7 @@ def to_beginning(stream: ByteStream, *, within: int) -> int:
 def _kind(head: bytes) -> str | None:
     """Return what begins with some bytes; None for nothing known, "" where they are too few."""
     unsure = False
-    for mark, name in {**_STREAMS, **_FILES}.items():
+    for mark, name in {**_STREAMS, **_FILES, **_FOREIGN}.items():
         if not head.startswith(mark):
             unsure |= mark.startswith(head)
         elif name != "WAV" or head[8:12] == b"WAVE":
