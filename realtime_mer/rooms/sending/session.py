@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from realtime_mer.audio.block import Source
@@ -111,8 +111,7 @@ def send_to_room(options: SendOptions) -> None:
         connection.start()
         stack.enter_context(view)
         try:
-            while connection.is_alive():
-                connection.join(_LOOK_S)
+            while not connection.ended.wait(_LOOK_S):
                 view.show(sender.figures)
         except KeyboardInterrupt:
             source.close()
@@ -134,11 +133,14 @@ class _Connection(threading.Thread):
 
     Attributes:
         error: what ended it; None for the end of the sound.
+        ended: is set once it has. Not ``join``: Python 3.11 takes a thread whose join Ctrl-C
+            broke off for one that has ended (bpo-45274).
     """
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(name="room-connection", daemon=True)
         self.error: RealtimeMerError | None = None
+        self.ended = threading.Event()
         self._sender = sender
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -150,6 +152,8 @@ class _Connection(threading.Thread):
             pass
         except RealtimeMerError as error:
             self.error = error
+        finally:
+            self.ended.set()
 
     async def _run(self) -> None:
         self._task = asyncio.create_task(self._sender.run())
@@ -159,10 +163,11 @@ class _Connection(threading.Thread):
     def end(self) -> None:
         """Say farewell and end, and without a farewell where the network does not take it."""
         self._sender.stop()
-        self.join(_LAST_WORDS_S)
-        if self.is_alive() and self._loop is not None and self._task is not None:
+        if self.ended.wait(_LAST_WORDS_S) or self._loop is None or self._task is None:
+            return
+        with suppress(RuntimeError):  # it has ended since
             self._loop.call_soon_threadsafe(self._task.cancel)
-            self.join(_LAST_WORDS_S)
+        self.ended.wait(_LAST_WORDS_S)
 
 
 class _Supply(threading.Thread):
