@@ -55,6 +55,7 @@ def _use(tab: Browser) -> None:
     tab.js("document.getElementById('alike').click()")
     tab.wait_for("document.querySelectorAll('#alike-list li').length > 0")
     tab.js("document.activeElement.blur(); document.getElementById('side').scrollTop = 0")
+    tab.wait_for("document.getAnimations().length === 0")  # a word moves aside
 
 
 def main(folder: Path, *, every: bool) -> None:
