@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,14 +38,27 @@ def next_message(wall: ClientConnection) -> dict[str, Any]:
     return message
 
 
-def until(wall: ClientConnection, wanted: Callable[[dict[str, dict[str, Any]]], bool]) -> Any:
-    """Read until the rooms, by their names, are as wanted; return them."""
-    while True:
+def until(
+    wall: ClientConnection,
+    wanted: Callable[[dict[str, dict[str, Any]]], bool],
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Any:
+    """Read until the rooms, by their names, are as wanted; return them.
+
+    A wall leaves out what a newer message replaces, so a state that passes must be kept up
+    meanwhile.
+    """
+    rooms: dict[str, dict[str, Any]] = {}
+    patient_until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < patient_until:
         message = next_message(wall)
         if message["type"] == "rooms":
             rooms = {room["name"]: room for room in message["rooms"]}
             if wanted(rooms):
                 return rooms
+            meanwhile()
+    pytest.fail(f"the rooms stay as they are: {rooms}")
 
 
 def last_message(wall: ClientConnection) -> dict[str, Any]:
@@ -79,7 +93,11 @@ def test_whoever_watches_is_told_of_every_room_and_of_what_becomes_of_it(
         with Feeder(at, "hall") as sender:
             sender.open()
             sender.send(tones(4.0, music=1.0))
-            rooms = until(wall, lambda rooms: rooms["hall"]["status"] == "music")
+            rooms = until(
+                wall,
+                lambda rooms: rooms["hall"]["status"] == "music",
+                meanwhile=lambda: sender.send(tones(1.0, music=1.0)),
+            )
             hall = rooms["hall"]
             assert (hall["state"], rooms["room-2"]["state"]) == ("fed", "empty")
             assert -1 <= hall["valence"] <= 1
@@ -100,7 +118,11 @@ def test_a_room_whose_sender_said_that_it_has_ended_is_off(at: Serving) -> None:
         with Feeder(at, "hall") as again:
             again.open()
             again.send(tones(1.0, music=1.0))
-            until(wall, lambda rooms: rooms["hall"]["state"] == "fed")
+            until(
+                wall,
+                lambda rooms: rooms["hall"]["state"] == "fed",
+                meanwhile=lambda: again.send(tones(1.0, music=1.0)),
+            )
 
 
 def test_a_browser_gets_a_page_and_a_program_gets_json(at: Serving) -> None:
