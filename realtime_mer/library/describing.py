@@ -27,6 +27,7 @@ from realtime_mer.sessions.course import segments
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_HEARD = {Status.MUSIC, Status.WARMING_UP, Status.NO_MUSIC}  # the others are silence, or near it
 _STEP_S = 1.0  # from one place at which the typical part may begin to the next
 
 
@@ -63,7 +64,7 @@ def describe(hops: Hops, summary: Summary, *, sound: Sound, model: str) -> Track
         beginning=beginning,
         ending=ending,
         moods=_moods(hops, counts),
-        music_share=summary.music_share,
+        music_share=summary.music_share if _HEARD & set(hops.statuses) else 0.0,
         level_dbfs=round(10 * math.log10(np.mean(10 ** (hops.level_dbfs[counts] / 10))), 2),
         loudness_lufs=sound.loudness_lufs,
         sections=_sections(hops),

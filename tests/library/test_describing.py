@@ -154,6 +154,15 @@ def test_what_is_no_music_is_one_section_without_a_mood_and_no_turn() -> None:
     assert found.turns == (30.0,)
 
 
+@pytest.mark.parametrize("status", [Status.SILENCE, Status.NO_SIGNAL, Status.TOO_QUIET])
+def test_of_what_is_silent_throughout_nothing_is_music(status: Status) -> None:
+    assert track([sample_estimate(status=status)] * 50).music_share == 0
+
+
+def test_of_music_that_no_model_told_from_other_sound_the_share_is_not_known() -> None:
+    assert track(hops([0.1] * 50)).music_share is None
+
+
 def test_a_track_shorter_than_the_warm_up_has_no_section() -> None:
     found = track([sample_estimate(status=Status.WARMING_UP)] * 10)
     assert (found.sections, found.turns) == ((), ())
