@@ -67,12 +67,21 @@ def entry_of(track: Playable, *, base: str | None, title: str) -> str:
     Raises:
         InputError: the track's name holds a line break.
     """
-    if len(track.path.splitlines()) > 1:
+    check_nameable(track)
+    name = track.path if base is None else _named_from(base, track.path)
+    return f"#EXTINF:{round(track.seconds)},{' '.join(title.split())}\n{name}\n"
+
+
+def check_nameable(track: Track) -> None:
+    """Refuse a track that no playlist can name.
+
+    Raises:
+        InputError: its name holds a line break.
+    """
+    if track.path.splitlines() != [track.path]:
         raise InputError(
             f"{track.path!r} has a line break in it, so no playlist can name it: rename it"
         )
-    name = track.path if base is None else _named_from(base, track.path)
-    return f"#EXTINF:{round(track.seconds)},{' '.join(title.split())}\n{name}\n"
 
 
 def write_m3u8(path: Path, tracks: Sequence[Track]) -> None:

@@ -1,6 +1,6 @@
 """A library written for another program: what ``realtime-mer library export`` does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +21,8 @@ from realtime_mer.library.exporting.ours import is_ours, refuse_stranger
 from realtime_mer.library.exporting.rekordbox import rekordbox_xml
 from realtime_mer.library.exporting.table import table
 from realtime_mer.library.exporting.traktor import traktor_nml
-from realtime_mer.library.playlist import m3u8
+from realtime_mer.library.playlist import check_nameable, m3u8
+from realtime_mer.library.tracks import Track
 from realtime_mer.writing.replacing import replacing
 
 Contents = Mapping[str, bytes]
@@ -39,11 +40,13 @@ class Target:
         folder: whether a folder is written rather than a file.
         contents: what is written, given entries, crates and where.
         after: what to do then, where ``{path}`` stands for what was written.
+        by_lines: whether a file is named in a line, so that its name may hold no line break.
     """
 
     folder: bool
     contents: Callable[[Sequence[Entry], Sequence[Crate], Path], Contents]
     after: str
+    by_lines: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +95,13 @@ def export(table_path: Path, *, to: str, out: Path, my_scale: Path | None = None
     target = TARGETS[to]
     tracks = read_shown(table_path, my_scale)
     names: Mapping[str, Names] = {}
-    remarks: tuple[str, ...] = ()
+    remarks: list[str] = []
+    if target.by_lines:
+        tracks, remarks = _nameable(tracks)
     try:
         names = names_of(tracks)
     except InputError as error:
-        remarks = (f"Titles are the names of files: {error}",)
+        remarks.append(f"Titles are the names of files: {error}")
     found = entries(tracks, names)
     packed = crates(found)
     contents = target.contents(found, packed, out)
@@ -115,9 +120,22 @@ def export(table_path: Path, *, to: str, out: Path, my_scale: Path | None = None
     return Exported(
         tracks=len(found),
         crates=len(packed),
-        remarks=remarks,
+        remarks=tuple(remarks),
         after=target.after.format(path=out.absolute()),
     )
+
+
+def _nameable(tracks: Iterable[Track]) -> tuple[list[Track], list[str]]:
+    """Return the tracks that a playlist can name, and a line for each other one."""
+    found, remarks = [], []
+    for track in tracks:
+        try:
+            check_nameable(track)
+        except InputError as error:
+            remarks.append(str(error))
+        else:
+            found.append(track)
+    return found, remarks
 
 
 def _remove_stale(folder: Path, contents: Contents) -> None:
@@ -160,11 +178,13 @@ TARGETS: Mapping[str, Target] = {
         folder=True,
         contents=lambda entries, crates, out: _lists(entries, crates, None),
         after="In Mixxx: right-click Crates, Import Crate, and take the files in {path}.",
+        by_lines=True,
     ),
     "m3u8": Target(
         folder=True,
         contents=lambda entries, crates, out: _lists(entries, crates, out),
         after="The playlists in {path} name files from there on: move both together.",
+        by_lines=True,
     ),
     "beets": Target(
         folder=True,

@@ -206,6 +206,19 @@ def test_playlists_name_files_from_their_folder_on_or_absolutely(
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("to", ["m3u8", "mixxx"])
+def test_a_name_with_a_line_break_costs_a_playlist_one_track_and_is_told(
+    tmp_path: Path, to: str
+) -> None:
+    table = tmp_path / "library.parquet"
+    write_table(table, [*TRACKS, sure("/music/x\ny.mp3", 0.5, 0.5), sure("/music/z\n", 0.5, 0.5)])
+    done = export(table, to=to, out=tmp_path / "lists")
+    assert done.tracks == len(TRACKS)
+    assert [remark.endswith("rename it") for remark in done.remarks] == [True, True]
+    excited = (tmp_path / "lists" / "Mood excited.m3u8").read_text(encoding="utf-8")
+    assert [line[-3:] for line in excited.splitlines() if not line.startswith("#")] == ["mp3"]
+
+
 def test_a_crate_that_holds_nothing_any_more_goes_and_others_stay(
     music: Path, table: Path, tmp_path: Path
 ) -> None:
