@@ -223,7 +223,19 @@ def test_parts_are_taken_out_of_a_lock_with_markers_and_hashes_as_they_are(elsew
     ]
 
 
-BROUGHT = ("gpu", "train", "mqtt", "lsl", "dmx", "mdns", "tags", "cluster", "test", "mutate")
+BROUGHT = (
+    "gpu",
+    "train",
+    "mqtt",
+    "lsl",
+    "dmx",
+    "mdns",
+    "opus",
+    "tags",
+    "cluster",
+    "test",
+    "mutate",
+)
 
 
 def test_a_part_that_brings_others_along_is_as_large_as_all_of_them():
@@ -525,8 +537,8 @@ def test_whether_there_is_a_gpu_is_found_out_with_nothing_installed():
 def test_an_extra_that_is_none_is_refused_with_those_there_are(given, capsys):
     assert run.main(given) == 1
     assert (
-        "name one of display, dmx, gpu, lsl, mdns, midi, mqtt, mutate, tags, test, train"
-        in capsys.readouterr().err
+        "name one of cluster, display, dmx, gpu, lsl, mdns, midi, mqtt, mutate, opus, tags, test, "
+        "train" in capsys.readouterr().err
     )
 
 

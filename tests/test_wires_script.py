@@ -12,7 +12,7 @@ except (ImportError, RuntimeError) as error:
     pytest.skip(f"needs all wires' libraries: {error}", allow_module_level=True)
 
 CAME = dict.fromkeys("osc sacn artnet file lsl mqtt midi obs events websocket".split(), 7)
-STILL = {"most_grown_within_a_turn_mb": 0.5, "grown_from_second_turn_to_last_mb": -1.0}
+STILL = {"most_grown_within_a_turn_mb": 0.5, "grown_a_reopening_mb": -1.0}
 FINE: dict[str, Any] = {
     "p99_ratio": 1.04,
     "outlets": [{"name": "booth", "state": "connected", "failed": 0}],
@@ -26,11 +26,12 @@ def turn(before: float, after: float) -> Turn:
 
 
 def test_growth_is_told_within_turns_and_over_them_and_the_first_is_left_out() -> None:
-    found = wires.grown([turn(100, 150), turn(150, 151), turn(151, 155)])
-    assert found["resident_mb"] == [150, 151, 155]
-    assert found["most_grown_within_a_turn_mb"] == 4
-    assert found["grown_from_second_turn_to_last_mb"] == 4
-    assert wires.grown([turn(100, 103)])["most_grown_within_a_turn_mb"] == 3
+    found = wires.grown([turn(100, 150), turn(150, 151), turn(151, 153), turn(153, 155)])
+    assert found["resident_mb"] == [150, 151, 153, 155]
+    assert found["most_grown_within_a_turn_mb"] == 2
+    assert found["grown_a_reopening_mb"] == 2
+    alone = wires.grown([turn(100, 103)])
+    assert (alone["most_grown_within_a_turn_mb"], alone["grown_a_reopening_mb"]) == (3, 0)
 
 
 def test_a_run_in_which_all_is_well_has_no_problem() -> None:
@@ -42,6 +43,7 @@ def test_a_run_in_which_all_is_well_has_no_problem() -> None:
     [
         ({**FINE, "p99_ratio": 1.11}, STILL, CAME, "1.11 times that without"),
         (FINE, {**STILL, "most_grown_within_a_turn_mb": 11.0}, CAME, "within_a_turn_mb: 11.0"),
+        (FINE, {**STILL, "grown_a_reopening_mb": 2.5}, CAME, "grown_a_reopening_mb: 2.5"),
         (FINE, STILL, {**CAME, "midi": 0}, "nothing came by midi"),
         (
             {**FINE, "outlets": [{"name": "lab", "state": "failing", "failed": 2}]},

@@ -14,6 +14,7 @@ from realtime_mer.commands.music.browse import browse
 from realtime_mer.commands.music.check import check
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import complain, line, notice
+from realtime_mer.wording import counted
 
 app = typer.Typer(
     help="Give what is known of your music to other programs.\n\n"
@@ -89,7 +90,8 @@ def export(
     done = run(table, to=to.value, out=out, my_scale=my_scale)
     for remark in done.remarks:
         complain(remark)
-    line(f"{out}: {done.tracks} tracks, {done.crates} playlists by mood and energy")
+    lists = f", {done.crates} playlists by mood and energy" if done.crates else ""
+    line(f"{out}: {counted(done.tracks, 'track')}{lists}")
     line(done.after)
 
 
@@ -148,7 +150,7 @@ def features(
     shape: Annotated[Shape, typer.Option(help="Whose shape.")] = Shape.SPOTIFY,
     ids: Ids = None,
     my_scale: MyScale = None,
-    model: Model = "library",
+    model: Model = "default",
     compute: ComputeOption = Compute.AUTO,
 ) -> None:
     """Print valence, energy, loudness and duration in the shape of Spotify's audio features.

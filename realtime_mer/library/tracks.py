@@ -121,6 +121,11 @@ class Track(HasAffect):
         return (self.path, *self.copies)
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether nothing of it is music, so that its mood is of silence or talk."""
+        return self.music_share == 0
+
+    @property
     def mean(self) -> Point:
         """Where the track lies as a whole."""
         return Point(valence=self.valence, arousal=self.arousal)

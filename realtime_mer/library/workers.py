@@ -1,6 +1,7 @@
 """Tracks worked out in parallel, each by a process that may die without taking the rest along."""
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -188,13 +189,34 @@ def _work(connection: Connection, model: str, compute: str) -> None:
             return
         connection.send(None)
         while True:
-            found = ear.listen(connection.recv())
+            path = connection.recv()
+            with _decoders_quiet():
+                found = ear.listen(path)
             connection.send(found)
             if isinstance(found, Sound):
                 if connection.recv():
-                    connection.send(ear.hear())
+                    with _decoders_quiet():
+                        heard = ear.hear()
+                    connection.send(heard)
                 else:
                     ear.let_go()
+
+
+@contextmanager
+def _decoders_quiet() -> Iterator[None]:
+    """Keep what decoders print by themselves, as libmpg123 does, off the terminal of this process.
+
+    What is wrong with a file is told in a line of its own. A traceback is printed after this.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Ear:

@@ -202,12 +202,10 @@ async def _lead(
         telling = Telling(options, columns, asked, room=room, view=view)
         telling.tell()
         while not telling.ended:
-            try:
-                message = await asyncio.wait_for(anext(stream), telling.wait_s())
-            except TimeoutError:
-                pass
-            else:
-                telling.take(message)
+            # Not wait_for: in Python 3.11 it forgets Ctrl-C where a message comes with it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(telling.wait_s()):
+                    telling.take(await anext(stream))
             telling.tell()
 
 

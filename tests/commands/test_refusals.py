@@ -83,7 +83,7 @@ REFUSED = {
     "suggest no.sqlite --at 0,0": "no.sqlite does not exist",
     "suggest table.sqlite": "Say where you are",
     "suggest table.sqlite --at 9,9": "--at 9,9 is no place",
-    "suggest table.sqlite --at 0,0 --to 2,2": "--to 2,2 is no place",
+    "path table.sqlite --at 0,0 --to 2,2": "--to 2,2 is no place",
     "suggest table.sqlite --at 0,0 --m3u8 no/set.m3u8": "--m3u8 no/set.m3u8 cannot be written",
     "display http://[": "is no address of a service",
     "display localhost:1 --screenshot no/a.png": "--screenshot no/a.png cannot be written",

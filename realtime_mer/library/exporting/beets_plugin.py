@@ -68,7 +68,10 @@ class RealtimeMerPlugin(BeetsPlugin):  # type: ignore[misc]
             if row is not None:
                 found += 1
                 for name, kind in _TYPES.items():
-                    item[name] = kind.parse(row[name])
+                    if row[name]:
+                        item[name] = kind.parse(row[name])
+                    elif name in item:  # nothing of it is music any more
+                        del item[name]
                 item.store()
         return found
 

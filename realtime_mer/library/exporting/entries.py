@@ -46,10 +46,12 @@ class Entry:
     @property
     def comment(self) -> str:
         """Energy and mood, and behind them what the comment was."""
+        rest = _ENERGY_OF_OURS.sub("", self.names.comment)
+        if self.track.says_nothing:
+            return rest
         own = f"{energy_text(self.energy)} - {self.track.mood}"
         if self.track.scale:
             own += " (own scale)"
-        rest = _ENERGY_OF_OURS.sub("", self.names.comment)
         return f"{own} - {rest}" if rest else own
 
 
@@ -100,8 +102,10 @@ def crates(of: Sequence[Entry]) -> list[Crate]:
 def crates_of(track: Track) -> list[tuple[str, str]]:
     """Return group and name of each crate that a track is in.
 
-    A track that lies between two words is in the crates of both.
+    A track that lies between two words is in the crates of both, one without music in none.
     """
+    if track.says_nothing:
+        return []
     return [*((MOODS, word) for word in track.words), _of_energy(energy(track.arousal))]
 
 

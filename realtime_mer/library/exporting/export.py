@@ -37,16 +37,23 @@ class Target:
     """A program, or a kind of file.
 
     Attributes:
-        folder: whether a folder is written rather than a file.
+        extension: of the file that is written; "" where it is a folder.
         contents: what is written, given entries, crates and where.
         after: what to do then, where ``{path}`` stands for what was written.
         by_lines: whether a file is named in a line, so that its name may hold no line break.
+        lists: whether there are playlists in it.
     """
 
-    folder: bool
+    extension: str = ""
     contents: Callable[[Sequence[Entry], Sequence[Crate], Path], Contents]
     after: str
     by_lines: bool = False
+    lists: bool = True
+
+    @property
+    def folder(self) -> bool:
+        """Whether a folder is written rather than a file."""
+        return not self.extension
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +61,7 @@ class Exported:
     """What was written.
 
     Attributes:
-        tracks, crates: how many.
+        tracks, crates: how many; no crates where there are no playlists in it.
         remarks: what is missing in it, one line each.
         after: what to do now.
     """
@@ -77,6 +84,12 @@ def check_export(to: str, out: Path) -> None:
         return
     if out.is_dir():
         raise InputError(f"--out {out} is a folder: --to {to} writes a file, name one")
+    wanted = TARGETS[to].extension
+    if out.suffix.lower() != wanted:
+        raise InputError(
+            f"--out {out} does not end in {wanted}, as what --to {to} writes does: name "
+            f"{out.with_suffix(wanted)}, for instance"
+        )
     refuse_stranger(out)
 
 
@@ -119,7 +132,7 @@ def export(table_path: Path, *, to: str, out: Path, my_scale: Path | None = None
         raise InputError(f"--out {out} cannot be written: {error.strerror}") from error
     return Exported(
         tracks=len(found),
-        crates=len(packed),
+        crates=len(packed) if target.lists else 0,
         remarks=tuple(remarks),
         after=target.after.format(path=out.absolute()),
     )
@@ -164,37 +177,36 @@ def _for_beets(entries: Sequence[Entry]) -> Contents:
 
 TARGETS: Mapping[str, Target] = {
     "rekordbox": Target(
-        folder=False,
+        extension=".xml",
         contents=lambda entries, crates, out: {"": rekordbox_xml(entries, crates)},
         after="In rekordbox: Preferences, Advanced, Database, rekordbox xml: name {path}. Take "
         "playlists from the tree rekordbox xml.",
     ),
     "traktor": Target(
-        folder=False,
+        extension=".nml",
         contents=lambda entries, crates, out: {"": traktor_nml(entries, crates)},
         after="In Traktor: right-click Track Collection, Import Another Collection, name {path}.",
     ),
     "mixxx": Target(
-        folder=True,
         contents=lambda entries, crates, out: _lists(entries, crates, None),
         after="In Mixxx: right-click Crates, Import Crate, and take the files in {path}.",
         by_lines=True,
     ),
     "m3u8": Target(
-        folder=True,
         contents=lambda entries, crates, out: _lists(entries, crates, out),
         after="The playlists in {path} name files from there on: move both together.",
         by_lines=True,
     ),
     "beets": Target(
-        folder=True,
         contents=lambda entries, crates, out: _for_beets(entries),
+        lists=False,
         after="In beets' config.yaml: add {path} to pluginpath and realtime_mer to plugins; then "
         "`beet mer`, and `beet ls mer_valence:0.3..`.",
     ),
     "csv": Target(
-        folder=False,
+        extension=".csv",
         contents=lambda entries, crates, out: {"": table(entries)},
+        lists=False,
         after="{path} opens in any spreadsheet.",
     ),
 }

@@ -30,10 +30,7 @@ def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
             "artist": names.artist,
             "album": names.album,
             "seconds": track.seconds,
-            "mer_valence": f"{track.valence:z.3f}",
-            "mer_arousal": f"{track.arousal:z.3f}",
-            "mer_energy": entry.energy,
-            "mer_mood": "; ".join(track.words),
+            **_said(entry),
             "mer_model": track.model,
             "mer_scale": track.scale,
         }
@@ -43,3 +40,16 @@ def table(entries: Sequence[Entry], *, for_spreadsheets: bool = True) -> bytes:
         numbers = ("mer_valence", "mer_arousal")  # are no texts, whatever they begin with
         writer.writerow(to_cells(row) | {name: row[name] for name in numbers})
     return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _said(entry: Entry) -> dict[str, str | int]:
+    """Return what is told of a track, empty where nothing of it is music."""
+    track = entry.track
+    if track.says_nothing:
+        return dict.fromkeys(("mer_valence", "mer_arousal", "mer_energy", "mer_mood"), "")
+    return {
+        "mer_valence": f"{track.valence:z.3f}",
+        "mer_arousal": f"{track.arousal:z.3f}",
+        "mer_energy": entry.energy,
+        "mer_mood": "; ".join(track.words),
+    }

@@ -90,7 +90,7 @@ def missing(search: Search, point: Point, outcome: Outcome | None = None) -> str
         rule = max(only, key=lambda rule: (rule != ONCE, in_the_way[rule]))
         track, broken = only[rule]
         return (
-            f"{_named(rule)} alone keeps out {in_the_way[rule]} of {looked_at} tracks, "
+            f"{_began(_named(rule))} alone keeps out {in_the_way[rule]} of {looked_at} tracks, "
             f"the nearest is {columns.paths[track]}: {broken.why}."
         )
     each = ", ".join(f"{_named(rule)} {number}" for rule, number in kept_out.most_common())
@@ -105,6 +105,11 @@ def _named(rule: str) -> str:
     if rule == LONGEST:
         return "that no track lasts longer than two steps"
     return rule
+
+
+def _began(words: str) -> str:
+    """Return words as a sentence begins; an option stays as it is typed."""
+    return words if words.startswith("-") else words[:1].upper() + words[1:]
 
 
 def _why_alone(rule: str, columns: Columns, track: int) -> str:

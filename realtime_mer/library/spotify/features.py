@@ -45,7 +45,7 @@ def audio_features(track: Track, *, id: str | None = None) -> Features:
         "analysis_url": None,
         "danceability": None,
         "duration_ms": round(track.seconds * 1000),
-        "energy": round(from_zero_to_one(track.arousal), _DECIMALS),
+        "energy": _estimated(track, track.arousal),
         "id": own_id(track) if id is None else id,
         "instrumentalness": None,
         "key": None,
@@ -58,8 +58,12 @@ def audio_features(track: Track, *, id: str | None = None) -> Features:
         "track_href": None,
         "type": "audio_features",
         "uri": Path(os.path.abspath(track.path)).as_uri(),
-        "valence": round(from_zero_to_one(track.valence), _DECIMALS),
+        "valence": _estimated(track, track.valence),
     }
+
+
+def _estimated(track: Track, value: float) -> float | None:
+    return None if track.says_nothing else round(from_zero_to_one(value), _DECIMALS)
 
 
 def by_id(tracks: Iterable[Track], ids: Mapping[str, str]) -> dict[str, Features]:

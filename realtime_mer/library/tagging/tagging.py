@@ -135,11 +135,13 @@ def _files(options: TagOptions, done: Tagged) -> Iterator[tuple[Path, Wanted]]:
         done.failed += (one.reason for one in broken)
         known: dict[str, Wanted] = dict.fromkeys(found, taken_back)
     else:
-        known = {
-            path: taken_back if options.remove else partial(written, track=track, wish=options.wish)
-            for track in read_shown(options.table, options.my_scale)
-            for path in track.paths
-        }
+        known = {}
+        for track in read_shown(options.table, options.my_scale):
+            if options.remove or track.says_nothing:
+                wanted: Wanted = taken_back
+            else:
+                wanted = partial(written, track=track, wish=options.wish)
+            known |= dict.fromkeys(track.paths, wanted)
     met = dict.fromkeys((os.path.abspath(path) for path in options.only), False)
     for path, wanted in known.items():
         asked = [one for one in (path, *map(str, Path(path).parents)) if one in met] if met else []

@@ -1,6 +1,7 @@
 """A library written for other programs, and opened again by libraries and programs of others."""
 
 import csv
+import io
 import os
 import subprocess
 import sys
@@ -59,6 +60,19 @@ def test_every_track_is_in_the_crates_of_its_words_and_of_its_energy() -> None:
     for place, entry in enumerate(ENTRIES):
         words = {crate.name for crate in CRATES if crate.group == "Mood" and place in crate.places}
         assert words == set(entry.track.words)
+
+
+def test_of_a_track_without_music_no_mood_and_no_energy_is_told() -> None:
+    said = Names(title="Talk", comment="Energy 6 - for you")
+    (talk,) = entries([made_track("/t.mp3", music_share=0.0)], {"/t.mp3": said})
+    assert crates([talk]) == []
+    assert talk.comment == "for you"
+    (row,) = csv.DictReader(io.StringIO(table_of([talk]).decode()))
+    numbers = [row[name] for name in ("mer_valence", "mer_arousal", "mer_energy", "mer_mood")]
+    assert numbers == [""] * 4
+    # Where a table does not tell, because it is of before, all is told.
+    (old,) = entries([made_track("/t.mp3", music_share=None)], {})
+    assert crates([old]) != []
 
 
 def test_a_comment_begins_with_energy_and_mood_once() -> None:
@@ -153,11 +167,12 @@ def table(music: Path, tmp_path: Path) -> Path:
 
 def test_the_commands_say_what_to_do_next(capsys, table: Path, tmp_path: Path) -> None:
     for to, target in TARGETS.items():
-        out = tmp_path / to
+        out = tmp_path / f"{to}{target.extension}"
         result = call(capsys, "library", "export", table, "--to", to, "--out", out)
         assert (result.code, result.remarks()) == (0, [])
         first, after = result.out.splitlines()
-        assert first == f"{out}: 3 tracks, 6 playlists by mood and energy"
+        lists = ", 6 playlists by mood and energy" if target.lists else ""
+        assert first == f"{out}: 3 tracks{lists}"
         assert str(out) in after
         assert out.is_dir() == target.folder
         again = call(capsys, "library", "export", table, "--to", to, "--out", out)
@@ -188,11 +203,21 @@ def test_without_mutagen_titles_are_names_of_files_and_that_is_told(
     capsys, monkeypatch: pytest.MonkeyPatch, table: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "mutagen", None)
-    result = call(capsys, "library", "export", table, "--to", "rekordbox", "--out", tmp_path / "x")
+    out = tmp_path / "x.xml"
+    result = call(capsys, "library", "export", table, "--to", "rekordbox", "--out", out)
     assert result.code == 0
     (remark,) = result.remarks()
     assert remark.startswith("realtime-mer: Titles are the names of files: ")
-    assert {track["Name"] for track in RekordboxXml(tmp_path / "x").get_tracks()} == {*"abc"}
+    assert {track["Name"] for track in RekordboxXml(out).get_tracks()} == {*"abc"}
+
+
+def test_a_file_is_called_as_its_program_expects_it(capsys, table: Path, tmp_path: Path) -> None:
+    for to, name in (("csv", "moods.xml"), ("rekordbox", "moods.txt"), ("traktor", "moods")):
+        result = call(capsys, "library", "export", table, "--to", to, "--out", tmp_path / name)
+        assert result.code == 1
+        (remark,) = result.remarks()
+        assert f"does not end in {TARGETS[to].extension}" in remark
+        assert not (tmp_path / name).exists()
 
 
 def test_playlists_name_files_from_their_folder_on_or_absolutely(

@@ -77,6 +77,11 @@ def test_a_copy_is_the_same_track_by_its_other_ids() -> None:
     assert by_id([track], {"x": "/b.flac"})["x"] == audio_features(track, id="x")
 
 
+def test_of_what_is_no_music_neither_valence_nor_energy_is_made_up() -> None:
+    found = audio_features(made_track("/talk.flac", music_share=0.0, loudness_lufs=-20.0))
+    assert (found["valence"], found["energy"], found["loudness"]) == (None, None, -20.0)
+
+
 def test_a_loudness_that_is_not_known_is_null() -> None:
     assert audio_features(TRACKS[1])["loudness"] is None
 

@@ -84,6 +84,19 @@ def test_every_file_of_a_track_is_written(capsys, monkeypatch, music, table) -> 
     assert all(fields(file)["MER_VALENCE"] == ("0.000",) for file in files)
 
 
+def test_a_file_without_music_is_given_no_tags_and_loses_those_of_before(
+    capsys, monkeypatch, music, table
+) -> None:
+    call(capsys, "tag", table, "--write")
+    files = [music / "a.mp3", music / "house" / "b.flac"]
+    tracks = [made_track(str(files[0]), music_share=0.0), made_track(str(files[1]))]
+    monkeypatch.setattr(tagging, "read_shown", lambda path, my_scale: tracks)
+    result = call(capsys, "tag", table, "--write")
+    assert f"{files[0]}: no MER_VALENCE" in result.out
+    assert fields(files[0]) == {}
+    assert fields(files[1])["MOOD"] != ()
+
+
 def test_only_what_is_asked_for_is_written(capsys, music, table) -> None:
     assert last(call(capsys, "tag", table, music / "house", "--write")).startswith("1 changed")
     assert (len(fields(music / "a.mp3")), len(fields(music / "house" / "b.flac"))) == (0, 4)
