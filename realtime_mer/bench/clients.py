@@ -18,23 +18,33 @@ _OPENING = 16  # at a time: a service lets few of one address wait for their ope
 
 
 async def _read(
-    url: str, opening: asyncio.Semaphore, receipts: list[tuple[int, float]] | None
+    url: str,
+    opening: asyncio.Semaphore,
+    everybody: asyncio.Barrier,
+    receipts: list[tuple[int, float]] | None,
 ) -> None:
     async with AsyncExitStack() as stack:
         async with opening:
             stream = await stack.enter_async_context(connect(url, reconnect=False))
         if receipts is not None:
-            print("ready", file=sys.stderr, flush=True)
+            _say("ready")
+        # Before that, a service that ends would be one that cannot be reached.
+        if await everybody.wait() == 0:
+            _say("all in")
         async for estimate in stream:
             if receipts is not None and isinstance(estimate, Estimate):
                 receipts.append((estimate.seq, time.monotonic()))
 
 
+def _say(word: str) -> None:
+    print(word, file=sys.stderr, flush=True)
+
+
 async def _main(url: str, count: int) -> None:
     receipts: list[tuple[int, float]] = []
-    opening = asyncio.Semaphore(_OPENING)
-    first = asyncio.create_task(_read(url, opening, receipts))
-    others = [asyncio.create_task(_read(url, opening, None)) for _ in range(count - 1)]
+    opening, everybody = asyncio.Semaphore(_OPENING), asyncio.Barrier(count)
+    first = asyncio.create_task(_read(url, opening, everybody, receipts))
+    others = [asyncio.create_task(_read(url, opening, everybody, None)) for _ in range(count - 1)]
     await asyncio.gather(first, *others)
     json.dump(receipts, sys.stdout)
 

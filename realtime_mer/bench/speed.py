@@ -231,7 +231,8 @@ def _start_clients(url: str, count: int) -> subprocess.Popen[str]:
         text=True,
     )
     if process.stderr is not None:
-        process.stderr.readline()  # until the first one is connected
+        process.stderr.readline()
+        process.stderr.readline()  # until all of them are connected
     return process
 
 

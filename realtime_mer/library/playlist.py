@@ -72,7 +72,7 @@ def entry_of(track: Playable, *, base: str | None, title: str) -> str:
     return f"#EXTINF:{round(track.seconds)},{' '.join(title.split())}\n{name}\n"
 
 
-def check_nameable(track: Track) -> None:
+def check_nameable(track: Playable) -> None:
     """Refuse a track that no playlist can name.
 
     Raises:
