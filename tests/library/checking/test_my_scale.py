@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime_mer.library.exporting.export import TARGETS
 from realtime_mer.library.spotify.features import own_id
 from realtime_mer.library.store import TrackStore
 from realtime_mer.library.tables import read_table
@@ -106,7 +107,7 @@ def test_tags_note_it_and_are_taken_back(capsys, table: Path, scale: Path, tmp_p
 )
 def test_exports_say_so(capsys, table: Path, scale: Path, tmp_path: Path, to, file, says) -> None:
     for options, expected in (((), False), (("--my-scale", scale), True)):
-        out = tmp_path / f"{to}{expected}"
+        out = tmp_path / f"{to}{expected}{TARGETS[to].extension}"
         words = ("library", "export", table, "--to", to, "--out", out, *options)
         assert call(capsys, *words).code == 0
         text = (out / file).read_text(encoding="utf-8") if file else out.read_text(encoding="utf-8")

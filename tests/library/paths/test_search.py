@@ -233,7 +233,7 @@ def test_the_rule_that_is_in_the_way_is_named_and_by_what(rules, tags, words: st
 def test_too_few_tracks_are_told() -> None:
     text = said(LINE, Rules(), counted(HERE, THERE, 4))
     assert "track 4" in text
-    assert "that no track comes twice alone keeps out 3 of all tracks" in text
+    assert "That no track comes twice alone keeps out 3 of all tracks" in text
 
 
 def test_two_rules_that_are_in_the_way_together_are_both_named() -> None:
