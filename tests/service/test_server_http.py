@@ -192,7 +192,8 @@ def test_those_that_were_closed_for_what_they_did_are_counted() -> None:
 
 def test_one_that_takes_its_page_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     large = Asset(b"x" * 4_000_000, "text/plain")  # more than the system's buffers hold
-    monkeypatch.setattr(pages, "asset", lambda path: large)
+    page = pages.Page.file
+    monkeypatch.setattr(pages.Page, "file", lambda found, **options: page(large, **options))
     with running(limits=Limits(open_timeout_s=1)) as service, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_RECEIVE_BUFFER)
         slow.connect(("127.0.0.1", service.port))
