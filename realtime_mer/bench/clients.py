@@ -27,17 +27,13 @@ async def _read(
         async with opening:
             stream = await stack.enter_async_context(connect(url, reconnect=False))
         if receipts is not None:
-            _say("ready")
+            print("ready", file=sys.stderr, flush=True)
         # Before that, a service that ends would be one that cannot be reached.
         if await everybody.wait() == 0:
-            _say("all in")
+            print("all in", file=sys.stderr, flush=True)
         async for estimate in stream:
             if receipts is not None and isinstance(estimate, Estimate):
                 receipts.append((estimate.seq, time.monotonic()))
-
-
-def _say(word: str) -> None:
-    print(word, file=sys.stderr, flush=True)
 
 
 async def _main(url: str, count: int) -> None:

@@ -14,8 +14,8 @@ from realtime_mer.library.walk import Broken, walk
 from tests.library.made import made_sound, made_track
 
 FEW, MANY = 5_000, 50_000
-NAME_BYTES = 300
-"""What a name, some sixty letters long, may take while its folder is looked through."""
+NAME_BYTES = 600
+"""What a name may take while its folder is looked through, with the folders above it."""
 
 
 @dataclass(frozen=True, kw_only=True)
