@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from realtime_mer.audio.devices import Kind, select, survey
 from realtime_mer.audio.limits import unfit
-from realtime_mer.audio.picking import Picked
+from realtime_mer.audio.picking import Picked, parse_channels, parse_raw_channels
 from realtime_mer.errors import AudioFileError, DeviceError, InputError
 from realtime_mer.wording import nearest
 
@@ -51,6 +51,39 @@ class RawFormat:
     rate: int = 48_000
     channels: int = 1
     sample_format: SampleFormat = "s16le"
+
+
+def asked_sound(
+    source: str | None,
+    *,
+    channels: str | None,
+    rate: int | None,
+    sample_format: SampleFormat | None,
+) -> tuple[RawFormat | None, Picked | None]:
+    """Return what was asked of the raw sound on standard input, and which channels are to be heard.
+
+    Args:
+        source: as for ``check_source``.
+        channels: as they were typed; of raw sound also how many there are.
+        rate, sample_format: of raw sound; None for the usual ones.
+
+    Raises:
+        InputError: that is no channel, or no number of channels.
+    """
+    count, picked = None, None
+    if channels is not None and source == "-":
+        count, picked = parse_raw_channels(channels)
+    elif channels is not None:
+        picked = parse_channels(channels)
+    if (rate, count, sample_format) == (None, None, None):
+        return None, picked
+    usual = RawFormat()
+    raw = RawFormat(
+        rate=usual.rate if rate is None else rate,
+        channels=usual.channels if count is None else count,
+        sample_format=usual.sample_format if sample_format is None else sample_format,
+    )
+    return raw, picked
 
 
 def check_source(

@@ -128,6 +128,24 @@ Ca = Annotated[
     typer.Option(metavar="PEM", help="Certificate to trust, where the service has its own."),
 ]
 
+Cert = Annotated[
+    str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
+]
+PrivateKey = Annotated[
+    str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
+]
+Encrypt = Annotated[
+    bool,
+    typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
+]
+NewPassphraseFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
+]
+WeakPassphrase = Annotated[
+    bool, typer.Option("--weak-passphrase", help="Take it even if it is guessed soon.")
+]
+
 StartTrack = Annotated[
     str | None,
     typer.Option("--from", metavar="TRACK", help="What plays now: a path or a part of it."),

@@ -1,16 +1,17 @@
 """``realtime-mer live``: listen, and show the emotion of the music as it plays."""
 
 from itertools import zip_longest
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from realtime_mer.commands.arguments import (
+    Cert,
     Compute,
     ComputeOption,
     Delay,
+    Encrypt,
     Host,
     LayoutOption,
     Lsl,
@@ -18,11 +19,14 @@ from realtime_mer.commands.arguments import (
     Midi,
     Model,
     MqttOrVariable,
+    NewPassphraseFile,
     Osc,
     OscRate,
+    PrivateKey,
     SampleFormat,
     Smoothing,
     Speed,
+    WeakPassphrase,
 )
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.refusals import check_output, read_plans
@@ -78,12 +82,8 @@ def live(
             metavar="NAME", help="Be found as NAME.local on the network, by phones nearby."
         ),
     ] = None,
-    cert: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
-    ] = None,
+    cert: Cert = None,
+    key: PrivateKey = None,
     clients: Annotated[int, typer.Option(min=1, help="Most subscribers at a time.")] = 256,
     osc: Osc = None,
     osc_rate: OscRate = None,
@@ -134,17 +134,9 @@ def live(
     record_audio: Annotated[
         bool, typer.Option("--record-audio", help="Keep its sound too; else no sound is kept.")
     ] = False,
-    encrypt: Annotated[
-        bool,
-        typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
-    ] = False,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
-    ] = None,
-    weak_passphrase: Annotated[
-        bool, typer.Option("--weak-passphrase", help="Take it even if it is guessed soon.")
-    ] = False,
+    encrypt: Encrypt = False,
+    passphrase_file: NewPassphraseFile = None,
+    weak_passphrase: WeakPassphrase = False,
     pseudonym: Annotated[
         str | None, typer.Option(help="Whom the kept session is about, as only you know them.")
     ] = None,
@@ -171,12 +163,11 @@ def live(
 
     `ffmpeg -i song.m4a -f s16le -ac 1 -ar 24000 - | realtime-mer live - --rate 24000`
     """
-    from realtime_mer.audio.picking import parse_channels, parse_raw_channels
-    from realtime_mer.audio.spec import RawFormat, check_source, find_asked, refuse_overwriting
+    from realtime_mer.audio.spec import asked_sound, check_source, find_asked, refuse_overwriting
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.service.listening import check_free, check_token
     from realtime_mer.service.mdns import check_name
-    from realtime_mer.sessions.passphrase import check_strength, take_passphrase
+    from realtime_mer.sessions.passphrase import new_passphrase
     from realtime_mer.shaping import Shaper
     from realtime_mer.wire.tls import server_context
 
@@ -192,19 +183,12 @@ def live(
     if align and source not in (None, "mic"):
         raise InputError("--align is for a microphone: nothing else hears the loudspeaker.")
     fast = speed is Speed.MAX
-    count, picked = None, None
-    if channels is not None and source == "-":
-        count, picked = parse_raw_channels(channels)
-    elif channels is not None:
-        picked = parse_channels(channels)
-    raw = None
-    if (rate, count, sample_format) != (None, None, None):
-        usual = RawFormat()
-        raw = RawFormat(
-            rate=usual.rate if rate is None else rate,
-            channels=usual.channels if count is None else count,
-            sample_format=usual.sample_format if sample_format is None else sample_format.value,
-        )
+    raw, picked = asked_sound(
+        source,
+        channels=channels,
+        rate=rate,
+        sample_format=None if sample_format is None else sample_format.value,
+    )
     check_source(source, device=device, paced=not fast, raw=raw, channels=picked)
     Shaper(smoothing_s=smoothing, delay_s=delay)
     check_checkpoint(model)
@@ -233,9 +217,9 @@ def live(
     passphrase = None
     if encrypt:
         whose = record or "what is recorded"
-        passphrase = take_passphrase(whose, file=passphrase_file, new=True)
-        if not weak_passphrase:
-            check_strength(passphrase, known=[whose, pseudonym or "", "realtime-mer"])
+        passphrase = new_passphrase(
+            whose, file=passphrase_file, weak=weak_passphrase, known=[whose, pseudonym or ""]
+        )
 
     say(_about(source))
     if osc is not None:

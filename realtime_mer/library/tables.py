@@ -38,6 +38,28 @@ def check_extension(path: Path) -> None:
         raise InputError(f"{path} is no table that is known: end it in {', '.join(EXTENSIONS)}")
 
 
+FileState = tuple[tuple[int, int, int], ...]
+"""What ``state_of`` tells of a file: another one where it may say something else."""
+
+
+def state_of(path: Path) -> FileState:
+    """Return number, size and time of a file, beside an SQLite file also of its log.
+
+    Changes come first into the log. One that is opened and holds nothing is as good as none, and so
+    is a file that is not there.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    return tuple(map(_number_size_time, (path, log) if path.suffix == ".sqlite" else (path,)))
+
+
+def _number_size_time(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if found.st_size else (0, 0, 0)
+
+
 def store_of(table: Path) -> Path:
     """Return the SQLite file in which a table is worked out: itself, or beside it."""
     return table if table.suffix.lower() == ".sqlite" else table.with_suffix(".sqlite")

@@ -39,7 +39,7 @@ from realtime_mer.service.audience import Audience
 from realtime_mer.service.connection import Connection, Limits
 from realtime_mer.service.door import Door
 from realtime_mer.service.listening import check_port, usual_address
-from realtime_mer.service.metrics import Metrics, Traffic
+from realtime_mer.service.metrics import Metrics
 from realtime_mer.service.owners import Owners
 from realtime_mer.service.reception import Reception
 from realtime_mer.sessions.sealing import Key
@@ -309,7 +309,7 @@ class RoomsService:
 
     def _make(self, name: str, *, state: StreamState | None, seq: int) -> Room:
         recognizer, limits = self._recognizer, self._options.client_limits
-        metrics = Metrics(lambda: self._traffic(self._rooms[name]))
+        metrics = Metrics(lambda: self._rooms[name].audience.traffic(self._reception))
         audience = Audience(
             hello=Hello(
                 server_version=__version__,
@@ -408,23 +408,6 @@ class RoomsService:
             unlogged=self._reception.notices.left_out,
             not_kept=0 if self._checkpoints is None else self._checkpoints.failures,
             idle_s=self._shard.idle_s,
-        )
-
-    def _traffic(self, room: Room) -> Traffic:
-        counts, reception = room.audience.counts, self._reception
-        return Traffic(
-            clients=len(room.audience),
-            waiting=len(reception.lobby),
-            connections_total=counts.connections,
-            wrong_tokens_total=reception.guesses.total,
-            unlogged_total=reception.notices.left_out,
-            evicted_total=reception.lobby.evicted,
-            refused_total=counts.refused,
-            dropped_total=counts.dropped,
-            histories_total=counts.histories,
-            histories_refused_total=counts.histories_refused,
-            markers_total=counts.markers,
-            markers_dropped_total=counts.markers_dropped,
         )
 
 

@@ -20,8 +20,9 @@ from realtime_mer.service.connection import Connection, Limits, address_of, fram
 from realtime_mer.service.door import Door
 from realtime_mer.service.event_stream import EventStream
 from realtime_mer.service.gate import Verdict
-from realtime_mer.service.metrics import Metrics
+from realtime_mer.service.metrics import Metrics, Traffic
 from realtime_mer.service.owners import Owners
+from realtime_mer.service.reception import Reception
 from realtime_mer.wire.mailbox import MessageBudget
 from realtime_mer.wire.past import Past
 from realtime_mer.wire.protocol import (
@@ -119,6 +120,24 @@ class Audience:
     def __len__(self) -> int:
         """How many follow, subscribed or not, readers of events among them."""
         return len(self.clients) + len(self.event_streams)
+
+    def traffic(self, reception: Reception) -> Traffic:
+        """Return how the service fares with those who follow, and with all at its doors."""
+        counts = self.counts
+        return Traffic(
+            clients=len(self),
+            waiting=len(reception.lobby),
+            connections_total=counts.connections,
+            wrong_tokens_total=reception.guesses.total,
+            unlogged_total=reception.notices.left_out,
+            evicted_total=reception.lobby.evicted,
+            refused_total=counts.refused,
+            dropped_total=counts.dropped,
+            histories_total=counts.histories,
+            histories_refused_total=counts.histories_refused,
+            markers_total=counts.markers,
+            markers_dropped_total=counts.markers_dropped,
+        )
 
     def tell(self, message: StatusMessage | Marker) -> None:
         """Send what comes in order."""

@@ -382,19 +382,9 @@ class Service:
             await self._reception.shut(door, server, partings)
 
     def _traffic(self) -> Traffic:
-        reception, counts = self._reception, self._audience.counts
-        return Traffic(
-            clients=self.clients,
-            waiting=len(reception.lobby),
-            connections_total=counts.connections,
-            wrong_tokens_total=reception.guesses.total,
-            unlogged_total=reception.notices.left_out,
-            evicted_total=reception.lobby.evicted,
-            refused_total=counts.refused,
+        return replace(
+            self._audience.traffic(self._reception),
             dropped_total=self.dropped,
-            histories_total=counts.histories,
-            histories_refused_total=counts.histories_refused,
-            markers_total=counts.markers,
             markers_dropped_total=self._markers_dropped,
         )
 

@@ -52,6 +52,23 @@ def check_strength(passphrase: str, *, known: Sequence[str] = ()) -> None:
     )
 
 
+def new_passphrase(name: str, *, file: Path | None, weak: bool, known: Sequence[str]) -> str:
+    """Return a passphrase that is chosen now, as ``take_passphrase`` does.
+
+    Args:
+        name, file: as there.
+        weak: whether one that is guessed soon will do.
+        known: words that whoever guesses would try first, besides the program's name.
+
+    Raises:
+        InputError: as there, or it is guessed soon.
+    """
+    passphrase = take_passphrase(name, file=file, new=True)
+    if not weak:
+        check_strength(passphrase, known=[*known, "realtime-mer"])
+    return passphrase
+
+
 def take_passphrase(name: str, *, file: Path | None = None, new: bool = False) -> str:
     """Return the passphrase from a file's first line, else the environment, else a prompt.
 

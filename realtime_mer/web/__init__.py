@@ -32,6 +32,7 @@ _FILES = {
     "/plane.js": ("plane.js", _SCRIPT),
     "/settings.js": ("settings.js", _SCRIPT),
     "/svg.js": ("svg.js", _SCRIPT),
+    "/theme.js": ("theme.js", _SCRIPT),
     "/values.js": ("values.js", _SCRIPT),
 }
 

@@ -11,6 +11,7 @@ import { contradicts, moodText } from "./mood.js";
 import { Plane } from "./plane.js";
 import { connect, tokenFromFragment } from "./realtime-mer.js";
 import * as settings from "./settings.js";
+import { changedTheme, showTheme } from "./theme.js";
 import {
   HELD_RGB,
   Steady,
@@ -335,19 +336,15 @@ function frame() {
 
 // --- what the user does -------------------------------------------------------------------------
 
-function showTheme() {
-  root.dataset.theme = theme;
-  const ground = getComputedStyle(root).getPropertyValue("--ground");
-  document.querySelector("meta[name=theme-color]").content = ground;
-  byId("theme").textContent = theme === "dj" ? "Therapy theme" : "DJ theme";
+function dress() {
+  showTheme(theme, byId("theme"), ["DJ theme", "Therapy theme"]);
   byId("session-title").textContent = theme === "dj" ? "Markers" : "Session notes";
   done.texts = done.lines = 0;
 }
 
 function changeTheme() {
-  theme = settings.THEMES[(settings.THEMES.indexOf(theme) + 1) % settings.THEMES.length];
-  settings.keepTheme(theme);
-  showTheme();
+  theme = changedTheme(theme);
+  dress();
 }
 
 function countFrom(t) {
@@ -490,7 +487,7 @@ byId("full").hidden = !document.fullscreenEnabled;
 byId("keys").checked = settings.keysOn();
 showKeys();
 plane.showWords(words);
-showTheme();
+dress();
 showState();
 stayAwake();
 requestAnimationFrame(frame);

@@ -69,24 +69,16 @@ def send(
     `ffmpeg -i rtsp://camera -f s16le -ac 1 -ar 24000 - | realtime-mer rooms send lobby - --rate
     24000`
     """
-    from realtime_mer.audio.picking import parse_channels, parse_raw_channels
-    from realtime_mer.audio.spec import RawFormat, check_source
+    from realtime_mer.audio.spec import asked_sound, check_source
     from realtime_mer.rooms.names import check_room
 
     check_room(room)
-    count, picked = None, None
-    if channels is not None and source == "-":
-        count, picked = parse_raw_channels(channels)
-    elif channels is not None:
-        picked = parse_channels(channels)
-    raw = None
-    if (rate, count, raw_format) != (None, None, None):
-        usual = RawFormat()
-        raw = RawFormat(
-            rate=usual.rate if rate is None else rate,
-            channels=usual.channels if count is None else count,
-            sample_format=usual.sample_format if raw_format is None else raw_format.value,
-        )
+    raw, picked = asked_sound(
+        source,
+        channels=channels,
+        rate=rate,
+        sample_format=None if raw_format is None else raw_format.value,
+    )
     check_source(source, device=device, paced=True, raw=raw, channels=picked)
     say(f"Sending to room {room}: connecting to {to}")
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from realtime_mer.commands.arguments import AsJson, Compute, ComputeOption, Host, Model
+from realtime_mer.commands.arguments import (
+    AsJson,
+    Cert,
+    Compute,
+    ComputeOption,
+    Encrypt,
+    Host,
+    Model,
+    NewPassphraseFile,
+    PrivateKey,
+    WeakPassphrase,
+)
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.rooms.send import send
 from realtime_mer.errors import InputError
@@ -73,17 +84,9 @@ def serve(
             "several times. See `realtime-mer sessions`.",
         ),
     ] = None,
-    encrypt: Annotated[
-        bool,
-        typer.Option("--encrypt", help="Encrypt what is kept; asks for a passphrase to open it."),
-    ] = False,
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Take the passphrase from its first line."),
-    ] = None,
-    weak_passphrase: Annotated[
-        bool, typer.Option("--weak-passphrase", help="Take it even if it is guessed soon.")
-    ] = False,
+    encrypt: Encrypt = False,
+    passphrase_file: NewPassphraseFile = None,
+    weak_passphrase: WeakPassphrase = False,
     rooms: Annotated[int, typer.Option(min=1, max=100_000, help="Most rooms.")] = 64,
     ask: Annotated[
         bool,
@@ -94,12 +97,8 @@ def serve(
         bool,
         typer.Option("--keep/--no-keep", help="Keep the states of rooms, to go on after a crash."),
     ] = True,
-    cert: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Certificate of the service, for TLS.")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="PEM", help="Its private key, if in a file of its own.")
-    ] = None,
+    cert: Cert = None,
+    key: PrivateKey = None,
     clients: Annotated[
         int, typer.Option(min=1, help="Most senders and watchers at a time, of all rooms.")
     ] = 1024,
@@ -119,7 +118,7 @@ def serve(
     from realtime_mer.rooms.limits import RoomLimits
     from realtime_mer.rooms.names import check_room
     from realtime_mer.service.listening import check_free
-    from realtime_mer.sessions.passphrase import check_strength, take_passphrase
+    from realtime_mer.sessions.passphrase import new_passphrase
     from realtime_mer.wire.tls import server_context
 
     if key is not None and cert is None:
@@ -138,9 +137,9 @@ def serve(
         server_context(cert, key)
     passphrase = None
     if encrypt:
-        passphrase = take_passphrase("what is recorded", file=passphrase_file, new=True)
-        if not weak_passphrase:
-            check_strength(passphrase, known=[*recorded, "realtime-mer"])
+        passphrase = new_passphrase(
+            "what is recorded", file=passphrase_file, weak=weak_passphrase, known=recorded
+        )
     say("Serving rooms: loading the model")
 
     from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve

@@ -1,6 +1,5 @@
 """``Shelf``: a table as it is now, read again when it has changed."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -10,13 +9,11 @@ from pathlib import Path
 from realtime_mer.errors import InputError
 from realtime_mer.library.browsing.catalogue import Catalogue, points, read_catalogue
 from realtime_mer.library.store import TrackStore
-from realtime_mer.library.tables import check_table, store_of
+from realtime_mer.library.tables import FileState, check_table, state_of, store_of
 from realtime_mer.library.tracks import Track
 
 _REST = 9.0
 """How much longer than reading took it is left alone: a table may change all the time."""
-
-State = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +72,7 @@ class Shelf:
         try:
             if self._clock() < self._next:
                 return
-            if _state(self.table) != self._state:
+            if state_of(self.table) != self._state:
                 version = self._edition.version + 1
                 self._edition, self._state, self._next = self._read(version=version)
             self._problem = ""
@@ -96,8 +93,8 @@ class Shelf:
         with TrackStore(self.table, read_only=True) as opened:
             return opened.track_at(path)
 
-    def _read(self, *, version: int) -> tuple[Edition, State, float]:
-        state, began = _state(self.table), self._clock()
+    def _read(self, *, version: int) -> tuple[Edition, FileState, float]:
+        state, began = state_of(self.table), self._clock()
         catalogue = read_catalogue(self.table, self._numbers)
         edition = Edition(
             version=version, catalogue=catalogue, points=points(catalogue, version=version)
@@ -119,17 +116,3 @@ def store(table: Path) -> Path:
             "there: annotate again, or name a .sqlite"
         )
     return found
-
-
-def _state(table: Path) -> State:
-    """Return size and time of the table and of what waits to be written into it."""
-    found = []
-    for path in (table, table.with_name(f"{table.name}-wal")):
-        try:
-            told = os.stat(path)
-        except OSError:
-            found.append((0, 0))
-        else:
-            # One that is opened and holds nothing is as good as none.
-            found.append((told.st_size, told.st_mtime_ns if told.st_size else 0))
-    return tuple(found)

@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from realtime_mer.errors import RealtimeMerError
+from realtime_mer.library.tables import FileState, state_of
 
 _EVERY_S = 1.0
 _REST = 10.0  # times as long as making took, so that most of the time it is not being made
-
-State = tuple[tuple[int, int, int] | None, ...]
 
 
 class Following:
@@ -21,7 +20,7 @@ class Following:
     While something is wrong with the files, what was made last stays, and that is told once.
 
     Args:
-        files: what is looked at. Beside an SQLite file also its log, in which changes come first.
+        files: what is looked at, see ``state_of``.
         make: is called when they have changed; raises RealtimeMerError where that cannot be done.
         tell: is told what is wrong.
         every_s: seconds from one look to the next.
@@ -35,8 +34,7 @@ class Following:
         tell: Callable[[str], None],
         every_s: float = _EVERY_S,
     ) -> None:
-        logs = [path.with_name(f"{path.name}-wal") for path in files if path.suffix == ".sqlite"]
-        self._files = [*files, *logs]
+        self._files = files
         self._make, self._tell, self._every_s = make, tell, every_s
         self._state = self._look()
         self._told = ""
@@ -76,13 +74,5 @@ class Following:
         self._told = ""
         return True
 
-    def _look(self) -> State:
-        return tuple(_state(path) for path in self._files)
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    def _look(self) -> list[FileState]:
+        return [state_of(path) for path in self._files]

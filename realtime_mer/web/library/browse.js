@@ -6,6 +6,7 @@ import { Plane } from "../plane.js";
 import { tokenFromFragment } from "../realtime-mer.js";
 import * as settings from "../settings.js";
 import { add, onResize, set } from "../svg.js";
+import { changedTheme, showTheme } from "../theme.js";
 import { Cloud } from "./cloud.js";
 import { shownRows, wantedBy } from "./filters.js";
 import { Grid, WAYS, alike, toward, within } from "./grid.js";
@@ -204,11 +205,9 @@ function pointAt(element, row) {
   set(element, { cx: x(valence[row]).toFixed(1), cy: y(arousal[row]).toFixed(1) });
 }
 
-function showTheme() {
-  root.dataset.theme = theme;
+function dress() {
+  showTheme(theme, byId("theme"), ["Dark theme", "Light theme"]);
   const style = getComputedStyle(root);
-  document.querySelector("meta[name=theme-color]").content = style.getPropertyValue("--ground");
-  byId("theme").textContent = theme === "dj" ? "Light theme" : "Dark theme";
   const colour = (name) => {
     const hex = style.getPropertyValue(name).trim();
     return [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
@@ -422,9 +421,8 @@ byId("hovering").addEventListener("click", () => {
   byId("hovering").setAttribute("aria-pressed", String(on));
 });
 byId("theme").addEventListener("click", () => {
-  theme = settings.THEMES[(settings.THEMES.indexOf(theme) + 1) % settings.THEMES.length];
-  settings.keepTheme(theme);
-  showTheme();
+  theme = changedTheme(theme);
+  dress();
 });
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
 byId("token-dialog").addEventListener("close", () => {
@@ -441,7 +439,7 @@ document.addEventListener("visibilitychange", () => {
 for (const { word } of MOOD_WORDS) byId("mood").append(new Option(word, word));
 panel.show(null);
 point(null);
-showTheme();
+dress();
 onResize(byId("ground"), layOut);
 attempt(look());
 keepLooking();

@@ -5,6 +5,7 @@ import { Meter } from "./meter.js";
 import { tokenFromFragment } from "./realtime-mer.js";
 import { Recorder, hindrance, microphones, refusal } from "./recorder.js";
 import * as settings from "./settings.js";
+import { changedTheme, showTheme } from "./theme.js";
 import { clock } from "./values.js";
 
 const TEXT_SECONDS = 0.25;
@@ -214,17 +215,13 @@ function frame() {
 
 // --- what the user does -------------------------------------------------------------------------
 
-function showTheme() {
-  root.dataset.theme = theme;
-  const ground = getComputedStyle(root).getPropertyValue("--ground");
-  document.querySelector("meta[name=theme-color]").content = ground;
-  byId("theme").textContent = theme === "dj" ? "Therapy theme" : "DJ theme";
+function dress() {
+  showTheme(theme, byId("theme"), ["DJ theme", "Therapy theme"]);
 }
 
 function changeTheme() {
-  theme = settings.THEMES[(settings.THEMES.indexOf(theme) + 1) % settings.THEMES.length];
-  settings.keepTheme(theme);
-  showTheme();
+  theme = changedTheme(theme);
+  dress();
 }
 
 function askForToken() {
@@ -258,6 +255,6 @@ document.addEventListener("keydown", (event) => {
 for (const element of document.querySelectorAll("#room, .room")) element.textContent = room;
 document.title = `send to ${room} – realtime-mer`;
 byId("display").href = `./${location.hash}`;
-showTheme();
+dress();
 show();
 requestAnimationFrame(frame);

@@ -4,6 +4,7 @@ import { layOut } from "./layout.js";
 import { tokenFromFragment } from "./realtime-mer.js";
 import { roomState, sorted } from "./room-state.js";
 import * as settings from "./settings.js";
+import { changedTheme, showTheme } from "./theme.js";
 import { Tile } from "./tile.js";
 import { Watch } from "./watch.js";
 
@@ -134,17 +135,13 @@ function fit() {
 
 // --- what the user does -------------------------------------------------------------------------
 
-function showTheme() {
-  root.dataset.theme = theme;
-  const ground = getComputedStyle(root).getPropertyValue("--ground");
-  document.querySelector("meta[name=theme-color]").content = ground;
-  byId("theme").textContent = theme === "dj" ? "Therapy theme" : "DJ theme";
+function dress() {
+  showTheme(theme, byId("theme"), ["DJ theme", "Therapy theme"]);
 }
 
 function changeTheme() {
-  theme = settings.THEMES[(settings.THEMES.indexOf(theme) + 1) % settings.THEMES.length];
-  settings.keepTheme(theme);
-  showTheme();
+  theme = changedTheme(theme);
+  dress();
 }
 
 /** Put the focus on the next room that needs somebody. */
@@ -198,6 +195,6 @@ addEventListener("hashchange", () => location.reload());
 addEventListener("resize", fit);
 
 write("address", `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`);
-showTheme();
+dress();
 setInterval(look, LOOK_MS);
 look();
