@@ -251,7 +251,8 @@ def test_more_like_a_moment_are_the_tracks_whose_hops_lie_nearest_to_it(
     open_library(tmp_path / "t.sqlite")
     wait_for_points(tab)
     choose_the_middle(tab)
-    assert tab.js("return document.querySelectorAll('#course .line[points]').length") == 2
+    # It is drawn once the page has given it a size.
+    tab.wait_for("document.querySelectorAll('#course .line[points]').length === 2")
     before = tab.text("#moment-words")
     moment = tab.driver.find_element("id", "moment")
     moment.send_keys(Keys.HOME)
