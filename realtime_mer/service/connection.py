@@ -381,6 +381,7 @@ class Connection(ServerConnection):
         self._end_stall()
         if self._slice is not None:
             self._slice.cancel()
+        self._unread.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -397,7 +398,8 @@ class Connection(ServerConnection):
         self._read(data)
 
     def _read_slice_soon(self) -> None:
-        if self._slice is None:
+        # What was read before it was lost is still taken, and that asks for more.
+        if self._slice is None and self.state is not State.CLOSED:
             self._slice = self.loop.call_soon(self._read_slice)
 
     def _read_slice(self) -> None:

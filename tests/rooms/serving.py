@@ -4,7 +4,8 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -208,3 +209,11 @@ class Watcher(Talker):
                 if message["type"] == "estimate" and message["seq"] >= upto:
                     return message
             messages = [self.receive()]
+
+
+def until(what: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    ends = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
