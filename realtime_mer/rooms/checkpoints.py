@@ -16,6 +16,7 @@ from pathlib import Path
 from realtime_mer.batch import StreamState
 from realtime_mer.errors import InputError
 from realtime_mer.rooms.states import packed
+from realtime_mer.writing.locks import FileLock
 
 STATES = "states.sqlite"
 """The file's name in the folder of a service."""
@@ -63,7 +64,7 @@ class Checkpoints:
         failing: whether the last commit failed.
 
     Raises:
-        InputError: the file cannot be used.
+        InputError: the file cannot be used, or another service keeps its rooms there.
     """
 
     def __init__(
@@ -82,14 +83,13 @@ class Checkpoints:
         self._waiting: dict[str, tuple[int, StreamState]] = {}
         self._kept: dict[str, int] = {}
         self._wake, self._ending = threading.Event(), threading.Event()
+        self._lock = _locked(path)
         try:
             with closing(self._open()) as database:
                 database.execute(_SCHEMA)
         except sqlite3.Error as error:
-            raise InputError(
-                f"{path} cannot keep the states of rooms ({error}): give another folder with "
-                "--folder, or move it away"
-            ) from error
+            self._lock.release()
+            raise _unusable(path, error) from error
         self._thread = threading.Thread(target=self._run, name="realtime-mer-keeping", daemon=True)
         self._thread.start()
 
@@ -124,6 +124,7 @@ class Checkpoints:
         self._ending.set()
         self._wake.set()
         self._thread.join()
+        self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=5.0)
@@ -178,3 +179,28 @@ class Checkpoints:
         if self.failing:
             self._say(f"The states of rooms are kept again; {self.failures} were not.")
         self.failing = False
+
+
+def _locked(path: Path) -> FileLock:
+    """Return the lock that one service at a time holds on what it keeps.
+
+    Raises:
+        InputError: another one holds it, or its file cannot be made.
+    """
+    try:
+        lock = FileLock(path.with_suffix(".lock"))
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if not lock.held:
+        raise InputError(
+            f"another service keeps its rooms in {path.parent}: end it, give this one another "
+            "folder with --folder, or let it keep nothing with --no-keep"
+        )
+    return lock
+
+
+def _unusable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} cannot keep the states of rooms ({error}): give another folder with --folder, or "
+        "move it away"
+    )

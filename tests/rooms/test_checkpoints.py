@@ -1,10 +1,10 @@
 """States of rooms outlive the process, and a full disk ends nothing."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import pytest
 from realtime_mer.batch import StreamBatch, StreamState
 from realtime_mer.errors import InputError
 from realtime_mer.rooms.checkpoints import STATES, Checkpoints
-from tests.patience import PATIENCE_S
-from tests.rooms.serving import Feeder, Watcher, serving
+from realtime_mer.rooms.names import Right
+from realtime_mer.rooms.rights import TOKENS, TokenFile
+from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from tests.rooms.serving import Feeder, Watcher, serving, until
 from tests.tones import HOP, ToneRecognizer, tones
 
 
@@ -24,13 +26,6 @@ def a_state(hops: int) -> StreamState:
     stream = batch.join()
     batch.step([stream], tones(hops / 10, music=0.9)[np.newaxis])
     return batch.state(stream)
-
-
-def until(what: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_the_latest_state_of_each_room_is_kept(tmp_path: Path) -> None:
@@ -101,6 +96,26 @@ def test_a_state_that_cannot_be_read_begins_a_room_anew(tmp_path: Path) -> None:
     with serving(tmp_path) as at, Feeder(at, "hall") as feeder:
         assert feeder.open()["next"] == 0
         assert any("hall begins anew" in line for line in at.said)
+
+
+def test_a_second_service_in_one_folder_is_refused_and_tokens_are_made_beside_it(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, rooms=("hall",)) as at:
+        second = RoomsService(
+            ToneRecognizer(), RoomsOptions(folder=tmp_path, port=0), say=lambda line: None
+        )
+        with pytest.raises(InputError, match="--folder"):
+            asyncio.run(second.run())
+        TokenFile(tmp_path / TOKENS).make("hall", Right.FEED)
+        with serving(tmp_path, keep=False):  # it keeps nothing that the other could lose
+            pass
+        with Feeder(at, "hall") as feeder, Watcher(at, "hall") as watcher:
+            feeder.open()
+            feeder.send(tones(0.1, music=0.9))
+            assert watcher.wait(0)
+    with serving(tmp_path) as again, Feeder(again, "hall") as feeder:
+        assert feeder.open()["next"] == HOP
 
 
 def test_what_stops_tells_senders_and_watchers(tmp_path: Path) -> None:

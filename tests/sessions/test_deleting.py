@@ -20,6 +20,7 @@ from realtime_mer.sessions.lock import LOCK, is_recorded
 from realtime_mer.sessions.recording import Recording
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.store import AUDIO, MANIFEST, create_folder, find_session, list_sessions
+from realtime_mer.writing import locks
 from tests.command_line import call, noise
 from tests.patience import PATIENCE_S
 from tests.samples import sample_estimate
@@ -231,7 +232,7 @@ def test_a_file_system_without_locks_keeps_nobody_from_recording(
     def refuse(handle: int, *, wait: bool) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(lock, "_take", refuse)
+    monkeypatch.setattr(locks, "_take", refuse)
     with begin(wait=True) as recorder:
         recorder.record(sample_estimate())
         assert not is_recorded(recorder.folder)
