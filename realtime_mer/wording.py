@@ -169,6 +169,15 @@ RECORDING_SIGNS = {
 """The same as a sign, for where a sentence is too long."""
 
 
+RECORDING_BADGES = {
+    (True, True): "\N{BLACK CIRCLE} REC SOUND",
+    (True, False): "\N{BLACK CIRCLE} REC",
+    (False, True): "\N{BLACK CIRCLE} REC SOUND",
+    (False, False): "",
+}
+"""The same in a word, for a wall of rooms."""
+
+
 def outlet_words(name: str, *, state: str, sent: int, dropped: int, failed: int) -> str:
     """Return how an outlet fares, such as ``booth: 120 sent, 3 dropped, 0 failed``."""
     gone = "" if state == "connected" else f" ({state})"

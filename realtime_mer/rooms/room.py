@@ -6,7 +6,7 @@ Everything here runs in the service's loop, and is told the time.
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Protocol
@@ -40,6 +40,13 @@ class Sender(Protocol):
 
     def replaced(self, *, by_itself: bool) -> None:
         """Another connection takes the room: its own after a loss, or that of somebody else."""
+
+
+class Tap(Protocol):
+    """Takes the sound of a room besides whoever computes, such as a recording."""
+
+    def __call__(self, samples: NDArray[np.float32], missing: int) -> None:
+        """Take the next sound: float32 ``(n,)``, after so many samples that were lost."""
 
 
 class Push(Protocol):
@@ -100,6 +107,7 @@ class Room:
         heard_at: when sound came or its sender did, in seconds of a steady clock; None for never.
         told_at: when an estimate was told of, likewise.
         outlets: take what happens besides the audience, such as a recording.
+        taps: take its sound, as it is computed: mono, at the recogniser's rate.
         recording: tells what is recorded of the room at this moment; None for nothing.
     """
 
@@ -126,6 +134,7 @@ class Room:
         self.allowance = Allowance(per_second=limits.speed, burst=limits.ahead_s)
         self.progress = asyncio.Event()
         self.outlets: list[Callable[[Event], None]] = []
+        self.taps: list[Tap] = []
         self.recording: Callable[[], RecordingState | None] = lambda: None
         self._push = push
         self._rate, self._hop = rate, hop_samples
@@ -146,6 +155,11 @@ class Room:
     def seconds(self) -> Fraction:
         """Seconds of sound that came since the room began, lost ones counted in."""
         return Fraction(self._start, self._rate) + self._intake.taken_s
+
+    @property
+    def position(self) -> int:
+        """Samples at the recogniser's rate that came since the room began, lost ones counted in."""
+        return self._given
 
     @property
     def source(self) -> str:
@@ -237,6 +251,8 @@ class Room:
 
     def _hand_on(self, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
         self._given += missing + len(samples)
+        for tap in self.taps:
+            tap(samples, missing)
         self._push(self.name, samples, missing=missing, fresh=fresh)
 
     # -- what is told ---------------------------------------------------------------------------
@@ -331,6 +347,7 @@ class Room:
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of rooms says of it, ready for JSON."""
+        recording = self.recording()
         return {
             "name": self.name,
             "state": self.state,
@@ -338,7 +355,7 @@ class Room:
             "source": self.source,
             "estimate": None if self.latest is None else self.latest.to_dict(),
             "watchers": len(self.audience),
-            "recorded": self.recording() is not None,
+            "recording": None if recording is None else asdict(recording),
             "backlog_s": round(self.backlog_s, 3),
             "drift_ppm": self.drift_ppm,
             "counts": {

@@ -28,7 +28,7 @@ from realtime_mer.rooms.fetching.stream import WebStream
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
-from realtime_mer.rooms.recordings import RoomRecordings
+from realtime_mer.rooms.recording.recordings import RoomRecordings
 from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
 from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.shard import Hop, Shard
@@ -67,6 +67,7 @@ class RoomsOptions:
         rooms: those that are there before anybody feeds them.
         streams: of the web, which feed rooms of their own.
         record: names of rooms, among those, of which what is estimated is recorded.
+        record_sound: likewise, of which the sound is recorded, too.
         key: encrypts what is recorded; None does not.
         limits, client_limits: what one room, and clients, may do.
     """
@@ -81,6 +82,7 @@ class RoomsOptions:
     rooms: tuple[str, ...] = ()
     streams: tuple[WebAddress, ...] = ()
     record: tuple[str, ...] = ()
+    record_sound: tuple[str, ...] = ()
     key: Key | None = None
     limits: RoomLimits = field(default_factory=RoomLimits)
     client_limits: Limits = field(default_factory=Limits)
@@ -132,7 +134,9 @@ class RoomsService:
         gate = self._site.front
         self._door = Door(host=gate.host, port=options.port, token=None, ssl=options.ssl, gate=gate)
         self._checkpoints: Checkpoints | None = None
-        self._recordings = RoomRecordings(options.record, key=options.key, say=say)
+        self._recordings = RoomRecordings(
+            options.record, sound=options.record_sound, key=options.key, say=say
+        )
         self._shard: Shard
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event

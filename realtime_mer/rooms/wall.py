@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -40,12 +41,14 @@ def glance(room: Room, now: float) -> dict[str, Any]:
         room: of the service.
         now: seconds of a steady clock.
     """
+    recording = room.recording()
     shown: dict[str, Any] = {
         "name": room.name,
         "state": room.state,
         "status": None if room.status is None else room.status.value,
         "quiet_s": _age(room.heard_at, now),
         "age_s": _age(room.told_at, now),
+        "recording": None if recording is None else asdict(recording),
         "mood": None,
     }
     latest = room.latest

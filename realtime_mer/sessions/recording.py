@@ -8,13 +8,12 @@ from pathlib import Path
 
 import soundfile
 
-from realtime_mer.audio.ring import RingBuffer
 from realtime_mer.errors import InputError
 from realtime_mer.sessions.deleting import delete_folder
 from realtime_mer.sessions.manifest import Manifest
 from realtime_mer.sessions.recorder import Recorder
 from realtime_mer.sessions.sealing import Key
-from realtime_mer.sessions.sound import SoundRecorder
+from realtime_mer.sessions.sound import Passing, SoundRecorder
 from realtime_mer.sessions.store import AUDIO
 from realtime_mer.wire.protocol import Event, RecordingState, StatusMessage
 
@@ -47,23 +46,24 @@ class Recording:
             _discard(folder)  # it holds nothing yet
             raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
 
-    def record_sound(self, ring: RingBuffer, *, rate: int, start: int) -> None:
-        """Record what passes through a ring too.
+    def record_sound(self, ring: Passing, *, rate: int, start: int) -> SoundRecorder:
+        """Record what passes through a ring too; return what does.
 
         Args:
-            ring, rate, start: as for ``SoundRecorder``; the manifest says the same start.
+            ring, rate, start: as for ``SoundRecorder``; the manifest says where in the stream that
+                start is.
 
         Raises:
             InputError: the file cannot be made; nothing is recorded then.
         """
         try:
-            self.sound = SoundRecorder(
-                self.folder / AUDIO, ring, rate=rate, start=start, key=self._key
-            )
+            sound = SoundRecorder(self.folder / AUDIO, ring, rate=rate, start=start, key=self._key)
         except (OSError, soundfile.LibsndfileError) as error:
             self.events.close()
             _discard(self.folder)
             raise InputError(f"{self.folder / AUDIO} cannot be written: {error}") from error
+        self.sound = sound
+        return sound
 
     @property
     def failures(self) -> tuple[str, ...]:

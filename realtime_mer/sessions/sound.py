@@ -8,17 +8,37 @@ import time
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
-from realtime_mer.audio.ring import RingBuffer
+from realtime_mer.audio.ring import LostSamples
 from realtime_mer.sessions.sealing import Key, SealedReader, SealedWriter, open_sealed, sealed_path
 
 _PURPOSE = "audio.flac"
+_STOPPED = "recording of sound stopped, the session goes on"
 _PLACE = struct.Struct(">QI")  # of a write in the file, and its length
 _LENGTH_AT = 18  # in a FLAC file
+
+
+class Passing(Protocol):
+    """Sound that passes, for one thread that reads it: a ``RingBuffer``, or what is like it there.
+
+    Attributes:
+        capacity: samples that are kept for whoever reads.
+        written: samples so far, those that were lost among them.
+    """
+
+    capacity: int
+    written: int
+
+    def read(self, start: int, length: int) -> NDArray[np.float32] | None:
+        """Return samples ``[start, start + length)``; None if they are not all kept any more."""
+
+    def gaps(self, start: int, length: int) -> list[LostSamples]:
+        """Return the parts of what was lost on its way here that fall within those."""
 
 
 class SoundRecorder:
@@ -49,7 +69,7 @@ class SoundRecorder:
     _FLAC_BLOCK = 4096  # samples; libsndfile writes whole blocks
 
     def __init__(
-        self, path: Path, ring: RingBuffer, *, rate: int, key: Key | None = None, start: int = 0
+        self, path: Path, ring: Passing, *, rate: int, key: Key | None = None, start: int = 0
     ) -> None:
         self.failure: str | None = None
         self.lost = 0
@@ -88,6 +108,16 @@ class SoundRecorder:
                 self._wake.set()
                 self._copied.wait(self._PERIOD_S)  # bounded, for Ctrl-C on Windows
 
+    def end(self, why: str) -> None:
+        """Keep what came so far and nothing more, without waiting.
+
+        Args:
+            why: for ``failure``.
+        """
+        self.failure = f"{_STOPPED}: {why}"
+        self._stopped = True
+        self._wake.set()
+
     def close(self) -> None:
         """Write the rest and end the file. May be called twice."""
         self._stopped = True
@@ -119,7 +149,7 @@ class SoundRecorder:
             self._writes.close()
         except (OSError, soundfile.LibsndfileError) as error:
             why = error.strerror if isinstance(error, OSError) else None
-            self.failure = f"recording of sound stopped, the session goes on: {why or error}"
+            self.failure = f"{_STOPPED}: {why or error}"
             for end in (self._file.close, self._writes.close):
                 with suppress(OSError, soundfile.LibsndfileError):  # for the same reason
                     end()

@@ -80,5 +80,13 @@ export const ROOM = {
   stale: { word: "stale", note: "nothing new for {} s" },
 };
 
+/** What is said of a room that is recorded, by what is: [estimates, sound]. */
+export const RECORDING_BADGES = [
+  { recorded: [true, true], badge: "\u25cf REC SOUND" },
+  { recorded: [true, false], badge: "\u25cf REC" },
+  { recorded: [false, true], badge: "\u25cf REC SOUND" },
+  { recorded: [false, false], badge: "" },
+];
+
 /** The statuses of a room in which somebody should look after it. */
 export const ATTENTION = ["too_quiet", "no_signal", "reconnecting"];

@@ -106,6 +106,29 @@ def test_ctrl_c_ends_it_though_the_network_is_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_becomes_of_the_sound_is_told_again_only_if_it_is_something_else_since(
+    tmp_path: Path,
+) -> None:
+    song = write_sound(tmp_path / "song.wav", noise(600.0))
+    with Room() as room:
+        process = send("hall", song, "--to", room.url)
+        notices = [room.notice, room.notice, "The SOUND is kept now."]
+        for number, notice in enumerate(notices, start=1):
+            room.notice = notice
+            room.wait_for(lambda number=number: len(room.opened) == number)
+            count = len(room.chunks)
+            room.wait_for(lambda count=count: len(room.chunks) > count)
+            if number < len(notices):
+                room.notice = notices[number]
+                room.vanish()
+                room.listen()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, err
+    assert [out.count(notice) for notice in notices] == [1, 1, 1]
+
+
+@pytest.mark.slow
 def test_a_microphone_arrives_and_a_service_that_was_away_gets_what_was_kept(pulse) -> None:
     with Room() as room:
         process = send("hall", "mic", "--to", room.url)

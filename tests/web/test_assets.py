@@ -18,6 +18,7 @@ from realtime_mer.wording import (
     NEEDS_SOMEBODY,
     OUTLET_NOTE,
     QUADRANT_WORDS,
+    RECORDING_BADGES,
     ROOM_WORDS,
     STATUS_NOTES,
     STATUS_WORDS,
@@ -160,6 +161,10 @@ def test_the_words_of_the_page_are_those_of_the_package() -> None:
         "OUTLET_NOTE": OUTLET_NOTE,
         "WAITING": {"word": WAITING_WORD, "note": WAITING_NOTE},
         "ROOM": {state: {"word": word, "note": note} for state, (word, note) in ROOM_WORDS.items()},
+        "RECORDING_BADGES": [
+            {"recorded": list(recorded), "badge": badge}
+            for recorded, badge in RECORDING_BADGES.items()
+        ],
         "ATTENTION": [status.value for status in NEEDS_SOMEBODY],
     }
 

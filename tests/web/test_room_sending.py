@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from realtime_mer.sessions.store import FOLDER_VARIABLE
+from realtime_mer.wording import ROOM_NOTICES
 from tests.patience import PATIENCE_S
 from tests.rooms.serving import Serving, serving
 from tests.tones import tones
@@ -105,6 +107,33 @@ def test_what_is_heard_while_the_service_is_away_is_kept_and_sent_when_it_is_bac
         assert (room["counts"]["gaps"], room["counts"]["lost_s"]) == (0, 0)
         hearing.wait_for("document.getElementById('waiting').textContent === 'nothing'")
         assert hearing.text("#lost") == "nothing"
+        hearing.driver.get("about:blank")
+
+
+def test_a_service_that_keeps_the_sound_is_asked_about_before_it_gets_any(
+    hearing: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "sessions"))
+    with serving(tmp_path) as at:
+        port = at.service.port
+        hearing.open(at.service, page="rooms/lobby/send", size=DESKTOP)
+        hearing.wait_for(f"{STATE} === 'off'")
+        hearing.js(START)
+        t = wait_for_music(at)["estimate"]["t"]
+    recorded = {"rooms": ("lobby",), "record_sound": ("lobby",)}
+    with serving(tmp_path, port=port, **recorded) as at:
+        hearing.wait_for(f"{STATE} === 'off'")  # nobody has agreed to that
+        assert "keeps the sound from now on" in hearing.text("#problem")
+        assert told(at)["counts"]["messages"] == 0
+        hearing.js(START)
+        hearing.wait_for("document.getElementById('store-dialog').open")
+        assert hearing.text("#store-notice") == ROOM_NOTICES[True, True]
+        assert told(at)["counts"]["messages"] == 0
+        hearing.js("document.querySelector('#store-dialog [value=send]').click()")
+        wait_for_music(at, after=t)
+        assert hearing.js("return document.getElementById('notice').className") == "warns"
+    with serving(tmp_path, port=port, **recorded) as at:
+        wait_for_music(at, after=t)  # it was agreed to, and goes on
         hearing.driver.get("about:blank")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from realtime_mer.sessions.store import FOLDER_VARIABLE
 from tests.rooms.serving import Feeder, Serving, serving
 from tests.tones import tones
 from tests.web.browser import AWAY, DESKTOP, PHONE, Browser, until
@@ -24,7 +25,7 @@ const inside = (one, other) => one.left >= other.left - 1 && one.right <= other.
   && one.top >= other.top - 1 && one.bottom <= other.bottom + 1;
 const wide = document.documentElement.scrollWidth > innerWidth ? ["the page"] : [];
 const out = [...document.querySelectorAll(".room")].flatMap((tile) =>
-  [...tile.querySelectorAll(".name, svg, .state, .mood")]
+  [...tile.querySelectorAll(".name, .recording, svg, .state, .mood")]
     .filter((e) => getComputedStyle(e).position !== "absolute" && e.checkVisibility())
     .filter((e) => !inside(e.getBoundingClientRect(), tile.getBoundingClientRect()))
     .map((e) => `${tile.textContent} ${e.classList}`));
@@ -132,6 +133,21 @@ def test_keys_go_from_room_to_room_and_to_those_that_need_somebody(
         assert tab.text("#room").endswith("hall, back to all rooms")
         tab.js("document.getElementById('room').click()")
         tab.wait_for(f"location.pathname === '/rooms' && {CONNECTED}")
+
+
+def test_a_room_that_is_recorded_says_so_and_what_is(
+    tab: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "sessions"))
+    kept = {"record": ("hall",), "record_sound": ("lobby",)}
+    with serving(tmp_path, rooms=("attic", "hall", "lobby"), **kept) as at:
+        open_wall(tab, at)
+        badges = "[...document.querySelectorAll('.room .recording')].map((e) => e.innerText)"
+        tab.wait_for(f"{badges}.length === 3")
+        found = tab.wait_for(f"{badges}[1] !== '' && {badges}")
+        assert found == ["", "\N{BLACK CIRCLE} REC", "\N{BLACK CIRCLE} REC SOUND"]
+        assert tab.js(f"{_MISPLACED}") == []
+        tab.driver.get("about:blank")
 
 
 def test_with_reduced_motion_points_do_not_glide(tab: Browser, at: Serving) -> None:

@@ -80,8 +80,15 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Keep a session of what is estimated in this room, never of its sound; may stand "
+            help="Keep a session of what is estimated in this room, not of its sound; may stand "
             "several times. See `realtime-mer sessions`.",
+        ),
+    ] = None,
+    record_audio: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="The same, and keep the SOUND of this room too. Whoever sends is told.",
         ),
     ] = None,
     encrypt: Encrypt = False,
@@ -123,10 +130,11 @@ def serve(
 
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
-    recorded = tuple(dict.fromkeys(map(check_room, record or ())))
+    with_sound = tuple(dict.fromkeys(map(check_room, record_audio or ())))
+    recorded = tuple(dict.fromkeys([*map(check_room, record or ()), *with_sound]))
     names = tuple(dict.fromkeys([*map(check_room, room or ()), *recorded]))
     if encrypt and not recorded:
-        raise InputError("--encrypt is of no use without --record.")
+        raise InputError("--encrypt is of no use without --record or --record-audio.")
     streams = tuple(map(web_address, stream or ()))
     asked = len({*names, *(address.room for address in streams)})
     if asked > rooms:
@@ -160,6 +168,7 @@ def serve(
                 rooms=names,
                 streams=streams,
                 record=recorded,
+                record_sound=with_sound,
                 key=None if passphrase is None else Key.new(passphrase),
                 limits=RoomLimits(rooms=rooms),
                 client_limits=Limits(connections=clients),

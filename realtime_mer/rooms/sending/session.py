@@ -89,9 +89,13 @@ def send_to_room(options: SendOptions) -> None:
         view = SendingView(options.room, console=console, as_json=options.as_json)
         supply = _Supply(source, rate=written.rate)
 
+        notices: list[str] = []
+
         def told(answer: Ready) -> None:
-            if supply.ident is None:  # not started yet: this is the first connection
+            if notices[-1:] != [answer.notice]:  # at first, or a service does otherwise since
+                notices.append(answer.notice)
                 view.message(answer.notice)
+            if supply.ident is None:  # not started yet: this is the first connection
                 supply.start()
 
         sender = Sender(

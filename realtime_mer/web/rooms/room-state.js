@@ -1,6 +1,6 @@
 /** How a room fares, in words, and whether somebody should look after it (pure). */
 
-import { ATTENTION, ROOM, STATUS } from "./emotion.js";
+import { ATTENTION, RECORDING_BADGES, ROOM, STATUS } from "./emotion.js";
 
 const STALE_SECONDS = 5; // so long without an estimate, or without a word of the service
 
@@ -32,6 +32,14 @@ export function roomState(room, age) {
     attention: ATTENTION.includes(room.status),
     current: room.status === "music",
   };
+}
+
+/** Return what is recorded of a room, in a word; empty for nothing. */
+export function recordingBadge({ recording }) {
+  if (!recording) return "";
+  const { estimates, sound } = recording;
+  const found = RECORDING_BADGES.find(({ recorded: [one, other] }) => one === estimates && other === sound);
+  return found.badge;
 }
 
 const order = new Intl.Collator("en", { numeric: true });

@@ -23,7 +23,7 @@ const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const room = decodeURIComponent(location.pathname.split("/").at(-2));
 const meter = new Meter(byId("meter-fill"), byId("meter-peak"));
 let theme = settings.theme();
-let run = null; // what Start began and Stop ends: `{recorder, feeder, recording}`
+let run = null; // what Start began and Stop ends: `{recorder, feeder, recording, allowed}`
 let link = null;
 let retryAt = 0;
 let problem = "";
@@ -40,10 +40,11 @@ function start() {
   const url = new URL("audio", location.href).href;
   const options = { rate: recorder.rate, token: tokenFromFragment(), source: SOURCE };
   const feeder = new Feeder(url, options);
-  const own = { recorder, feeder, recording: false };
+  const own = { recorder, feeder, recording: false, allowed: false };
   run = own;
   problem = "";
   feeder.addEventListener("link", ({ detail }) => {
+    if (run !== own) return;
     link = detail;
     if (detail.state === "lost") retryAt = seconds() + detail.retryMs / 1000;
     if (detail.state === "refused") {
@@ -56,6 +57,10 @@ function start() {
     write("notice", detail.notice);
     byId("notice").hidden = detail.notice === "";
     byId("notice").classList.toggle("warns", detail.sound_stored);
+    if (own.recording && detail.sound_stored && !own.allowed) {
+      end("The service keeps the sound from now on, so this page stopped: press Start, and it asks you.");
+      return;
+    }
     if (own.recording || byId("store-dialog").open) return;
     write("store-notice", detail.notice);
     if (detail.sound_stored) askToStore();
@@ -240,7 +245,8 @@ byId("token-dialog").addEventListener("close", () => {
 });
 byId("store-dialog").addEventListener("close", () => {
   if (run === null || run.recording) return;
-  if (byId("store-dialog").returnValue === "send") record();
+  run.allowed = byId("store-dialog").returnValue === "send"; // to keep the sound
+  if (run.allowed) record();
   else end();
 });
 addEventListener("hashchange", () => location.reload());

@@ -2,6 +2,7 @@
 
 import { BETWEEN_SHORT } from "./emotion.js";
 import { contradicts, moodText } from "./mood.js";
+import { recordingBadge } from "./room-state.js";
 import { SmallPlane } from "./small-plane.js";
 import { HELD_RGB, Steady, css, moodColour, signed } from "./values.js";
 
@@ -26,6 +27,7 @@ export class Tile {
       note: part(".note"),
       mood: part(".mood"),
       numbers: part(".numbers"),
+      recording: part(".recording"),
     };
     /** What has the focus. */
     this.link = part("a");
@@ -48,6 +50,7 @@ export class Tile {
 
   /** Show what is estimated in the room. */
   show(room, now, current, words) {
+    write(this.#parts.recording, recordingBadge(room));
     if (room.mood === null) return;
     this.#plane.move(room, now);
     const mood = this.#steady.offer(room.mood, now, HOLD_SECONDS, (shown) =>

@@ -40,6 +40,7 @@ class Room:
         paths: what they asked for.
         chunks: that came, over all connections.
         ended: how many senders said that their sound has ended.
+        notice: what senders are told of what becomes of their sound.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Room:
         self.paths: list[str] = []
         self.chunks: list[Chunk] = []
         self.ended = 0
+        self.notice = "Nothing of the sound is kept."
         self._context = context
         self._news = threading.Condition()
         self._connections: set[ServerConnection] = set()
@@ -157,5 +159,5 @@ class Room:
             estimates_stored=False,
             sound_stored=False,
             resume="come-back",
-            notice="Nothing of the sound is kept.",
+            notice=self.notice,
         )

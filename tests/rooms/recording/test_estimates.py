@@ -40,7 +40,7 @@ def test_what_is_estimated_is_kept_as_a_session_without_sound(
         url = f"http://127.0.0.1:{at.service.port}/rooms"
         with urllib.request.urlopen(url) as answer:
             listed = json.load(answer)["rooms"]
-        assert [room["recorded"] for room in listed] == [True, False]
+        assert [room["recording"] for room in listed] == [{"estimates": True, "sound": False}, None]
     (folder,) = sessions.iterdir()
     assert folder.name.startswith("hall-")
     assert not any("audio" in path.name for path in folder.iterdir())
