@@ -46,14 +46,16 @@ PURE = (
     "recognizer.windows recognizer.committee "
     "recognizer.bank recognizer.graphs rooms.scheduler rooms.computing "
     "rooms.names rooms.limits rooms.timeline rooms.clock rooms.states rooms.formats "
-    "rooms.fetching.address "
+    "rooms.fetching.address rooms.machines.address rooms.machines.names rooms.machines.chunks "
+    "rooms.machines.reports rooms.machines.entries rooms.machines.presence "
+    "rooms.machines.sharing rooms.machines.track "
     "lanes stream batch pending following presence hops shaping summary "
     "wire.protocol wire.mailbox wire.past wire.settings wire.control wire.access "
     "wire.bounds wire.sound"
 ).split()
 SHELLS = (
     "threading queue multiprocessing subprocess concurrent socket asyncio selectors ssl "
-    "websockets PySide6 pyqtgraph sounddevice soundcard soundfile typer rich"
+    "websockets nats PySide6 pyqtgraph sounddevice soundcard soundfile typer rich"
 ).split()
 
 

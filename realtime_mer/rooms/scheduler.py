@@ -23,6 +23,8 @@ MAX_WAIT_S = 0.02
 CATCH_UP_S = 0.05
 """Seconds from one hop of a stream that is behind to its next, unless a run is due anyway. It still
 catches up, at twice the speed of sound at hops of 0.1 s, and the others hardly notice."""
+MAX_BACKLOG_S = 3.0
+"""Seconds of sound of a stream that may wait."""
 AT_ONCE = 64
 """Hops in one call: on a core more of them take little less each, and the others wait longer."""
 
@@ -77,6 +79,7 @@ class Scheduler:
         at_once: most hops in one call, >= 1.
         max_backlog_s: seconds of sound of a stream that may wait.
         catch_up_s: seconds from one hop of a stream that is behind to its next.
+        max_gap_s: seconds of lost sound from which on its whole hops are told of to nobody.
 
     Attributes:
         left_out: hops of all streams that were too late to be computed.
@@ -91,8 +94,9 @@ class Scheduler:
         *,
         max_wait_s: float = MAX_WAIT_S,
         at_once: int = AT_ONCE,
-        max_backlog_s: float = 3.0,
+        max_backlog_s: float = MAX_BACKLOG_S,
         catch_up_s: float = CATCH_UP_S,
+        max_gap_s: float = 3.0,
     ) -> None:
         if at_once < 1 or not 0 <= max_wait_s < math.inf:
             raise InputError(
@@ -105,7 +109,9 @@ class Scheduler:
         self._max_wait_s = max_wait_s
         self._at_once = at_once
         self._catch_up_s = catch_up_s
-        self._backlog = max(1, round(max_backlog_s * batch.recognizer.sample_rate) // self._hop)
+        rate = batch.recognizer.sample_rate
+        self._backlog = max(1, round(max_backlog_s * rate) // self._hop)
+        self._longest_gap = round(max_gap_s * rate) // self._hop
         self._inboxes: dict[int, _Inbox] = {}
         self._ready: list[tuple[float, int]] = []  # a heap of those whose next hop is whole
 
@@ -183,8 +189,8 @@ class Scheduler:
     def lose(self, stream: int, samples: int, *, now: float) -> None:
         """Let so many samples of a stream pass that never came.
 
-        Of a gap that is longer than what may wait, whole hops are told of to nobody: the numbers
-        of those that follow have a hole.
+        Of a gap that holds ``max_gap_s`` of whole hops, these are told of to nobody: the
+        numbers of those that follow have a hole.
 
         Args:
             stream: its number.
@@ -195,11 +201,12 @@ class Scheduler:
             InputError: there is no such stream.
         """
         inbox = self._inbox(stream)
-        if (len(inbox.pending) + samples) // self._hop <= self._backlog:
-            self._push_zeros(stream, samples, now=now)
-            return
         begun = -len(inbox.pending) % self._hop
         whole = (samples - begun) // self._hop
+        # Not reckoned with the hop that has begun: a stream that is moved behind it finds the same.
+        if whole < self._longest_gap:
+            self._push_zeros(stream, samples, now=now)
+            return
         self._push_zeros(stream, begun, now=now)
         inbox.forgets |= inbox.pending.skip(whole)
         inbox.unheard += whole

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.batch import StreamState
+from realtime_mer.estimate import Estimate
 from realtime_mer.following import Told
 from realtime_mer.rooms.scheduler import Scheduler
+from realtime_mer.wire.protocol import LevelMessage
 
 _IDLE_S = 0.5
 
@@ -34,6 +36,12 @@ class Hop:
     room: str
     told: Told
     row: int
+
+    def said(self) -> tuple[Estimate, LevelMessage]:
+        """Return what is told of it, without what only whoever knows the clock can fill in."""
+        (estimate,) = self.told.estimates(self.row)
+        ((level, peak, mel),) = self.told.heard(self.row)
+        return estimate, LevelMessage(t=estimate.t, level_dbfs=level, peak_dbfs=peak, mel=mel)
 
 
 class Shard:
@@ -103,6 +111,16 @@ class Shard:
         """
         self._do(partial(self._push, room, samples, missing, fresh, time.monotonic()))
 
+    def leave(self, room: str, left: Callable[[int, StreamState], None]) -> None:
+        """Let a room go, with what of it waits to be computed.
+
+        Args:
+            room: that came.
+            left: takes how many hops of it have been, and its state then, in the thread that
+                computes and after all that was told of the room.
+        """
+        self._do(partial(self._leave, room, left))
+
     def _do(self, step: Callable[[], None]) -> None:
         self._waiting.append(step)
         self._wake.set()
@@ -149,6 +167,12 @@ class Shard:
         self._streams[room], self._rooms[stream] = stream, room
         # Spread over the second, or all rooms that came together would be kept together.
         self._saved_at[stream] = time.monotonic() - (stream % 16) / 16 * self._save_every_s
+
+    def _leave(self, room: str, left: Callable[[int, StreamState], None]) -> None:
+        stream, scheduler = self._streams.pop(room), self._scheduler
+        left(scheduler.seq(stream), scheduler.state(stream))
+        scheduler.leave(stream)
+        del self._rooms[stream], self._saved_at[stream]
 
     def _push(
         self, room: str, samples: NDArray[np.float32], missing: int, fresh: bool, now: float

@@ -31,12 +31,13 @@ def server_context(cert: str, key: str | None) -> ssl.SSLContext:
     return context
 
 
-def client_context(ca: str | None) -> ssl.SSLContext:
+def client_context(ca: str | None, *, option: str = "--ca") -> ssl.SSLContext:
     """Return what a client needs to speak TLS with a service.
 
     Args:
         ca: path of a PEM file with the authority, or the service's own certificate, to trust; None
             for the authorities that this machine trusts.
+        option: what an error is to call the file.
 
     Raises:
         InputError: the file cannot be read or holds no certificate.
@@ -45,7 +46,7 @@ def client_context(ca: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca)
     except ssl.SSLError as error:
         raise InputError(
-            f"--ca {ca} holds no certificate in PEM form: give the one that the service has."
+            f"{option} {ca} holds no certificate in PEM form: give the one that the service has."
         ) from error
     except OSError as error:
-        raise InputError(f"--ca {ca} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{option} {ca} cannot be read: {error.strerror}.") from error

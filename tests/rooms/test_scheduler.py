@@ -243,7 +243,7 @@ def test_times_of_a_hop_are_those_of_the_push_that_made_it_whole() -> None:
     )
 )
 def test_what_is_lost_for_long_passes_as_hops_that_nobody_saw(recognizer, pushes) -> None:
-    made = scheduler(recognizer, max_backlog_s=0.4)
+    made = scheduler(recognizer, max_gap_s=0.4)
     alone = EmotionStream(recognizer, policy=POLICY)
     stream = made.join()
     for seed, (length, lost) in enumerate(pushes):
@@ -256,7 +256,7 @@ def test_what_is_lost_for_long_passes_as_hops_that_nobody_saw(recognizer, pushes
         made.lose(stream, lost, now=0.0)
         begun = min(lost, -position % HOP)
         unseen = (lost - begun) // HOP
-        if (position % HOP + lost) // HOP <= 4:  # which may wait
+        if unseen < 4:  # which are told of
             unseen = 0
         zeros = np.zeros(lost - unseen * HOP, dtype=np.float32)
         before = begun if unseen else len(zeros)

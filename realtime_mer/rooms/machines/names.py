@@ -1,0 +1,103 @@
+"""What is called how in NATS: its streams, their subjects, and the rooms in these (pure)."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from realtime_mer.errors import ProtocolError
+
+_MODEL_DIGITS = 12
+_DOT = "="  # stands in no name of a room, and may stand in a key of a bucket
+
+
+class Kind(StrEnum):
+    """What is written into NATS, each message of it under a key."""
+
+    SOUND = "sound"
+    """Chunks of a room's sound, of the last seconds and in memory alone. Key: the room."""
+    TOLD = "told"
+    """What a worker tells of a room, of the last minute. Key: the room."""
+    FEEDS = "feeds"
+    """Which node feeds a room, the newest word alone. Key: the room."""
+    STATES = "states"
+    """A room's state, the newest alone. Key: the room."""
+    LEASES = "leases"
+    """Which worker computes a room, the newest word alone. Key: the room."""
+    ALIVE = "alive"
+    """That a process lives; not stored. Key: what the process calls itself."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether it can be read later."""
+        return self is not Kind.ALIVE
+
+    @property
+    def newest_alone(self) -> bool:
+        """Whether it lies in a bucket of NATS' key-value store."""
+        return self in (Kind.FEEDS, Kind.STATES, Kind.LEASES)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of all that belongs to one model, so that states of two never meet.
+
+    Attributes:
+        model: the first 12 hexadecimal digits of ``states.model_of``.
+    """
+
+    model: str
+
+    @classmethod
+    def of(cls, model: str) -> "Names":
+        """Return the names for a model.
+
+        Args:
+            model: as of ``states.model_of``.
+        """
+        return cls(model[:_MODEL_DIGITS])
+
+    def bucket(self, kind: Kind) -> str:
+        """Return what the key-value store calls the bucket of a kind."""
+        return f"mer-{self.model}-{kind}"
+
+    def stream(self, kind: Kind) -> str:
+        """Return the stream in which a kind is stored."""
+        if kind.newest_alone:
+            return f"KV_{self.bucket(kind)}"
+        return f"MER_{self.model}_{kind.upper()}"
+
+    def subject(self, kind: Kind, key: str = "*") -> str:
+        """Return where a kind is written to; ``*`` stands for every key."""
+        if kind.newest_alone:
+            return f"$KV.{self.bucket(kind)}.{_token(key)}"
+        return f"mer.{self.model}.{kind}.{_token(key)}"
+
+    def heard(self, kind: Kind, key: str = "*") -> str:
+        """Return where a kind is listened to.
+
+        What is written under a condition reaches those who listen at its own subject also where
+        the condition fails. So NATS says again elsewhere what it has stored.
+        """
+        if kind in (Kind.SOUND, Kind.ALIVE):
+            return self.subject(kind, key)
+        return f"mer.{self.model}.stored.{kind}.{_token(key)}"
+
+
+def _token(key: str) -> str:
+    """Return a key as one token of a subject, which dots would part."""
+    return key.replace(".", _DOT)
+
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def key_of(subject: str) -> str:
+    """Return the key that a subject ends with.
+
+    Raises:
+        ProtocolError: ``bad_subject``, what it ends with can be none.
+    """
+    key = subject.rpartition(".")[2].replace(_DOT, ".")
+    if not _KEY.fullmatch(key):
+        raise ProtocolError("bad_subject", f"{subject!r} ends with no name of a room or process")
+    return key
