@@ -19,6 +19,7 @@ from realtime_mer.commands.arguments import (
 )
 from realtime_mer.commands.first_words import say
 from realtime_mer.commands.rooms.send import send
+from realtime_mer.commands.rooms.worker import worker
 from realtime_mer.errors import InputError
 from realtime_mer.printing.lines import line, notice
 from realtime_mer.rooms.names import Right
@@ -38,6 +39,7 @@ token_app = typer.Typer(
 )
 app.add_typer(token_app, name="token")
 app.command()(send)
+app.command()(worker)
 
 Folder = Annotated[
     Path | None,

@@ -178,15 +178,16 @@ class Link:
             try:
                 with self._asking():
                     await make_streams(self._jetstream, self._names)
-                break
+                if self._complaints:
+                    self._say("NATS is there.")
+                self._complaints.clear()
+                self._up = True
+                await self._back()
+                return
             except Away as error:
+                self._up = False
                 self._complain(str(error))
                 await asyncio.sleep(_AGAIN_S)
-        if self._complaints:
-            self._say("NATS is there.")
-        self._complaints.clear()
-        self._up = True
-        await self._back()
 
     async def _disconnected(self) -> None:
         if self._returning is not None:
