@@ -22,6 +22,7 @@ from realtime_mer.rooms.states import packed, unpacked
 
 _MARGIN = timedelta(seconds=3)  # from when a chunk is stored to when it is computed, and more
 _AGAIN_S = 0.25
+_GRACE_S = 0.5  # in which sound that NATS does not have may come yet
 _PARTING_S = 5.0
 _MOST_HELD_BACK = 1024  # chunks that come while the log is read: 100 s of sound
 
@@ -187,25 +188,26 @@ class HeldRoom:
 
     async def _read(self, since: datetime | None) -> None:
         """Take from the log what did not come, and then what came meanwhile."""
-        while True:
-            try:
-                chunks = await self._logged(since)
-                if since is not None and chunks and self.track.hole(chunks[0]):
-                    chunks = await self._logged(None)  # the state is older than it says
-                break
-            except Away:
-                await asyncio.sleep(_AGAIN_S)
-        self._go_on(chunks)
+        chunks = await self._logged(since)
+        if self.track.holed(_sorted([*chunks, *(self._held_back or ())])):
+            # The state is older than it says; or a node writes again what NATS lost, just now.
+            await asyncio.sleep(_GRACE_S)
+            chunks = await self._logged(None)
         held_back, self._held_back = self._held_back, None
-        self._go_on(held_back or ())
+        self._go_on(_sorted([*chunks, *(held_back or ())]))
 
     async def _logged(self, since: datetime | None) -> list[SoundChunk]:
         chunks = []
-        for stored in await self._link.read(Kind.SOUND, self.name, since=since):
+        while True:
+            try:
+                found = await self._link.read(Kind.SOUND, self.name, since=since)
+                break
+            except Away:
+                await asyncio.sleep(_AGAIN_S)
+        for stored in found:
             with suppress(ProtocolError):  # counted when it was heard
                 chunks.append(parse_chunk(stored.data))
-        # What a node writes again after NATS was away may come behind what is newer.
-        return sorted(chunks, key=lambda chunk: (chunk.epoch, chunk.position))
+        return chunks
 
     def _go_on(self, chunks: Iterable[SoundChunk]) -> None:
         for chunk in chunks:
@@ -233,3 +235,7 @@ class HeldRoom:
         """Take the room's state."""
         behind_s = max(0.0, (self.track.next - seq * self._hop) / self._rate)
         self.telling.keep(SavedState(seq=seq, behind_s=behind_s, state=packed(state)))
+
+
+def _sorted(chunks: list[SoundChunk]) -> list[SoundChunk]:
+    return sorted(chunks, key=lambda chunk: (chunk.epoch, chunk.position))

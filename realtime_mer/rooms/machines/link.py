@@ -301,6 +301,9 @@ class Link:
     async def _send(self, subject: str, data: bytes) -> None:
         from nats.errors import Error
 
+        # The library would keep it, and send it before what is written again when NATS is back.
+        if not self._client.is_connected:
+            return
         try:
             await self._client.publish(subject, data)
         except Error:  # the connection was lost just now, or it is longer than NATS takes

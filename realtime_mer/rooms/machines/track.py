@@ -5,6 +5,7 @@ the sound that NATS keeps may fill.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +70,15 @@ class Track:
     def hole(self, chunk: SoundChunk) -> int:
         """Return how many samples before a chunk neither came nor are called missing by it."""
         return 0 if chunk.epoch < self.epoch else max(0, chunk.start - self.next)
+
+    def holed(self, chunks: Iterable[SoundChunk]) -> bool:
+        """Whether something is missing before or among chunks that follow one another."""
+        position = self.next
+        for chunk in chunks:
+            if chunk.start > position:
+                return True
+            position = max(position, chunk.end)
+        return False
 
     def take(self, chunk: SoundChunk) -> Part | None:
         """Take a chunk and return what of it comes next; None for nothing."""
