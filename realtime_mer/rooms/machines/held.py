@@ -15,6 +15,7 @@ from realtime_mer.rooms.machines.entries import SavedState, parse_saved
 from realtime_mer.rooms.machines.link import Away, Link, Stored
 from realtime_mer.rooms.machines.names import Kind
 from realtime_mer.rooms.machines.reports import ToldHop
+from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.rooms.machines.telling import Telling
 from realtime_mer.rooms.machines.track import Track
 from realtime_mer.rooms.shard import Hop, Shard
@@ -134,7 +135,7 @@ class HeldRoom:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PARTING_S):
                 await self.telling.settled()
-        await self._end_tasks()
+        await end_tasks(self._tasks)
 
     async def drop(self) -> None:
         """Let the room go without a word: somebody else has it."""
@@ -142,18 +143,12 @@ class HeldRoom:
         if self._joined:
             self._joined = False
             self._with.shard.leave(self.name, lambda seq, state: None)
-        await self._end_tasks()
+        await end_tasks(self._tasks)
 
     async def _stop_hearing(self) -> None:
         unfollow, self._unfollow = self._unfollow, None
         if unfollow is not None:
             await unfollow()
-
-    async def _end_tasks(self) -> None:
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, reading: "Awaitable[None]") -> None:
         self.watch(asyncio.ensure_future(reading))

@@ -18,6 +18,7 @@ from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.machines.names import Kind, Names, key_of
 from realtime_mer.rooms.machines.streams import make_streams
+from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.wire.tls import client_context
 from realtime_mer.wording import installing
 
@@ -132,7 +133,7 @@ class Link:
             await asyncio.wait({connecting, self.ended}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not connecting.done():
-                connecting.cancel()
+                await end_tasks([connecting])
         if self.ended.done():
             self.ended.result()
         await connecting
@@ -160,11 +161,7 @@ class Link:
     async def close(self) -> None:
         """Send what waits, and end."""
         self._closing, self._up = True, False
-        for task in (self._returning, self._sending):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        await end_tasks(task for task in (self._returning, self._sending) if task is not None)
         if self._client.is_connected:
             while self._waiting:
                 await self._send(*self._waiting.popleft())

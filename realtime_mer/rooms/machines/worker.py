@@ -28,6 +28,7 @@ from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
 from realtime_mer.rooms.machines.reports import Report
 from realtime_mer.rooms.machines.sharing import Sharing
 from realtime_mer.rooms.machines.streams import SOUND_S
+from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.rooms.machines.telling import Telling
 from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.states import model_of
@@ -151,9 +152,7 @@ class Worker:
             await self._drain()
         finally:
             self._stopping.set()
-            for task in (working, stop, *self._moving.values()):
-                task.cancel()
-            await asyncio.gather(working, stop, *self._moving.values(), return_exceptions=True)
+            await end_tasks([working, stop, *self._moving.values()])
             for room in list(self._held):
                 await self._held.pop(room).drop()
             await asyncio.to_thread(self._shard.close)
@@ -169,8 +168,7 @@ class Worker:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
+            await end_tasks(tasks)
 
     # -- what is heard ----------------------------------------------------------------------------
 
