@@ -95,6 +95,7 @@ def test_a_room_that_is_moved_twice_tells_what_an_unmoved_one_does(
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_drained_ends_and_leaves_nothing_untold(
     recognizer: StreamingRecognizer, server: NatsServer
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_worker_that_is_drained_ends_and_leaves_nothing_untold(
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_the_rooms_of_a_worker_that_is_killed_go_on_as_if_it_had_not_been(
     recognizer: StreamingRecognizer, server: NatsServer
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_worker_that_does_not_know_that_it_lost_a_room_is_not_heard(
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_nats_rooms_go_on_with_what_was_written_again(
     recognizer: StreamingRecognizer, server: NatsServer
 ) -> None:
@@ -218,6 +221,7 @@ def test_after_a_restart_of_nats_rooms_go_on_with_what_was_written_again(
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_what_was_not_heard_is_read_and_what_is_nowhere_is_a_gap(
     recognizer: StreamingRecognizer, server: NatsServer
 ) -> None:
