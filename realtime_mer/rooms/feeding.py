@@ -20,7 +20,6 @@ from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.taking import take_in
 from realtime_mer.service.connection import Connection, address_of, framed
 from realtime_mer.service.gate import Verdict
-from realtime_mer.wire import access
 from realtime_mer.wire.protocol import RecordingState
 from realtime_mer.wire.sound import (
     INDEX_BYTES,
@@ -44,6 +43,7 @@ _CLOSES = {
     "too_many_guesses": SoundClose.UNAUTHORIZED,
     "room_is_fed": SoundClose.ROOM_IS_FED,
     "too_many_rooms": SoundClose.TOO_MANY_ROOMS,
+    "not_ready": SoundClose.NOT_READY,
 }
 
 
@@ -58,11 +58,11 @@ class Host(Protocol):
     def rights(self) -> Rights:
         """Who may do what."""
 
-    def room(self, name: str) -> Room:
+    async def room(self, name: str) -> Room:
         """Return a room, a new one if there is none.
 
         Raises:
-            ProtocolError: ``too_many_rooms``.
+            ProtocolError: ``too_many_rooms`` or ``not_ready``.
         """
 
     def kept(self, room: Room) -> int:
@@ -73,7 +73,7 @@ class Host(Protocol):
 
 
 class Feeding:
-    """A sender (``room.Sender``) and its connection.
+    """A sender (``seats.Sender``) and its connection.
 
     Args:
         client: its connection.
@@ -121,7 +121,7 @@ class Feeding:
         if isinstance(message, str):
             told = parse_sender_message(message)
             if isinstance(told, Open):
-                self._open(told)
+                await self._open(told)
             elif isinstance(told, End):
                 self._end()
             wait_s = self._messages.spend(1, time.monotonic())
@@ -130,13 +130,15 @@ class Feeding:
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
-    def _open(self, opened: Open) -> None:
+    async def _open(self, opened: Open) -> None:
         self._check_token(opened)
         self._decoder = decoder(opened)
-        room = self._host.room(self._name)
-        self._take_place(room, opened)
+        room = await self._host.room(self._name)
+        manages = self._host.rights.may(self.client.token, room.name, Right.MANAGE)
+        expected = await room.open(opened, self, manages=manages, clock=time.monotonic)
         self._room, self._opened = room, opened
-        expected = room.begin(opened, self, now=time.monotonic())
+        if self.client.parting is not None:
+            return  # it was sent away meanwhile, and leaves the room in a moment
         limits, stored = self._host.limits, self._host.stored(room)
         self._say(
             Ready(
@@ -180,29 +182,6 @@ class Feeding:
         if not client.authorized:
             raise ProtocolError("unauthorized", "a token is needed: give it in `open`")
 
-    def _take_place(self, room: Room, opened: Open) -> None:
-        """Let whoever feeds the room make room for this one, or refuse it.
-
-        Raises:
-            ProtocolError: ``room_is_fed`` or ``unauthorized``.
-        """
-        if room.sender is None or room.sender is self:
-            return
-        if opened.resume is not None and access.same_token(opened.resume, room.resume):
-            room.sender.replaced(by_itself=True)
-        elif not opened.take_over:
-            raise ProtocolError(
-                "room_is_fed",
-                f"somebody else feeds room {room.name}: use another, or take it over if you "
-                "manage it",
-            )
-        elif not self._host.rights.may(self.client.token, room.name, Right.MANAGE):
-            raise ProtocolError(
-                "unauthorized", f"to take over room {room.name} needs a token that manages it"
-            )
-        else:
-            room.sender.replaced(by_itself=False)
-
     async def _take(self, message: bytes) -> float:
         """Take a chunk; return the seconds to wait before the next."""
         room, opened, limits = self._room, self._opened, self._host.limits
@@ -230,7 +209,7 @@ class Feeding:
     # -- what ends it ---------------------------------------------------------------------------
 
     def replaced(self, *, by_itself: bool) -> None:
-        """As ``room.Sender`` promises."""
+        """As ``seats.Sender`` promises."""
         why = "you came back on another connection" if by_itself else "this room was taken over"
         self._part(SoundClose.TAKEN_OVER, Refusal(code="taken_over", message=why), why)
 

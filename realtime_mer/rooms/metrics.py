@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from realtime_mer.rooms.nodes.computer import Number
 from realtime_mer.rooms.room import Room
 
 if TYPE_CHECKING:
@@ -31,16 +32,14 @@ class Whole:
         waiting: connections that were not let in yet.
         wrong_tokens: that were shown so far.
         unlogged: lines that were left out of the log so far.
-        not_kept: states of rooms that could not be stored so far.
-        idle_s: seconds since the thread that computes looked up.
+        computing: what whoever computes counts.
     """
 
     rooms: int
     waiting: int
     wrong_tokens: int
     unlogged: int
-    not_kept: int
-    idle_s: float
+    computing: tuple[Number, ...]
 
 
 class RoomMetrics:
@@ -93,18 +92,15 @@ class RoomMetrics:
                 if value is not None:
                     gauge.add_metric([room.name], value)
             yield gauge
-        for name, what, value in (
-            ("rooms", "Rooms now", whole.rooms),
-            ("waiting", "Connections not let in yet", whole.waiting),
-            ("compute_idle_seconds", "Since the computing thread looked up", whole.idle_s),
+        for number in (
+            Number("rooms", "Rooms now", whole.rooms),
+            Number("waiting", "Connections not let in yet", whole.waiting),
+            Number("wrong_tokens", "Wrong tokens that were shown", whole.wrong_tokens, total=True),
+            Number("unlogged", "Lines left out of the log", whole.unlogged, total=True),
+            *whole.computing,
         ):
-            yield GaugeMetricFamily(f"realtime_mer_{name}", what, value=value)
-        for name, what, value in (
-            ("wrong_tokens", "Wrong tokens that were shown", whole.wrong_tokens),
-            ("unlogged", "Lines left out of the log", whole.unlogged),
-            ("states_not_kept", "States of rooms that could not be stored", whole.not_kept),
-        ):
-            yield CounterMetricFamily(f"realtime_mer_{name}", what, value=value)
+            kind = CounterMetricFamily if number.total else GaugeMetricFamily
+            yield kind(f"realtime_mer_{number.name}", number.what, value=number.value)
 
     def _histograms(self, rooms: Sequence[Room]) -> "Iterable[Metric]":
         from prometheus_client.core import HistogramMetricFamily

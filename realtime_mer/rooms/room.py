@@ -19,11 +19,12 @@ from realtime_mer.audio.intake import Intake
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.rooms.clock import SenderClock
 from realtime_mer.rooms.limits import Allowance, RoomLimits
-from realtime_mer.rooms.shard import Hop
+from realtime_mer.rooms.nodes.seats import Claim, Elsewhere, Push, Sender, comes_back
 from realtime_mer.rooms.timeline import Place, Timeline
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.gate import Gate
 from realtime_mer.service.metrics import Metrics
+from realtime_mer.wire import access
 from realtime_mer.wire.protocol import (
     Event,
     LevelMessage,
@@ -34,12 +35,7 @@ from realtime_mer.wire.protocol import (
 from realtime_mer.wire.sound import Open
 from realtime_mer.wording import NO_SOUND_COMES, NOBODY_SENDS, STATUS_SENTENCES, literal
 
-
-class Sender(Protocol):
-    """Whoever feeds a room."""
-
-    def replaced(self, *, by_itself: bool) -> None:
-        """Another connection takes the room: its own after a loss, or that of somebody else."""
+_LATE_S = 3.0
 
 
 class Tap(Protocol):
@@ -47,15 +43,6 @@ class Tap(Protocol):
 
     def __call__(self, samples: NDArray[np.float32], missing: int) -> None:
         """Take the next sound: float32 ``(n,)``, after so many samples that were lost."""
-
-
-class Push(Protocol):
-    """Hands sound to whoever computes (``Shard.push``)."""
-
-    def __call__(
-        self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool
-    ) -> None:
-        """Take the next sound of a room."""
 
 
 @dataclass(slots=True)
@@ -92,8 +79,9 @@ class Room:
         gate: through which they come.
         metrics: of the audience.
         push: takes its sound.
+        claim: lets one sender feed it, of all there are.
         rate, hop_samples: of the recogniser.
-        start_seq: hops that had been when this service began.
+        start: samples that had been when this service began.
         limits: what it may ask.
 
     Attributes:
@@ -109,6 +97,7 @@ class Room:
         outlets: take what happens besides the audience, such as a recording.
         taps: take its sound, as it is computed: mono, at the recogniser's rate.
         recording: tells what is recorded of the room at this moment; None for nothing.
+        elsewhere: how it is fed on another machine; None where it is not.
     """
 
     def __init__(
@@ -119,9 +108,10 @@ class Room:
         gate: Gate,
         metrics: Metrics,
         push: Push,
+        claim: Claim,
         rate: int,
         hop_samples: int,
-        start_seq: int,
+        start: int,
         limits: RoomLimits,
     ) -> None:
         self.name = name
@@ -136,11 +126,13 @@ class Room:
         self.outlets: list[Callable[[Event], None]] = []
         self.taps: list[Tap] = []
         self.recording: Callable[[], RecordingState | None] = lambda: None
-        self._push = push
+        self.elsewhere: Elsewhere | None = None
+        self._push, self._claim = push, claim
+        self._opening = asyncio.Lock()
         self._rate, self._hop = rate, hop_samples
-        self._start = start_seq * hop_samples
-        self._given = self._start  # samples handed on to be computed, from where the room began
-        self._told = start_seq  # hops that were told of
+        self._start = start
+        self._given = start  # samples handed on to be computed, from where the room began
+        self._told = start // hop_samples  # hops that were told of
         self._quiet_s = limits.quiet_s
         self._intake = Intake(target_rate=rate)
         self._timeline: Timeline | None = None
@@ -149,6 +141,7 @@ class Room:
         self._clock = SenderClock()
         self.heard_at: float | None = None
         self.told_at: float | None = None
+        self._fed_since: float | None = None
         self._said: tuple[Status, str, str, RecordingState | None] | None = None
 
     @property
@@ -164,7 +157,10 @@ class Room:
     @property
     def source(self) -> str:
         """What is listened to, as a person would call it."""
-        named = self.opened is not None and self.opened.source
+        if self.sender is None and self.elsewhere is not None:
+            named = self.elsewhere.source
+        else:
+            named = "" if self.opened is None else self.opened.source
         return literal(named or f"room {self.name}")
 
     @property
@@ -189,12 +185,49 @@ class Room:
 
     # -- sound ----------------------------------------------------------------------------------
 
-    def begin(self, opened: Open, sender: Sender, *, now: float) -> int:
-        """Let somebody feed the room, and return the index of the sample that is expected."""
-        before, self.sender = self.sender, sender
-        if before is not sender:
-            self.counts.senders += 1
-            self.resume = secrets.token_urlsafe()
+    async def open(
+        self, opened: Open, sender: Sender, *, manages: bool, clock: Callable[[], float]
+    ) -> int:
+        """Let somebody feed the room, and return the index of the sample that is expected.
+
+        Args:
+            opened: what it is going to send.
+            sender: who it is.
+            manages: whether it may take the room from somebody else.
+            clock: a steady one, in seconds.
+
+        Raises:
+            ProtocolError: ``room_is_fed``, ``unauthorized`` or ``not_ready``.
+        """
+        async with self._opening:
+            by_itself, resume = False, self.resume
+            if self.sender is not sender:
+                if self.sender is not None:
+                    by_itself = comes_back(
+                        self.name, opened, resumes=self._resumes(opened), manages=manages
+                    )
+                resume = secrets.token_urlsafe()
+            start = await self._claim(self.name, opened, resume=resume, manages=manages)
+            if start is not None:
+                self._go_on_from(start)
+            if self.sender is not sender:
+                if self.sender is not None:
+                    self.sender.replaced(by_itself=by_itself)
+                self.counts.senders += 1
+            self.sender, self.resume = sender, resume
+            return self._begin(opened, now=clock())
+
+    def _resumes(self, opened: Open) -> bool:
+        return opened.resume is not None and access.same_token(opened.resume, self.resume)
+
+    def _go_on_from(self, start: int) -> None:
+        """Know that the room has been fed up to here on another machine."""
+        for tap in self.taps:
+            tap(np.zeros(0, np.float32), max(0, start - self._given))
+        self._intake, self._timeline = Intake(target_rate=self._rate), None
+        self._start = self._given = start
+
+    def _begin(self, opened: Open, *, now: float) -> int:
         same_rate = self.opened is not None and self.opened.rate == opened.rate
         if self._timeline is None or not same_rate:
             index = round(self.seconds * opened.rate)
@@ -226,6 +259,8 @@ class Room:
         self.counts.repeated_s += place.repeated / rate
         self.counts.lost_s += place.missing / rate
         self.counts.gaps += place.missing > 0
+        end = self.seconds + Fraction(place.missing + len(samples), rate)
+        self._clock.take(float(end), arrived_at)
         missing, step = place.missing, max(1, rate // 10)
         for start in range(0, max(1, len(samples)), step):
             part = samples[start : start + step]
@@ -241,7 +276,6 @@ class Room:
             for piece in self._intake.push(block):
                 self._hand_on(piece.samples, missing=piece.missing, fresh=piece.fresh)
             yield
-        self._clock.take(float(self.seconds), arrived_at)
 
     def flush(self) -> None:
         """Hand on what the resampler still holds: the sound has ended."""
@@ -257,40 +291,67 @@ class Room:
 
     # -- what is told ---------------------------------------------------------------------------
 
-    def tell(self, hop: Hop, *, now: float) -> None:
-        """Tell everybody what came of a hop.
+    def dated(self, estimate: Estimate, *, now: float) -> Estimate:
+        """Return an estimate of sound that came here with what is known of that here.
 
         Args:
-            hop: of this room.
+            estimate: of this room.
             now: seconds of the steady clock.
         """
-        (estimate,) = hop.told.estimates(hop.row)
-        age = self._age(estimate.t, now)
-        if age is not None:
+        captured_at = self.captured_at(estimate.t)
+        if captured_at is not None:
+            age = max(0.0, now - captured_at)
             when = datetime.now().astimezone() - timedelta(seconds=age)
             estimate = replace(
                 estimate,
                 latency_ms=round(1000 * age, 3),
                 wall_time=when.isoformat("T", "milliseconds"),
             )
-        estimate = replace(estimate, xruns=self.counts.gaps)
+        return replace(estimate, xruns=self.counts.gaps)
+
+    def tell(self, estimate: Estimate, level: LevelMessage, *, now: float) -> None:
+        """Tell everybody what came of a hop.
+
+        Args:
+            estimate, level: of this room, the next ones.
+            now: seconds of the steady clock.
+        """
         self._told = estimate.seq + 1
         self.counts.estimates += 1
         self.counts.skipped = estimate.skipped
         self.latest = estimate
         self.told_at = now
+        if self.elsewhere is not None:
+            self.heard_at = now
         self.progress.set()
         self._say(estimate.status, STATUS_SENTENCES[estimate.status])
         self._publish(estimate)
-        ((level, peak, mel),) = hop.told.heard(hop.row)
-        self._publish(LevelMessage(t=estimate.t, level_dbfs=level, peak_dbfs=peak, mel=mel))
+        self._publish(level)
 
-    def look(self, now: float) -> None:
-        """Say so where nobody sends, or nothing comes; to be called now and then."""
-        if self.sender is None:
+    def look(self, now: float, *, late: str | None = None) -> None:
+        """Say so where nobody sends, or nothing comes; to be called now and then.
+
+        Args:
+            now: seconds of the steady clock.
+            late: what is said where sound comes and nothing was told of it for a while; None for
+                nothing.
+        """
+        if self.sender is not None:
+            quiet = self.heard_at is not None and now - self.heard_at > self._quiet_s
+        elif self.elsewhere is not None and self.elsewhere.state in ("fed", "waiting"):
+            quiet = self.elsewhere.state == "waiting"
+        else:
+            self._fed_since = None
             self._say(Status.RECONNECTING, NOBODY_SENDS)
-        elif self.heard_at is not None and now - self.heard_at > self._quiet_s:
+            return
+        if quiet:
+            self._fed_since = None
             self._say(Status.RECONNECTING, NO_SOUND_COMES)
+            return
+        if self._fed_since is None:
+            self._fed_since = now
+        if late is not None and now - max(self._fed_since, self.told_at or 0.0) > _LATE_S:
+            self._say(Status.RECONNECTING, late)
 
     def _say(self, status: Status, detail: str) -> None:
         said = status, detail, self.source, self.recording()
@@ -305,16 +366,20 @@ class Room:
                 t=0.0 if latest is None else latest.t,
                 wall_time=None if latest is None else latest.wall_time,
                 source=self.source,
-                xruns=self.counts.gaps,
+                xruns=self.counts.gaps if latest is None else max(self.counts.gaps, latest.xruns),
                 skipped=self.counts.skipped,
                 recording=said[-1],
             )
         )
 
     def mark(self, marker: Marker) -> None:
-        """Take a marker that a watcher set; the audience has it already."""
+        """Take a marker that a watcher set here; the audience has it already."""
         for outlet in self.outlets:
             outlet(marker)
+
+    def mark_from_elsewhere(self, marker: Marker) -> None:
+        """Take a marker that a watcher set on another machine."""
+        self._publish(marker)
 
     def _publish(self, event: Event) -> None:
         for outlet in self.outlets:
@@ -324,12 +389,15 @@ class Room:
         else:
             self.audience.tell(event)
 
-    def _age(self, t: float, now: float) -> float | None:
-        """Return how long ago the sound at a time of its own was captured; None without a clock."""
+    def captured_at(self, t: float) -> float | None:
+        """Return when the sound at a time of its own was captured; None without a clock.
+
+        Args:
+            t: seconds of sound since the room began.
+        """
         if self.opened is None or not self.opened.live:
             return None
-        captured = self._clock.captured_at(t)
-        return None if captured is None else max(0.0, now - captured)
+        return self._clock.captured_at(t)
 
     # -- for lists ------------------------------------------------------------------------------
 
@@ -342,6 +410,8 @@ class Room:
     def state(self) -> str:
         """``fed``, ``waiting`` (somebody is there and sends nothing), ``ended`` or ``empty``."""
         if self.sender is None:
+            if self.elsewhere is not None:
+                return self.elsewhere.state
             return "ended" if self._ended else "empty"
         return "waiting" if self._said is not None and NO_SOUND_COMES in self._said else "fed"
 

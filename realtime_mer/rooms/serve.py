@@ -9,6 +9,7 @@ from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.rooms.names import ROOMS
+from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from realtime_mer.wire.tls import server_context
 from realtime_mer.wording import ROOM_NOTICES
@@ -20,12 +21,14 @@ class ServeOptions:
 
     Attributes:
         rooms: of the service itself; its context for TLS is made here.
+        keep: whether states are kept on disk.
         model: name or path of a checkpoint.
         compute: as for ``choose_compute``.
         cert, key: paths of PEM files for TLS; None for plain text.
     """
 
     rooms: RoomsOptions
+    keep: bool = True
     model: str = "default"
     compute: str = "auto"
     cert: str | None = None
@@ -46,7 +49,10 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
     context = None if options.cert is None else server_context(options.cert, options.key)
     recognizer = load_recognizer(options.model, options.compute)
     compute_on_one_thread()
-    service = RoomsService(recognizer, replace(options.rooms, ssl=context), say=say)
+    rooms = options.rooms
+    folder = rooms.folder if options.keep else None
+    computer = Alone(recognizer, folder=folder, rooms=rooms.limits.rooms, say=say)
+    service = RoomsService(recognizer, replace(rooms, ssl=context), computer=computer, say=say)
 
     def announce() -> None:
         say(f"Rooms: {service.url}{ROOMS}/NAME (feed one at {service.url}{ROOMS}/NAME/audio)")

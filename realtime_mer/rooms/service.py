@@ -1,7 +1,7 @@
 """The service of rooms: sound comes in by a WebSocket a room, and what is told of it goes out.
 
-One asyncio loop speaks with everybody; one thread computes; one keeps states on disk. Nothing that
-one room does makes another wait: what it sends too fast stays in its own socket.
+One asyncio loop speaks with everybody; who computes is behind a face of its own. Nothing that one
+room does makes another wait: what it sends too fast stays in its own socket.
 """
 
 import asyncio
@@ -17,23 +17,18 @@ from functools import partial
 from pathlib import Path
 
 from realtime_mer import __version__
-from realtime_mer.batch import StreamState
-from realtime_mer.errors import CheckpointError, InputError, ProtocolError, ServiceError
-from realtime_mer.recognizer.contract import StreamingRecognizer
-from realtime_mer.rooms.checkpoints import STATES, Checkpoints
-from realtime_mer.rooms.computing import schedule
+from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.fetching.address import WebAddress
 from realtime_mer.rooms.fetching.stream import WebStream
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
+from realtime_mer.rooms.nodes.computer import Computer, Model
 from realtime_mer.rooms.recording.recordings import RoomRecordings
 from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
 from realtime_mer.rooms.room import Room
-from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.site import RoomsSite
-from realtime_mer.rooms.states import model_of, unpacked
 from realtime_mer.rooms.wall import Wall
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.connection import Connection, Limits
@@ -44,13 +39,12 @@ from realtime_mer.service.owners import Owners
 from realtime_mer.service.reception import Reception
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.wire import access
-from realtime_mer.wire.protocol import CloseCode, Hello, RecordingState
+from realtime_mer.wire.protocol import CloseCode, Hello, Marker, RecordingState
 from realtime_mer.wire.sound import SoundClose
 from realtime_mer.wording import SERVICE_STOPS
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
-_STUCK_S = 5.0  # that the computing thread has not looked up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +52,11 @@ class RoomsOptions:
     """What a service of rooms was asked for.
 
     Attributes:
-        folder: for tokens and states.
+        folder: for tokens.
         host, port: where it listens.
         ssl: context for TLS; None for plain text.
         name: what this machine is called on the network besides its own name; None for nothing.
         ask: whether tokens are asked for on loopback too.
-        keep: whether states are kept on disk.
         rooms: those that are there before anybody feeds them.
         streams: of the web, which feed rooms of their own.
         record: names of rooms, among those, of which what is estimated is recorded.
@@ -78,7 +71,6 @@ class RoomsOptions:
     ssl: tls.SSLContext | None = None
     name: str | None = None
     ask: bool = False
-    keep: bool = True
     rooms: tuple[str, ...] = ()
     streams: tuple[WebAddress, ...] = ()
     record: tuple[str, ...] = ()
@@ -92,8 +84,9 @@ class RoomsService:
     """Rooms behind one port. Runs once, in whichever thread awaits ``run``.
 
     Args:
-        recognizer: of all rooms.
+        model: of all rooms.
         options: what was asked for.
+        computer: computes them.
         say: takes a line for people, in any thread.
 
     Raises:
@@ -102,14 +95,16 @@ class RoomsService:
 
     def __init__(
         self,
-        recognizer: StreamingRecognizer,
+        model: Model,
         options: RoomsOptions,
         *,
+        computer: Computer,
         say: Callable[[str], None],
     ) -> None:
         check_port(options.port)
         self.limits = options.limits
-        self._recognizer, self._options, self._say = recognizer, options, say
+        self._model, self._options, self._say = model, options, say
+        self._computer = computer
         asked = options.ask or not access.is_loopback(options.host)
         self.rights = Rights(TokenFile(options.folder / TOKENS), asked=asked, say=say)
         self._rooms: dict[str, Room] = {}
@@ -133,16 +128,13 @@ class RoomsService:
         self.attend = self._site.attend
         gate = self._site.front
         self._door = Door(host=gate.host, port=options.port, token=None, ssl=options.ssl, gate=gate)
-        self._checkpoints: Checkpoints | None = None
         self._recordings = RoomRecordings(
             options.record, sound=options.record_sound, key=options.key, say=say
         )
-        self._shard: Shard
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event
         self._stopping = False
         self._lock = threading.Lock()  # for who stops it from another thread
-        self._broken = False
 
     # -- for whoever runs it ----------------------------------------------------------------------
 
@@ -172,7 +164,7 @@ class RoomsService:
 
         Raises:
             InputError: what was kept cannot be read.
-            ServiceError: nobody can listen there, or the thread that computes has ended.
+            ServiceError: nobody can listen there, or who computes has failed.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._reception.notices.handle)
@@ -182,13 +174,17 @@ class RoomsService:
             self._loop = loop
             if self._stopping:
                 return
-        await self._begin()
-        tasks = [loop.create_task(self._look_now_and_then())]
-        for stream in self._options.streams:
-            room = self._rooms[stream.room]
-            fetching = WebStream(stream, room, limits=self.limits, say=self._say)
-            tasks.append(loop.create_task(fetching.run()))
+        before = await self._begin_to_compute()
+        if before is None:
+            return
+        tasks: list[asyncio.Task[None]] = []
         try:
+            await self._begin(before)
+            tasks.append(loop.create_task(self._look_now_and_then()))
+            for stream in self._options.streams:
+                room = self._rooms[stream.room]
+                fetching = WebStream(stream, room, limits=self.limits, say=self._say)
+                tasks.append(loop.create_task(fetching.run()))
             await self._reception.open(self._door)
             ready()
             await self._stop.wait()
@@ -199,44 +195,32 @@ class RoomsService:
             await self._end()
             with self._lock:
                 self._loop = None
-        if self._broken:
-            raise ServiceError(
-                "the thread that computes has ended, which is a defect: start the service again; "
-                "rooms go on from what was kept"
-            )
+        if self._computer.fault is not None:
+            raise ServiceError(self._computer.fault)
 
-    async def _begin(self) -> None:
+    async def _begin_to_compute(self) -> list[str] | None:
+        """Return the rooms that there were; None where it is to end before it could begin."""
+        loop = asyncio.get_running_loop()
+        beginning = loop.create_task(self._computer.begin(self))
+        ending = loop.create_task(self._stop.wait())
+        await asyncio.wait({beginning, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if beginning.done():
+            return beginning.result()
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
+        return None
+
+    async def _begin(self, before: Sequence[str]) -> None:
+        """Let rooms be that there were, and those that were asked for."""
         options = self._options
-        if options.keep:
-            options.folder.mkdir(parents=True, exist_ok=True)
-            self._checkpoints = Checkpoints(
-                options.folder / STATES, model=model_of(self._recognizer), say=self._say
-            )
-        self._shard = Shard(
-            schedule(self._recognizer, streams=options.limits.rooms),
-            tell=self._computed,
-            save=self._save,
-            ended=self._ended,
-        )
-        kept = [] if self._checkpoints is None else list(self._checkpoints.load())
-        if len(kept) > options.limits.rooms:
-            self._say(
-                f"{len(kept)} rooms were kept, and --rooms allows {options.limits.rooms}: the last "
-                "of them by name begin anew when they are fed, if there is room."
-            )
-        for each in kept[: options.limits.rooms]:
-            try:
-                state = unpacked(each.state, self._recognizer)
-            except CheckpointError as error:
-                self._say(f"Room {each.room} begins anew: {error}.")
-                continue
-            self._make(each.room, state=state, seq=each.seq)
+        for name in before:
+            await self.room(name)
         for name in (*options.rooms, *(stream.room for stream in options.streams)):
             if name not in self._rooms:
-                self._make(check_room(name), state=None, seq=0)
+                self._make(check_room(name), start=await self._computer.enter(name))
         for room in self.all():
-            self._recordings.begin(room, self._recognizer)
-        self._shard.start()
+            self._recordings.begin(room, self._model)
 
     async def _end(self) -> None:
         """Say goodbye to senders, compute what came, say goodbye to the rest."""
@@ -248,9 +232,7 @@ class RoomsService:
         ]
         if partings:
             await asyncio.wait(partings)
-        await asyncio.to_thread(self._shard.close)  # its last hops are told before this goes on
-        if self._checkpoints is not None:
-            await asyncio.to_thread(self._checkpoints.close)
+        await self._computer.end()
         await asyncio.to_thread(self._recordings.close)
         for room in self._rooms.values():
             room.audience.end()
@@ -266,7 +248,7 @@ class RoomsService:
     @property
     def ready(self) -> bool:
         """Whether rooms are taken in and computed."""
-        return not self._stopping and not self._broken and self._shard.idle_s < _STUCK_S
+        return not self._stopping and self._computer.ready
 
     def all(self) -> list[Room]:
         """Return all rooms, by their names."""
@@ -276,11 +258,11 @@ class RoomsService:
         """Return a room that is there; else None."""
         return self._rooms.get(name)
 
-    def room(self, name: str) -> Room:
+    async def room(self, name: str) -> Room:
         """Return a room, a new one if there is none.
 
         Raises:
-            ProtocolError: ``too_many_rooms``.
+            ProtocolError: ``too_many_rooms`` or ``not_ready``.
         """
         if name in self._rooms:
             return self._rooms[name]
@@ -290,7 +272,8 @@ class RoomsService:
                 f"this service has {self.limits.rooms} rooms, and {name} would be one more: feed "
                 "one of those, or let whoever runs it raise --rooms",
             )
-        return self._make(name, state=None, seq=0)
+        start = await self._computer.enter(name)
+        return self._rooms.get(name) or self._make(name, start=start)
 
     def feeding(self, client: Connection) -> Feeding:
         """Return what takes the sound of a client."""
@@ -303,31 +286,31 @@ class RoomsService:
         self._feedings.discard(feeding)
 
     def kept(self, room: Room) -> int:
-        """Return how many hops of a room are safe on disk."""
-        return 0 if self._checkpoints is None else self._checkpoints.kept(room.name)
+        """Return how many hops of a room are safe if this process were killed now."""
+        return self._computer.kept(room.name)
 
     def stored(self, room: Room) -> RecordingState:
         """Return what is stored of a room."""
         nothing = RecordingState(estimates=False, sound=False)
         return self._recordings.state(room.name) or nothing
 
-    def _make(self, name: str, *, state: StreamState | None, seq: int) -> Room:
-        recognizer, limits = self._recognizer, self._options.client_limits
+    def _make(self, name: str, *, start: int) -> Room:
+        model, limits = self._model, self._options.client_limits
         metrics = Metrics(lambda: self._rooms[name].audience.traffic(self._reception))
         audience = Audience(
             hello=Hello(
                 server_version=__version__,
-                model=recognizer.card.name,
-                hop=recognizer.hop_samples / recognizer.sample_rate,
-                window=recognizer.window_samples / recognizer.sample_rate,
-                sample_rate=recognizer.sample_rate,
+                model=model.card.name,
+                hop=model.hop_samples / model.sample_rate,
+                window=model.window_samples / model.sample_rate,
+                sample_rate=model.sample_rate,
                 session=secrets.token_hex(8),
                 history_s=limits.history_s,
             ),
             limits=limits,
             metrics=metrics,
             owners=Owners(None),
-            marked=lambda marker: self._rooms[name].mark(marker),
+            marked=partial(self._marked, name),
             full=lambda: self._reception.full,
         )
         gate = self._site.gate(
@@ -340,13 +323,13 @@ class RoomsService:
             audience=audience,
             gate=gate,
             metrics=metrics,
-            push=self._shard.push,
-            rate=recognizer.sample_rate,
-            hop_samples=recognizer.hop_samples,
-            start_seq=seq,
+            push=self._computer.push,
+            claim=self._computer.claim,
+            rate=model.sample_rate,
+            hop_samples=model.hop_samples,
+            start=start,
             limits=self.limits,
         )
-        self._shard.join(name, state)
         self._rooms[name] = room
         return room
 
@@ -361,11 +344,16 @@ class RoomsService:
             if self.rights.renew():
                 self._revoke()
             for room in self._rooms.values():
-                room.look(now)
+                room.look(now, late=self._computer.late)
+            self._computer.look()
             self._recordings.look()
             if turn % 2 == 0:
                 for feeding in self._feedings:
                     feeding.tell_taken()
+
+    def _marked(self, name: str, marker: Marker) -> None:
+        self._rooms[name].mark(marker)
+        self._computer.marked(name, marker)
 
     def _revoke(self) -> None:
         """End the connections of those whose tokens hold no longer."""
@@ -381,27 +369,6 @@ class RoomsService:
                 if not self.rights.may(reader.token, room.name, Right.WATCH):
                     reader.part(b"")
 
-    def _computed(self, hops: Sequence[Hop]) -> None:
-        """Take what was computed, in the thread that did."""
-        loop = self._loop
-        if loop is not None:
-            loop.call_soon_threadsafe(self._tell, hops)
-
-    def _tell(self, hops: Sequence[Hop]) -> None:
-        now = time.monotonic()
-        for hop in hops:
-            self._rooms[hop.room].tell(hop, now=now)
-
-    def _save(self, room: str, seq: int, state: StreamState) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.put(room, seq, state)
-
-    def _ended(self) -> None:
-        """Hear that the thread that computes has ended, in that thread."""
-        if not self._stopping:
-            self._broken = True
-            self.stop()
-
     # -- numbers -----------------------------------------------------------------------------------
 
     def _whole(self) -> Whole:
@@ -410,8 +377,7 @@ class RoomsService:
             waiting=len(self._reception.lobby),
             wrong_tokens=self._reception.guesses.total,
             unlogged=self._reception.notices.left_out,
-            not_kept=0 if self._checkpoints is None else self._checkpoints.failures,
-            idle_s=self._shard.idle_s,
+            computing=tuple(self._computer.numbers()),
         )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.rooms.limits import RoomLimits
-from realtime_mer.rooms.room import Room, Sender
+from realtime_mer.rooms.nodes.seats import Sender
+from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.timeline import Place
 from realtime_mer.wire.sound import Open
 

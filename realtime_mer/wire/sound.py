@@ -65,6 +65,8 @@ class SoundClose(IntEnum):
     """Nothing came for so long that the place was given up: connect again."""
     TOO_MANY_ROOMS = 4412
     """The service has as many rooms as it may."""
+    NOT_READY = 4413
+    """What lies between the machines of the service cannot be reached: connect again later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,7 +173,7 @@ class Refusal:
     Attributes:
         code: ``bad_json``, ``bad_message``, ``bad_format``, ``bad_chunk``, ``bad_index``,
             ``too_large``, ``unauthorized``, ``room_is_fed``, ``taken_over``, ``too_many_rooms``,
-            ``too_many_guesses``, ``not_opened``, ``stalled``.
+            ``too_many_guesses``, ``not_opened``, ``not_ready``, ``stalled``.
         message: one line for people: what happened and what to do.
     """
 

@@ -19,6 +19,8 @@ from websockets.typing import Subprotocol
 
 from realtime_mer.estimate import Estimate
 from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.rooms.nodes.alone import Alone
+from realtime_mer.rooms.nodes.computer import Computer
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from realtime_mer.wire.protocol import PROTOCOL, Event
 from realtime_mer.wire.sound import SOUND_PROTOCOL, Chunk
@@ -34,13 +36,20 @@ class Serving:
         said: what it told people, a line each.
     """
 
-    def __init__(self, folder: Path, recognizer: StreamingRecognizer | None, options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recognizer: StreamingRecognizer | None,
+        options: Any,
+        computer: Computer | None = None,
+    ) -> None:
         self.said: list[str] = []
-        self.service = RoomsService(
-            recognizer or ToneRecognizer(),
-            RoomsOptions(**{"folder": folder, "port": 0, **options}),
-            say=self.said.append,
-        )
+        heard = recognizer or ToneRecognizer()
+        keep = options.pop("keep", True)
+        asked = RoomsOptions(**{"folder": folder, "port": 0, **options})
+        kept = folder if keep else None
+        alone = Alone(heard, folder=kept, rooms=asked.limits.rooms, say=self.said.append)
+        self.service = RoomsService(heard, asked, computer=computer or alone, say=self.said.append)
         self._bound: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="rooms")
 

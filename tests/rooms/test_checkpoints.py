@@ -15,6 +15,7 @@ from realtime_mer.batch import StreamBatch, StreamState
 from realtime_mer.errors import InputError
 from realtime_mer.rooms.checkpoints import STATES, Checkpoints
 from realtime_mer.rooms.names import Right
+from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.rights import TOKENS, TokenFile
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from tests.rooms.serving import Feeder, Watcher, serving, until
@@ -103,7 +104,10 @@ def test_a_second_service_in_one_folder_is_refused_and_tokens_are_made_beside_it
 ) -> None:
     with serving(tmp_path, rooms=("hall",)) as at:
         second = RoomsService(
-            ToneRecognizer(), RoomsOptions(folder=tmp_path, port=0), say=lambda line: None
+            ToneRecognizer(),
+            RoomsOptions(folder=tmp_path, port=0),
+            computer=Alone(ToneRecognizer(), folder=tmp_path, rooms=4, say=lambda line: None),
+            say=lambda line: None,
         )
         with pytest.raises(InputError, match="--folder"):
             asyncio.run(second.run())
@@ -136,11 +140,16 @@ def test_what_stops_tells_senders_and_watchers(tmp_path: Path) -> None:
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from tests.tones import ToneRecognizer
 
+folder = Path(sys.argv[1])
 service = RoomsService(
-    ToneRecognizer(), RoomsOptions(folder=Path(sys.argv[1]), port=0), say=lambda line: None
+    ToneRecognizer(),
+    RoomsOptions(folder=folder, port=0),
+    computer=Alone(ToneRecognizer(), folder=folder, rooms=64, say=lambda line: None),
+    say=lambda line: None,
 )
 asyncio.run(service.run(lambda: print(service.url, flush=True)))
 """

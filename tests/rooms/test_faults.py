@@ -12,6 +12,7 @@ import pytest
 from realtime_mer.rooms import checkpoints, feeding, service
 from realtime_mer.rooms.checkpoints import Checkpoints
 from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.nodes import alone
 from realtime_mer.rooms.states import packed
 from tests.rooms.serving import Feeder, Serving, Watcher, serving, until
 from tests.tones import HOP, RATE, tones
@@ -22,7 +23,7 @@ AT_ONCE = RoomLimits(frames_per_s=1e6, frame_burst=10**6)
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: Callable[[], float]) -> None:
     """Let a service take this for the time."""
-    for module in (feeding, service):
+    for module in (feeding, service, alone):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now))
 
 

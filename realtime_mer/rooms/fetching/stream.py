@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from realtime_mer.client.connecting import retry_delay
+from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.fetching.address import WebAddress
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.room import Room
@@ -31,7 +32,7 @@ _LONGEST_COMPLAINT = 300
 
 
 class WebStream:
-    """Feeds a room from a stream (``room.Sender``), for as long as nobody takes it over.
+    """Feeds a room from a stream (``seats.Sender``), for as long as nobody takes it over.
 
     Args:
         address: of the stream.
@@ -49,7 +50,7 @@ class WebStream:
         self._failing = False
 
     def replaced(self, *, by_itself: bool) -> None:
-        """As ``room.Sender`` promises."""
+        """As ``seats.Sender`` promises."""
         self._replaced = True
         self._say(f"Room {self._room.name} was taken over; its stream is not fetched any more.")
 
@@ -107,6 +108,8 @@ class WebStream:
                 heard_s += _FRAMES / _RATE
         except TimeoutError:
             return heard_s, "nothing came for too long"
+        except ProtocolError as error:  # it is fed on another machine
+            return heard_s, str(error)
         except asyncio.IncompleteReadError:
             return heard_s, self._shown((await complaining).decode(errors="replace"))
         finally:
@@ -130,7 +133,7 @@ class WebStream:
             if room.sender is not None:
                 self.replaced(by_itself=False)
                 return
-            room.begin(opened, self, now=now)
+            await room.open(opened, self, manages=False, clock=time.monotonic)
             if self._lost_at is not None:
                 missing = round((now - self._lost_at) * _RATE)
             self._failing = False

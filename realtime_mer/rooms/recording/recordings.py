@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer import __version__
-from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.rooms.nodes.computer import Model
 from realtime_mer.rooms.recording.tape import Tape
 from realtime_mer.rooms.room import Room
 from realtime_mer.sessions.manifest import Manifest
@@ -57,7 +57,7 @@ class RoomRecordings:
         self._key, self._say = key, say
         self._recordings: dict[str, Recording] = {}
 
-    def begin(self, room: Room, recognizer: StreamingRecognizer) -> None:
+    def begin(self, room: Room, model: Model) -> None:
         """Record a room from now on, if it is one of those.
 
         Raises:
@@ -65,7 +65,7 @@ class RoomRecordings:
         """
         if room.name not in self._names:
             return
-        now, rate = datetime.now().astimezone(), recognizer.sample_rate
+        now, rate = datetime.now().astimezone(), model.sample_rate
         with_sound = room.name in self._sound
         folder = create_folder(room.name, now=now)
         manifest = Manifest(
@@ -74,8 +74,8 @@ class RoomRecordings:
             software=__version__,
             source=room.source,
             hello=room.audience.hello,
-            model_card=recognizer.card.model_dump(mode="json"),
-            compute=recognizer.compute,
+            model_card=model.card.model_dump(mode="json"),
+            compute=model.compute,
             settings={"room": room.name},
             audio=AUDIO if with_sound else None,
             audio_start=room.position if with_sound else 0,

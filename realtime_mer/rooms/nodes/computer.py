@@ -1,0 +1,121 @@
+"""Who computes the rooms of a service, as far as the service sees it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.model.card import BaseCard
+from realtime_mer.rooms.room import Room
+from realtime_mer.wire.protocol import Marker
+from realtime_mer.wire.sound import Open
+
+
+class Model(Protocol):
+    """What is known of the recogniser of all rooms, whoever runs it."""
+
+    @property
+    def card(self) -> BaseCard:
+        """What it is and learnt from."""
+
+    @property
+    def compute(self) -> str:
+        """What it computes with."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples that it hears."""
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one estimate to the next."""
+
+    @property
+    def window_samples(self) -> int:
+        """Samples that an estimate looks at."""
+
+
+class Host(Protocol):
+    """The service, as far as whoever computes sees it."""
+
+    def find(self, name: str) -> Room | None:
+        """Return a room that is there; else None."""
+
+    async def room(self, name: str) -> Room:
+        """Return a room, a new one if there is none.
+
+        Raises:
+            ProtocolError: ``too_many_rooms``.
+        """
+
+    def stop(self) -> None:
+        """Let the service end, from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Something that is counted.
+
+    Attributes:
+        name: of the metric, without what all names begin with.
+        what: the same for people.
+        value: at this moment.
+        total: whether it only grows.
+    """
+
+    name: str
+    what: str
+    value: float
+    total: bool = False
+
+
+class Computer(Protocol):
+    """Whoever computes rooms. Everything is called in the service's loop, and does not block it."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether sound that is given now is computed."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the service had to end, for people; None where it did not."""
+
+    @property
+    def late(self) -> str | None:
+        """What watchers are told of a room that is fed and of which nothing is told for some time.
+
+        None where that cannot be for any reason but the room's own.
+        """
+
+    async def begin(self, host: Host) -> list[str]:
+        """Begin to compute; return the names of the rooms that there were before.
+
+        Raises:
+            InputError: what was kept, or what it needs, cannot be used.
+        """
+
+    async def end(self) -> None:
+        """Compute what came, see that it was told, keep it, and end."""
+
+    async def enter(self, name: str) -> int:
+        """Let a room come; return how many samples of it have been."""
+
+    async def claim(self, room: str, opened: Open, *, resume: str, manages: bool) -> int | None:
+        """As ``seats.Claim`` promises."""
+
+    def push(self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
+        """As ``seats.Push`` promises."""
+
+    def marked(self, room: str, marker: Marker) -> None:
+        """Hear of a marker that somebody set who watches a room here."""
+
+    def kept(self, name: str) -> int:
+        """Return how many hops of a room are safe if this process were killed now."""
+
+    def look(self) -> None:
+        """See what is to be done, twice a second."""
+
+    def numbers(self) -> Iterable[Number]:
+        """Yield what is counted."""
