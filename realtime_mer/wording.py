@@ -109,6 +109,20 @@ NOBODY_SENDS = "Nobody sends sound into this room; the last estimate is held."
 NO_SOUND_COMES = "No sound has come for a while; the last estimate is held."
 """What a room says whose sender is there and sends nothing."""
 
+MACHINES_APART = (
+    "The machines of this service cannot reach each other now; the last estimate is held, and the "
+    "newest ten seconds of sound are kept."
+)
+"""What a room says of which nothing is told because NATS is away."""
+
+NOBODY_COMPUTES = "No worker is there that computes this room; the last estimate is held."
+"""What a room says of which nothing is told because there is no worker."""
+
+COMPUTED_LATE = (
+    "Estimates come late: this room moves to another worker, or the workers are too slow."
+)
+"""What a room says of which nothing is told although there are workers."""
+
 ROOM_NOTICES = {
     (False, False): "Nothing of what you send is stored: neither the sound nor what is estimated.",
     (True, False): (
@@ -117,6 +131,9 @@ ROOM_NOTICES = {
     (True, True): "The SOUND that you send IS STORED, and so is what is estimated of it.",
 }
 """What is said to whoever sends sound, by whether estimates and whether sound are stored."""
+
+SOUND_BETWEEN = "The newest 30 s of sound lie in the memory of NATS ({}), and never on a disk."
+"""What is said besides where rooms are computed on other machines."""
 
 SERVICE_STOPS = "the service of rooms stops"
 """The reason that everybody is given when a service of rooms ends."""

@@ -19,7 +19,7 @@ from realtime_mer.audio.intake import Intake
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.rooms.clock import SenderClock
 from realtime_mer.rooms.limits import Allowance, RoomLimits
-from realtime_mer.rooms.nodes.seats import Claim, Elsewhere, Push, Sender, comes_back
+from realtime_mer.rooms.nodes.seats import Claim, Elsewhere, Push, RoomState, Sender, comes_back
 from realtime_mer.rooms.timeline import Place, Timeline
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.gate import Gate
@@ -142,6 +142,7 @@ class Room:
         self.heard_at: float | None = None
         self.told_at: float | None = None
         self._fed_since: float | None = None
+        self._quiet = False  # its sender is there, and nothing comes
         self._said: tuple[Status, str, str, RecordingState | None] | None = None
 
     @property
@@ -235,7 +236,7 @@ class Room:
         self.opened, self._ended = opened, False
         self._fresh |= opened.fresh
         self._clock = SenderClock()
-        self.heard_at = now
+        self.heard_at, self._quiet = now, False
         return self._timeline.next
 
     def leave(self, sender: Sender) -> None:
@@ -254,7 +255,7 @@ class Room:
             rate: theirs, in Hz.
             arrived_at: when they came, in seconds of a steady clock.
         """
-        self.heard_at = arrived_at
+        self.heard_at, self._quiet = arrived_at, False
         samples = samples[place.repeated :]
         self.counts.repeated_s += place.repeated / rate
         self.counts.lost_s += place.missing / rate
@@ -337,7 +338,7 @@ class Room:
                 nothing.
         """
         if self.sender is not None:
-            quiet = self.heard_at is not None and now - self.heard_at > self._quiet_s
+            self._quiet = quiet = self.heard_at is not None and now - self.heard_at > self._quiet_s
         elif self.elsewhere is not None and self.elsewhere.state in ("fed", "waiting"):
             quiet = self.elsewhere.state == "waiting"
         else:
@@ -407,13 +408,13 @@ class Room:
         return None if self._said is None else self._said[0]
 
     @property
-    def state(self) -> str:
+    def state(self) -> RoomState:
         """``fed``, ``waiting`` (somebody is there and sends nothing), ``ended`` or ``empty``."""
         if self.sender is None:
             if self.elsewhere is not None:
                 return self.elsewhere.state
             return "ended" if self._ended else "empty"
-        return "waiting" if self._said is not None and NO_SOUND_COMES in self._said else "fed"
+        return "waiting" if self._quiet else "fed"
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of rooms says of it, ready for JSON."""

@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from realtime_mer.leaving import ending_signals, leave_terminal
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.loading import load_recognizer
+from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.names import ROOMS
 from realtime_mer.rooms.nodes.alone import Alone
+from realtime_mer.rooms.nodes.computer import Computer, Model
+from realtime_mer.rooms.nodes.described import described
+from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from realtime_mer.wire.tls import server_context
-from realtime_mer.wording import ROOM_NOTICES
+from realtime_mer.wording import ROOM_NOTICES, SOUND_BETWEEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +25,15 @@ class ServeOptions:
 
     Attributes:
         rooms: of the service itself; its context for TLS is made here.
-        keep: whether states are kept on disk.
+        nats: what lies between the machines of the service; None where this process is alone.
+        keep: whether states are kept on disk, where it is.
         model: name or path of a checkpoint.
-        compute: as for ``choose_compute``.
+        compute: as for ``choose_compute``, where it is.
         cert, key: paths of PEM files for TLS; None for plain text.
     """
 
     rooms: RoomsOptions
+    nats: NatsAddress | None = None
     keep: bool = True
     model: str = "default"
     compute: str = "auto"
@@ -44,21 +50,32 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
 
     Raises:
         InputError: a setting or a file cannot be used.
-        ServiceError: nobody can listen there, or the thread that computes has ended.
+        ServiceError: nobody can listen there, the thread that computes has ended, or NATS has
+            ended the connection.
     """
     context = None if options.cert is None else server_context(options.cert, options.key)
-    recognizer = load_recognizer(options.model, options.compute)
-    compute_on_one_thread()
-    rooms = options.rooms
-    folder = rooms.folder if options.keep else None
-    computer = Alone(recognizer, folder=folder, rooms=rooms.limits.rooms, say=say)
-    service = RoomsService(recognizer, replace(rooms, ssl=context), computer=computer, say=say)
+    rooms = replace(options.rooms, ssl=context)
+    model: Model
+    computer: Computer
+    if options.nats is None:
+        model = recognizer = load_recognizer(options.model, options.compute)
+        compute_on_one_thread()
+        folder = rooms.folder if options.keep else None
+        computer = Alone(recognizer, folder=folder, rooms=rooms.limits.rooms, say=say)
+    else:
+        model = described(options.model)
+        computer = Node(options.nats, model, rooms=rooms.limits.rooms, say=say)
+        # A live sender is no faster than the clock: it has nothing to wait for.
+        rooms = replace(rooms, limits=replace(rooms.limits, patience_s=0.0))
+    service = RoomsService(model, rooms, computer=computer, say=say)
 
     def announce() -> None:
         say(f"Rooms: {service.url}{ROOMS}/NAME (feed one at {service.url}{ROOMS}/NAME/audio)")
         recorded = bool(options.rooms.record)
         say("Of rooms that are not recorded:" if recorded else "Of all rooms:")
         say(ROOM_NOTICES[False, False])
+        if options.nats is not None:
+            say(SOUND_BETWEEN.format(options.nats.shown))
         if service.rights.asked:
             say("Tokens are asked for: realtime-mer rooms token make NAME feed|watch|manage")
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,21 @@ from safetensors.numpy import load, save
 
 from realtime_mer.batch import StreamState
 from realtime_mer.errors import CheckpointError
+from realtime_mer.model.card import BaseCard
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
 _POLICIES, _RECOGNIZER = "policies.", "recognizer."
 
 
-def model_of(recognizer: StreamingRecognizer) -> str:
+class Carded(Protocol):
+    """What has the card of a checkpoint."""
+
+    @property
+    def card(self) -> BaseCard:
+        """What the checkpoint is and learnt from."""
+
+
+def model_of(recognizer: Carded) -> str:
     """Return what tells one checkpoint from another: states of one mean nothing to the other."""
     return hashlib.sha256(recognizer.card.model_dump_json().encode()).hexdigest()
 

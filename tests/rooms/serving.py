@@ -51,9 +51,9 @@ class Serving:
         alone = Alone(heard, folder=kept, rooms=asked.limits.rooms, say=self.said.append)
         self.service = RoomsService(heard, asked, computer=computer or alone, say=self.said.append)
         self._bound: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, name="rooms")
+        self._thread = threading.Thread(target=self.run, name="rooms")
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
             asyncio.run(self.service.run(lambda: self._bound.set_result(None)))
         finally:

@@ -41,6 +41,22 @@ app.add_typer(token_app, name="token")
 app.command()(send)
 app.command()(worker)
 
+Nats = Annotated[
+    str | None,
+    typer.Option(
+        envvar="REALTIME_MER_NATS",
+        metavar="URL",
+        help="NATS, which carries rooms between machines: nats://HOST:4222, with user:password@ "
+        "before the host where it asks for that (better in the variable than here, where others "
+        "on this machine read it).",
+    ),
+]
+NatsCa = Annotated[
+    str | None,
+    typer.Option(
+        "--nats-ca", metavar="PEM", help="Certificate to trust, where NATS has one of its own."
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -106,6 +122,8 @@ def serve(
         bool,
         typer.Option("--keep/--no-keep", help="Keep the states of rooms, to go on after a crash."),
     ] = True,
+    nats: Nats = None,
+    nats_ca: NatsCa = None,
     cert: Cert = None,
     key: PrivateKey = None,
     clients: Annotated[
@@ -121,15 +139,29 @@ def serve(
 
     `realtime-mer rooms serve --host 0.0.0.0 --cert cert.pem --key key.pem` lets others in, who
     have a token.
+
+    `realtime-mer rooms serve --nats nats://HOST` is a node of many: `realtime-mer rooms worker`
+    computes its rooms, on this machine or others, and every node lists and shows all of them.
     """
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.rooms.fetching.address import web_address
     from realtime_mer.rooms.limits import RoomLimits
+    from realtime_mer.rooms.machines.address import nats_address
     from realtime_mer.rooms.names import check_room
     from realtime_mer.service.listening import check_free
     from realtime_mer.sessions.passphrase import new_passphrase
     from realtime_mer.wire.tls import server_context
 
+    between = None if nats is None else nats_address(nats, ca=nats_ca)
+    if between is None and nats_ca is not None:
+        raise InputError(f"--nats-ca {nats_ca} is of no use without --nats.")
+    if between is not None and not keep:
+        raise InputError("--no-keep is of no use with --nats: the workers keep states in NATS.")
+    if between is not None and compute is not Compute.AUTO:
+        raise InputError(
+            f"--compute {compute.value} is of no use with --nats: give it to `realtime-mer rooms "
+            "worker`, which computes."
+        )
     if key is not None and cert is None:
         raise InputError(f"--key {key} is of no use without --cert.")
     with_sound = tuple(dict.fromkeys(map(check_room, record_audio or ())))
@@ -150,7 +182,7 @@ def serve(
         passphrase = new_passphrase(
             "what is recorded", file=passphrase_file, weak=weak_passphrase, known=recorded
         )
-    say("Serving rooms: loading the model")
+    say("Serving rooms: loading the model" if between is None else "Serving rooms: asking NATS")
 
     from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve
     from realtime_mer.rooms.service import RoomsOptions, check_folder
@@ -174,6 +206,7 @@ def serve(
                 limits=RoomLimits(rooms=rooms),
                 client_limits=Limits(connections=clients),
             ),
+            nats=between,
             keep=keep,
             model=model,
             compute=compute.value,

@@ -25,11 +25,13 @@ class Kind(StrEnum):
     """Which worker computes a room, the newest word alone. Key: the room."""
     ALIVE = "alive"
     """That a process lives; not stored. Key: what the process calls itself."""
+    MARKS = "marks"
+    """A marker that a watcher set, for those at other nodes; not stored. Key: the room."""
 
     @property
     def stored(self) -> bool:
         """Whether it can be read later."""
-        return self is not Kind.ALIVE
+        return self not in (Kind.ALIVE, Kind.MARKS)
 
     @property
     def newest_alone(self) -> bool:
@@ -78,7 +80,7 @@ class Names:
         What is written under a condition reaches those who listen at its own subject also where
         the condition fails. So NATS says again elsewhere what it has stored.
         """
-        if kind in (Kind.SOUND, Kind.ALIVE):
+        if kind is Kind.SOUND or not kind.stored:
             return self.subject(kind, key)
         return f"mer.{self.model}.stored.{kind}.{_token(key)}"
 

@@ -1,13 +1,16 @@
 """Who feeds a room: it has one place for a sender, on whichever machine (pure)."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.wire.sound import Open
+
+RoomState = Literal["fed", "waiting", "ended", "empty"]
+"""How a room is fed; ``waiting``: somebody is there and sends nothing."""
 
 
 class Sender(Protocol):
@@ -51,11 +54,11 @@ class Elsewhere:
     """What is known of a room that is fed on another machine.
 
     Attributes:
-        state: as of ``Room.state`` there.
+        state: of its sender there.
         source: what is listened to, as a person would call it.
     """
 
-    state: str
+    state: RoomState
     source: str
 
 

@@ -1,0 +1,78 @@
+"""Which node feeds a room, and what is known of its sound: the word of it in NATS (pure)."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from realtime_mer.errors import ProtocolError
+from realtime_mer.rooms.nodes.seats import RoomState
+from realtime_mer.wire import access
+from realtime_mer.wire.bounds import SIGNS, STRICT, Count, Name
+
+MAX_FEED = 4096
+"""Longest word of a room, in bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feed:
+    """How a room is fed.
+
+    Attributes:
+        node: what the node calls itself whose sender has the room's place; None for nobody.
+        epoch: how often the place was given away, which is how chunks tell one sender from another.
+        state: of the room.
+        source: what is listened to, as a person would call it.
+        position: samples that were handed on when this was written, from where the room began.
+        resume: digest of what lets the sender come back; empty for nothing.
+        resumed: whether that sender has come back, and did not take the place from another.
+        version: of this form.
+    """
+
+    node: Name | None = None
+    epoch: Count = 0
+    state: RoomState = "empty"
+    source: Annotated[str, Field(max_length=200, pattern=f"^{SIGNS}*$")] = ""
+    position: Count = 0
+    resume: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    resumed: bool = False
+    version: Literal[1] = 1
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return to_json(asdict(self))
+
+    def lets_back(self, resume: str | None) -> bool:
+        """Whether somebody says what lets the sender come back."""
+        return resume is not None and access.same_token(digest(resume), self.resume)
+
+
+def digest(resume: str) -> str:
+    """Return what of a secret is written down, which is random and hence cannot be tried."""
+    return hashlib.sha256(resume.encode()).hexdigest()
+
+
+@cache
+def _reader() -> TypeAdapter[Feed | None]:
+    return TypeAdapter(Feed | None, config=STRICT)  # of a dataclass alone pydantic takes no config
+
+
+def parse_feed(data: bytes) -> Feed:
+    """Read the word of a room.
+
+    Raises:
+        ProtocolError: ``bad_feed``, it is none, or one of another version.
+    """
+    if len(data) > MAX_FEED:
+        raise ProtocolError("bad_feed", f"{len(data)} bytes of how a room is fed")
+    try:
+        feed = _reader().validate_json(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise ProtocolError("bad_feed", f"not how a room is fed: {problem}") from error
+    if feed is None:
+        raise ProtocolError("bad_feed", "not how a room is fed: null")
+    return feed

@@ -1,0 +1,331 @@
+"""A node: it takes in the sound of rooms, which workers compute, and tells what those tell of it.
+
+Every node knows all rooms, whichever of them feeds them. NATS lies between.
+"""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_mer.errors import ProtocolError, RealtimeMerError
+from realtime_mer.rooms.machines.address import NatsAddress
+from realtime_mer.rooms.machines.chunks import SoundChunk
+from realtime_mer.rooms.machines.entries import Beat, parse_beat
+from realtime_mer.rooms.machines.link import Away, Link, Stored
+from realtime_mer.rooms.machines.names import Kind, Names
+from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
+from realtime_mer.rooms.machines.reports import ToldHop
+from realtime_mer.rooms.nodes.claims import Claims, Seat
+from realtime_mer.rooms.nodes.computer import Host, Model, Number
+from realtime_mer.rooms.nodes.marks import Mark, parse_mark
+from realtime_mer.rooms.nodes.telling import Telling
+from realtime_mer.rooms.states import model_of
+from realtime_mer.wire.protocol import Marker
+from realtime_mer.wire.sound import Open
+from realtime_mer.wording import COMPUTED_LATE, MACHINES_APART, NOBODY_COMPUTES
+
+_AGAIN_S = 0.5
+_REST_S = 2.0  # that workers have at the end for what came last
+
+
+class Node:
+    """Has rooms computed by workers elsewhere (``Computer``).
+
+    Args:
+        address: of NATS.
+        model: of all rooms.
+        rooms: most of them.
+        say: takes a line for people, in any thread.
+
+    Attributes:
+        id: what it calls itself; no other process does.
+    """
+
+    def __init__(
+        self, address: NatsAddress, model: Model, *, rooms: int, say: Callable[[str], None]
+    ) -> None:
+        self.id = f"node-{secrets.token_hex(6)}"
+        self.fault: str | None = None
+        self._model, self._most, self._say = model, rooms, say
+        self._host: Host
+        self._link = Link(
+            address, Names.of(model_of(model)), say=say, lost=self._lost, back=self._back
+        )
+        self._presence = Presence(time.monotonic())
+        self._claims = Claims(
+            self._link,
+            self._presence,
+            node=self.id,
+            rate=model.sample_rate,
+            hop_samples=model.hop_samples,
+            find=lambda name: self._host.find(name),
+            appeared=self._appear,
+        )
+        self._telling = Telling(self._link, tell=self._tell, look_for=self._look_for)
+        self._following = self._there = False
+        self._beaten_at = 0.0
+        self._progress = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._left_out: set[str] = set()
+        self._garbage = 0
+
+    # -- as ``Computer`` promises ----------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether NATS is there: whether workers are, watchers are told."""
+        return self._there and self.fault is None
+
+    @property
+    def late(self) -> str | None:
+        """Why nothing is told of a room that is fed."""
+        if not self._there:
+            return MACHINES_APART
+        workers = self._presence.alive("worker", time.monotonic())
+        return COMPUTED_LATE if workers else NOBODY_COMPUTES
+
+    async def begin(self, host: Host) -> list[str]:
+        """Connect, however long NATS is away; the rooms that other nodes know come in by then."""
+        self._host = host
+        try:
+            await self._link.open()
+        except asyncio.CancelledError:  # nobody wants it any more
+            await self._link.close()
+            raise
+        self._do(self._see_that_it_stays())
+        for name in self._claims.rooms:
+            await self._let_in(name)
+        return []
+
+    async def end(self) -> None:
+        """See that what came is told, let go of the rooms that are fed here, and end."""
+        seats = self._claims.seats
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REST_S if self._there else 0):
+                while any(self._telling.next(room) < self._hops(room) for room in seats):
+                    self._progress.clear()
+                    await self._progress.wait()
+        if self._there:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REST_S):
+                    await asyncio.gather(*(self._claims.write(room) for room in list(seats)))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.close()
+
+    def _hops(self, room: str) -> int:
+        return self._claims.seats[room].end // self._model.hop_samples
+
+    async def enter(self, name: str) -> int:
+        """Let a room come; where it has got to is asked when it is fed."""
+        return 0
+
+    async def claim(self, room: str, opened: Open, *, resume: str, manages: bool) -> int | None:
+        """As ``seats.Claim`` promises."""
+        if not self._there:
+            raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.")
+        try:
+            return await self._claims.claim(room, opened, resume=resume, manages=manages)
+        except Away as error:
+            raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.") from error
+
+    def push(self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
+        """As ``seats.Push`` promises."""
+        seat, fed = self._claims.seats.get(room), self._host.find(room)
+        if seat is None or fed is None:  # it was taken over a moment ago
+            return
+        position = seat.end + missing
+        captured_at = fed.captured_at(position / self._model.sample_rate)
+        if captured_at is not None:
+            captured_at += time.time() - time.monotonic()
+        seat.end = position + len(samples)
+        seat.untold.add(
+            SoundChunk(
+                epoch=seat.feed.epoch,
+                position=position,
+                samples=samples,
+                missing=missing,
+                fresh=fresh,
+                captured_at=captured_at,
+                gaps=fed.counts.gaps,
+            )
+        )
+        self._send(room, seat)
+
+    def marked(self, room: str, marker: Marker) -> None:
+        """Let those hear of a marker who watch the room at other nodes, if NATS is there."""
+        self._link.send(Kind.MARKS, room, Mark(self.id, marker).encode())
+
+    def kept(self, name: str) -> int:
+        """What was told of is safe: who comes after this process goes on behind it."""
+        return self._telling.next(name)
+
+    def look(self) -> None:
+        """Say that this node lives, and how the rooms fare that are fed here."""
+        now = time.monotonic()
+        if self._there and now - self._beaten_at >= BEAT_EVERY_S - 0.1:
+            self._beaten_at = now
+            self._beat(len(self._claims.seats))
+        if not self._there:  # nobody knows how others fare
+            return
+        for name in self._claims.rooms:
+            room = self._host.find(name)
+            if room is not None:
+                room.elsewhere = self._claims.elsewhere(name)
+        for name in self._claims.seats:
+            if self._claims.changed(name):
+                self._do(self._claims.write(name))
+
+    def numbers(self) -> Iterable[Number]:
+        """As ``Computer`` promises."""
+        now, link, telling = time.monotonic(), self._link, self._telling
+        seats, rate = self._claims.seats.values(), self._model.sample_rate
+        kept = sum(seat.untold.samples for seat in seats) / rate
+        yield Number("nats_up", "Whether NATS is there", float(self._there))
+        yield Number("nodes", "Nodes that live", len(self._presence.alive("node", now)))
+        yield Number("workers", "Workers that live", len(self._presence.alive("worker", now)))
+        yield Number("sound_kept_seconds", "Sound that is kept to be sent again", kept)
+        unsent = self._claims.unsent
+        garbage = self._garbage + self._claims.garbage + telling.garbage + link.refused
+        for name, what, value in (
+            ("nats_returns", "Times that NATS was gone and came back", link.returns),
+            ("sound_unsent_seconds", "Sound lost while NATS was away", unsent / rate),
+            ("told_late", "Hops that were told again", telling.late),
+            ("told_missed", "Hops of which nothing was found, long gaps included", telling.missed),
+            ("nats_garbage", "Messages that cannot be read", garbage),
+            ("nats_overflowed", "Messages that NATS did not take", link.overflowed),
+            ("nats_missed", "Messages that were not taken in time", link.missed),
+            ("rooms_left_out", "Rooms of other nodes beyond --rooms", len(self._left_out)),
+        ):
+            yield Number(name, what, value, total=True)
+
+    # -- the connection ---------------------------------------------------------------------------
+
+    def _lost(self) -> None:
+        self._there = False
+
+    async def _back(self) -> None:
+        """Hear what happened meanwhile, and write again what NATS may not have."""
+        while self._link.up:
+            try:
+                await self._come_back()
+                return
+            except Away:
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _come_back(self) -> None:
+        link = self._link
+        if not self._following:
+            await link.follow(Kind.ALIVE, "*", self._hear_beat)
+            await link.follow(Kind.FEEDS, "*", self._claims.hear)
+            await link.follow(Kind.MARKS, "*", self._hear_mark)
+            await link.follow(Kind.TOLD, "*", self._telling.hear)
+            self._following = True
+        self._presence.restart(time.monotonic())
+        await self._claims.hear_all()
+        self._there = True
+        for room, seat in self._claims.seats.items():
+            seat.untold.again()
+            self._send(room, seat)
+        for room in self._telling.rooms:
+            self._look_for(room)
+
+    async def _see_that_it_stays(self) -> None:
+        try:
+            await self._link.ended
+        except RealtimeMerError as error:
+            self.fault = str(error)
+            self._there = False
+            self._host.stop()
+
+    def _appear(self, name: str) -> None:
+        if name not in self._left_out:
+            self._do(self._let_in(name))
+
+    async def _let_in(self, name: str) -> None:
+        """Let a room be that others feed."""
+        try:
+            room = await self._host.room(name)
+            room.elsewhere = self._claims.elsewhere(name)
+        except ProtocolError:
+            if not self._left_out:
+                self._say(
+                    f"Other nodes have more rooms than --rooms allows here: room {name} and those "
+                    "after it cannot be watched at this node."
+                )
+            self._left_out.add(name)
+
+    def _do(self, step: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(step)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _send(self, room: str, seat: Seat) -> None:
+        if not self._there:  # it is sent when NATS is back, in order
+            return
+        for chunk in seat.untold.unsent():
+            self._link.send(Kind.SOUND, room, chunk.encode())
+
+    # -- what others say --------------------------------------------------------------------------
+
+    def _beat(self, rooms: int) -> None:
+        beat = Beat(
+            id=self.id,
+            role="node",
+            host=socket.gethostname(),
+            rooms=rooms,
+            most=self._most,
+            accepting=True,
+        )
+        self._link.send(Kind.ALIVE, self.id, beat.encode())
+
+    def _hear_beat(self, stored: Stored) -> None:
+        try:
+            self._presence.hear(parse_beat(stored.data), time.monotonic())
+        except ProtocolError:
+            self._garbage += 1
+
+    def _hear_mark(self, stored: Stored) -> None:
+        try:
+            mark = parse_mark(stored.data)
+        except ProtocolError:
+            self._garbage += 1
+            return
+        room = self._host.find(stored.key)
+        if room is not None and mark.node != self.id:
+            room.mark_from_elsewhere(mark.marker)
+
+    def _look_for(self, room: str) -> None:
+        self._do(self._look(room))
+
+    async def _look(self, room: str) -> None:
+        while self._there:  # when it is back, all are looked for
+            try:
+                await self._telling.look(room)
+                return
+            except Away:
+                await asyncio.sleep(_AGAIN_S)
+
+    def _tell(self, name: str, hop: ToldHop) -> None:
+        room = self._host.find(name)
+        if room is None:
+            return
+        estimate = hop.estimate
+        if estimate.wall_time is not None:
+            age = time.time() - datetime.fromisoformat(estimate.wall_time).timestamp()
+            estimate = replace(estimate, latency_ms=round(1000 * max(0.0, age), 3))
+        room.tell(estimate, hop.level, now=time.monotonic())
+        seat = self._claims.seats.get(name)
+        if seat is not None:
+            seat.untold.told((estimate.seq + 1) * self._model.hop_samples)
+            self._progress.set()

@@ -1,0 +1,147 @@
+"""A node in a test's own hands, and a worker that says only what a test lets it say."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from realtime_mer.batch import StreamBatch
+from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.machines.address import nats_address
+from realtime_mer.rooms.machines.chunks import SoundChunk, parse_chunk
+from realtime_mer.rooms.machines.entries import Beat
+from realtime_mer.rooms.machines.link import Link, Stored
+from realtime_mer.rooms.machines.names import Kind, Names
+from realtime_mer.rooms.machines.reports import Report, ToldHop
+from realtime_mer.rooms.nodes.node import Node
+from realtime_mer.rooms.shard import Hop
+from realtime_mer.rooms.states import model_of
+from tests.patience import PATIENCE_S
+from tests.rooms.nats import NatsServer
+from tests.rooms.serving import Serving
+from tests.tones import ToneRecognizer, tones
+
+_Found = TypeVar("_Found")
+
+
+def until(what: Callable[[], Any]) -> None:
+    ends = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+@contextmanager
+def node(folder: Path, nats: NatsServer, **options: Any) -> Iterator[Serving]:
+    """Serve rooms at a node, from which a test can be sure that it is there."""
+    said: list[str] = []
+    limits = replace(options.pop("limits", RoomLimits()), patience_s=0.0)
+    made = Node(nats_address(nats.url), ToneRecognizer(), rooms=limits.rooms, say=said.append)
+    at = Serving(folder, None, {**options, "limits": limits}, computer=made)
+    at.said = said
+    at.start()
+    try:
+        yield at
+    finally:
+        at.stop()
+
+
+def hops(*numbers: int, skipped: int = 0, worker: str = "hand") -> list[ToldHop]:
+    """Return what could be told of hops of music of these numbers."""
+    batch = StreamBatch(ToneRecognizer())
+    told = batch.step([batch.join()], tones(0.1, music=0.9)[np.newaxis])
+    estimate, level = Hop("any", told, 0).said()
+    return [
+        ToldHop(
+            replace(estimate, seq=number, t=(number + 1) / 10, skipped=skipped),
+            replace(level, t=(number + 1) / 10),
+        )
+        for number in numbers
+    ]
+
+
+class Hand:
+    """A worker, as far as nodes see it: a test says what it tells.
+
+    Attributes:
+        chunks: the sound that came, of all rooms.
+        marks: that nodes sent each other.
+    """
+
+    def __init__(self, nats: NatsServer) -> None:
+        self.chunks: list[tuple[str, SoundChunk]] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._link = Link(
+            nats_address(nats.url),
+            Names.of(model_of(ToneRecognizer())),
+            say=lambda line: None,
+            lost=lambda: None,
+            back=self._back,
+        )
+        self._beating: Future[None] | None = None
+        self._following = False
+
+    def __enter__(self) -> "Hand":
+        self._thread.start()
+        self.do(self._link.open())
+        self._beating = asyncio.run_coroutine_threadsafe(self._beat(), self._loop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._beating is not None
+        self._beating.cancel()
+        self.do(self._link.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_S)
+        self._loop.close()
+
+    def do(self, step: Coroutine[Any, Any, _Found]) -> _Found:
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result(PATIENCE_S)
+
+    async def _back(self) -> None:
+        if not self._following:
+            self._following = True
+            await self._link.follow(Kind.SOUND, "*", self._hear)
+
+    def _hear(self, stored: Stored) -> None:
+        self.chunks.append((stored.key, parse_chunk(stored.data)))
+
+    async def _beat(self) -> None:
+        beat = Beat(id="hand", role="worker", host="here", rooms=0, most=64, accepting=True)
+        while True:
+            self._link.send(Kind.ALIVE, "hand", beat.encode())
+            await asyncio.sleep(0.2)
+
+    def tell(self, room: str, *numbers: int, **options: Any) -> None:
+        """Tell of hops of these numbers, as a worker does, in one report."""
+        report = Report("hand", hops(*numbers, **options)).encode()
+        assert self.do(self._link.put(Kind.TOLD, room, report)) is not None
+
+    def heard(self, room: str, samples: int) -> list[SoundChunk]:
+        """Wait until the sound of a room has come up to a position; return its chunks."""
+        until(lambda: any(key == room and chunk.end >= samples for key, chunk in self.chunks))
+        return [chunk for key, chunk in self.chunks if key == room]
+
+    def log(self, room: str, *, upto: int) -> list[SoundChunk]:
+        """Wait until the sound that NATS keeps of a room ends at a position, and return it."""
+        found: list[SoundChunk] = []
+
+        def whole() -> bool:
+            found[:] = [
+                parse_chunk(each.data) for each in self.do(self._link.read(Kind.SOUND, room))
+            ]
+            return bool(found) and found[-1].end == upto
+
+        until(whole)
+        return found
+
+    def feed(self, room: str) -> Stored | None:
+        return self.do(self._link.last(Kind.FEEDS, room))

@@ -1,0 +1,304 @@
+"""Rooms of many nodes: each is fed at one, and watched at every one of them."""
+
+import json
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+
+from realtime_mer.errors import InputError
+from realtime_mer.model.card import Card
+from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.machines.address import nats_address
+from realtime_mer.rooms.nodes.feeds import parse_feed
+from realtime_mer.rooms.nodes.node import Node
+from realtime_mer.wire.protocol import StatusMessage
+from realtime_mer.wording import MACHINES_APART, NOBODY_COMPUTES, NOBODY_SENDS
+from tests.patience import PATIENCE_S
+from tests.rooms.nats import NatsServer, nats_server
+from tests.rooms.nodes.hands import Hand, node, until
+from tests.rooms.serving import Feeder, Serving, Watcher
+from tests.tones import HOP, ToneRecognizer, tones
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[NatsServer]:
+    with nats_server(tmp_path / "nats") as server:
+        yield server
+
+
+def listed(at: Serving) -> dict[str, str]:
+    with urlopen(f"http://127.0.0.1:{at.service.port}/rooms") as answer:
+        return {room["name"]: room["state"] for room in json.load(answer)["rooms"]}
+
+
+def said_of(at: Serving, room: str) -> list[str]:
+    """Return a list that every sentence is added to by which a room says how it fares."""
+    said: list[str] = []
+    there = at.service.find(room)
+    assert there is not None
+    there.outlets.append(
+        lambda event: said.append(event.detail) if isinstance(event, StatusMessage) else None
+    )
+    return said
+
+
+def newest_status(at: Serving, room: str) -> str | None:
+    with Watcher(at, room, "status") as watcher:
+        return watcher.first[0]["detail"] if watcher.first else None
+
+
+def is_ready(at: Serving) -> bool:
+    try:
+        urlopen(f"http://127.0.0.1:{at.service.port}/readyz").close()
+    except HTTPError as error:
+        return error.code != 503
+    return True
+
+
+def test_sound_that_is_fed_at_one_node_is_told_of_at_every_node(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with (
+        node(tmp_path / "a", nats) as a,
+        node(tmp_path / "b", nats) as b,
+        Hand(nats) as hand,
+        Feeder(a, "hall") as feeder,
+    ):
+        feeder.open(source="a desk")
+        until(lambda: listed(b) == {"hall": "fed"})
+        found = a.all_of("hall"), b.all_of("hall")
+        feeder.send(tones(0.5, music=0.9))
+        feeder.send(tones(0.5, music=0.9), index=feeder.index + HOP)
+        chunks = hand.heard("hall", 11 * HOP)
+        assert chunks[0].position == 0
+        assert sum(chunk.missing for chunk in chunks) == HOP
+        assert [chunk.end for chunk in chunks[:-1]] == [chunk.start for chunk in chunks[1:]]
+        assert chunks[-1].gaps == 1
+        captured = [chunk.captured_at for chunk in chunks if chunk.captured_at is not None]
+        assert len(captured) == len(chunks)
+        heard = np.concatenate([chunk.samples for chunk in chunks])
+        # A constant part is taken out here as in any session.
+        assert np.allclose(heard[: 5 * HOP], tones(0.5, music=0.9), atol=1e-3)
+        # What is told twice, late, or in another order is told to watchers once, in order.
+        hand.tell("hall", 0, 1)
+        hand.tell("hall", 1, 2)
+        hand.tell("hall", 0)
+        hand.tell("hall", 5, 6)
+        hand.tell("hall", 3, 4)
+        hand.tell("hall", 7)
+        until(lambda: all(len(each) == 8 for each in found))
+        for each in found:
+            assert [estimate["seq"] for estimate in each] == list(range(8))
+
+
+def test_the_state_and_source_of_a_room_are_known_at_other_nodes(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with node(tmp_path / "a", nats) as a, node(tmp_path / "b", nats) as b:
+        with Feeder(a, "hall") as feeder:
+            feeder.open(source="a desk")
+            until(lambda: listed(b) == {"hall": "fed"})
+            room = b.service.find("hall")
+            assert room is not None
+            assert room.source == "a desk"
+            until(lambda: listed(b) == {"hall": "waiting"})  # it sends nothing
+            feeder.send(tones(0.1, music=0.9))
+            until(lambda: listed(b) == {"hall": "fed"})
+            feeder.end()
+        until(lambda: listed(b) == {"hall": "ended"})
+        until(lambda: newest_status(b, "hall") == NOBODY_SENDS)
+    with node(tmp_path / "c", nats) as c:  # it knows the rooms of before
+        assert listed(c) == {"hall": "ended"}
+
+
+def test_a_room_has_one_sender_over_all_nodes(tmp_path: Path, nats: NatsServer) -> None:
+    with node(tmp_path / "a", nats) as a, node(tmp_path / "b", nats) as b:
+        with Feeder(a, "hall") as first, Hand(nats) as hand:
+            ready = first.open()
+            first.send(tones(0.25, music=0.9))
+            first.until("taken")
+            hand.heard("hall", round(2.5 * HOP))
+            with Feeder(b, "hall") as second:
+                second.say("open", rate=24_000)
+                assert second.until("error")[-1]["code"] == "room_is_fed"
+                assert second.close_code() == 4409
+            with Feeder(b, "hall") as back:  # its own sender, which comes by another way
+                assert back.open(resume=ready["resume"])["next"] == 2.5 * HOP
+                assert "came back" in first.until("error")[-1]["message"]
+                assert first.close_code() == 4410
+                back.send(tones(0.25, music=0.9))
+                hand.heard("hall", 5 * HOP)
+                with Feeder(a, "hall") as third:
+                    assert third.open(rate=48_000, take_over=True)["next"] == 2 * 5 * HOP
+                    assert "taken over" in back.until("error")[-1]["message"]
+                    assert back.close_code() == 4410
+                    third.send(np.repeat(tones(0.5, music=0.9), 2))
+                    chunks = hand.heard("hall", 9 * HOP)
+        epochs = [chunk.epoch for chunk in chunks]
+        assert epochs == sorted(epochs)
+        assert len(set(epochs)) == 3
+        assert all(one.end == other.position for one, other in pairwise(chunks))
+
+
+def test_markers_are_heard_at_all_nodes_once(tmp_path: Path, nats: NatsServer) -> None:
+    with (
+        node(tmp_path / "a", nats) as a,
+        node(tmp_path / "b", nats) as b,
+        Feeder(a, "hall") as feeder,
+    ):
+        feeder.open()
+        until(lambda: listed(b) == {"hall": "fed"})
+        with Watcher(a, "hall", "markers") as one, Watcher(b, "hall", "markers") as other:
+            other.say("marker", label="the first", id="1")
+            other.say("marker", label="the second", id="2")
+            for watcher in (one, other):
+                labels = [watcher.until("marker")[-1]["label"] for _ in range(2)]
+                assert labels == ["the first", "the second"]
+
+
+def test_where_nobody_computes_watchers_are_told_and_no_live_sender_waits(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with (
+        node(tmp_path / "a", nats) as a,
+        node(tmp_path / "b", nats) as b,
+        Feeder(a, "hall") as feeder,
+    ):
+        feeder.open()
+        until(lambda: listed(b) == {"hall": "fed"})
+        said = said_of(a, "hall"), said_of(b, "hall")
+        feeder.send(tones(4 * RoomLimits().backlog_s, music=0.9))
+        until(lambda: feeder.until("taken")[-1]["next"] == feeder.index)
+
+        def told_so() -> bool:
+            feeder.send(tones(0.01, music=0.9))
+            return all(NOBODY_COMPUTES in each for each in said)
+
+        until(told_so)
+
+
+def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with (
+        node(tmp_path / "a", nats) as a,
+        node(tmp_path / "b", nats) as b,
+        Feeder(a, "hall") as feeder,
+    ):
+        with Hand(nats) as hand:
+            feeder.open()
+            until(lambda: listed(b) == {"hall": "fed"})
+            feeder.send(tones(6.0, music=0.9))
+            hand.heard("hall", 60 * HOP)
+            found = b.all_of("hall")
+            hand.tell("hall", *range(50))
+            until(lambda: len(found) == 50)
+        nats.kill()
+        said = said_of(a, "hall"), said_of(b, "hall")
+
+        def told_so() -> bool:
+            feeder.send(tones(0.01, music=0.9))
+            return all(MACHINES_APART in each for each in said)
+
+        until(told_so)
+        assert not is_ready(a)
+        with Feeder(a, "attic") as other:
+            other.say("open", rate=24_000)
+            assert other.until("error")[-1]["code"] == "not_ready"
+            assert other.close_code() == 4413
+        feeder.send(tones(1.0, music=0.9))
+        nats.start()
+        with Hand(nats) as hand:
+            until(lambda: is_ready(a) and is_ready(b))
+            feeder.send(tones(0.1, music=0.9))
+            # Sound that NATS had lost comes again, as long as nobody told of it for sure.
+            stored = hand.log("hall", upto=feeder.index)
+            # A chunk may come twice, as it was on its way in that moment.
+            whole = sorted({(chunk.start, chunk.end) for chunk in stored})
+            assert whole[0][0] <= 50 * HOP
+            assert all(one[1] == other[0] for one, other in pairwise(whole))
+            assert all(chunk.missing == 0 for chunk in stored)
+            hand.tell("hall", *range(50, 60))
+            until(lambda: len(found) == 60)
+            feed = hand.feed("hall")
+            assert feed is not None
+            assert parse_feed(feed.data).epoch == stored[0].epoch
+
+
+def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    nats.kill()
+    said: list[str] = []
+    made = Node(nats_address(nats.url), ToneRecognizer(), rooms=4, say=said.append)
+    waiting = Serving(tmp_path / "a", None, {}, computer=made)
+    thread = threading.Thread(target=waiting.run)
+    thread.start()
+    until(lambda: said)
+    assert "does not answer" in said[0]
+    waiting.service.stop()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    made = Node(nats_address(nats.url), ToneRecognizer(), rooms=4, say=said.append)
+    waiting = Serving(tmp_path / "a", None, {}, computer=made)
+    thread = threading.Thread(target=waiting.start)
+    said.clear()
+    thread.start()
+    until(lambda: said)
+    nats.start()
+    thread.join(PATIENCE_S)
+    with Feeder(waiting, "hall") as feeder:
+        assert feeder.open()["next"] == 0
+    waiting.stop()
+
+
+def test_what_nats_does_not_take_ends_a_node_with_what_to_do(tmp_path: Path) -> None:
+    with nats_server(tmp_path / "nats", "--user", "mer", "--pass", "right") as nats:
+        wrong = nats.url.replace("//", "//mer:wrong@")
+        made = Node(nats_address(wrong), ToneRecognizer(), rooms=4, say=lambda line: None)
+        with pytest.raises(InputError, match="password") as caught:
+            Serving(tmp_path / "a", None, {}, computer=made).run()
+        assert "wrong@" not in str(caught.value)
+        right = nats.url.replace("//", "//mer:right@")
+        made = Node(nats_address(right), ToneRecognizer(), rooms=4, say=lambda line: None)
+        at = Serving(tmp_path / "a", None, {}, computer=made)
+        at.start()
+        at.stop()
+
+
+def test_rooms_of_two_models_do_not_meet(tmp_path: Path, nats: NatsServer) -> None:
+    class Other(ToneRecognizer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.card = Card(name="another")
+
+    made = Node(nats_address(nats.url), Other(), rooms=4, say=lambda line: None)
+    other = Serving(tmp_path / "b", None, {}, computer=made)
+    other.start()
+    with node(tmp_path / "a", nats) as a, Feeder(a, "hall") as one, Feeder(other, "hall") as two:
+        one.open(source="one")
+        two.open(source="two")
+        for at, source in ((a, "one"), (other, "two")):
+            room = at.service.find("hall")
+            assert room is not None
+            assert room.source == source
+    other.stop()
+
+
+def test_no_more_rooms_of_others_come_than_a_node_may_have(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with node(tmp_path / "a", nats) as a, Feeder(a, "one") as one, Feeder(a, "two") as two:
+        one.open()
+        two.open()
+        with node(tmp_path / "b", nats, limits=RoomLimits(rooms=1)) as b:
+            assert len(listed(b)) == 1
+            assert sum("--rooms" in line for line in b.said) == 1
