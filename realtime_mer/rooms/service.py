@@ -264,16 +264,26 @@ class RoomsService:
         Raises:
             ProtocolError: ``too_many_rooms`` or ``not_ready``.
         """
-        if name in self._rooms:
-            return self._rooms[name]
+        if name not in self._rooms:
+            self._check_number(name)
+            start = await self._computer.enter(name)
+            if name not in self._rooms:  # nor has it come meanwhile
+                self._check_number(name)
+                self._make(name, start=start)
+        return self._rooms[name]
+
+    def _check_number(self, name: str) -> None:
+        """Refuse a room that would be one too many.
+
+        Raises:
+            ProtocolError: ``too_many_rooms``.
+        """
         if len(self._rooms) >= self.limits.rooms:
             raise ProtocolError(
                 "too_many_rooms",
                 f"this service has {self.limits.rooms} rooms, and {name} would be one more: feed "
                 "one of those, or let whoever runs it raise --rooms",
             )
-        start = await self._computer.enter(name)
-        return self._rooms.get(name) or self._make(name, start=start)
 
     def feeding(self, client: Connection) -> Feeding:
         """Return what takes the sound of a client."""

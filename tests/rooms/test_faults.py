@@ -62,7 +62,7 @@ def test_where_states_cannot_be_kept_rooms_go_on_and_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The three pages of a file without a state, and states that need more.
-    monkeypatch.setattr(service, "Checkpoints", partial(Checkpoints, most_pages=3, every_s=0))
+    monkeypatch.setattr(alone, "Checkpoints", partial(Checkpoints, most_pages=3, every_s=0))
     monkeypatch.setattr(checkpoints, "packed", lambda state: packed(state) + bytes(10_000))
     with (
         serving(tmp_path, rooms=("hall", "attic")) as at,

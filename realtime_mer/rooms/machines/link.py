@@ -153,6 +153,8 @@ class Link:
             "reconnect_time_wait": _AGAIN_S,
             "ping_interval": _PING_S,
             "max_outstanding_pings": 2,
+            # What was kept while NATS is away would come before what is written again then.
+            "pending_size": 0,
         }
         if address.secure:
             options["tls"] = client_context(address.ca, option="--nats-ca")

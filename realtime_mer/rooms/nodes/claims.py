@@ -126,6 +126,15 @@ class Claims:
             return start
         raise ProtocolError("room_is_fed", f"others feed room {room}: use another, or try again")
 
+    async def position(self, room: str) -> int:
+        """Return how many samples of a room have been, as far as can be told.
+
+        Raises:
+            Away: NATS does not answer.
+        """
+        feed, _ = self._feeds.get(room, (Feed(), 0))
+        return await self._position(room, feed)
+
     async def _position(self, room: str, before: Feed) -> int:
         """Return how many samples of a room have been, which another node fed or an earlier one."""
         ends = [before.position]

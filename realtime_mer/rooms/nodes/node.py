@@ -127,7 +127,9 @@ class Node:
         return self._claims.seats[room].end // self._model.hop_samples
 
     async def enter(self, name: str) -> int:
-        """Let a room come; where it has got to is asked when it is fed."""
+        """Let a room come; where it has got to is asked again when it is fed here."""
+        with suppress(Away):
+            return await self._claims.position(name)
         return 0
 
     async def claim(self, room: str, opened: Open, *, resume: str, manages: bool) -> int | None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,17 +24,10 @@ from realtime_mer.rooms.shard import Hop
 from realtime_mer.rooms.states import model_of
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer
-from tests.rooms.serving import Serving
+from tests.rooms.serving import Serving, until
 from tests.tones import ToneRecognizer, tones
 
 _Found = TypeVar("_Found")
-
-
-def until(what: Callable[[], Any]) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 @contextmanager
