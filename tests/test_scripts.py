@@ -538,8 +538,8 @@ def test_whether_there_is_a_gpu_is_found_out_with_nothing_installed():
 def test_an_extra_that_is_none_is_refused_with_those_there_are(given, capsys):
     assert run.main(given) == 1
     assert (
-        "name one of cluster, display, dmx, gpu, lsl, mdns, midi, mqtt, mutate, nats, opus, tags, test, "
-        "train" in capsys.readouterr().err
+        "name one of cluster, display, dmx, gpu, lsl, mdns, midi, mqtt, mutate, nats, opus, tags, "
+        "test, train" in capsys.readouterr().err
     )
 
 
