@@ -155,7 +155,8 @@ class StreamBatch:
             )
         sounds = loudness(samples.reshape(len(samples), hops, self._hop))
         heard = [self._following.hear(*hop) for hop in zip(sounds, gone, asked, strict=True)]
-        numbers = self._bank.step(rows, samples, [begun for begun, _ in heard])
+        begun = [hop.anew for hop in heard]
+        numbers = self._bank.step(rows, louder(samples, [hop.gain_db for hop in heard]), begun)
         return self._following.tell(heard, asked, sounds, numbers)
 
     def _hop_of(
@@ -168,6 +169,7 @@ class StreamBatch:
             np.atleast_1d(np.asarray(rows)),
             samples,
             anew=surely,
+            gain_db=following.gain_db,
             if_sound=if_sound,
             above_dbfs=self.policy.sound_above_dbfs,
         )
@@ -232,3 +234,18 @@ class StreamBatch:
         if np.count_nonzero(found) < len(rows):
             raise InputError(f"Of streams {rows.tolist()} one comes twice; give each once.")
         return rows
+
+
+def louder(samples: Samples, gains_db: Sequence[Number]) -> Samples:
+    """Return hops made louder by so many decibels each; themselves where there is nothing to do.
+
+    Args:
+        samples: float32 ``(n, H * hop_samples)``.
+        gains_db: of each of the H hops, of one stream or of n.
+    """
+    gains = np.array(gains_db, np.float64).reshape(len(gains_db), -1).T
+    if not gains.any():
+        return samples
+    factors = (10.0 ** (gains / 20)).astype(np.float32)
+    hops = samples.reshape(len(samples), len(gains_db), -1) * factors[:, :, np.newaxis]
+    return hops.reshape(samples.shape)

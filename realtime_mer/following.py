@@ -9,7 +9,7 @@ Dimensions: n streams, H hops.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.estimate import DECIMALS, Affect, Estimate, Status
 from realtime_mer.features.changes import ChangeDetector
+from realtime_mer.features.level import LevelFollower
 from realtime_mer.hops import MUSIC, STATUSES, Hop, HopClassifier, Loudness, StreamPolicy
 from realtime_mer.lanes import (
     Flag,
@@ -114,6 +115,20 @@ class Told:
         )
 
 
+class HeardHop(NamedTuple):
+    """What is known of a hop before the network has heard it.
+
+    Attributes:
+        anew: whether the stream begins anew with it.
+        hop: what it is.
+        gain_db: by how many decibels it is made louder for the network; 0 where it begins anew.
+    """
+
+    anew: Flag
+    hop: Hop
+    gain_db: Number
+
+
 class Following:
     """The policies of many streams: what a hop is, what is told of it, and what is forgotten when.
 
@@ -146,12 +161,13 @@ class Following:
             window_hops=recognizer.window_samples // recognizer.hop_samples,
         )
         self._gate = MusicGate(policy, hop_s=self._hop_s)
+        self._level = LevelFollower(recognizer.card.level, hop_s=self._hop_s)
         self.seq: Number = 0
         self.skipped: Number = 0
         self.memory_hops: Number = 0
         self.held_hops: Number = 0
         self._rows: Rows | None = None
-        self._parts: tuple[Any, ...] = (self, self._hops, self._gate)
+        self._parts: tuple[Any, ...] = (self, self._hops, self._gate, self._level)
         self._fresh = np.array(self._values(), np.int64)[:, np.newaxis]
         self._prior = _prior(recognizer)
         # Towards what they fade: deviations to the ratings' own spread, and where an estimate was
@@ -248,8 +264,13 @@ class Following:
         self.held_hops = self.held_hops * 0
         self._changes.restart(self._spoken_of())
 
-    def hear(self, sound: Loudness, lost: Number, asked: Flag) -> tuple[Flag, Hop]:
-        """Return whether the streams begin anew with their next hop, and what that is.
+    @property
+    def gain_db(self) -> Number:
+        """By how many decibels the next hop is made louder, unless it begins anew."""
+        return self._level.gain_db
+
+    def hear(self, sound: Loudness, lost: Number, asked: Flag) -> HeardHop:
+        """Return what the streams' next hop is.
 
         Args:
             sound: how loud it is.
@@ -266,15 +287,18 @@ class Following:
         surely, if_sound = self._hops.may_end_a_pause(lost)
         return surely | asked, if_sound
 
-    def hear_begun(self, sound: Loudness, lost: Number, anew: Flag) -> tuple[Flag, Hop]:
+    def hear_begun(self, sound: Loudness, lost: Number, anew: Flag) -> HeardHop:
         """Return the same as ``hear`` where it is known whether they begin anew."""
         if some(anew):
             self._hops.restart(anew)
-        return anew, self._hops.classify(sound, lost)
+            self._level.restart(anew)
+        gain_db = self._level.gain_db
+        self._level.take(sound.level_dbfs, lost == 0)
+        return HeardHop(anew, self._hops.classify(sound, lost, gain_db), gain_db)
 
     def tell(
         self,
-        heard: Sequence[tuple[Flag, Hop]],
+        heard: Sequence[HeardHop],
         asked: Sequence[Flag],
         sounds: Sequence[Loudness],
         numbers: Estimates[NDArray[np.float32]],
@@ -295,7 +319,7 @@ class Following:
         held, rows = self._now, self._spoken_of()
         changes = np.empty((len(rows), len(sounds), 2))
         counts = []
-        for index, ((anew, hop), begun, likely) in enumerate(
+        for index, ((anew, hop, _), begun, likely) in enumerate(
             zip(heard, asked, hop_by_hop(told[..., _MUSIC], hops=len(heard)), strict=True)
         ):
             if some(anew):
@@ -345,6 +369,7 @@ class Following:
         """Begin anew as far as the network's memory goes; what is held goes on being held."""
         self._hops.restart(which)
         self._gate.restart(which)
+        self._level.restart(which)
         self.memory_hops = where(which, 0, self.memory_hops)
 
     def _faded(self, held: NDArray[np.float64], seconds: Number) -> NDArray[np.float64]:

@@ -27,7 +27,8 @@ class StreamPolicy:
     Attributes:
         silence_below_dbfs: hops quieter than this are silent; far below a quiet classical passage.
         sound_above_dbfs: after silence, a hop must be louder than this to count as sound again.
-        too_quiet_below_dbfs: sound whose window is quieter than this is too quiet to judge: the
+        too_quiet_below_dbfs: sound whose window the network hears quieter than this is too quiet to
+            judge: the
             level at which the estimate of half of the clips that were turned down has moved by .1
             (docs/results/gain.json).
         loud_enough_above_dbfs: after that, a window must be louder than this to be judged again.
@@ -159,7 +160,8 @@ class HopClassifier:
     - **Sound or silence.** A stream begins *silent*. A hop above ``sound_above_dbfs`` makes it
       *sounding*; only after ``silence_after_s`` of hops below ``silence_below_dbfs`` it is
       *silent* again. In between hops may be *quiet* while the stream still sounds.
-    - **Loud enough or too quiet.** The level over the hops of a window that were not lost decides:
+    - **Loud enough or too quiet.** The level at which the network hears the hops of a window that
+      were not lost decides:
       below ``too_quiet_below_dbfs`` the stream is *too quiet*, above ``loud_enough_above_dbfs``
       it is *loud enough* again.
     - **Zeros.** Exact digital zeros for ``no_signal_after_s``, whether or not it is silent.
@@ -184,7 +186,8 @@ class HopClassifier:
         quiet_hops: until now.
         heard_hops: whose power counts or has counted in the window's level, since a restart.
         silent, too_quiet: as above.
-        powers: mean squares of the hops of the window, at places that are used in turn.
+        powers: mean squares of the hops of the window as the network hears them, at places that
+            are used in turn.
     """
 
     COUNTS: ClassVar = ("whole_hops", "zero_hops", "gap_samples", "quiet_hops", "heard_hops")
@@ -253,14 +256,17 @@ class HopClassifier:
         after_gap, long_silent = self.may_end_a_pause(lost)
         return after_gap | (long_silent & (sound.level_dbfs > self._policy.sound_above_dbfs))
 
-    def classify(self, sound: Loudness, lost: Number) -> Hop:
+    def classify(self, sound: Loudness, lost: Number, gain_db: Number = 0.0) -> Hop:
         """Return what the next hop is.
 
         Args:
             sound: how loud it is.
             lost: how many of its samples stand for lost sound.
+            gain_db: by how much louder the network hears it; whether it is too quiet to judge
+                depends on that, whether it is silent does not.
         """
         level, policy = sound.level_dbfs, self._policy
+        heard_at = level + gain_db
         quiet = level <= where(self.silent, policy.sound_above_dbfs, policy.silence_below_dbfs)
         gap = lost > 0
         if some(gap):
@@ -275,7 +281,7 @@ class HopClassifier:
             self.zero_hops = where(sound.zeros, self.zero_hops + 1, 0)
         silent = self.quiet_hops * self._hop_s >= policy.silence_after_s - 1e-9
         self.silent = where(gap, self.silent, silent)
-        self._judge_loudness(level, gap)
+        self._judge_loudness(heard_at, gap)
         zeros = self.zero_hops * self._hop_s >= policy.no_signal_after_s - 1e-9
         self.whole_hops = self.whole_hops + 1
         status = where(self.too_quiet, _TOO_QUIET, MUSIC)
@@ -284,7 +290,7 @@ class HopClassifier:
         status = where(self.whole_hops < self._window_hops, _WARMING_UP, status)
         return Hop(
             status=where(gap, _GAP, status),
-            quiet=quiet | (level < policy.too_quiet_below_dbfs),
+            quiet=quiet | (heard_at < policy.too_quiet_below_dbfs),
             held=self.silent | self.too_quiet | zeros | gap,
         )
 

@@ -49,9 +49,21 @@ def chosen(which: Flag, table: NDArray[Any]) -> NDArray[Any]:
 
 def decibels(power: Number, *, floor: float) -> Number:
     """Return powers in hundredths of a decibel, those under ``floor`` as that; both > 0."""
+    return in_steps(power, floor=floor, steps=100) / 100
+
+
+def in_steps(power: Number, *, floor: float, steps: int) -> Number:
+    """Return powers in whole steps of a decibel, those under ``floor`` as that; both > 0."""
     if isinstance(power, np.ndarray):
-        return np.rint(1000 * np.log10(np.maximum(power, floor))) / 100
-    return round(1000 * math.log10(max(power, floor))) / 100
+        return np.rint(10 * steps * np.log10(np.maximum(power, floor))).astype(np.int64)
+    return round(10 * steps * math.log10(max(power, floor)))
+
+
+def clipped(value: Number, most: float) -> Number:
+    """Return numbers, those further than ``most`` from 0 as that."""
+    if isinstance(value, np.ndarray):
+        return np.minimum(np.maximum(value, -most), most)
+    return min(max(value, -most), most)
 
 
 def faded(seconds: Number, *, time_constant: float) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from realtime_mer.features.config import FeatureConfig, PitchConfig
+from realtime_mer.features.config import FeatureConfig, LevelConfig, PitchConfig
 from realtime_mer.model.card import Card
 from realtime_mer.model.checkpoint import Checkpoint
 from realtime_mer.model.config import NetworkConfig
@@ -23,7 +23,9 @@ HEARING = replace(SMALL, music=True, familiar=True)
 """A network that tells what is music, and what it knows."""
 
 
-def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkpoint:
+def random_checkpoint(
+    *, seed: int = 0, config: NetworkConfig = SMALL, level: LevelConfig | None = None
+) -> Checkpoint:
     """Return an untrained network whose normalisations are not the identity."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
@@ -38,7 +40,7 @@ def random_checkpoint(*, seed: int = 0, config: NetworkConfig = SMALL) -> Checkp
         network.familiarity.directions.normal_(0.0, 1.0, generator=generator)
         network.familiarity.knots.copy_(torch.tensor([0.4, 0.7, 1.2, 1.5, 2.5]))
     features = FeatureConfig(pitch=PitchConfig() if config.harmonic else None)
-    card = Card(name="random", features=features, network=config)
+    card = Card(name="random", features=features, network=config, level=level)
     return Checkpoint(network=network, card=card)
 
 

@@ -15,6 +15,7 @@ from realtime_mer.audio.ring import LostSamples
 from realtime_mer.batch import StreamBatch
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
+from realtime_mer.features.config import LevelConfig
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.recognizer.graphs import DeviceBank
@@ -36,12 +37,15 @@ POLICY = StreamPolicy(
     music_above=0.51,
 )
 
+LEVEL = LevelConfig(usual_dbfs=-14.0, free_db=3.0, time_s=1.0)
 KNOWING = replace(HARMONIC, music=True, familiar=True)
 RECOGNIZERS: dict[str, Callable[[], StreamingRecognizer]] = {
     "torch": random_recognizer,
     "light": lambda: light_recognizer(random_checkpoint(config=HEARING)),
     "harmonic": lambda: light_recognizer(random_checkpoint(config=KNOWING)),
+    "levelling": lambda: light_recognizer(random_checkpoint(config=HEARING, level=LEVEL)),
     "device": lambda: Recognizer(random_checkpoint(config=HEARING)),
+    "device, levelling": lambda: Recognizer(random_checkpoint(config=HEARING, level=LEVEL)),
     "device, harmonic": lambda: Recognizer(random_checkpoint(config=KNOWING)),
 }
 
@@ -50,10 +54,7 @@ RECOGNIZERS: dict[str, Callable[[], StreamingRecognizer]] = {
     scope="module",
     params=[
         "light",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("torch", "harmonic", "device", "device, harmonic")
-        ),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in RECOGNIZERS if name != "light"),
     ],
 )
 def batch(request) -> Callable[[], StreamBatch]:

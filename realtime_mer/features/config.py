@@ -40,6 +40,40 @@ class PitchConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelConfig:
+    """To which level sound is brought before the network hears it; a card carries these numbers.
+
+    The level of a stream is the mean power of its hops, those of the last ``time_s`` for the most
+    part. What lies within ``free_db`` of ``usual_dbfs`` is left as it is, since how loud music is
+    says something of it; what lies beyond is brought to the nearer end of that, since a knob that
+    is turned says nothing.
+
+    Attributes:
+        usual_dbfs: the median level of the music that the network learnt from.
+        free_db: how far from it nothing is changed, >= 0.
+        time_s: seconds over which the mean is taken.
+        most_db: by how much sound is made louder or quieter at most, >= 0.
+        floor_dbfs: hops below it tell nothing about the level.
+    """
+
+    usual_dbfs: float
+    free_db: float = 12.0
+    time_s: float = 30.0
+    most_db: float = 40.0
+    floor_dbfs: float = -90.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.time_s < math.inf:
+            raise InputError(f"level.time_s {self.time_s} must be more than 0.")
+        for name in ("free_db", "most_db"):
+            if not 0 <= (value := getattr(self, name)) < math.inf:
+                raise InputError(f"level.{name} {value} must be 0 or more.")
+        for name in ("usual_dbfs", "floor_dbfs"):
+            if not -math.inf < (value := getattr(self, name)) < math.inf:
+                raise InputError(f"level.{name} {value} must be a number.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeatureConfig:
     """How samples become log-mel frames; a checkpoint's card carries these numbers.
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from realtime_mer.emotion import GEMS, QUADRANTS
 from realtime_mer.errors import CheckpointError, InputError
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, LevelConfig
 from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.files import MOST_CARD, card_path, read_plain
 
@@ -88,6 +88,8 @@ class BaseCard(BaseModel):
         labels: names and order of the quadrant and GEMS outputs.
         scales: what valence, arousal and the GEMS shares mean.
         calibration: see ``Calibration``.
+        level: to which level sound is brought before a recogniser hears it; None leaves it as it
+            is.
         weights_licence: terms of the weights, which may differ from the code's.
         corpora: what it learnt from, each with its licence.
         metrics: each with data, protocol, n and baseline.
@@ -109,6 +111,7 @@ class BaseCard(BaseModel):
         "gems": "expected share of listeners who tick the item, in [0, 1]",
     }
     calibration: Calibration = Calibration()
+    level: LevelConfig | None = None
     weights_licence: str = ""
     corpora: list[dict[str, Any]] = []
     metrics: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import InputError
-from realtime_mer.lanes import Flag, Rows, some
+from realtime_mer.lanes import Flag, Number, Rows, some
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates, Samples, StreamingRecognizer
 
 
@@ -51,7 +51,7 @@ class Heard:
 
     Attributes:
         numbers: H = 1.
-        power: float64 ``(n,)``, mean squares of their samples.
+        power: float64 ``(n,)``, mean squares of their samples as they came.
         peak: float64 ``(n,)``, their largest absolute sample.
         anew: bool ``(n,)``, which of them forgot all before it.
     """
@@ -74,6 +74,7 @@ class HearingBank(Bank, Protocol):
         anew: Flag,
         if_sound: Flag,
         above_dbfs: float,
+        gain_db: Number = 0.0,
     ) -> Heard:
         """Take the next hop of n streams and return what it was and what the network says of it.
 
@@ -83,6 +84,8 @@ class HearingBank(Bank, Protocol):
             anew: which streams forget all before it.
             if_sound: which do so too if the hop is louder than ``above_dbfs``.
             above_dbfs: in dB relative to full scale.
+            gain_db: by how many decibels the network hears it louder; where a stream forgets all
+                before it, by none.
         """
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_mer.errors import InputError
-from realtime_mer.lanes import Flag, Rows
+from realtime_mer.lanes import Flag, Number, Rows
 from realtime_mer.model.state import NetworkState
 from realtime_mer.recognizer.bank import Heard
 from realtime_mer.recognizer.contract import ESTIMATES, Estimates, RecognizerState, Samples
@@ -85,9 +85,10 @@ class DeviceBank:
         )
         most = self._buckets[-1]
         # One copy takes all there: of each row its sound, which row it is, whether it begins anew
-        # in any case and whether it does if it is sound, and the mean square that sound has.
+        # in any case and whether it does if it is sound, the mean square that sound has, and by
+        # which factor the network hears it louder.
         self._words = -(-self._hop // 4)
-        self._given = self._pair(most, self._words + 4, dtype=torch.int64)
+        self._given = self._pair(most, self._words + 5, dtype=torch.int64)
         self._runs: dict[int, Callable[[], None]] = {}
         self._sizes = {"quadrants": 4, "gems": 9, "mel": recognizer.card.features.n_mels}
         width = sum(self._sizes.get(name, 1) for name in ESTIMATES)
@@ -116,14 +117,18 @@ class DeviceBank:
         anew: Flag,
         if_sound: Flag,
         above_dbfs: float,
+        gain_db: Number = 0.0,
     ) -> Heard:
         """As ``HearingBank`` promises; samples may be int16 as well."""
         most, parts = self._buckets[-1], []
         flags = np.zeros((2, len(rows)), np.int64)
         flags[0], flags[1] = anew, if_sound
+        numbers = np.empty((2, len(rows)))
+        numbers[0] = 10 ** ((above_dbfs + _HUNDREDTH_DB) / 10)
+        numbers[1] = 10.0 ** (np.asarray(gain_db) / 20)
         for first in range(0, len(rows), most):
             part = slice(first, first + most)
-            parts.append(self._run(rows[part], samples[part], flags[:, part], above_dbfs))
+            parts.append(self._run(rows[part], samples[part], flags[:, part], numbers[:, part]))
         return self._told(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
     def step(
@@ -191,7 +196,7 @@ class DeviceBank:
         rows: NDArray[np.int64],
         samples: NDArray[Any],
         flags: NDArray[np.int64],
-        above_dbfs: float,
+        numbers: NDArray[np.float64],
     ) -> NDArray[np.float32]:
         """Run the smallest bucket that holds these rows; return what it packed, ``(n, ...)``."""
         count = len(rows)
@@ -206,7 +211,7 @@ class DeviceBank:
         given[count:, self._words] = self._streams
         given[:count, self._words] = rows
         given[:count, self._words + 1 : self._words + 3] = flags.T
-        given.view(np.float64)[:, self._words + 3] = 10 ** ((above_dbfs + _HUNDREDTH_DB) / 10)
+        given.view(np.float64)[:count, self._words + 3 :] = numbers.T
         self._runs[bucket]()
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
@@ -255,12 +260,13 @@ class DeviceBank:
         if self._device.type == "cuda":
             there.copy_(here, non_blocking=True)
         rows, surely, if_sound = there[:, self._words : self._words + 3].unbind(1)
-        above = there.view(torch.float64)[:, self._words + 3]
+        above, louder = there.view(torch.float64)[:, self._words + 3 :].unbind(1)
         samples = there.view(torch.int16)[:, : self._hop].float() / _FULL_SCALE
         exact = samples.double()
         power, peak = exact.square().mean(1), exact.abs().amax(1)
         anew = (surely > 0) | ((if_sound > 0) & (power > above))
-        output, frames = self._advance(rows, samples, anew)
+        heard = samples * louder.masked_fill(anew, 1.0).float().unsqueeze(1)
+        output, frames = self._advance(rows, heard, anew)
         told = self._path.numbers(output, frames, 1)
         loud = torch.stack((power, peak), dim=1).view(torch.float32)  # each as two of 32 bits
         flat = [part.reshape(bucket, -1) for part in told]
