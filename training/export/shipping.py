@@ -84,6 +84,7 @@ def checkpoint(run: Run) -> Checkpoint:
         features=run.config.features,
         network=run.config.network,
         calibration=calibration_of(run, report["calibration"], across=widenings),
+        level=run.config.level,
         scales=scales_of(run),
         weights_licence=_OWN_LICENCE if _all_own(run) else LICENCE,
         corpora=_corpora(run.clips, joins, run.config, run.described()),

@@ -28,7 +28,7 @@ from .evaluate import (
     rescaling_file,
     whole_hops,
 )
-from .lean import fit_leans, leaning
+from .lean import LEANS, agreeing, fit_leans, leaning_point, leaning_quadrants
 from .metrics import AFFECT, QUADRANT_COLUMNS, Metric, coverage
 from .rescale import LEAN, fit_factors, rescaled
 
@@ -54,11 +54,11 @@ class HeldErrors:
 
 
 def rescale(run: Run, predictions: Predictions) -> Predictions:
-    """Fit every part's factors on what was predicted, keep it in the run folder, and apply it.
+    """Fit every part's factors and lean on what was predicted, keep them in the run, apply them.
 
-    A fold's is fitted on the reference corpus' clips that other folds held out, the refit's on all
-    of them; see ``training.judge.rescale``. How far the quadrants lean on the point is fitted
-    likewise, on the clips of all corpora; see ``training.judge.lean``.
+    A fold's factors are fitted on the reference corpus' clips that other folds held out, the
+    refit's on all of them; see ``training.judge.rescale``. How far point and quadrants lean on each
+    other is fitted likewise, on the clips of all corpora; see ``training.judge.lean``.
 
     Args:
         run: whose folder gets ``stretch.json``.
@@ -68,51 +68,72 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
         What the rescaled networks, which ``load_network`` returns from here on, say of the clips.
     """
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
-    parts: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
+    # A tied head agrees by itself.
+    leans = (0.0,) if run.config.network.tied else LEANS
+    fitted = {lean: _fitted(run, predictions, lean) for lean in leans}
+    chosen = _leans(run, predictions.fold, fitted) if len(leans) > 1 else [0.0] * (len(folds) + 1)
+    parts = {
+        part: fitted[lean].factors[part] | {LEAN: lean}
+        for part, lean in zip((*folds, REFIT), chosen, strict=True)
+    }
+    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    own = predictions.fold
+    hops = {key: fitted[chosen[own[key]]].hops[key] for key in predictions.hops}
+    return Predictions(hops, own)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What comes of one lean.
+
+    Attributes:
+        factors: by part and axis.
+        hops: by ``Clip.key``, each by the factors of the fold that held it out.
+    """
+
+    factors: Mapping[str, dict[str, float]]
+    hops: Mapping[str, NDArray[np.float32]]
+
+
+def _fitted(run: Run, predictions: Predictions, lean: float) -> _Fitted:
+    folds = [f"fold-{fold}" for fold in range(run.split.folds)]
+    factors: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
+    hops = {}
+    for key, said in predictions.hops.items():
+        hops[key] = said.copy()
+        hops[key][:, POINT] = leaning_point(said[:, POINT], said[:, QUADRANTS], lean)
     clips = reference_clips(run, predictions)
     for axis in AFFECT:
         column = HOP_COLUMNS.index(axis)
         held, refit = fit_factors(
-            [whole_hops(predictions.hops[clip.key])[:, column] for clip in clips],
+            [whole_hops(hops[clip.key])[:, column] for clip in clips],
             np.array([getattr(clip, axis) for clip in clips], float),
             np.array([predictions.fold[clip.key] for clip in clips], int),
             run.split.folds,
         )
         for part, factor in zip((*folds, REFIT), (*held, refit), strict=True):
-            parts[part][axis] = factor
-    hops = {}
-    for key, said in predictions.hops.items():
-        hops[key] = said.copy()
-        for column, axis in enumerate(AFFECT):
-            factor = parts[f"fold-{predictions.fold[key]}"][axis]
-            hops[key][:, column] = rescaled(said[:, column], factor)
-    # A tied head agrees by itself.
-    leans = (
-        _leans(run, hops, predictions.fold) if not run.config.network.tied else [0.0] * len(parts)
-    )
-    for part, lean in zip((*folds, REFIT), leans, strict=True):
-        parts[part][LEAN] = lean
-    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
-    for key, said in hops.items():
-        lean = leans[predictions.fold[key]]
-        said[:, QUADRANTS] = leaning(said[:, POINT], said[:, QUADRANTS], lean)
-    return Predictions(hops, predictions.fold)
+            factors[part][axis] = factor
+        for key, said in hops.items():
+            factor = factors[f"fold-{predictions.fold[key]}"][axis]
+            said[:, column] = rescaled(said[:, column], factor)
+    for said in hops.values():
+        said[:, QUADRANTS] = leaning_quadrants(said[:, POINT], said[:, QUADRANTS], lean)
+    return _Fitted(factors, hops)
 
 
-def _leans(
-    run: Run, hops: Mapping[str, NDArray[np.float32]], fold: Mapping[str, int]
-) -> list[float]:
-    """Return how far the quadrants of each fold's network must lean, and those of the refit."""
-    clips = [clip for clip in run.clips if clip.key in hops]
-    heard = [whole_hops(hops[clip.key]) for clip in clips]
-    held, refit = fit_leans(
+def _leans(run: Run, fold: Mapping[str, int], fitted: Mapping[float, _Fitted]) -> list[float]:
+    """Return how far each fold's network must lean, and the refit."""
+    keys = [clip.key for clip in run.clips if clip.key in fold]
+    counts = np.array(
         [
-            (clip.corpus, said[:, POINT], said[:, QUADRANTS])
-            for clip, said in zip(clips, heard, strict=True)
-        ],
-        np.array([fold[clip.key] for clip in clips], int),
-        run.split.folds,
-    )
+            [
+                agreeing(said[:, POINT], said[:, QUADRANTS])
+                for said in (whole_hops(each.hops[key]) for key in keys)
+            ]
+            for each in fitted.values()
+        ]
+    ).reshape(len(fitted), len(keys), 2)
+    held, refit = fit_leans(counts, np.array([fold[key] for key in keys], int), run.split.folds)
     return [*held, refit]
 
 

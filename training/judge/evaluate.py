@@ -26,10 +26,12 @@ from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.network import EmotionNetwork, NetworkOutput
 
 from ..corpora import Clip, label_hash
-from ..features.cache import FeatureStore
+from ..features.cache import FeatureStore, Heard
 from ..files import read_json, replacing
+from ..learn.config import TrainingConfig
+from ..learn.levelling import Levelling
 from ..learn.run import Run
-from .lean import lean_head
+from .lean import lean_point, lean_quadrants
 from .metrics import (
     AFFECT,
     QUADRANT_COLUMNS,
@@ -63,6 +65,18 @@ HOP_COLUMNS = ("valence", "arousal", "valence_sd", "arousal_sd", *QUADRANT_COLUM
 
 POINT, QUADRANTS = slice(0, 2), slice(4, 8)
 """Where valence and arousal, and the probabilities of the quadrants, stand among them."""
+
+
+class JudgedNetwork(EmotionNetwork):
+    """A network that hears its clips at one level, if its run's settings name one.
+
+    Args:
+        config: settings of the run.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__(config.network)
+        self.levelling = None if config.level is None else Levelling(config.level, config.features)
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ def read_evaluation(run: Run) -> dict[str, Any]:
     return report
 
 
-def load_network(run: Run, part: str) -> EmotionNetwork:
+def load_network(run: Run, part: str) -> JudgedNetwork:
     """Return a finished part's network in evaluation mode, rescaled if the run is evaluated.
 
     Raises:
@@ -130,8 +144,10 @@ def load_network(run: Run, part: str) -> EmotionNetwork:
     """
     network = trained_network(run, part)
     rescaling = load_rescaling(run, part)
+    lean = rescaling.get(LEAN, 0.0)
+    lean_point(network, lean)
     rescale_head(network, rescaling)
-    lean_head(network, rescaling.get(LEAN, 0.0))
+    lean_quadrants(network, lean)
     if network.familiarity is not None and (run.folder / FAMILIARITY).is_file():
         network.familiarity.load_state_dict(_fitted_familiarity(run, part))
     if network.music_head is not None and (run.folder / MUSIC_PRIOR).is_file():
@@ -179,7 +195,7 @@ def _of_these_weights(run: Run, path: Path, part: str, *, by: str) -> Any:
     return kept["parts"][part]
 
 
-def trained_network(run: Run, part: str) -> EmotionNetwork:
+def trained_network(run: Run, part: str) -> JudgedNetwork:
     """Return a finished part's network in evaluation mode, as it was trained.
 
     Raises:
@@ -188,10 +204,11 @@ def trained_network(run: Run, part: str) -> EmotionNetwork:
     path = run.weights(part)
     if not path.is_file():
         raise InputError(f"part {part} of {run.folder} is not trained yet: run train first")
-    network = EmotionNetwork(run.config.network)
+    network = JudgedNetwork(run.config)
     tensors = load_file(path)
     network.load_state_dict({key.removeprefix("network."): tensors[key] for key in tensors})
-    return network.eval()
+    network.eval()
+    return network
 
 
 def run_clip(
@@ -241,6 +258,10 @@ def after_silence(
     pitches: NDArray[np.floating[Any]] | None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return what a network takes of a clip that follows digital zeros, see ``run_clip``."""
+    if isinstance(network, JudgedNetwork) and network.levelling is not None:
+        silent = np.empty((len(frames) // NetworkConfig.hop_frames, 0), np.float32)
+        even = network.levelling(Heard(frames, silent if pitches is None else pitches))
+        frames, pitches = even.frames, None if pitches is None else even.pitches
 
     def heard(rows: NDArray[np.floating[Any]], past: int) -> torch.Tensor:
         return torch.from_numpy(np.pad(np.asarray(rows, np.float32), ((past, 0), (0, 0))))[None]

@@ -1,16 +1,16 @@
-"""Let the quadrants lean on the point, until a hop's likeliest quadrant is that of its point.
+"""Let point and quadrants lean on each other, until a hop's likeliest quadrant is its point's.
 
 The quadrants have a head of their own, and people read it as a contradiction where the likeliest
-lies on the other side of neutral than valence or arousal beside it. To each quadrant's logit is
-added what goes into the tanh of valence and of arousal, each with the quadrant's sign, times one
-number, the lean. All of that is linear, so that a leaning head is a head with other weights and
-running costs nothing more. The lean is the least that suffices on songs that the network never
-heard.
+lies on the other side of neutral than valence or arousal beside it. So to what goes into the tanh
+of valence and of arousal the quadrants' logits are added, each with its sign, and to each
+quadrant's logit what goes into the two tanh, likewise: each a little, times one number, the lean.
+Each costs something that the other does not, so both give way. All of that is linear: a leaning
+head is a head with other weights, and running costs nothing more. The lean is the least that
+suffices on songs that the network never heard.
 
 Dimensions: H hops of a clip.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,13 @@ CLEAR = 0.15
 """A hop is clear where valence and arousal both lie further from neutral: nearer to an axis both
 quadrants beside it are as good an answer."""
 
-LEANS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+LEANS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+
+OF_POINT, OF_QUADRANTS = 0.03, 0.25
+"""By how much the point leans on the quadrants, and they on it, at a lean of 1."""
 
 ENOUGH = 0.975
-"""Which share of clear hops must agree in each corpus; half a hundredth above what is wanted."""
+"""Which share of clear hops must agree; half a hundredth above what is wanted."""
 
 _TINY = 1e-7
 _FARTHEST = 0.999  # as of ``rescale``
@@ -55,7 +58,22 @@ def agreeing(point: _Floats, quadrants: _Floats) -> tuple[int, int]:
     return int((same & clear).sum()), int(clear.sum())
 
 
-def leaning(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
+def leaning_point(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
+    """Return a point that leans on quadrants, (H, 2).
+
+    Args:
+        point: (H, 2), valence and arousal before.
+        quadrants: (H, 4), their probabilities.
+        lean: 0 changes nothing.
+    """
+    if lean == 0.0:
+        return point
+    odds = np.log(np.maximum(quadrants.astype(np.float64), _TINY)) @ np.array(SIGNS).T
+    found: _Floats = np.tanh(_into_tanh(point) + lean * OF_POINT * odds).astype(point.dtype)
+    return found
+
+
+def leaning_quadrants(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
     """Return the probabilities of quadrants that lean on a point, (H, 4).
 
     Args:
@@ -65,56 +83,63 @@ def leaning(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
     """
     if lean == 0.0:
         return quadrants
-    inside = np.clip(point.astype(np.float64), -_FARTHEST, _FARTHEST)
-    logits = np.log(np.maximum(quadrants, _TINY)) + lean * np.arctanh(inside) @ np.array(SIGNS)
-    shares: _Floats = softmax(logits, 1).astype(quadrants.dtype)
-    return shares
+    odds = lean * OF_QUADRANTS * _into_tanh(point) @ np.array(SIGNS)
+    shares: _Floats = softmax(np.log(np.maximum(quadrants, _TINY)) + odds, 1)
+    return shares.astype(quadrants.dtype)
+
+
+def _into_tanh(point: _Floats) -> NDArray[np.float64]:
+    inside: NDArray[np.float64] = np.arctanh(
+        np.clip(point.astype(np.float64), -_FARTHEST, _FARTHEST)
+    )
+    return inside
 
 
 def fit_leans(
-    clips: Sequence[tuple[str, _Floats, _Floats]],
-    folds: NDArray[np.integer[Any]],
-    parts: int,
+    counts: NDArray[np.integer[Any]], folds: NDArray[np.integer[Any]], parts: int
 ) -> tuple[list[float], float]:
     """Fit a lean for each fold on the clips of the others, and one on all.
 
     Args:
-        clips: of each its corpus, its points (H, 2) and its quadrants (H, 4), by the network that
-            held it out.
+        counts: (leans, clips, 2), under each of ``LEANS`` what ``agreeing`` says of each clip, by
+            the network that held it out.
         folds: which fold held each clip out.
         parts: number of folds.
 
     Returns:
-        The folds' leans and that of all clips: the least of ``LEANS`` with which ``ENOUGH`` clear
-        hops of every corpus agree, the greatest where none does.
+        The folds' leans and that of all clips: the least with which ``ENOUGH`` of the clear hops
+        agree, the greatest where none does.
     """
-    corpora, corpus = np.unique([name for name, _, _ in clips], return_inverse=True)
-    # (leans, clips, 2): hops that agree, hops that are asked.
-    counts = np.array(
-        [
-            [agreeing(point, leaning(point, quadrants, lean)) for _, point, quadrants in clips]
-            for lean in LEANS
-        ]
-    ).reshape(len(LEANS), len(clips), 2)
 
     def least(chosen: NDArray[np.bool_]) -> float:
         for lean, found in zip(LEANS, counts, strict=True):
-            sums = [found[chosen & (corpus == number)].sum(0) for number in range(len(corpora))]
-            if all(same >= ENOUGH * asked for same, asked in sums):
+            same, asked = found[chosen].sum(0)
+            if same >= ENOUGH * asked:
                 return lean
         return LEANS[-1]
 
-    everyone = np.ones(len(clips), bool)
+    everyone = np.ones(len(folds), bool)
     others = [folds != fold for fold in range(parts)]
     return [least(chosen if chosen.any() else everyone) for chosen in others], least(everyone)
 
 
-def lean_head(network: EmotionNetwork, lean: float) -> None:
-    """Add a lean to the weights of a network's quadrants; its point is as it was when rescaled."""
+def lean_point(network: EmotionNetwork, lean: float) -> None:
+    """Add a lean to the weights of a network's point, before they are rescaled."""
     if lean == 0.0:
         return
     affect, quadrants = network.affect_head, network.quadrant_head
     with torch.no_grad():
         signs = quadrants.weight.new_tensor(SIGNS)  # (2, 4)
-        quadrants.weight.add_(signs.T @ affect.weight[:2], alpha=lean)
-        quadrants.bias.add_(signs.T @ affect.bias[:2], alpha=lean)
+        affect.weight[:2].add_(signs @ quadrants.weight, alpha=lean * OF_POINT)
+        affect.bias[:2].add_(signs @ quadrants.bias, alpha=lean * OF_POINT)
+
+
+def lean_quadrants(network: EmotionNetwork, lean: float) -> None:
+    """Add a lean to the weights of a network's quadrants, once its point is rescaled."""
+    if lean == 0.0:
+        return
+    affect, quadrants = network.affect_head, network.quadrant_head
+    with torch.no_grad():
+        signs = quadrants.weight.new_tensor(SIGNS)
+        quadrants.weight.add_(signs.T @ affect.weight[:2], alpha=lean * OF_QUADRANTS)
+        quadrants.bias.add_(signs.T @ affect.bias[:2], alpha=lean * OF_QUADRANTS)

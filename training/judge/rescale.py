@@ -20,7 +20,7 @@ from .metrics import AFFECT
 
 Rescaling = Mapping[str, float]
 """By axis: what the head's number is multiplied with before its tanh, > 0; 1 changes nothing. By
-``LEAN``: how far the quadrants lean on the point that comes of it, see ``lean``."""
+``LEAN``: how far point and quadrants lean on each other, see ``lean``."""
 
 LEAN = "lean"
 

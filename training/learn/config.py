@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from realtime_mer.errors import InputError
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, LevelConfig
 from realtime_mer.model.card import check_fit
 from realtime_mer.model.config import NetworkConfig
 
@@ -102,6 +102,8 @@ class TrainingConfig:
         gradient_norm: where gradients are clipped.
         half_precision: run the network in bfloat16; losses and weights stay in float32.
         ema_decay: of the moving average of the weights, which is what is kept.
+        level: to which level sound is brought before a finished network hears it; training itself
+            varies the level instead, see ``sequences.augment``.
     """
 
     name: str = "default"
@@ -127,6 +129,7 @@ class TrainingConfig:
     losses: LossConfig = field(default_factory=LossConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    level: LevelConfig | None = None
 
 
 def read_config(path: Path) -> TrainingConfig:
