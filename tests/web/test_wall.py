@@ -35,7 +35,13 @@ const over = boxes.filter((one, n) => boxes.slice(n + 1).some((other) =>
 const round = [...document.querySelectorAll(".room svg")]
   .map((e) => e.getBoundingClientRect())
   .filter(({ width, height }) => Math.abs(width - height) > 1 || width < 52);
-return [...wide, ...out, ...over.map(String), ...round.map(({ width, height }) =>
+const cut = [...document.querySelectorAll(".room .state, .room .recording")]
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `${e.textContent} is cut short`);
+const high = [...document.querySelectorAll(".room .say")]
+  .filter((e) => e.scrollHeight > e.clientHeight + 1)
+  .map((e) => `${e.textContent} is too high`);
+return [...wide, ...out, ...cut, ...high, ...over.map(String), ...round.map(({ width, height }) =>
   `a plane of ${width} by ${height}`)];
 """
 

@@ -16,7 +16,9 @@ RAW_RATE = 24_000
 
 _OPUS = "av"  # PyAV, of the extra opus
 _PACKET_S = 0.02
-_OPUS_BITS_PER_S = 64_000
+
+OPUS_BITS_PER_S = 64_000
+"""Of what is sent as Opus."""
 
 
 class Writer(Protocol):
@@ -99,6 +101,6 @@ class _Opus:
 
         codec = cast(Any, av.CodecContext.create("libopus", "w"))
         codec.sample_rate, codec.layout, codec.format = self.rate, "mono", "flt"
-        codec.bit_rate = _OPUS_BITS_PER_S
+        codec.bit_rate = OPUS_BITS_PER_S
         codec.open()
         return codec
