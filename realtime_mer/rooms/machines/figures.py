@@ -70,7 +70,7 @@ class RoomFigures:
     given_way: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)  # the registry asks for its hash
 class Figures:
     """How a worker fares.
 
