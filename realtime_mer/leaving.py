@@ -30,6 +30,26 @@ def end_as_at_ctrl_c() -> None:
         signal.signal(number, _interrupt)
 
 
+def call_when_asked_to_end(end: Callable[[], None]) -> None:
+    """Let each of ``ending_signals`` call something in the loop that runs, of the main thread.
+
+    If one says that the terminal is closed, nothing is written there any more before the call.
+    """
+
+    def asked(number: signal.Signals) -> None:
+        leave_terminal(number)
+        end()
+
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    for number in ending_signals():
+        try:
+            loop.add_signal_handler(number, asked, number)
+        except NotImplementedError:  # on Windows Ctrl-C cancels what runs (not run on Windows)
+            signal.signal(number, lambda code, frame: asked(signal.Signals(code)))
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     leave_terminal(number)
     signal.default_int_handler(number, frame)

@@ -103,12 +103,8 @@ class RecognizerState(Generic[Array]):
             raise InputError(f"The saved state lacks the array {error}.") from error
 
 
-class StreamingRecognizer(Protocol):
-    """What streams, files and sessions ask of a recogniser of whatever kind.
-
-    Whoever gives samples as arrays of NumPy gets estimates as such; the state is a value of the
-    recogniser's own.
-    """
+class Model(Protocol):
+    """What is known of a recogniser, whoever runs it."""
 
     @property
     def card(self) -> BaseCard:
@@ -129,6 +125,14 @@ class StreamingRecognizer(Protocol):
     @property
     def window_samples(self) -> int:
         """Samples an estimate looks at: a whole number of hops."""
+
+
+class StreamingRecognizer(Model, Protocol):
+    """What streams, files and sessions ask of a recogniser of whatever kind.
+
+    Whoever gives samples as arrays of NumPy gets estimates as such; the state is a value of the
+    recogniser's own.
+    """
 
     def initial_state(self, batch: int = 1) -> Any:
         """Return the state of B streams before their first sample, preceded by digital zeros.

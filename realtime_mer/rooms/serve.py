@@ -1,17 +1,17 @@
 """``realtime-mer rooms serve``: the service of rooms as a process, until somebody ends it."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from realtime_mer.leaving import ending_signals, leave_terminal
+from realtime_mer.leaving import call_when_asked_to_end
 from realtime_mer.recognizer.compute import compute_on_one_thread
+from realtime_mer.recognizer.contract import Model
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.names import ROOMS
 from realtime_mer.rooms.nodes.alone import Alone
-from realtime_mer.rooms.nodes.computer import Computer, Model
+from realtime_mer.rooms.nodes.computer import Computer
 from realtime_mer.rooms.nodes.described import described
 from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
@@ -85,15 +85,9 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
 async def _until_asked(
     service: RoomsService, announce: Callable[[], None], say: Callable[[str], None]
 ) -> None:
-    def end(number: signal.Signals) -> None:
-        leave_terminal(number)
+    def end() -> None:
         say("Ending: whoever is there is told, and the rooms are kept.")
         service.stop()
 
-    loop = asyncio.get_running_loop()
-    for number in ending_signals():
-        try:
-            loop.add_signal_handler(number, end, number)
-        except NotImplementedError:  # on Windows Ctrl-C cancels what runs (not run on Windows)
-            signal.signal(number, lambda code, frame: end(signal.Signals(code)))
+    call_when_asked_to_end(end)
     await service.run(announce)

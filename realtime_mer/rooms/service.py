@@ -18,13 +18,14 @@ from pathlib import Path
 
 from realtime_mer import __version__
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
+from realtime_mer.recognizer.contract import Model
 from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.fetching.address import WebAddress
 from realtime_mer.rooms.fetching.stream import WebStream
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
-from realtime_mer.rooms.nodes.computer import Computer, Model
+from realtime_mer.rooms.nodes.computer import Computer
 from realtime_mer.rooms.recording.recordings import RoomRecordings
 from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
 from realtime_mer.rooms.room import Room

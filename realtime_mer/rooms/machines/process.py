@@ -1,11 +1,10 @@
 """``realtime-mer rooms worker``: a worker as a process, until somebody ends it."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from realtime_mer.leaving import ending_signals, leave_terminal
+from realtime_mer.leaving import call_when_asked_to_end
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.rooms.machines.health import HealthServer
@@ -62,15 +61,9 @@ def run_rooms_worker(options: WorkOptions, *, say: Callable[[str], None]) -> Non
 async def _until_asked(
     worker: Worker, announce: Callable[[], None], say: Callable[[str], None]
 ) -> None:
-    def end(number: signal.Signals) -> None:
-        leave_terminal(number)
+    def end() -> None:
         say("Ending: other workers are given its rooms.")
         worker.stop()
 
-    loop = asyncio.get_running_loop()
-    for number in ending_signals():
-        try:
-            loop.add_signal_handler(number, end, number)
-        except NotImplementedError:  # on Windows Ctrl-C cancels what runs (not run on Windows)
-            signal.signal(number, lambda code, frame: end(signal.Signals(code)))
+    call_when_asked_to_end(end)
     await worker.run(announce)

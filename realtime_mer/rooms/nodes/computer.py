@@ -7,34 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_mer.model.card import BaseCard
 from realtime_mer.rooms.room import Room
 from realtime_mer.wire.protocol import Marker
 from realtime_mer.wire.sound import Open
-
-
-class Model(Protocol):
-    """What is known of the recogniser of all rooms, whoever runs it."""
-
-    @property
-    def card(self) -> BaseCard:
-        """What it is and learnt from."""
-
-    @property
-    def compute(self) -> str:
-        """What it computes with."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of the samples that it hears."""
-
-    @property
-    def hop_samples(self) -> int:
-        """Samples from one estimate to the next."""
-
-    @property
-    def window_samples(self) -> int:
-        """Samples that an estimate looks at."""
 
 
 class Host(Protocol):

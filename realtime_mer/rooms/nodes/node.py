@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.errors import ProtocolError, RealtimeMerError
+from realtime_mer.recognizer.contract import Model
 from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.entries import Beat, parse_beat
@@ -25,7 +26,7 @@ from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
 from realtime_mer.rooms.machines.reports import ToldHop
 from realtime_mer.rooms.nodes.claims import Claims, Seat
-from realtime_mer.rooms.nodes.computer import Host, Model, Number
+from realtime_mer.rooms.nodes.computer import Host, Number
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
 from realtime_mer.rooms.nodes.telling import Telling
 from realtime_mer.rooms.states import model_of
@@ -76,7 +77,6 @@ class Node:
         self._progress = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._left_out: set[str] = set()
-        self._garbage = 0
 
     # -- as ``Computer`` promises ----------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Node:
         yield Number("workers", "Workers that live", len(self._presence.alive("worker", now)))
         yield Number("sound_kept_seconds", "Sound that is kept to be sent again", kept)
         unsent = self._claims.unsent
-        garbage = self._garbage + self._claims.garbage + telling.garbage + link.refused
+        garbage = self._claims.garbage + telling.garbage + link.refused
         for name, what, value in (
             ("nats_returns", "Times that NATS was gone and came back", link.returns),
             ("sound_unsent_seconds", "Sound lost while NATS was away", unsent / rate),
@@ -292,17 +292,10 @@ class Node:
         self._link.send(Kind.ALIVE, self.id, beat.encode())
 
     def _hear_beat(self, stored: Stored) -> None:
-        try:
-            self._presence.hear(parse_beat(stored.data), time.monotonic())
-        except ProtocolError:
-            self._garbage += 1
+        self._presence.hear(parse_beat(stored.data), time.monotonic())
 
     def _hear_mark(self, stored: Stored) -> None:
-        try:
-            mark = parse_mark(stored.data)
-        except ProtocolError:
-            self._garbage += 1
-            return
+        mark = parse_mark(stored.data)
         room = self._host.find(stored.key)
         if room is not None and mark.node != self.id:
             room.mark_from_elsewhere(mark.marker)

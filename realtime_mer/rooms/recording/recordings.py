@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer import __version__
-from realtime_mer.rooms.nodes.computer import Model
+from realtime_mer.recognizer.contract import Model
 from realtime_mer.rooms.recording.tape import Tape
 from realtime_mer.rooms.room import Room
 from realtime_mer.sessions.manifest import Manifest

@@ -1,13 +1,8 @@
-"""A server of NATS on loopback, workers, and who feeds and hears rooms there, in a test's hands."""
+"""Workers at a server of NATS, and who feeds and hears rooms there, in a test's own hands."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,49 +19,7 @@ from realtime_mer.rooms.machines.worker import Worker, WorkerOptions
 from realtime_mer.rooms.states import model_of
 from realtime_mer.stream import EmotionStream
 from tests.patience import PATIENCE_S
-
-SERVER = shutil.which("nats-server", path=Path(sys.executable).parent)
-
-
-class NatsServer:
-    """A server that keeps its port and its files over restarts."""
-
-    def __init__(self, folder: Path) -> None:
-        assert SERVER is not None
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
-
-    def start(self, *options: str) -> None:
-        self._process = subprocess.Popen(
-            [
-                *(str(SERVER), "-a", "127.0.0.1", "-p", str(self.port)),
-                *(options or ("-js", "-sd", str(self._folder))),
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
-@contextmanager
-def nats(folder: Path) -> Iterator[NatsServer]:
-    server = NatsServer(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+from tests.rooms.nats import NatsServer
 
 
 @contextmanager

@@ -11,11 +11,11 @@ import pytest
 
 from realtime_mer.recognizer.loading import load_recognizer
 from tests.patience import PATIENCE_S
-from tests.rooms.machines.at_nats import SERVER, NatsServer, alone, nats, studio
+from tests.rooms.machines.at_nats import alone, studio
+from tests.rooms.nats import NatsServer, nats_server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(SERVER is None, reason="nats-server is not installed"),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals"),
 ]
 
@@ -73,7 +73,7 @@ def test_a_room_outlives_one_worker_that_is_killed_and_one_that_is_ended(tmp_pat
             assert at.told["hall"] == alone(recognizer, whole)
             assert len(set(at.workers["hall"])) == 3
 
-    with nats(tmp_path / "nats") as server:
+    with nats_server(tmp_path / "nats") as server:
         processes = [Process(server) for _ in range(3)]
         try:
             asyncio.run(scenario(server, {each.id: each for each in processes}))

@@ -17,18 +17,14 @@ from realtime_mer.rooms.machines.worker import Worker
 from tests.networks import HEARING, light_recognizer, random_checkpoint
 from tests.patience import PATIENCE_S
 from tests.rooms.machines.at_nats import (
-    SERVER,
-    NatsServer,
     Studio,
     alone,
-    nats,
     sooner,
     studio,
     until,
     working,
 )
-
-pytestmark = pytest.mark.skipif(SERVER is None, reason="nats-server is not installed")
+from tests.rooms.nats import NatsServer, nats_server
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +34,7 @@ def recognizer() -> StreamingRecognizer:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[NatsServer]:
-    with nats(tmp_path / "nats") as made, sooner():
+    with nats_server(tmp_path / "nats") as made, sooner():
         yield made
 
 
