@@ -45,6 +45,27 @@ def node(folder: Path, nats: NatsServer, **options: Any) -> Iterator[Serving]:
         at.stop()
 
 
+@contextmanager
+def resting(*nodes: Serving) -> Iterator[None]:
+    """Let the loops of nodes stand still: what comes meanwhile they hear all at once."""
+    go_on = threading.Event()
+    for at in nodes:
+        rests = threading.Event()
+
+        def rest(rests: threading.Event = rests) -> None:
+            rests.set()
+            go_on.wait(PATIENCE_S)
+
+        loop = at.service._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(rest)
+        assert rests.wait(PATIENCE_S)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
 def hops(*numbers: int, skipped: int = 0, worker: str = "hand") -> list[ToldHop]:
     """Return what could be told of hops of music of these numbers."""
     batch = StreamBatch(ToneRecognizer())

@@ -21,7 +21,7 @@ from realtime_mer.wire.protocol import StatusMessage
 from realtime_mer.wording import MACHINES_APART, NOBODY_COMPUTES, NOBODY_SENDS
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer, nats_server
-from tests.rooms.nodes.hands import Hand, node
+from tests.rooms.nodes.hands import Hand, node, resting
 from tests.rooms.serving import Feeder, Serving, Watcher, until
 from tests.tones import HOP, ToneRecognizer, tones
 
@@ -91,8 +91,9 @@ def test_sound_that_is_fed_at_one_node_is_told_of_at_every_node(
         hand.tell("hall", 0, 1)
         hand.tell("hall", 1, 2)
         hand.tell("hall", 0)
-        hand.tell("hall", 5, 6)
-        hand.tell("hall", 3, 4)
+        with resting(a, b):  # what is looked for has been written by then
+            hand.tell("hall", 5, 6)
+            hand.tell("hall", 3, 4)
         hand.tell("hall", 7)
         until(lambda: all(len(each) == 8 for each in found))
         for each in found:
