@@ -46,6 +46,11 @@ class Kept:
         """Samples that are to be sent still."""
         return sum(run.end - max(run.index, self.next) for run in self._runs[self._place() :])
 
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether something was sent of which the other side has not said that it has it."""
+        return self.next > self._confirmed
+
     def add(self, samples: NDArray[np.float32], *, missing: int = 0) -> None:
         """Keep what was recorded.
 

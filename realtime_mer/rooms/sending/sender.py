@@ -258,7 +258,8 @@ class Sender:
         while not self._is_over():
             left = until - time.monotonic()
             with self._lock:
-                waits = self._kept.waiting > 0
+                # What was sent and not confirmed may have gone down with the connection.
+                waits = self._kept.waiting > 0 or self._kept.unconfirmed
             if left <= 0 and (waits or self._finished_at is not None):
                 return
             self._news.clear()

@@ -144,6 +144,17 @@ def test_what_is_older_than_what_is_kept_is_lost_and_counted_and_the_rest_has_it
         assert one.sender.figures.lost_s == 1.5
 
 
+def test_what_went_down_with_a_connection_is_sent_again_though_no_more_sound_comes() -> None:
+    with Room() as room, running(room) as one:
+        one.add(100)
+        room.wait_for(lambda: room.next == 100)
+        room.vanish()
+        room.next = 0  # it was on its way
+        room.listen()
+        room.wait_for(lambda: room.next == 100)
+        assert places(room.chunks) == [*range(100), *range(100)]
+
+
 def test_a_room_that_somebody_else_fed_meanwhile_goes_on_behind_that() -> None:
     with Room() as room, running(room) as one:
         one.add(100)
