@@ -33,6 +33,7 @@ _FILES = {
     "/settings.js": ("settings.js", _SCRIPT),
     "/svg.js": ("svg.js", _SCRIPT),
     "/theme.js": ("theme.js", _SCRIPT),
+    "/token-dialog.js": ("token-dialog.js", _SCRIPT),
     "/values.js": ("values.js", _SCRIPT),
 }
 

@@ -12,6 +12,7 @@ import { Plane } from "./plane.js";
 import { connect, tokenFromFragment } from "./realtime-mer.js";
 import * as settings from "./settings.js";
 import { changedTheme, showTheme } from "./theme.js";
+import { tokenDialog } from "./token-dialog.js";
 import {
   HELD_RGB,
   Steady,
@@ -41,6 +42,7 @@ const COORDINATES = ["valence", "arousal", "valence_sd", "arousal_sd"];
 
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
+const askForToken = tokenDialog("that the service printed when it was started");
 const seconds = () => performance.now() / 1000;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -123,7 +125,7 @@ stream.addEventListener("link", ({ detail }) => {
     controls.show(null);
     done.texts = 0;
   }
-  if (detail.state === "refused") askForToken();
+  if (detail.state === "refused") askForToken(seen.link.reason);
   showState();
 });
 stream.addEventListener("estimate", ({ detail }) => {
@@ -358,11 +360,6 @@ function restartClock() {
   settings.keepSessionStart(seen.session, zero);
 }
 
-function askForToken() {
-  write("token-reason", `It says: ${seen.link.reason || "wrong token or none"}.`);
-  if (!byId("token-dialog").open) byId("token-dialog").showModal();
-}
-
 function editWords() {
   const fields = MOOD_WORDS.map(({ word }) => {
     const label = document.createElement("label");
@@ -457,17 +454,12 @@ byId("keys").addEventListener("change", () => {
   showKeys();
 });
 byId("restart").addEventListener("click", restartClock);
-byId("give-token").addEventListener("click", askForToken);
+byId("give-token").addEventListener("click", () => askForToken(seen.link.reason));
 byId("words-reset").addEventListener("click", () => {
   for (const input of byId("words-fields").querySelectorAll("input")) input.value = "";
 });
 byId("words-dialog").addEventListener("close", () => {
   if (byId("words-dialog").returnValue === "save") takeWords();
-});
-byId("token-dialog").addEventListener("close", () => {
-  if (byId("token").value === "") return;
-  settings.keepToken(byId("token").value);
-  location.reload();
 });
 // Another link opened in the same tab changes only the fragment, and loads nothing by itself.
 addEventListener("hashchange", () => location.reload());

@@ -23,7 +23,7 @@ _FILES = {"/": "index.html"} | {f"/library/{name}": name for name in _OWN}
 _SHARED = frozenset(
     (
         "/theme.css /plane.css /icon.svg /realtime-mer.js /emotion.js /labels.js /mood.js "
-        "/plane.js /settings.js /svg.js /theme.js /values.js"
+        "/plane.js /settings.js /svg.js /theme.js /token-dialog.js /values.js"
     ).split()
 )
 

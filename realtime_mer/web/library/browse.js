@@ -7,6 +7,7 @@ import { tokenFromFragment } from "../realtime-mer.js";
 import * as settings from "../settings.js";
 import { add, onResize, set } from "../svg.js";
 import { changedTheme, showTheme } from "../theme.js";
+import { tokenDialog } from "../token-dialog.js";
 import { Cloud } from "./cloud.js";
 import { shownRows, wantedBy } from "./filters.js";
 import { Grid, WAYS, alike, toward, within } from "./grid.js";
@@ -25,6 +26,7 @@ const LOOK_MS = 5000; // between looks at whether the table has changed
 
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
+const askForToken = tokenDialog("that the command printed when it was started");
 const form = document.querySelector("#filters form");
 const stage = byId("stage");
 
@@ -126,7 +128,7 @@ async function attempt(work) {
     await work;
   } catch (error) {
     if (error instanceof TokenNeeded) {
-      if (!byId("token-dialog").open) byId("token-dialog").showModal();
+      askForToken();
     } else if (error instanceof NotDone) {
       say(error.message);
     } else if (error instanceof TypeError || error instanceof DOMException) {
@@ -425,11 +427,6 @@ byId("theme").addEventListener("click", () => {
   dress();
 });
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
-byId("token-dialog").addEventListener("close", () => {
-  if (byId("token").value === "") return;
-  settings.keepToken(byId("token").value);
-  location.reload();
-});
 // Another link opened in the same tab changes only the fragment, and loads nothing by itself.
 addEventListener("hashchange", () => location.reload());
 document.addEventListener("visibilitychange", () => {

@@ -6,6 +6,7 @@ import { tokenFromFragment } from "./realtime-mer.js";
 import { Recorder, hindrance, microphones, refusal } from "./recorder.js";
 import * as settings from "./settings.js";
 import { changedTheme, showTheme } from "./theme.js";
+import { tokenDialog } from "./token-dialog.js";
 import { clock } from "./values.js";
 
 const TEXT_SECONDS = 0.25;
@@ -17,6 +18,7 @@ const SOURCE = "the microphone of a browser";
 
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
+const askForToken = tokenDialog("that you were given for this room");
 const seconds = () => performance.now() / 1000;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -49,7 +51,7 @@ function start() {
     if (detail.state === "lost") retryAt = seconds() + detail.retryMs / 1000;
     if (detail.state === "refused") {
       end(detail.reason);
-      if (detail.unauthorized) askForToken();
+      if (detail.unauthorized) askForToken(problem);
     }
     show();
   });
@@ -229,20 +231,10 @@ function changeTheme() {
   dress();
 }
 
-function askForToken() {
-  byId("token-reason").textContent = `It says: ${problem || "wrong token or none"}.`;
-  if (!byId("token-dialog").open) byId("token-dialog").showModal();
-}
-
 byId("start").addEventListener("click", () => (run === null ? start() : end()));
 byId("input").addEventListener("change", change);
 byId("theme").addEventListener("click", changeTheme);
-byId("give-token").addEventListener("click", askForToken);
-byId("token-dialog").addEventListener("close", () => {
-  if (byId("token").value === "") return;
-  settings.keepToken(byId("token").value);
-  location.reload();
-});
+byId("give-token").addEventListener("click", () => askForToken(problem));
 byId("store-dialog").addEventListener("close", () => {
   if (run === null || run.recording) return;
   run.allowed = byId("store-dialog").returnValue === "send"; // to keep the sound

@@ -6,6 +6,7 @@ import { roomState, sorted } from "./room-state.js";
 import * as settings from "./settings.js";
 import { changedTheme, showTheme } from "./theme.js";
 import { Tile } from "./tile.js";
+import { tokenDialog } from "./token-dialog.js";
 import { Watch } from "./watch.js";
 
 const LOOK_MS = 500; // between two looks at how old everything is
@@ -14,6 +15,7 @@ const ANNOUNCE_SECONDS = 5; // a screen reader is told of rooms at most so often
 
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
+const askForToken = tokenDialog("that the service printed when it was started");
 const seconds = () => performance.now() / 1000;
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -34,7 +36,7 @@ const watch = new Watch(new URL("rooms", location.href).href, { token });
 watch.addEventListener("link", ({ detail }) => {
   link = detail;
   if (detail.state === "lost") retryAt = seconds() + detail.retryMs / 1000;
-  if (detail.state === "refused") askForToken();
+  if (detail.state === "refused") askForToken(link.reason);
   look();
 });
 watch.addEventListener("rooms", ({ detail }) => {
@@ -170,11 +172,6 @@ function move(event) {
   goal.focus();
 }
 
-function askForToken() {
-  byId("token-reason").textContent = `It says: ${link.reason || "wrong token or none"}.`;
-  if (!byId("token-dialog").open) byId("token-dialog").showModal();
-}
-
 list.addEventListener("keydown", move);
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof HTMLInputElement;
@@ -185,12 +182,7 @@ document.addEventListener("keydown", (event) => {
 });
 byId("theme").addEventListener("click", changeTheme);
 byId("next").addEventListener("click", goToNext);
-byId("give-token").addEventListener("click", askForToken);
-byId("token-dialog").addEventListener("close", () => {
-  if (byId("token").value === "") return;
-  settings.keepToken(byId("token").value);
-  location.reload();
-});
+byId("give-token").addEventListener("click", () => askForToken(link.reason));
 addEventListener("hashchange", () => location.reload());
 addEventListener("resize", fit);
 
