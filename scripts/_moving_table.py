@@ -26,7 +26,12 @@ def table(result: dict[str, Any]) -> str:
             (f"longest pause of a watcher after *{what}* ({done[what]} times)", f"{longest} s")
             for what, longest in sorted(silent.items())
         ),
-        ("from a hop's last sample to its estimate, calm: p50, p99", _calm(latency)),
+        ("from a hop's last sample to its estimate: p50, p99", _both_of(latency, "")),
+        (
+            "the same, more than 15 s after whatever was done last "
+            f"({latency['away_from_steps_s']:.0f} s, the first of the run among them)",
+            _both_of(latency, "away_from_steps_"),
+        ),
         (
             f"moved beside unmoved, {moved['rooms']} rooms, {moved['hops']} hops: most apart",
             f"{max(moved['most_apart'].values()):.1e}",
@@ -65,8 +70,8 @@ def _both(told: dict[str, Any]) -> str:
     return f"{told['missing_and_marked']}; {told['missing_and_not_marked']}"
 
 
-def _calm(latency: dict[str, float]) -> str:
-    return f"{latency['calm_p50_ms']:.0f} ms, {latency['calm_p99_ms']:.0f} ms"
+def _both_of(latency: dict[str, float], which: str) -> str:
+    return f"{latency[f'{which}p50_ms']:.0f} ms, {latency[f'{which}p99_ms']:.0f} ms"
 
 
 def _cores(cost: dict[str, float]) -> str:

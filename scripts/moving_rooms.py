@@ -209,7 +209,7 @@ def measure(options: argparse.Namespace, folder: Path, say: Callable[[str], None
         "workers": options.workers,
         "seed": options.seed,
         "estimates": told,
-        "latency": latencies(run),
+        "latency": latencies(run, seconds=60 * options.minutes),
         "moved_beside_unmoved": compared(
             run, names, kept, rooms=options.compare, model=options.model
         ),

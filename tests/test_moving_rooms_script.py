@@ -117,6 +117,16 @@ def test_the_silence_after_a_step_is_looked_for_from_then_on() -> None:
     assert _moving_result._silence([], 0.0, 1.0) == 0.0
 
 
+def test_what_of_a_run_is_away_from_all_steps_is_told_as_it_is() -> None:
+    steps = [{"at_s": at} for at in (12.0, 20.0, 60.0)]
+    assert _moving_result.away_from_steps_s(steps, seconds=100.0) == 12.0 + 25.0 + 25.0
+    assert _moving_result.away_from_steps_s(steps, seconds=70.0) == 12.0 + 25.0
+    assert _moving_result.away_from_steps_s([], seconds=70.0) == 70.0
+    result = json.loads(RESULT.read_text())
+    away = _moving_result.away_from_steps_s(result["done"], seconds=60 * result["minutes"])
+    assert result["latency"]["away_from_steps_s"] == away
+
+
 FINE: dict[str, Any] = {
     "rooms": 64,
     "minutes": 10.0,
@@ -134,7 +144,13 @@ FINE: dict[str, Any] = {
         "missing_and_not_marked": 0,
         "longest_hole_s": 0.0,
     },
-    "latency": {"calm_p50_ms": 61.0, "calm_p99_ms": 140.0},
+    "latency": {
+        "away_from_steps_s": 92.4,
+        "away_from_steps_p50_ms": 61.0,
+        "away_from_steps_p99_ms": 140.0,
+        "p50_ms": 63.0,
+        "p99_ms": 2800.0,
+    },
     "moved_beside_unmoved": {
         "rooms": 16,
         "hops": 90_000,
