@@ -27,7 +27,7 @@ STATUS_NOTES = {
     Status.WARMING_UP: "less than 3 s of sound so far",
     Status.MUSIC: "",
     Status.SILENCE: "the last estimate is held",
-    Status.TOO_QUIET: "turn it up: the last estimate is held",
+    Status.TOO_QUIET: "the last estimate is held",
     Status.NO_MUSIC: "the last estimate is held",
     Status.NO_SIGNAL: "only zeros arrive: a denied permission or a paused player",
     Status.GAP: "some sound was lost",
@@ -41,9 +41,7 @@ STATUS_SENTENCES = {
     Status.WARMING_UP: "Less than a whole window of sound has come; estimates are provisional.",
     Status.MUSIC: "Estimates are of the sound now playing.",
     Status.SILENCE: "The input is silent; the last estimate is held.",
-    Status.TOO_QUIET: (
-        "The sound is too quiet to judge; the last estimate is held. Turn the input up."
-    ),
+    Status.TOO_QUIET: "The sound is too quiet to judge; the last estimate is held.",
     Status.NO_MUSIC: (
         "There is sound, but no music: talk, applause or noise; the last estimate is held."
     ),
@@ -76,10 +74,10 @@ Its sender has gone without a word, or is silent for so many whole seconds, or h
 sound has ended; or sound comes, but nothing was told of it for so many seconds.
 """
 
-NEEDS_SOMEBODY = (Status.TOO_QUIET, Status.NO_SIGNAL, Status.RECONNECTING)
+NEEDS_SOMEBODY = (Status.NO_SIGNAL, Status.RECONNECTING)
 """The statuses in which a wall calls somebody to a room.
 
-Silence and talk are none of them: they are part of every evening.
+Silence, talk and quiet passages are none of them: they are part of every evening.
 """
 
 

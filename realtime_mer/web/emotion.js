@@ -52,7 +52,7 @@ export const STATUS = {
   warming_up: { word: "warming up", note: "less than 3 s of sound so far" },
   music: { word: "music", note: "" },
   silence: { word: "silence", note: "the last estimate is held" },
-  too_quiet: { word: "too quiet", note: "turn it up: the last estimate is held" },
+  too_quiet: { word: "too quiet", note: "the last estimate is held" },
   no_music: { word: "no music", note: "the last estimate is held" },
   no_signal: {
     word: "no signal",
@@ -89,4 +89,4 @@ export const RECORDING_BADGES = [
 ];
 
 /** The statuses of a room in which somebody should look after it. */
-export const ATTENTION = ["too_quiet", "no_signal", "reconnecting"];
+export const ATTENTION = ["no_signal", "reconnecting"];

@@ -31,9 +31,10 @@ TABLET, LYING_TABLET = (820, 1180), (1180, 820)
 _BLOCK_S = 0.1
 _GOLDEN = (5**0.5 - 1) / 2
 _WATCHED_S = 20.0
+_NOISE = np.random.default_rng(0)
 _TROUBLES: dict[int, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     2: lambda sound: sound * np.float32(0),
-    4: lambda sound: sound * np.float32(0.01),
+    4: lambda sound: np.float32(0.05) * _NOISE.standard_normal(len(sound), dtype=np.float32),
     6: lambda sound: sound * np.float32(1e-5),
 }
 _RECORDED = {
