@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import time as TimeOfDay
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class RoomsOptions:
         streams: of the web, which feed rooms of their own.
         record: names of rooms, among those, of which what is estimated is recorded.
         record_sound: likewise, of which the sound is recorded, too.
+        new_session_at: time of day at which their next sessions begin; None for never.
         key: encrypts what is recorded; None does not.
         limits, client_limits: what one room, and clients, may do.
     """
@@ -76,6 +78,7 @@ class RoomsOptions:
     streams: tuple[WebAddress, ...] = ()
     record: tuple[str, ...] = ()
     record_sound: tuple[str, ...] = ()
+    new_session_at: TimeOfDay | None = TimeOfDay(0)
     key: Key | None = None
     limits: RoomLimits = field(default_factory=RoomLimits)
     client_limits: Limits = field(default_factory=Limits)
@@ -130,7 +133,11 @@ class RoomsService:
         gate = self._site.front
         self._door = Door(host=gate.host, port=options.port, token=None, ssl=options.ssl, gate=gate)
         self._recordings = RoomRecordings(
-            options.record, sound=options.record_sound, key=options.key, say=say
+            options.record,
+            sound=options.record_sound,
+            new_at=options.new_session_at,
+            key=options.key,
+            say=say,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event
@@ -234,7 +241,7 @@ class RoomsService:
         if partings:
             await asyncio.wait(partings)
         await self._computer.end()
-        await asyncio.to_thread(self._recordings.close)
+        await self._recordings.close()
         for room in self._rooms.values():
             room.audience.end()
             partings += room.audience.part(

@@ -109,6 +109,14 @@ def serve(
             help="The same, and keep the SOUND of this room too. Whoever sends is told.",
         ),
     ] = None,
+    new_session_at: Annotated[
+        str,
+        typer.Option(
+            metavar="HH:MM|never",
+            help="Time of day, by this machine's clock, at which a recorded room's next session "
+            "begins: a session a day.",
+        ),
+    ] = "00:00",
     encrypt: Encrypt = False,
     passphrase_file: NewPassphraseFile = None,
     weak_passphrase: WeakPassphrase = False,
@@ -148,6 +156,7 @@ def serve(
     from realtime_mer.rooms.limits import RoomLimits
     from realtime_mer.rooms.machines.address import nats_address
     from realtime_mer.rooms.names import check_room
+    from realtime_mer.rooms.recording.days import time_of_day
     from realtime_mer.service.listening import check_free
     from realtime_mer.sessions.passphrase import new_passphrase
     from realtime_mer.wire.tls import server_context
@@ -169,6 +178,7 @@ def serve(
     names = tuple(dict.fromkeys([*map(check_room, room or ()), *recorded]))
     if encrypt and not recorded:
         raise InputError("--encrypt is of no use without --record or --record-audio.")
+    new_at = time_of_day(new_session_at)
     streams = tuple(map(web_address, stream or ()))
     asked = len({*names, *(address.room for address in streams)})
     if asked > rooms:
@@ -202,6 +212,7 @@ def serve(
                 streams=streams,
                 record=recorded,
                 record_sound=with_sound,
+                new_session_at=new_at,
                 key=None if passphrase is None else Key.new(passphrase),
                 limits=RoomLimits(rooms=rooms),
                 client_limits=Limits(connections=clients),

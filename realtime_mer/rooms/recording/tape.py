@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Iterator
 from itertools import takewhile
 
 import numpy as np
@@ -73,6 +74,17 @@ class Tape:
             while self._pieces and self._end_of_oldest() <= end:
                 self._waiting -= len(self._pieces.popleft()[1])
             return None if start < self._lost_before else samples
+
+    def drain(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+        """Yield what nobody has read, piece by piece, each after how much never came before it."""
+        with self._lock:
+            pieces, end = tuple(self._pieces), 0
+            self._pieces.clear()
+            self._waiting = 0
+        for place, piece in pieces:
+            yield piece, place - end
+            end = place + len(piece)
+        yield np.zeros(0, dtype=np.float32), self.written - end
 
     def gaps(self, start: int, length: int) -> list[LostSamples]:
         """Return the parts of what never came that fall within ``[start, start + length)``."""

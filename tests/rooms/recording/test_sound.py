@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from realtime_mer.rooms.recording.recordings import AHEAD_S, SoundTap
+from realtime_mer.rooms.recording.tap import AHEAD_S, SoundTap
 from realtime_mer.rooms.recording.tape import Tape
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.sessions.sound import SoundRecorder
@@ -166,7 +166,8 @@ def test_a_night_that_was_lost_is_zeros_unless_it_has_not_passed(
     now = [1000.0]
     tape = Tape(30 * RATE)
     recorder = SoundRecorder(tmp_path / "audio.flac", tape, rate=RATE)
-    take = SoundTap(tape, recorder, rate=RATE, clock=lambda: now[0])
+    take = SoundTap(tape, rate=RATE, clock=lambda: now[0])
+    take.write_with(recorder)
     take(noise(0.5), 0)
     now[0] += passed_s
     lost = 600 if kept else round(AHEAD_S + 1)
