@@ -226,7 +226,9 @@ class RoomsService:
             await self.room(name)
         for name in (*options.rooms, *(stream.room for stream in options.streams)):
             if name not in self._rooms:
-                self._make(check_room(name), start=await self._computer.enter(name))
+                start = await self._computer.enter(check_room(name))
+                if name not in self._rooms:  # nor has it come from another node meanwhile
+                    self._make(name, start=start)
         for room in self.all():
             self._recordings.begin(room, self._model)
 

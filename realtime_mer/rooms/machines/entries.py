@@ -49,9 +49,11 @@ class Lease:
 
     Attributes:
         worker: its id.
+        rests: whether it has let the room go, with all of its sound computed: nobody feeds it.
     """
 
     worker: _Id
+    rests: bool = False
 
     def encode(self) -> bytes:
         """Return it as JSON."""

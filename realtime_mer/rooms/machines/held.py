@@ -79,6 +79,11 @@ class HeldRoom:
         """Seconds of whole hops that came and were not computed yet."""
         return max(0, self.track.next // self._hop - self._next_seq) * self._hop / self._rate
 
+    @property
+    def settled(self) -> bool:
+        """Whether all whole hops of what came were computed and told."""
+        return self._held_back is None and self.backlog_s == 0 and self.telling.waiting == 0
+
     # -- coming and going -------------------------------------------------------------------------
 
     async def begin(self) -> None:

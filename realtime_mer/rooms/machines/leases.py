@@ -19,11 +19,17 @@ class Leases:
 
     def __init__(self, link: Link, me: str) -> None:
         self._link, self._me = link, me
-        self._known: dict[str, tuple[int, str | None]] = {}  # revision, and who has it
+        self._known: dict[str, tuple[int, Lease | None]] = {}  # revision, and who has it
 
     def holder(self, room: str) -> str | None:
         """Return whose lease a room is, alive or not; None where it is nobody's."""
-        return self._known.get(room, (0, None))[1]
+        lease = self._known.get(room, (0, None))[1]
+        return None if lease is None or lease.rests else lease.worker
+
+    def resting(self, room: str) -> bool:
+        """Return whether a room was let go because nobody feeds it."""
+        lease = self._known.get(room, (0, None))[1]
+        return lease is not None and lease.rests
 
     async def load(self) -> None:
         """Forget what was known, and read all.
@@ -43,7 +49,7 @@ class Leases:
             lease = parse_lease(stored.data)
         except ProtocolError:  # nobody's who could be reached: as good as free
             lease = None
-        self._known[stored.key] = stored.sequence, None if lease is None else lease.worker
+        self._known[stored.key] = stored.sequence, lease
 
     async def holds(self, room: str) -> bool:
         """Return whether a room is this worker's, as NATS has it now.
@@ -64,17 +70,21 @@ class Leases:
         Raises:
             Away: NATS does not answer.
         """
-        return await self._write(room, Lease(worker=self._me).encode(), self._me)
+        return await self._write(room, Lease(worker=self._me).encode())
 
-    async def give_up(self, room: str) -> None:
+    async def give_up(self, room: str, *, rests: bool = False) -> None:
         """Let whoever wants it take a room, unless somebody has.
+
+        Args:
+            room: it.
+            rests: whether nobody is to want it before it is fed again.
 
         Raises:
             Away: NATS does not answer.
         """
-        await self._write(room, b"", None)
+        await self._write(room, Lease(worker=self._me, rests=True).encode() if rests else b"")
 
-    async def _write(self, room: str, data: bytes, holder: str | None) -> bool:
+    async def _write(self, room: str, data: bytes) -> bool:
         revision, _ = self._known.get(room, (0, None))
         stored = await self._link.put(Kind.LEASES, room, data, expected=revision)
         if stored is None:

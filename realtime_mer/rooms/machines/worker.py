@@ -19,6 +19,7 @@ from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.computing import schedule
 from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.machines.entries import Beat, parse_beat
+from realtime_mer.rooms.machines.feeds import Feeds
 from realtime_mer.rooms.machines.figures import Figures, Latencies, RoomFigures
 from realtime_mer.rooms.machines.held import Computing, HeldRoom
 from realtime_mer.rooms.machines.leases import Leases
@@ -94,7 +95,7 @@ class Worker:
         self._leases = Leases(self._link, self._me)
         self._presence = Presence(time.monotonic())
         self._sharing = Sharing(self._me, time.monotonic())
-        self._wanted: set[str] = set()  # rooms that some node feeds or fed
+        self._feeds = Feeds(self._presence)
         self._held: dict[str, HeldRoom] = {}
         self._moving: dict[str, asyncio.Task[None]] = {}  # rooms that come or go at this moment
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -183,8 +184,7 @@ class Worker:
         self._presence.restart(now)
         self._sharing.restart(now)
         await self._leases.load()
-        feeds = await self._link.read(Kind.FEEDS)
-        self._wanted = {stored.key for stored in feeds if stored.data}
+        await self._feeds.load(self._link)
         for room, held in list(self._held.items()):
             if self._leases.holder(room) == self._me:
                 held.come_back()
@@ -196,10 +196,7 @@ class Worker:
         self._presence.hear(parse_beat(stored.data), time.monotonic())
 
     def _hear_feed(self, stored: Stored) -> None:
-        if stored.data:
-            self._wanted.add(stored.key)
-        else:
-            self._wanted.discard(stored.key)
+        self._feeds.hear(stored)
         self._wake.set()
 
     def _hear_lease(self, stored: Stored) -> None:
@@ -246,7 +243,8 @@ class Worker:
 
     def _share(self, now: float) -> None:
         holders: dict[str, str | None] = {}
-        for room in self._wanted - self._moving.keys():
+        wanted = self._feeds.wanted(now, resting=self._leases.resting)
+        for room in wanted - self._moving.keys():
             holder = self._leases.holder(room)
             lost = holder is not None and (
                 room not in self._held if holder == self._me else self._presence.gone(holder, now)
@@ -260,10 +258,13 @@ class Worker:
         if self._accepting:
             accepting.add(self._me)
         moves = self._sharing.look(holders, accepting=accepting, now=now)
-        unwanted = [room for room in self._held if room not in self._wanted]
+        unwanted = [room for room in self._held if room not in wanted]
         for room in (*moves.hand_over, *unwanted):
             if room in self._held and room not in self._moving:
                 self._move(room, self._hand_over(room))
+        for room, held in self._held.items():
+            if room not in self._moving and held.settled and self._feeds.idle(room, now):
+                self._move(room, self._hand_over(room, rests=True))
         for room in moves.take:
             if self._accepting and room not in self._held:
                 self._move(room, self._take(room))
@@ -328,13 +329,13 @@ class Worker:
             before.cancel()
         self._move(room, held.drop())
 
-    async def _hand_over(self, room: str) -> None:
+    async def _hand_over(self, room: str, *, rests: bool = False) -> None:
         held = self._held[room]
         try:
             await held.hand_over()
         finally:
             self._held.pop(room, None)
-        await self._leases.give_up(room)
+        await self._leases.give_up(room, rests=rests)
         self._handed_over += 1
 
     async def _drain(self) -> None:

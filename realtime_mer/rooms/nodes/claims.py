@@ -7,11 +7,11 @@ from dataclasses import replace
 from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.chunks import parse_chunk
 from realtime_mer.rooms.machines.entries import parse_saved
+from realtime_mer.rooms.machines.feeds import Feed, digest, parse_feed
 from realtime_mer.rooms.machines.link import Away, Link, Stored
 from realtime_mer.rooms.machines.names import Kind
 from realtime_mer.rooms.machines.presence import Presence
 from realtime_mer.rooms.machines.reports import parse_report
-from realtime_mer.rooms.nodes.feeds import Feed, digest, parse_feed
 from realtime_mer.rooms.nodes.seats import Elsewhere, comes_back
 from realtime_mer.rooms.nodes.untold import Untold
 from realtime_mer.rooms.room import Room
@@ -71,6 +71,7 @@ class Claims:
         self._find, self._appeared = find, appeared
         self._feeds: dict[str, tuple[Feed, int]] = {}
         self._writing: set[str] = set()
+        self._named: set[str] = set()  # rooms that are here, whether or not somebody feeds them
         self._unsent = 0  # samples, of places that were lost
 
     @property
@@ -180,13 +181,28 @@ class Claims:
         Raises:
             Away: it is away again.
         """
-        stored = await self._link.read(Kind.FEEDS)
-        self._feeds.clear()  # it may have lost what it kept
-        for each in stored:
+        self._feeds.clear()  # it may have lost what it kept; what is heard meanwhile counts
+        for each in await self._link.read(Kind.FEEDS):
             self.hear(each)
         for name, seat in self.seats.items():
             if name not in self._feeds:
                 seat.sequence = 0
+        for name in self._named - self._feeds.keys() - self.seats.keys():
+            await self.name(name)
+
+    async def name(self, name: str) -> None:
+        """Let all nodes know of a room that is here, though nobody feeds it yet.
+
+        Raises:
+            Away: NATS does not answer; they are told when it is back.
+        """
+        self._named.add(name)
+        if name in self._feeds:
+            return
+        feed = Feed()
+        sequence = await self._link.put(Kind.FEEDS, name, feed.encode(), expected=0)
+        if sequence is not None:  # else somebody was quicker
+            self._feeds.setdefault(name, (feed, sequence))
 
     def elsewhere(self, name: str) -> Elsewhere | None:
         """Return how others feed a room; None where its sender is, or was, here."""

@@ -127,9 +127,11 @@ class Node:
         return self._claims.seats[room].end // self._model.hop_samples
 
     async def enter(self, name: str) -> int:
-        """Let a room come; where it has got to is asked again when it is fed here."""
+        """Let a room come, here and at all nodes; how far it is is asked again when it is fed."""
         with suppress(Away):
-            return await self._claims.position(name)
+            position = await self._claims.position(name)
+            await self._claims.name(name)
+            return position
         return 0
 
     async def claim(self, room: str, opened: Open, *, resume: str, manages: bool) -> int | None:

@@ -1,7 +1,7 @@
 """Workers at a server of NATS, and who feeds and hears rooms there, in a test's own hands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,8 @@ from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.machines import presence, sharing, worker
 from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.chunks import SoundChunk
+from realtime_mer.rooms.machines.entries import Beat
+from realtime_mer.rooms.machines.feeds import Feed
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.machines.reports import parse_report
@@ -20,6 +22,9 @@ from realtime_mer.rooms.states import model_of
 from realtime_mer.stream import EmotionStream
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer
+
+STUDIO = "studio"
+"""What whoever feeds calls itself."""
 
 
 @contextmanager
@@ -96,7 +101,16 @@ class Studio:
 
     async def open(self, room: str) -> None:
         """Let a room be computed."""
-        await self.link.put(Kind.FEEDS, room, b"{}")
+        await self.link.put(Kind.FEEDS, room, Feed(node=STUDIO, epoch=1, state="fed").encode())
+
+    async def leave(self, room: str) -> None:
+        """Let nobody feed a room any more."""
+        await self.link.put(Kind.FEEDS, room, Feed(epoch=1, state="ended").encode())
+
+    def beat(self) -> None:
+        """Say that whoever feeds lives, which else nobody knows."""
+        beat = Beat(id=STUDIO, role="node", host="here", rooms=1, most=9, accepting=True)
+        self.link.send(Kind.ALIVE, STUDIO, beat.encode())
 
     def send(
         self, room: str, samples: NDArray[np.float32], *, quietly: bool = False, **more
@@ -174,6 +188,25 @@ async def working(
         yield made
     finally:
         await made.kill()
+
+
+@asynccontextmanager
+async def heard_by(
+    server: NatsServer,
+    recognizer: StreamingRecognizer,
+    name: str,
+    samples: NDArray[np.float32],
+    *,
+    rooms: Sequence[str] = ("hall",),
+) -> AsyncIterator[tuple[Studio, Working]]:
+    """Feed rooms that a worker computes, and begin once all of that was told."""
+    async with studio(server, recognizer) as at, working(server, recognizer, name) as one:
+        for room in rooms:
+            await at.open(room)
+            at.send(room, samples)
+        for room in rooms:
+            await at.heard(room, len(samples) // recognizer.hop_samples)
+        yield at, one
 
 
 def alone(recognizer: StreamingRecognizer, samples: NDArray[np.float32]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_mer.recognizer.contract import StreamingRecognizer
+from realtime_mer.rooms.machines import feeds
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind
 from realtime_mer.rooms.machines.reports import parse_report
@@ -19,6 +20,7 @@ from tests.patience import PATIENCE_S
 from tests.rooms.machines.at_nats import (
     Studio,
     alone,
+    heard_by,
     sooner,
     studio,
     until,
@@ -70,23 +72,19 @@ def test_a_room_that_is_moved_twice_tells_what_an_unmoved_one_does(
         # Each that comes is the one that the room wants most: it moves without a word of anybody.
         first, second, third = in_order("hall", "a", "b", "c")
         async with (
-            studio(server, recognizer) as at,
-            working(server, recognizer, first) as one,
+            heard_by(server, recognizer, first, whole[:70_000]) as (at, one),
+            working(server, recognizer, second) as two,
         ):
-            await at.open("hall")
-            at.send("hall", whole[:70_000])
-            await at.heard("hall", 29)
-            async with working(server, recognizer, second) as two:
-                await two.has("hall")
-                await one.has()
-                at.send("hall", whole[70_000:150_000])
-                await at.heard("hall", 62)
-                async with working(server, recognizer, third) as three:
-                    await three.has("hall")
-                    at.send("hall", whole[150_000:])
-                    await at.heard("hall", 90)
-                    assert at.told["hall"] == alone(recognizer, whole)
-                    assert sorted(set(at.workers["hall"])) == sorted([first, second, third])
+            await two.has("hall")
+            await one.has()
+            at.send("hall", whole[70_000:150_000])
+            await at.heard("hall", 62)
+            async with working(server, recognizer, third) as three:
+                await three.has("hall")
+                at.send("hall", whole[150_000:])
+                await at.heard("hall", 90)
+                assert at.told["hall"] == alone(recognizer, whole)
+                assert sorted(set(at.workers["hall"])) == sorted([first, second, third])
 
     asyncio.run(scenario())
 
@@ -128,13 +126,9 @@ def test_the_rooms_of_a_worker_that_is_killed_go_on_as_if_it_had_not_been(
     async def scenario() -> None:
         second, first = in_order("hall", "a", "b")
         async with (
-            studio(server, recognizer) as at,
-            working(server, recognizer, first) as one,
+            heard_by(server, recognizer, first, whole[:100_000]) as (at, one),
             working(server, recognizer, second) as two,
         ):
-            await at.open("hall")
-            at.send("hall", whole[:100_000])
-            await at.heard("hall", 20)
             await one.kill()
             at.send("hall", whole[100_000:])
             await at.heard("hall", 80)
@@ -152,10 +146,7 @@ def test_a_worker_that_does_not_know_that_it_lost_a_room_is_not_heard(
 
     async def scenario() -> None:
         second, first = in_order("hall", "a", "b")
-        async with studio(server, recognizer) as at, working(server, recognizer, first) as one:
-            await at.open("hall")
-            at.send("hall", whole[:48_000])
-            await at.heard("hall", 20)
+        async with heard_by(server, recognizer, first, whole[:48_000]) as (at, one):
             zombie = one.worker
             send = Link.send
 
@@ -196,22 +187,19 @@ def test_after_a_restart_of_nats_rooms_go_on_with_what_was_written_again(
     whole = sound(6.0)
 
     async def scenario() -> None:
-        async with studio(server, recognizer) as at, working(server, recognizer, "a") as one:
-            for room in ("hall", "attic"):
-                await at.open(room)
-                at.send(room, whole[:72_000])
-                await at.heard(room, 20)
+        rooms = ("hall", "attic")
+        async with heard_by(server, recognizer, "a", whole[:72_000], rooms=rooms) as (at, one):
             server.kill()
             await until(lambda: not at.link.up)
-            for room in ("hall", "attic"):
+            for room in rooms:
                 at.send(room, whole[72_000:100_000])
             server.start()
             await until(lambda: at.link.up)
-            for room in ("hall", "attic"):
+            for room in rooms:
                 at.send(room, whole[100_000:])
                 await at.heard(room, 60)
                 assert at.told[room] == alone(recognizer, whole)
-            assert one.worker.rooms == {"hall", "attic"}
+            assert one.worker.rooms == set(rooms)
             assert any("does not answer" in line for line in one.said)
 
     asyncio.run(scenario())
@@ -224,10 +212,7 @@ def test_what_was_not_heard_is_read_and_what_is_nowhere_is_a_gap(
     whole = sound(4.0)
 
     async def scenario() -> None:
-        async with studio(server, recognizer) as at, working(server, recognizer, "a") as one:
-            await at.open("hall")
-            at.send("hall", whole[:24_000])
-            await at.heard("hall", 10)
+        async with heard_by(server, recognizer, "a", whole[:24_000]) as (at, one):
             held = one.worker._held["hall"]
             hear = held._hear
             # It hears nothing of these, and NATS has them.
@@ -248,6 +233,29 @@ def test_what_was_not_heard_is_read_and_what_is_nowhere_is_a_gap(
             assert statuses[25:30] == ["gap"] * 5
             assert "gap" not in statuses[:25]
             assert held.holes == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_room_that_nobody_feeds_rests_and_goes_on_when_it_is_fed_again(
+    recognizer: StreamingRecognizer, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sound(4.0)
+    monkeypatch.setattr(feeds, "IDLE_S", 0.3)
+
+    async def scenario() -> None:
+        async with heard_by(server, recognizer, "a", whole[:48_000]) as (at, one):
+            await at.leave("hall")
+            await until(lambda: one.worker._leases.resting("hall"))
+            assert one.worker.rooms == set()
+            async with working(server, recognizer, "b") as other:
+                await until(lambda: other.worker._leases.resting("hall"))
+                assert other.worker.rooms == set()
+            at.beat()
+            await at.open("hall")
+            at.send("hall", whole[48_000:])
+            await at.heard("hall", 40)
+            assert at.told["hall"] == alone(recognizer, whole)
 
     asyncio.run(scenario())
 

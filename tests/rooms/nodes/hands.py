@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from realtime_mer.batch import StreamBatch
+from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.chunks import SoundChunk, parse_chunk
@@ -24,7 +25,7 @@ from realtime_mer.rooms.shard import Hop
 from realtime_mer.rooms.states import model_of
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer
-from tests.rooms.serving import Serving, until
+from tests.rooms.serving import Feeder, Serving, until
 from tests.tones import ToneRecognizer, tones
 
 _Found = TypeVar("_Found")
@@ -43,6 +44,40 @@ def node(folder: Path, nats: NatsServer, **options: Any) -> Iterator[Serving]:
         yield at
     finally:
         at.stop()
+
+
+def not_begun(
+    folder: Path,
+    url: str,
+    *,
+    said: list[str] | None = None,
+    recognizer: StreamingRecognizer | None = None,
+) -> Serving:
+    """Return a service at a node of four rooms that a test begins itself.
+
+    Args:
+        folder: of the service.
+        url: of NATS.
+        said: takes what it tells people.
+        recognizer: of its rooms.
+    """
+    said = [] if said is None else said
+    made = Node(nats_address(url), recognizer or ToneRecognizer(), rooms=4, say=said.append)
+    return Serving(folder, None, {}, computer=made)
+
+
+@contextmanager
+def fed_at_one_of_two(folder: Path, nats: NatsServer) -> Iterator[tuple[Serving, Serving, Feeder]]:
+    """Serve at two nodes, of which one feeds a room and the other knows that."""
+    with node(folder / "a", nats) as a, node(folder / "b", nats) as b, Feeder(a, "hall") as feeder:
+        feeder.open(source="a desk")
+
+        def known() -> bool:
+            room = b.service.find("hall")
+            return room is not None and room.state == "fed"
+
+        until(known)
+        yield a, b, feeder
 
 
 @contextmanager

@@ -14,14 +14,12 @@ import pytest
 from realtime_mer.errors import InputError
 from realtime_mer.model.card import Card
 from realtime_mer.rooms.limits import RoomLimits
-from realtime_mer.rooms.machines.address import nats_address
-from realtime_mer.rooms.nodes.feeds import parse_feed
-from realtime_mer.rooms.nodes.node import Node
+from realtime_mer.rooms.machines.feeds import parse_feed
 from realtime_mer.wire.protocol import StatusMessage
 from realtime_mer.wording import MACHINES_APART, NOBODY_COMPUTES, NOBODY_SENDS
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer, nats_server
-from tests.rooms.nodes.hands import Hand, node, resting
+from tests.rooms.nodes.hands import Hand, fed_at_one_of_two, node, not_begun, resting
 from tests.rooms.serving import Feeder, Serving, Watcher, until
 from tests.tones import HOP, ToneRecognizer, tones
 
@@ -66,14 +64,7 @@ def is_ready(at: Serving) -> bool:
 def test_sound_that_is_fed_at_one_node_is_told_of_at_every_node(
     tmp_path: Path, nats: NatsServer
 ) -> None:
-    with (
-        node(tmp_path / "a", nats) as a,
-        node(tmp_path / "b", nats) as b,
-        Hand(nats) as hand,
-        Feeder(a, "hall") as feeder,
-    ):
-        feeder.open(source="a desk")
-        until(lambda: listed(b) == {"hall": "fed"})
+    with fed_at_one_of_two(tmp_path, nats) as (a, b, feeder), Hand(nats) as hand:
         found = a.all_of("hall"), b.all_of("hall")
         feeder.send(tones(0.5, music=0.9))
         feeder.send(tones(0.5, music=0.9), index=feeder.index + HOP)
@@ -103,21 +94,32 @@ def test_sound_that_is_fed_at_one_node_is_told_of_at_every_node(
 def test_the_state_and_source_of_a_room_are_known_at_other_nodes(
     tmp_path: Path, nats: NatsServer
 ) -> None:
-    with node(tmp_path / "a", nats) as a, node(tmp_path / "b", nats) as b:
-        with Feeder(a, "hall") as feeder:
-            feeder.open(source="a desk")
-            until(lambda: listed(b) == {"hall": "fed"})
-            room = b.service.find("hall")
-            assert room is not None
-            assert room.source == "a desk"
-            until(lambda: listed(b) == {"hall": "waiting"})  # it sends nothing
-            feeder.send(tones(0.1, music=0.9))
-            until(lambda: listed(b) == {"hall": "fed"})
-            feeder.end()
+    with fed_at_one_of_two(tmp_path, nats) as (_, b, feeder):
+        room = b.service.find("hall")
+        assert room is not None
+        assert room.source == "a desk"
+        until(lambda: listed(b) == {"hall": "waiting"})  # it sends nothing
+        feeder.send(tones(0.1, music=0.9))
+        until(lambda: listed(b) == {"hall": "fed"})
+        feeder.end()
         until(lambda: listed(b) == {"hall": "ended"})
         until(lambda: newest_status(b, "hall") == NOBODY_SENDS)
     with node(tmp_path / "c", nats) as c:  # it knows the rooms of before
         assert listed(c) == {"hall": "ended"}
+
+
+def test_a_room_that_is_named_at_one_node_is_listed_at_all_before_it_is_fed(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with node(tmp_path / "a", nats) as a:
+        with node(tmp_path / "b", nats, rooms=("hall", "attic")) as b:
+            until(lambda: listed(a) == {"attic": "empty", "hall": "empty"})
+            assert listed(b) == listed(a)
+            with Feeder(a, "hall") as feeder:
+                assert feeder.open()["next"] == 0
+                until(lambda: listed(b) == {"attic": "empty", "hall": "fed"})
+        with node(tmp_path / "c", nats, rooms=("hall",)) as c:
+            assert listed(c) == listed(a)
 
 
 def test_a_room_has_one_sender_over_all_nodes(tmp_path: Path, nats: NatsServer) -> None:
@@ -151,30 +153,21 @@ def test_a_room_has_one_sender_over_all_nodes(tmp_path: Path, nats: NatsServer) 
 
 def test_markers_are_heard_at_all_nodes_once(tmp_path: Path, nats: NatsServer) -> None:
     with (
-        node(tmp_path / "a", nats) as a,
-        node(tmp_path / "b", nats) as b,
-        Feeder(a, "hall") as feeder,
+        fed_at_one_of_two(tmp_path, nats) as (a, b, _),
+        Watcher(a, "hall", "markers") as one,
+        Watcher(b, "hall", "markers") as other,
     ):
-        feeder.open()
-        until(lambda: listed(b) == {"hall": "fed"})
-        with Watcher(a, "hall", "markers") as one, Watcher(b, "hall", "markers") as other:
-            other.say("marker", label="the first", id="1")
-            other.say("marker", label="the second", id="2")
-            for watcher in (one, other):
-                labels = [watcher.until("marker")[-1]["label"] for _ in range(2)]
-                assert labels == ["the first", "the second"]
+        other.say("marker", label="the first", id="1")
+        other.say("marker", label="the second", id="2")
+        for watcher in (one, other):
+            labels = [watcher.until("marker")[-1]["label"] for _ in range(2)]
+            assert labels == ["the first", "the second"]
 
 
 def test_where_nobody_computes_watchers_are_told_and_no_live_sender_waits(
     tmp_path: Path, nats: NatsServer
 ) -> None:
-    with (
-        node(tmp_path / "a", nats) as a,
-        node(tmp_path / "b", nats) as b,
-        Feeder(a, "hall") as feeder,
-    ):
-        feeder.open()
-        until(lambda: listed(b) == {"hall": "fed"})
+    with fed_at_one_of_two(tmp_path, nats) as (a, b, feeder):
         said = said_of(a, "hall"), said_of(b, "hall")
         feeder.send(tones(4 * RoomLimits().backlog_s, music=0.9))
         until(lambda: feeder.until("taken")[-1]["next"] == feeder.index)
@@ -189,14 +182,8 @@ def test_where_nobody_computes_watchers_are_told_and_no_live_sender_waits(
 def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
     tmp_path: Path, nats: NatsServer
 ) -> None:
-    with (
-        node(tmp_path / "a", nats) as a,
-        node(tmp_path / "b", nats) as b,
-        Feeder(a, "hall") as feeder,
-    ):
+    with fed_at_one_of_two(tmp_path, nats) as (a, b, feeder):
         with Hand(nats) as hand:
-            feeder.open()
-            until(lambda: listed(b) == {"hall": "fed"})
             feeder.send(tones(6.0, music=0.9))
             hand.heard("hall", 60 * HOP)
             found = b.all_of("hall")
@@ -237,8 +224,7 @@ def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
 ) -> None:
     nats.kill()
     said: list[str] = []
-    made = Node(nats_address(nats.url), ToneRecognizer(), rooms=4, say=said.append)
-    waiting = Serving(tmp_path / "a", None, {}, computer=made)
+    waiting = not_begun(tmp_path / "a", nats.url, said=said)
     thread = threading.Thread(target=waiting.run)
     thread.start()
     until(lambda: said)
@@ -246,8 +232,7 @@ def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
     waiting.service.stop()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
-    made = Node(nats_address(nats.url), ToneRecognizer(), rooms=4, say=said.append)
-    waiting = Serving(tmp_path / "a", None, {}, computer=made)
+    waiting = not_begun(tmp_path / "a", nats.url, said=said)
     thread = threading.Thread(target=waiting.start)
     said.clear()
     thread.start()
@@ -262,13 +247,11 @@ def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
 def test_what_nats_does_not_take_ends_a_node_with_what_to_do(tmp_path: Path) -> None:
     with nats_server(tmp_path / "nats", "--user", "mer", "--pass", "right") as nats:
         wrong = nats.url.replace("//", "//mer:wrong@")
-        made = Node(nats_address(wrong), ToneRecognizer(), rooms=4, say=lambda line: None)
         with pytest.raises(InputError, match="password") as caught:
-            Serving(tmp_path / "a", None, {}, computer=made).run()
+            not_begun(tmp_path / "a", wrong).run()
         assert "wrong@" not in str(caught.value)
         right = nats.url.replace("//", "//mer:right@")
-        made = Node(nats_address(right), ToneRecognizer(), rooms=4, say=lambda line: None)
-        at = Serving(tmp_path / "a", None, {}, computer=made)
+        at = not_begun(tmp_path / "a", right)
         at.start()
         at.stop()
 
@@ -279,8 +262,7 @@ def test_rooms_of_two_models_do_not_meet(tmp_path: Path, nats: NatsServer) -> No
             super().__init__()
             self.card = Card(name="another")
 
-    made = Node(nats_address(nats.url), Other(), rooms=4, say=lambda line: None)
-    other = Serving(tmp_path / "b", None, {}, computer=made)
+    other = not_begun(tmp_path / "b", nats.url, recognizer=Other())
     other.start()
     with node(tmp_path / "a", nats) as a, Feeder(a, "hall") as one, Feeder(other, "hall") as two:
         one.open(source="one")

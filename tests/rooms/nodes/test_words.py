@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from realtime_mer.errors import ProtocolError
 from realtime_mer.recognizer.loading import load_recognizer
 from realtime_mer.rooms.machines.chunks import SoundChunk
+from realtime_mer.rooms.machines.feeds import Feed, digest, parse_feed
 from realtime_mer.rooms.nodes.described import described
-from realtime_mer.rooms.nodes.feeds import Feed, digest, parse_feed
 from realtime_mer.rooms.nodes.hearing import Hearing
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
 from realtime_mer.rooms.nodes.untold import BEHIND_S, KEPT_S, Untold

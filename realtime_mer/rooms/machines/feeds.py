@@ -1,6 +1,7 @@
-"""Which node feeds a room, and what is known of its sound: the word of it in NATS (pure)."""
+"""Which node feeds a room, and what is known of its sound: the word of it in NATS."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -9,12 +10,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from realtime_mer.errors import ProtocolError
+from realtime_mer.rooms.machines.link import Link, Stored
+from realtime_mer.rooms.machines.names import Kind
+from realtime_mer.rooms.machines.newest import Newest
+from realtime_mer.rooms.machines.presence import Presence
 from realtime_mer.rooms.nodes.seats import RoomState
 from realtime_mer.wire import access
 from realtime_mer.wire.bounds import SIGNS, STRICT, Count, Name
 
 MAX_FEED = 4096
 """Longest word of a room, in bytes."""
+
+IDLE_S = 300.0
+"""Seconds without a sender after which a room rests: no worker has it until it is fed again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +31,8 @@ class Feed:
 
     Attributes:
         node: what the node calls itself whose sender has the room's place; None for nobody.
-        epoch: how often the place was given away, which is how chunks tell one sender from another.
+        epoch: how often the place was given away, which is how chunks tell one sender from another;
+            0 for a room that was named and never fed.
         state: of the room.
         source: what is listened to, as a person would call it.
         position: samples that were handed on when this was written, from where the room began.
@@ -76,3 +85,58 @@ def parse_feed(data: bytes) -> Feed:
     if feed is None:
         raise ProtocolError("bad_feed", "not how a room is fed: null")
     return feed
+
+
+class Feeds:
+    """Which rooms are to be computed, by what nodes say of them (the times are told).
+
+    Args:
+        presence: of nodes.
+    """
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+        self._newest = Newest(Kind.FEEDS, _said)
+        self._unfed_since: dict[str, float] = {}
+
+    def hear(self, stored: Stored) -> None:
+        """Take what a node has written of a room.
+
+        Raises:
+            ProtocolError: ``bad_feed``, it cannot be read.
+        """
+        self._newest.hear(stored)
+
+    async def load(self, link: Link) -> None:
+        """Read all.
+
+        Raises:
+            Away: NATS does not answer.
+        """
+        await self._newest.load(link)
+
+    def wanted(self, now: float, *, resting: Callable[[str], bool]) -> set[str]:
+        """Return the rooms that are to be computed.
+
+        Args:
+            now: seconds of a steady clock.
+            resting: whether all of a room's sound was computed when it was let go.
+        """
+        nodes = {beat.id for beat in self._presence.alive("node", now)}
+        feeds = dict(self._newest.items())
+        fed = {room for room, feed in feeds.items() if feed.node in nodes}
+        unfed = {
+            room
+            for room, feed in feeds.items()
+            if room not in fed and feed.epoch > 0 and not resting(room)
+        }
+        self._unfed_since = {room: self._unfed_since.get(room, now) for room in unfed}
+        return fed | unfed
+
+    def idle(self, room: str, now: float) -> bool:
+        """Whether nobody has fed a room for so long that it is to rest, as of ``wanted``."""
+        return now - self._unfed_since.get(room, now) >= IDLE_S
+
+
+def _said(stored: Stored) -> Feed | None:
+    return parse_feed(stored.data) if stored.data else None
