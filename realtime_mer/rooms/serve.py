@@ -70,7 +70,10 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
     service = RoomsService(model, rooms, computer=computer, say=say)
 
     def announce() -> None:
-        say(f"Rooms: {service.url}{ROOMS}/NAME (feed one at {service.url}{ROOMS}/NAME/audio)")
+        url = service.public_url
+        say(f"Rooms: {url}{ROOMS}/NAME (feed one at {url}{ROOMS}/NAME/audio)")
+        if url != service.url:
+            say(f"Here, for the proxy before it: {service.url}")
         recorded = bool(options.rooms.record)
         say("Of rooms that are not recorded:" if recorded else "Of all rooms:")
         say(ROOM_NOTICES[False, False])

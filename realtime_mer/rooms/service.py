@@ -42,6 +42,7 @@ from realtime_mer.service.reception import Reception
 from realtime_mer.sessions.sealing import Key
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import CloseCode, Hello, Marker, RecordingState
+from realtime_mer.wire.public import PublicAddress
 from realtime_mer.wire.sound import SoundClose
 from realtime_mer.wording import SERVICE_STOPS
 
@@ -57,6 +58,8 @@ class RoomsOptions:
         folder: for tokens.
         host, port: where it listens.
         ssl: context for TLS; None for plain text.
+        public: where others reach it through a proxy, who are asked for tokens then; None where
+            nothing stands before it.
         name: what this machine is called on the network besides its own name; None for nothing.
         ask: whether tokens are asked for on loopback too.
         rooms: those that are there before anybody feeds them.
@@ -72,6 +75,7 @@ class RoomsOptions:
     host: str = "127.0.0.1"
     port: int = 8765
     ssl: tls.SSLContext | None = None
+    public: PublicAddress | None = None
     name: str | None = None
     ask: bool = False
     rooms: tuple[str, ...] = ()
@@ -109,7 +113,8 @@ class RoomsService:
         self.limits = options.limits
         self._model, self._options, self._say = model, options, say
         self._computer = computer
-        asked = options.ask or not access.is_loopback(options.host)
+        here = access.is_loopback(options.host) and options.public is None
+        asked = options.ask or not here
         self.rights = Rights(TokenFile(options.folder / TOKENS), asked=asked, say=say)
         self._rooms: dict[str, Room] = {}
         self._feedings: set[Feeding] = set()
@@ -121,6 +126,7 @@ class RoomsService:
             self,
             host=usual_address(options.host),
             names=names,
+            public=options.public,
             rights=self.rights,
             wall=self._wall,
             guesses=self._reception.guesses,
@@ -150,6 +156,11 @@ class RoomsService:
     def url(self) -> str:
         """Where it is reached from this machine."""
         return self._door.url
+
+    @property
+    def public_url(self) -> str:
+        """Where others reach it."""
+        return self.url if self._options.public is None else self._options.public.url
 
     @property
     def port(self) -> int:

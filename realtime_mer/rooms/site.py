@@ -19,6 +19,7 @@ from realtime_mer.service.guesses import Guesses
 from realtime_mer.service.pages import GUARDS, METHODS, Page
 from realtime_mer.web import rooms as web
 from realtime_mer.wire.protocol import Subscribe
+from realtime_mer.wire.public import PublicAddress
 from realtime_mer.wire.sound import SOUND_PROTOCOL
 
 AUDIO = "/audio"
@@ -54,6 +55,7 @@ class RoomsSite:
         rooms: of the service.
         host: it listens on.
         names: of this machine.
+        public: where others reach it through a proxy; None where nothing stands before it.
         rights: who may do what.
         wall: those who watch all rooms.
         guesses: wrong tokens so far.
@@ -67,6 +69,7 @@ class RoomsSite:
         *,
         host: str,
         names: tuple[str, ...],
+        public: PublicAddress | None,
         rights: Rights,
         wall: Wall,
         guesses: Guesses,
@@ -74,7 +77,7 @@ class RoomsSite:
         told: Callable[[str], None],
     ) -> None:
         self._rooms, self._rights, self._wall = rooms, rights, wall
-        self._host, self._names = host, names
+        self._host, self._names, self._public = host, names, public
         self._guesses, self._told = guesses, told
         self.front = self.gate(RoomRights(rights, EVERY_ROOM, Right.WATCH), metrics=metrics)
         self._list = self.gate(AnyRoomRights(rights), metrics=metrics, pages={ROOMS: self._listing})
@@ -91,6 +94,7 @@ class RoomsSite:
         return Gate(
             host=self._host,
             names=self._names,
+            public=self._public,
             rights=rights,
             metrics=metrics,
             now=now,

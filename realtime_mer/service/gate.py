@@ -16,6 +16,7 @@ from realtime_mer.service.pages import METHODS, NOW, Page, answer, not_allowed, 
 from realtime_mer.web import Asset, asset
 from realtime_mer.wire import access
 from realtime_mer.wire.protocol import Hello, Subscribe
+from realtime_mer.wire.public import PublicAddress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +105,7 @@ class Gate:
     Attributes:
         host: what the service listens on.
         names: of this machine.
+        public: by which others reach it through a proxy, whatever the proxy says; None for nothing.
         rights: what a client has to show.
         metrics: gives the body and content type of ``/metrics``.
         now: gives the latest estimate as JSON; None before there is one.
@@ -116,6 +118,7 @@ class Gate:
     host: str
     names: tuple[str, ...]
     rights: Rights
+    public: PublicAddress | None = None
     metrics: Callable[[], tuple[bytes, str]]
     now: Callable[[], str | None] = lambda: None
     told: Callable[[str], None] = lambda line: None
@@ -161,7 +164,7 @@ class Gate:
             address, now: where from and when, as for ``check``.
         """
         host = access.host_of(headers.get_all("Host"), prefix="//")
-        if host is None or not access.is_own_name(host, listening_on=self.host, names=self.names):
+        if host is None or not self._is_own(host):
             return Page.text(HTTPStatus.FORBIDDEN, "not a name of this service")
         if method not in METHODS:
             return not_allowed()
@@ -174,7 +177,10 @@ class Gate:
                 return refusal
         authorized = not self.rights.asked or bool(credentials)
         origins = headers.get_all("Origin")
-        trusted = access.is_trusted_origin(origins, host)
+        trusted = access.is_trusted_origin(origins, host) or (
+            # A proxy may call the service by an address of its own.
+            self.public is not None and access.host_of(origins) == self.public.host
+        )
         place, _, query = path.partition("?")
         websocket = "Upgrade" in headers and place == "/"
         if not trusted and (websocket or place in (NOW, events.PATH, *self.pages)):
@@ -188,12 +194,21 @@ class Gate:
             return self.pages[place](token) if authorized else token_needed()
         return answer(
             path,
-            authority=access.authority(host, access.port_of(headers["Host"])),
+            authorities=self._authorities(host, access.port_of(headers["Host"])),
             origin=origin,
             metrics=self.metrics if authorized else None,
             now=self.now if authorized else None,
             files=self.files,
         )
+
+    def _is_own(self, host: str) -> bool:
+        if self.public is not None and host == self.public.host:
+            return True
+        return access.is_own_name(host, listening_on=self.host, names=self.names)
+
+    def _authorities(self, host: str, port: int | None) -> list[str]:
+        public = [] if self.public is None else [self.public.authority]
+        return list(dict.fromkeys([access.authority(host, port), *public]))
 
     def _refusal(self, authorization: str, *, address: str, now: float) -> Page | None:
         token = access.bearer_token(authorization)

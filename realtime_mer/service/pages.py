@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -91,7 +91,7 @@ LIBRARY = "/realtime-mer.js"
 def answer(
     path: str,
     *,
-    authority: str,
+    authorities: Sequence[str],
     origin: str | None,
     metrics: Callable[[], tuple[bytes, str]] | None,
     now: Callable[[], str | None] | None,
@@ -101,7 +101,8 @@ def answer(
 
     Args:
         path: of the request, with or without a query.
-        authority: ``HOST:PORT`` as the browser reached the service; its page may connect there.
+        authorities: ``HOST:PORT`` as the browser reached the service, or may have; its page may
+            connect there.
         origin: of a page that asks and may connect; None for no page, or any other.
         metrics: gives the body and content type of ``/metrics``; None where the request lacks the
             token.
@@ -120,7 +121,7 @@ def answer(
     found = files(path)
     if found is None:
         return Page.text(HTTPStatus.NOT_FOUND, "nothing here")
-    page = Page.file(found, connections=_connections(authority))
+    page = Page.file(found, connections=_connections(authorities))
     if found.microphone:
         return replace(page, headers={**page.headers, "Permissions-Policy": _MICROPHONE})
     if path == LIBRARY:
@@ -182,9 +183,10 @@ def not_allowed() -> Page:
     )
 
 
-def _connections(authority: str) -> str:
+def _connections(authorities: Sequence[str]) -> str:
     # Not every browser counts ws: as 'self'. Behind a proxy, only the page knows which it is.
-    return f"connect-src 'self' ws://{authority} wss://{authority}"
+    both = (f"ws://{authority} wss://{authority}" for authority in authorities)
+    return f"connect-src 'self' {' '.join(both)}"
 
 
 def _found(body: bytes, content_type: str, *, cache: str, policy: str) -> Page:

@@ -79,6 +79,14 @@ def _folder(asked: Path | None) -> Path:
 def serve(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the service; 0 for any free one.")] = 8765,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where others reach it through a proxy, as in https://rooms.example.org. They are "
+            "asked for tokens then.",
+        ),
+    ] = None,
     room: Annotated[
         list[str] | None,
         typer.Option(
@@ -159,6 +167,7 @@ def serve(
     from realtime_mer.rooms.recording.days import time_of_day
     from realtime_mer.service.listening import check_free
     from realtime_mer.sessions.passphrase import new_passphrase
+    from realtime_mer.wire.public import public_address
     from realtime_mer.wire.tls import server_context
 
     between = None if nats is None else nats_address(nats, ca=nats_ca)
@@ -178,6 +187,7 @@ def serve(
     names = tuple(dict.fromkeys([*map(check_room, room or ()), *recorded]))
     if encrypt and not recorded:
         raise InputError("--encrypt is of no use without --record or --record-audio.")
+    public = None if public_url is None else public_address(public_url)
     new_at = time_of_day(new_session_at)
     streams = tuple(map(web_address, stream or ()))
     asked = len({*names, *(address.room for address in streams)})
@@ -207,6 +217,7 @@ def serve(
                 folder=where,
                 host=host,
                 port=port,
+                public=public,
                 ask=ask,
                 rooms=names,
                 streams=streams,
