@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from types import FrameType
 
@@ -41,8 +42,8 @@ class Run:
     memory_mb: float = 0.0
 
 
-def run(name: str, *, seconds: float, first: int = 0) -> Run:
-    """Try seeds for so long, at least one."""
+def run(name: str, *, seconds: float = inf, seeds: int | None = None, first: int = 0) -> Run:
+    """Try seeds for so long, at least one, or so many."""
     found = Run()
     before = os.environ.get(FOLDER_VARIABLE)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -52,7 +53,7 @@ def run(name: str, *, seconds: float, first: int = 0) -> Run:
             one = TARGETS[name](Path(folder))
             end = time.monotonic() + seconds
             warm = 0.0
-            while not found.tried or time.monotonic() < end:
+            while not found.tried or (found.tried != seeds and time.monotonic() < end):
                 seed = first + found.tried
                 why = tried(one, seed)
                 found.tried += 1
