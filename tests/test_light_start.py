@@ -1,11 +1,13 @@
 """What starts without a GPU loads what it uses, and neither torch nor what makes checkpoints."""
 
+import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from realtime_mer.sessions.store import FOLDER_VARIABLE
 from tests.command_line import noise, write_sound
 
 NEVER = {"torch", "torchaudio", "onnx", "scipy", "sklearn", "librosa", "pandas", "matplotlib"}
@@ -21,13 +23,28 @@ compute._DRIVERS = {}
 REPORT = """
 print("\\nloaded", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
-COMMAND = """
+COMMANDS = {
+    "live": "live {song} --speed max --no-window --no-server",
+    "live, recorded": "live {song} --speed max --no-window --no-server --record",
+    "analyze": "analyze {song}",
+    "analyze with the library's model": "analyze {song} --model library",
+    "annotate": "annotate {folder} --out {folder}/moods.csv --jobs 1",
+    "devices": "devices",
+    "sessions list": "sessions list",
+}
+# One process for all: what none of them has loaded was loaded by no one of them.
+EVERY_COMMAND = """
+import contextlib, io, json
 from realtime_mer import cli
-sys.argv = ["realtime-mer", *sys.argv[1:]]
-try:
-    cli.run()
-except SystemExit as end:
-    assert not end.code, end.code
+
+found = {}
+for name, words in json.loads(sys.argv[1]).items():
+    sys.argv = ["realtime-mer", *words]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        status = cli.run()
+    loaded = sorted({name.partition(".")[0] for name in sys.modules})
+    found[name] = [status, bool(out.getvalue()), loaded]
+print(json.dumps(found))
 """
 
 
@@ -43,24 +60,34 @@ def loaded(program: str, *arguments: object) -> set[str]:
     return set(done.stdout.rpartition("\nloaded ")[2].split())
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("live", "{song}", "--speed", "max", "--no-window", "--no-server"),
-        ("live", "{song}", "--speed", "max", "--no-window", "--no-server", "--record"),
-        ("analyze", "{song}"),
-        ("analyze", "{song}", "--model", "library"),
-        ("annotate", "{folder}", "--out", "{folder}/moods.csv", "--jobs", "1"),
-        ("devices",),
-        ("sessions", "list"),
-    ],
-    ids=lambda words: " ".join((words[0], *({"--record", "library"} & set(words)))),
-)
-def test_a_command_loads_no_torch(tmp_path: Path, words: tuple[str, ...]) -> None:
-    song = tmp_path / "song.wav"
-    write_sound(song, noise(2.0))
-    given = [word.format(song=song, folder=tmp_path) for word in words]
-    assert not loaded(COMMAND, *given) & (NEVER | RARELY)
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, bool, list[str]]]:
+    """Each command's status, whether it said something, and what was loaded by its end."""
+    folder = tmp_path_factory.mktemp("light")
+    song = write_sound(folder / "song.wav", noise(2.0))
+    typed = {
+        name: [word.format(song=song, folder=folder) for word in line.split()]
+        for name, line in COMMANDS.items()
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + EVERY_COMMAND, json.dumps(typed)],
+        env={**os.environ, FOLDER_VARIABLE: str(folder / "sessions")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, tuple[int, bool, list[str]]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_loads_no_torch(
+    name: str, commands: dict[str, tuple[int, bool, list[str]]]
+) -> None:
+    status, said, loaded = commands[name]
+    assert (status, said) == (0, True)
+    assert not {*loaded} & (NEVER | RARELY)
 
 
 ROOMS = """

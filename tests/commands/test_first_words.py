@@ -14,23 +14,48 @@ from tests.patience import PATIENCE_S
 SLOW = "torch torchaudio pyarrow PySide6 pyqtgraph numpy soundfile"
 HEAVY = "torch torchaudio pyarrow cryptography PySide6 pyqtgraph numpy soundfile websockets asyncio"
 
-# Ends with the first words, and tells what had been imported by then.
+# One process for all: what none of them had imported was imported by no one of them. First words
+# end a command, and tell what had been imported by then.
 PROGRAM = f"""
-import json, os, sys
+import json, sys
 from realtime_mer import cli
+
+class Said(BaseException):
+    pass
 
 class FirstWords:
     def write(self, text):
         if text.strip():
-            heavy = [name for name in {HEAVY.split()} if name in sys.modules]
-            os.write(1, json.dumps([text, heavy]).encode())
-            os._exit(0)
+            raise Said(text)
 
     def flush(self):
         pass
 
+said = []
 sys.stderr = FirstWords()
-cli.main()
+for typed in json.loads(sys.argv[1]):
+    sys.argv = ["realtime-mer", *typed.split()]
+    try:
+        words = cli.run()
+    except Said as first:
+        words = str(first)
+    said.append([words, [name for name in {HEAVY.split()} if name in sys.modules]])
+print(json.dumps(said))
+"""
+
+# The same of what is refused: it ends by itself, with its status and all its words.
+REFUSALS = f"""
+import contextlib, io, json, sys
+from realtime_mer import cli
+
+said = []
+for typed in json.loads(sys.argv[1]):
+    sys.argv = ["realtime-mer", *typed.split()]
+    with contextlib.redirect_stderr(io.StringIO()) as err:
+        status = cli.run()
+    heavy = [name for name in {SLOW.split()} if name in sys.modules]
+    said.append([status, err.getvalue(), heavy])
+print(json.dumps(said))
 """
 
 COMMANDS = {
@@ -67,41 +92,42 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("typed", COMMANDS)
-def test_it_says_what_it_is_about_to_do_before_anything_that_takes_long(
-    typed: str, tmp_path: Path
-) -> None:
-    write_sound(tmp_path / "song.wav", noise(0.1))
-    (tmp_path / "table.sqlite").touch()
+@pytest.fixture(scope="module")
+def first_words(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
+    """The first words of each command, and what heavy was imported by then."""
+    folder = tmp_path_factory.mktemp("first-words")
+    write_sound(folder / "song.wav", noise(0.1))
+    (folder / "table.sqlite").touch()
+    return dict(zip(COMMANDS, said(PROGRAM, [*COMMANDS], folder), strict=True))
+
+
+def said(program: str, typed: list[str], folder: Path) -> list[list[object]]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *typed.split()],
-        cwd=tmp_path,
+        [sys.executable, "-c", program, json.dumps(typed)],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [f"{COMMANDS[typed]} ...", []]
+    answers: list[list[object]] = json.loads(done.stdout)
+    return answers
 
 
-@pytest.mark.parametrize("command", ["show", "replay", "export", "report"])
-def test_a_session_that_is_not_there_is_refused_before_anything_heavy_is_imported(
-    command: str, tmp_path: Path
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_it_says_what_it_is_about_to_do_before_anything_that_takes_long(
+    typed: str, first_words: dict[str, list[object]]
 ) -> None:
-    program = (
-        "import sys\nfrom realtime_mer import cli\n"
-        "assert cli.run() == 1\nprint([one for one in HEAVY.split() if one in sys.modules])"
-    )
-    options = ["--port", "0"] if command == "replay" else []
-    done = subprocess.run(
-        [sys.executable, "-c", f"HEAVY = {SLOW!r}\n{program}", "sessions", command, "no", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    assert "realtime-mer: There is no session 'no'" in done.stderr
-    assert done.stdout == "[]\n"
+    assert first_words[typed] == [f"{COMMANDS[typed]} ...", []]
+
+
+def test_a_session_that_is_not_there_is_refused_before_anything_heavy_is_imported(
+    tmp_path: Path,
+) -> None:
+    typed = ["show no", "replay no --port 0", "export no", "report no"]
+    for status, err, heavy in said(REFUSALS, [f"sessions {each}" for each in typed], tmp_path):
+        assert (status, heavy) == (1, [])
+        assert "realtime-mer: There is no session 'no'" in str(err)
 
 
 def test_no_command_is_without_first_words() -> None:
