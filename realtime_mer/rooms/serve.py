@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from realtime_mer.errors import InputError
 from realtime_mer.leaving import call_when_asked_to_end
 from realtime_mer.recognizer.compute import compute_on_one_thread
 from realtime_mer.recognizer.contract import Model
@@ -15,8 +17,10 @@ from realtime_mer.rooms.nodes.computer import Computer
 from realtime_mer.rooms.nodes.described import described
 from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
+from realtime_mer.rooms.tokens.grants import Tokens
 from realtime_mer.wire.tls import server_context
-from realtime_mer.wording import ROOM_NOTICES, SOUND_BETWEEN
+from realtime_mer.wording import ROOM_NOTICES, SOUND_BETWEEN, counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,7 @@ class ServeOptions:
 
     Attributes:
         rooms: of the service itself; its context for TLS is made here.
+        folder: for what is kept of tokens and rooms, where that is not in NATS.
         nats: what lies between the machines of the service; None where this process is alone.
         keep: whether states are kept on disk, where it is.
         model: name or path of a checkpoint.
@@ -33,6 +38,7 @@ class ServeOptions:
     """
 
     rooms: RoomsOptions
+    folder: Path
     nats: NatsAddress | None = None
     keep: bool = True
     model: str = "default"
@@ -57,17 +63,21 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
     rooms = replace(options.rooms, ssl=context)
     model: Model
     computer: Computer
+    tokens: Tokens
     if options.nats is None:
         model = recognizer = load_recognizer(options.model, options.compute)
         compute_on_one_thread()
-        folder = rooms.folder if options.keep else None
+        tokens = TokenFile(options.folder / TOKENS)
+        folder = options.folder if options.keep else None
         computer = Alone(recognizer, folder=folder, rooms=rooms.limits.rooms, say=say)
     else:
         model = described(options.model)
-        computer = Node(options.nats, model, rooms=rooms.limits.rooms, say=say)
+        computer = node = Node(options.nats, model, rooms=rooms.limits.rooms, say=say)
+        tokens = node.tokens
+        _tell_of_unused(TokenFile(options.folder / TOKENS), options.nats, say)
         # A live sender is no faster than the clock: it has nothing to wait for.
         rooms = replace(rooms, limits=replace(rooms.limits, patience_s=0.0))
-    service = RoomsService(model, rooms, computer=computer, say=say)
+    service = RoomsService(model, rooms, computer=computer, tokens=tokens, say=say)
 
     def announce() -> None:
         url = service.public_url
@@ -80,7 +90,11 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
         if options.nats is not None:
             say(SOUND_BETWEEN.format(options.nats.shown))
         if service.rights.asked:
-            say("Tokens are asked for: realtime-mer rooms token make NAME feed|watch|manage")
+            between = "" if options.nats is None else f" --nats {options.nats.shown}"
+            say(
+                "Tokens are asked for: realtime-mer rooms token make NAME feed|watch|manage"
+                f"{between}"
+            )
 
     asyncio.run(_until_asked(service, announce, say))
 
@@ -94,3 +108,24 @@ async def _until_asked(
 
     call_when_asked_to_end(end)
     await service.run(announce)
+
+
+def _tell_of_unused(file: TokenFile, nats: NatsAddress, say: Callable[[str], None]) -> None:
+    """Say that tokens of a file let nobody in where they lie in NATS."""
+    if unused := len(file.grants()):
+        say(
+            f"{file.path} holds {counted(unused, 'token')} that let nobody in here: those of all "
+            f"nodes are made with `realtime-mer rooms token make --nats {nats.shown}`"
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error

@@ -15,10 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time as TimeOfDay
 from functools import partial
-from pathlib import Path
 
 from realtime_mer import __version__
-from realtime_mer.errors import InputError, ProtocolError, ServiceError
+from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.recognizer.contract import Model
 from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.fetching.address import WebAddress
@@ -28,9 +27,10 @@ from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
 from realtime_mer.rooms.nodes.computer import Computer
 from realtime_mer.rooms.recording.recordings import RoomRecordings
-from realtime_mer.rooms.rights import TOKENS, Rights, RoomRights, TokenFile
+from realtime_mer.rooms.rights import Rights, RoomRights
 from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.site import RoomsSite
+from realtime_mer.rooms.tokens.grants import Tokens
 from realtime_mer.rooms.wall import Wall
 from realtime_mer.service.audience import Audience
 from realtime_mer.service.connection import Connection, Limits
@@ -55,7 +55,6 @@ class RoomsOptions:
     """What a service of rooms was asked for.
 
     Attributes:
-        folder: for tokens.
         host, port: where it listens.
         ssl: context for TLS; None for plain text.
         public: where others reach it through a proxy, who are asked for tokens then; None where
@@ -71,7 +70,6 @@ class RoomsOptions:
         limits, client_limits: what one room, and clients, may do.
     """
 
-    folder: Path
     host: str = "127.0.0.1"
     port: int = 8765
     ssl: tls.SSLContext | None = None
@@ -95,6 +93,7 @@ class RoomsService:
         model: of all rooms.
         options: what was asked for.
         computer: computes them.
+        tokens: that let in.
         say: takes a line for people, in any thread.
 
     Raises:
@@ -107,6 +106,7 @@ class RoomsService:
         options: RoomsOptions,
         *,
         computer: Computer,
+        tokens: Tokens,
         say: Callable[[str], None],
     ) -> None:
         check_port(options.port)
@@ -115,7 +115,7 @@ class RoomsService:
         self._computer = computer
         here = access.is_loopback(options.host) and options.public is None
         asked = options.ask or not here
-        self.rights = Rights(TokenFile(options.folder / TOKENS), asked=asked, say=say)
+        self.rights = Rights(tokens, asked=asked, say=say)
         self._rooms: dict[str, Room] = {}
         self._feedings: set[Feeding] = set()
         self._reception = Reception(self, limits=options.client_limits, log=_log)
@@ -233,6 +233,7 @@ class RoomsService:
     async def _begin(self, before: Sequence[str]) -> None:
         """Let rooms be that there were, and those that were asked for."""
         options = self._options
+        self.rights.renew()  # those of all machines are known since it computes
         for name in before:
             await self.room(name)
         for name in (*options.rooms, *(stream.room for stream in options.streams)):
@@ -410,15 +411,3 @@ class RoomsService:
             unlogged=self._reception.notices.left_out,
             computing=tuple(self._computer.numbers()),
         )
-
-
-def check_folder(folder: Path) -> None:
-    """Make sure that a folder can be written.
-
-    Raises:
-        InputError: it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made: {error.strerror}") from error

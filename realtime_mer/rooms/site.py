@@ -10,8 +10,9 @@ from websockets.http11 import Request
 
 from realtime_mer.rooms.feeding import Feeding
 from realtime_mer.rooms.names import ROOMS, Address, Right, address
-from realtime_mer.rooms.rights import EVERY_ROOM, AnyRoomRights, Rights, RoomRights
+from realtime_mer.rooms.rights import AnyRoomRights, Rights, RoomRights
 from realtime_mer.rooms.room import Room
+from realtime_mer.rooms.tokens.grants import EVERY_ROOM
 from realtime_mer.rooms.wall import WALL_PROTOCOL, Wall
 from realtime_mer.service.connection import Connection, address_of
 from realtime_mer.service.gate import Admission, EventsAdmission, Gate

@@ -21,7 +21,9 @@ from realtime_mer.estimate import Estimate
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.nodes.computer import Computer
+from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
 from realtime_mer.wire.protocol import PROTOCOL, Event
 from realtime_mer.wire.sound import SOUND_PROTOCOL, Chunk
 from tests.patience import PATIENCE_S
@@ -46,10 +48,13 @@ class Serving:
         self.said: list[str] = []
         heard = recognizer or ToneRecognizer()
         keep = options.pop("keep", True)
-        asked = RoomsOptions(**{"folder": folder, "port": 0, **options})
+        asked = RoomsOptions(**{"port": 0, **options})
         kept = folder if keep else None
         alone = Alone(heard, folder=kept, rooms=asked.limits.rooms, say=self.said.append)
-        self.service = RoomsService(heard, asked, computer=computer or alone, say=self.said.append)
+        tokens = computer.tokens if isinstance(computer, Node) else TokenFile(folder / TOKENS)
+        self.service = RoomsService(
+            heard, asked, computer=computer or alone, tokens=tokens, say=self.said.append
+        )
         self._bound: Future[None] = Future()
         self._thread = threading.Thread(target=self.run, name="rooms")
 

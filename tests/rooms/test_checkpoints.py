@@ -16,8 +16,8 @@ from realtime_mer.errors import InputError
 from realtime_mer.rooms.checkpoints import STATES, Checkpoints
 from realtime_mer.rooms.names import Right
 from realtime_mer.rooms.nodes.alone import Alone
-from realtime_mer.rooms.rights import TOKENS, TokenFile
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
 from tests.rooms.serving import Feeder, Watcher, serving, until
 from tests.tones import HOP, ToneRecognizer, tones
 
@@ -105,8 +105,9 @@ def test_a_second_service_in_one_folder_is_refused_and_tokens_are_made_beside_it
     with serving(tmp_path, rooms=("hall",)) as at:
         second = RoomsService(
             ToneRecognizer(),
-            RoomsOptions(folder=tmp_path, port=0),
+            RoomsOptions(port=0),
             computer=Alone(ToneRecognizer(), folder=tmp_path, rooms=4, say=lambda line: None),
+            tokens=TokenFile(tmp_path / TOKENS),
             say=lambda line: None,
         )
         with pytest.raises(InputError, match="--folder"):
@@ -142,13 +143,15 @@ import asyncio, sys
 from pathlib import Path
 from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
 from tests.tones import ToneRecognizer
 
 folder = Path(sys.argv[1])
 service = RoomsService(
     ToneRecognizer(),
-    RoomsOptions(folder=folder, port=0),
+    RoomsOptions(port=0),
     computer=Alone(ToneRecognizer(), folder=folder, rooms=64, say=lambda line: None),
+    tokens=TokenFile(folder / TOKENS),
     say=lambda line: None,
 )
 asyncio.run(service.run(lambda: print(service.url, flush=True)))

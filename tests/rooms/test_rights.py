@@ -11,7 +11,9 @@ from websockets.exceptions import InvalidStatus
 
 from realtime_mer.errors import InputError
 from realtime_mer.rooms.names import Right
-from realtime_mer.rooms.rights import EVERY_ROOM, TOKENS, Rights, TokenFile
+from realtime_mer.rooms.rights import Rights
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
+from realtime_mer.rooms.tokens.grants import EVERY_ROOM
 from tests.rooms.serving import Feeder, Serving, Watcher, serving
 from tests.tones import HOP, tones
 

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from realtime_mer.rooms.names import Right
-from realtime_mer.rooms.rights import TOKENS, TokenFile
+from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
 from realtime_mer.rooms.wall import WALL_PROTOCOL
 from tests.patience import PATIENCE_S
 from tests.rooms.serving import Feeder, Serving, serving

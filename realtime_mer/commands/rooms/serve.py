@@ -1,12 +1,10 @@
-"""``realtime-mer rooms``: many rooms in one service, and who may feed and watch them."""
+"""``realtime-mer rooms``: many rooms in one service."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from realtime_mer.commands.arguments import (
-    AsJson,
     Cert,
     Compute,
     ComputeOption,
@@ -18,11 +16,12 @@ from realtime_mer.commands.arguments import (
     WeakPassphrase,
 )
 from realtime_mer.commands.first_words import say
+from realtime_mer.commands.rooms.places import Folder, Nats, NatsCa, folder_of
 from realtime_mer.commands.rooms.send import send
+from realtime_mer.commands.rooms.token import app as token
 from realtime_mer.commands.rooms.worker import worker
 from realtime_mer.errors import InputError
-from realtime_mer.printing.lines import line, notice
-from realtime_mer.rooms.names import Right
+from realtime_mer.printing.lines import notice
 
 app = typer.Typer(
     help="Serve many rooms at once: each is fed over the network, and watched like a session.\n\n"
@@ -31,48 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-token_app = typer.Typer(
-    help="Make, list and revoke tokens: who may feed, watch or manage which room.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-app.add_typer(token_app, name="token")
+app.add_typer(token, name="token")
 app.command()(send)
 app.command()(worker)
-
-Nats = Annotated[
-    str | None,
-    typer.Option(
-        envvar="REALTIME_MER_NATS",
-        metavar="URL",
-        help="NATS, which carries rooms between machines: nats://HOST:4222, with user:password@ "
-        "before the host where it asks for that (better in the variable than here, where others "
-        "on this machine read it).",
-    ),
-]
-NatsCa = Annotated[
-    str | None,
-    typer.Option(
-        "--nats-ca", metavar="PEM", help="Certificate to trust, where NATS has one of its own."
-    ),
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="REALTIME_MER_ROOMS",
-        metavar="FOLDER",
-        help="Where tokens and the states of rooms lie; else where this system keeps data.",
-    ),
-]
-
-
-def _folder(asked: Path | None) -> Path:
-    if asked is not None:
-        return asked
-    import platformdirs
-
-    return platformdirs.user_data_path("realtime-mer", appauthor=False) / "rooms"
 
 
 @app.command()
@@ -204,17 +164,17 @@ def serve(
         )
     say("Serving rooms: loading the model" if between is None else "Serving rooms: asking NATS")
 
-    from realtime_mer.rooms.serve import ServeOptions, run_rooms_serve
-    from realtime_mer.rooms.service import RoomsOptions, check_folder
+    from realtime_mer.rooms.serve import ServeOptions, check_folder, run_rooms_serve
+    from realtime_mer.rooms.service import RoomsOptions
     from realtime_mer.service.connection import Limits
     from realtime_mer.sessions.sealing import Key
 
-    where = _folder(folder)
+    where = folder_of(folder)
     check_folder(where)
     run_rooms_serve(
         ServeOptions(
+            folder=where,
             rooms=RoomsOptions(
-                folder=where,
                 host=host,
                 port=port,
                 public=public,
@@ -237,66 +197,3 @@ def serve(
         ),
         say=notice,
     )
-
-
-@token_app.command()
-def make(
-    room: Annotated[
-        str, typer.Argument(metavar="ROOM|*", help="Name of the room; '*' for every room.")
-    ],
-    right: Annotated[
-        Right,
-        typer.Argument(help="feed sends sound, watch sees what is estimated, manage does both."),
-    ],
-    note: Annotated[str, typer.Option(help="For whom it is, as only you need to know.")] = "",
-    folder: Folder = None,
-) -> None:
-    """Make a token and print it, once: only a digest of it is kept.
-
-    `realtime-mer rooms token make stage-1 feed --note "FOH desk"`
-
-    A running service knows it at once.
-    """
-    from realtime_mer.rooms.rights import TOKENS, TokenFile
-    from realtime_mer.wording import legible
-
-    file = TokenFile(_folder(folder) / TOKENS)
-    grant, token = file.make(room, right, note=legible(note))
-    notice(f"Token {grant.id} lets {right.value} {_of(room)}; nobody can show it to you again:")
-    line(token)
-
-
-@token_app.command("list")
-def list_tokens(folder: Folder = None, as_json: AsJson = False) -> None:
-    """List the tokens: what each lets do, and when it was made."""
-    import json
-
-    from realtime_mer.rooms.rights import TOKENS, TokenFile
-
-    grants = TokenFile(_folder(folder) / TOKENS).grants()
-    if as_json:
-        kept = ("id", "room", "right", "made_at", "note")
-        line(json.dumps([{name: getattr(grant, name) for name in kept} for grant in grants]))
-        return
-    for grant in grants:
-        line(f"{grant.id}  {grant.right.value:<6}  {grant.room}  {grant.made_at}  {grant.note}")
-    if not grants:
-        notice("There is no token: realtime-mer rooms token make NAME feed|watch|manage")
-
-
-@token_app.command()
-def revoke(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As the list names them.")],
-    folder: Folder = None,
-) -> None:
-    """Revoke tokens: a running service ends their connections within half a second."""
-    from realtime_mer.rooms.rights import TOKENS, TokenFile
-
-    for grant in TokenFile(_folder(folder) / TOKENS).revoke(ids):
-        line(f"Token {grant.id} ({grant.right.value}, {_of(grant.room)}) is revoked.")
-
-
-def _of(room: str) -> str:
-    from realtime_mer.rooms.rights import EVERY_ROOM
-
-    return "every room" if room == EVERY_ROOM else f"room {room}"

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.rooms.machines.address import NatsAddress
-from realtime_mer.rooms.machines.names import Kind, Names, key_of
+from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names, key_of
 from realtime_mer.rooms.machines.streams import make_streams
 from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.wire.tls import client_context
@@ -71,6 +71,7 @@ class Link:
         say: takes a line for people.
         lost: is called when the connection is lost.
         back: is called each time when it stands, the first time too, once the streams are there.
+        kinds: of which the streams and buckets are to be there.
 
     Attributes:
         overflowed: messages of ``send`` that were left out because the socket took no more.
@@ -90,10 +91,11 @@ class Link:
         say: Callable[[str], None],
         lost: Callable[[], None],
         back: Callable[[], Awaitable[None]],
+        kinds: Collection[Kind] = OF_A_MODEL,
     ) -> None:
         self.overflowed = self.missed = self.refused = self.returns = 0
         self._address, self._names, self._say = address, names, say
-        self._lost, self._back = lost, back
+        self._lost, self._back, self._kinds = lost, back, kinds
         self._client: Client
         self._jetstream: JetStreamContext
         self._up = self._closing = False
@@ -163,6 +165,8 @@ class Link:
     async def close(self) -> None:
         """Send what waits, and end."""
         self._closing, self._up = True, False
+        if not hasattr(self, "_client"):  # it could not be opened: the library is not there
+            return
         await end_tasks(task for task in (self._returning, self._sending) if task is not None)
         if self._client.is_connected:
             while self._waiting:
@@ -176,7 +180,7 @@ class Link:
         while True:
             try:
                 with self._asking():
-                    await make_streams(self._jetstream, self._names)
+                    await make_streams(self._jetstream, self._names, self._kinds)
                 if self._complaints:
                     self._say("NATS is there.")
                 self._complaints.clear()

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """A room's state, the newest alone. Key: the room."""
     LEASES = "leases"
     """Which worker computes a room, the newest word alone. Key: the room."""
+    TOKENS = "tokens"
+    """What is kept of a token, the newest word alone; of all models. Key: the token's id."""
     ALIVE = "alive"
     """That a process lives; not stored. Key: what the process calls itself."""
     MARKS = "marks"
@@ -36,12 +38,18 @@ class Kind(StrEnum):
     @property
     def newest_alone(self) -> bool:
         """Whether it lies in a bucket of NATS' key-value store."""
-        return self in (Kind.FEEDS, Kind.STATES, Kind.LEASES)
+        return self in (Kind.FEEDS, Kind.STATES, Kind.LEASES, Kind.TOKENS)
+
+
+OF_A_MODEL = (Kind.SOUND, Kind.TOLD, Kind.FEEDS, Kind.STATES, Kind.LEASES)
+"""What is stored for each model apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """The names of all that belongs to one model, so that states of two never meet.
+
+    Tokens alone belong to all: another model must shut nobody out.
 
     Attributes:
         model: the first 12 hexadecimal digits of ``states.model_of``.
@@ -58,9 +66,14 @@ class Names:
         """
         return cls(model[:_MODEL_DIGITS])
 
+    @classmethod
+    def of_all_models(cls) -> "Names":
+        """Return the names for who has to do with tokens alone."""
+        return cls("")
+
     def bucket(self, kind: Kind) -> str:
         """Return what the key-value store calls the bucket of a kind."""
-        return f"mer-{self.model}-{kind}"
+        return f"mer-{kind}" if kind is Kind.TOKENS else f"mer-{self.model}-{kind}"
 
     def stream(self, kind: Kind) -> str:
         """Return the stream in which a kind is stored."""
@@ -82,6 +95,8 @@ class Names:
         """
         if kind is Kind.SOUND or not kind.stored:
             return self.subject(kind, key)
+        if kind is Kind.TOKENS:
+            return f"mer.stored.{kind}.{_token(key)}"
         return f"mer.{self.model}.stored.{kind}.{_token(key)}"
 
 

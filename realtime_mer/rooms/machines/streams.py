@@ -1,5 +1,6 @@
 """The streams and buckets in NATS: what is kept of each kind, where, and for how long."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError
@@ -18,8 +19,10 @@ _OTHER_SETTINGS = 10058  # of JetStream's errors
 _NO_JETSTREAM = (10039, 10076)
 
 
-async def make_streams(jetstream: "JetStreamContext", names: Names) -> None:
-    """Make what is not there of the streams and buckets of a model.
+async def make_streams(
+    jetstream: "JetStreamContext", names: Names, kinds: Collection[Kind]
+) -> None:
+    """Make what is not there of the streams and buckets of some kinds.
 
     Sound is in memory alone: it never lies on a disk. So is what is told, which is much and soon
     of no use. NATS loses both when it is restarted; they are made anew, and nodes still have the
@@ -33,9 +36,10 @@ async def make_streams(jetstream: "JetStreamContext", names: Names) -> None:
     from nats.js.errors import APIError
 
     try:
-        for kind, seconds in ((Kind.SOUND, SOUND_S), (Kind.TOLD, TOLD_S)):
-            await jetstream.add_stream(_in_memory(names, kind, seconds))
-        for kind in (Kind.FEEDS, Kind.STATES, Kind.LEASES):
+        for kind in kinds:
+            if not kind.newest_alone:
+                await jetstream.add_stream(_in_memory(names, kind))
+                continue
             again = RePublish(src=names.subject(kind, ">"), dest=names.heard(kind, ">"))
             await jetstream.create_key_value(
                 KeyValueConfig(
@@ -61,7 +65,7 @@ async def make_streams(jetstream: "JetStreamContext", names: Names) -> None:
         raise
 
 
-def _in_memory(names: Names, kind: Kind, seconds: float) -> "StreamConfig":
+def _in_memory(names: Names, kind: Kind) -> "StreamConfig":
     from nats.js.api import RePublish, StorageType, StreamConfig
 
     again = RePublish(src=names.subject(kind, ">"), dest=names.heard(kind, ">"))
@@ -69,7 +73,7 @@ def _in_memory(names: Names, kind: Kind, seconds: float) -> "StreamConfig":
         name=names.stream(kind),
         subjects=[names.subject(kind)],
         storage=StorageType.MEMORY,
-        max_age=seconds,
+        max_age=SOUND_S if kind is Kind.SOUND else TOLD_S,
         allow_direct=True,
         republish=again if again.src != again.dest else None,
     )

@@ -22,7 +22,7 @@ from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.entries import Beat, parse_beat
 from realtime_mer.rooms.machines.link import Away, Link, Stored
-from realtime_mer.rooms.machines.names import Kind, Names
+from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names
 from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
 from realtime_mer.rooms.machines.reports import ToldHop
 from realtime_mer.rooms.nodes.claims import Claims, Seat
@@ -30,6 +30,7 @@ from realtime_mer.rooms.nodes.computer import Host, Number
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
 from realtime_mer.rooms.nodes.telling import Telling
 from realtime_mer.rooms.states import model_of
+from realtime_mer.rooms.tokens.shared import SharedTokens
 from realtime_mer.wire.protocol import Marker
 from realtime_mer.wire.sound import Open
 from realtime_mer.wording import COMPUTED_LATE, MACHINES_APART, NOBODY_COMPUTES
@@ -49,6 +50,7 @@ class Node:
 
     Attributes:
         id: what it calls itself; no other process does.
+        tokens: of all nodes.
     """
 
     def __init__(
@@ -56,10 +58,16 @@ class Node:
     ) -> None:
         self.id = f"node-{secrets.token_hex(6)}"
         self.fault: str | None = None
+        self.tokens = SharedTokens()
         self._model, self._most, self._say = model, rooms, say
         self._host: Host
         self._link = Link(
-            address, Names.of(model_of(model)), say=say, lost=self._lost, back=self._back
+            address,
+            Names.of(model_of(model)),
+            say=say,
+            lost=self._lost,
+            back=self._back,
+            kinds=(*OF_A_MODEL, Kind.TOKENS),
         )
         self._presence = Presence(time.monotonic())
         self._claims = Claims(
@@ -200,7 +208,7 @@ class Node:
         yield Number("workers", "Workers that live", len(self._presence.alive("worker", now)))
         yield Number("sound_kept_seconds", "Sound that is kept to be sent again", kept)
         unsent = self._claims.unsent
-        garbage = self._claims.garbage + telling.garbage + link.refused
+        garbage = self._claims.garbage + self.tokens.garbage + telling.garbage + link.refused
         for name, what, value in (
             ("nats_returns", "Times that NATS was gone and came back", link.returns),
             ("sound_unsent_seconds", "Sound lost while NATS was away", unsent / rate),
@@ -231,11 +239,13 @@ class Node:
         link = self._link
         if not self._following:
             await link.follow(Kind.ALIVE, "*", self._hear_beat)
+            await link.follow(Kind.TOKENS, "*", self.tokens.hear)
             await link.follow(Kind.FEEDS, "*", self._claims.hear)
             await link.follow(Kind.MARKS, "*", self._hear_mark)
             await link.follow(Kind.TOLD, "*", self._telling.hear)
             self._following = True
         self._presence.restart(time.monotonic())
+        await self.tokens.load(link)
         await self._claims.hear_all()
         self._there = True
         for room, seat in self._claims.seats.items():
