@@ -156,6 +156,11 @@ class Room:
         return self._given
 
     @property
+    def followed(self) -> bool:
+        """Whether anybody here takes all that is told of it."""
+        return len(self.audience) > 0 or bool(self.outlets or self.taps)
+
+    @property
     def source(self) -> str:
         """What is listened to, as a person would call it."""
         if self.sender is None and self.elsewhere is not None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 
 from websockets.exceptions import ConnectionClosed
 
@@ -107,7 +108,8 @@ class Audience:
         self._owners = owners
         self._marked = marked
         self._full = full
-        self._latest: dict[str, tuple[str, float]] = {}
+        self._latest: dict[str, Estimate | LevelMessage | StatusMessage] = {}
+        self._texts: dict[str, str] = {}  # of those, once somebody wanted them
         self._past: Past[bytes] = Past(text_frame, seconds=limits.history_s)
         # Senders take turns, or many together could crowd out the markers of one.
         self._turns: Turns[Connection, Marker] = Turns(
@@ -150,7 +152,7 @@ class Audience:
             self._past.mark(message)
             self._offer_clients("markers", text, t=0.0)
             return
-        self._latest["status"] = text, message.t
+        self._latest["status"], self._texts["status"] = message, text
         self._metrics.count(message)
         frame = framed(text)
         for client in self.clients:
@@ -160,23 +162,36 @@ class Audience:
 
     def offer(self, message: Estimate | LevelMessage) -> None:
         """Send what is worth having only while it is the newest of its stream."""
-        try:
-            text = encode(message)
-        except ProtocolError as error:
-            _not_sent(error)
-            return
         stream = "estimates" if isinstance(message, Estimate) else "level"
-        self._latest[stream] = text, message.t
+        self._latest[stream] = message
+        self._texts.pop(stream, None)
+        text = self._text(stream) if self._wanted(stream) or not _finite(message) else None
+        if stream not in self._latest:
+            return
         if isinstance(message, Estimate):
             self.t = message.t
             self._metrics.count(message)
             self._past.add(message)
-        self._offer_clients(stream, text, t=message.t)
+        if text is not None:
+            self._offer_clients(stream, text, t=message.t)
+
+    def _wanted(self, stream: str) -> bool:
+        """Whether anybody follows a stream: most of what is told of many rooms nobody reads."""
+        return bool(self.event_streams) or any(stream in each.streams for each in self.clients)
+
+    def _text(self, stream: str) -> str | None:
+        """Return the newest of a stream as JSON; None before there is one."""
+        if stream in self._latest and stream not in self._texts:
+            try:
+                self._texts[stream] = encode(self._latest[stream])
+            except ProtocolError as error:
+                _not_sent(error)
+                del self._latest[stream]
+        return self._texts.get(stream)
 
     def now(self) -> str | None:
         """Return the latest estimate as JSON; None before there is one."""
-        text, _ = self._latest.get("estimates", (None, 0.0))
-        return text
+        return self._text("estimates")
 
     def end(self) -> None:
         """Count the markers that wait as dropped: nobody hands them on any more."""
@@ -207,8 +222,10 @@ class Audience:
         """Let a client have events from now on, the latest of each first."""
         self.counts.connections += 1
         reader = EventStream(client, asked, head=head, readers=self.event_streams)
-        for stream, (text, t) in self._latest.items():
-            reader.offer(stream, events.event(stream, text), t=t)
+        for stream, message in list(self._latest.items()):
+            text = self._text(stream)
+            if text is not None:
+                reader.offer(stream, events.event(stream, text), t=message.t)
 
     async def attend(self, client: Connection) -> None:
         """Speak with a client until it has gone."""
@@ -288,14 +305,15 @@ class Audience:
             self.counts.histories_refused += 1
             client.refuse("too_much_history", "you got the past several times: ask again later")
         if "status" in message.streams and "status" in self._latest:
-            client.deliver(framed(self._latest["status"][0]))
+            client.deliver(framed(self._texts["status"]))
         client.subscribe(message, past=past, begin=lambda: self._begin(client))
 
     def _begin(self, client: Connection) -> None:
         """Offer the latest of what a client subscribed to."""
-        for stream, (text, t) in self._latest.items():
-            if stream != "status":
-                client.offer(stream, framed(text), t=t)
+        for stream in ("estimates", "level"):
+            text = self._text(stream) if stream in client.streams else None
+            if text is not None:
+                client.offer(stream, framed(text), t=self._latest[stream].t)
 
     def _try_token(self, client: Connection, token: str) -> None:
         verdict = client.gate.check(token, address=address_of(client), now=time.monotonic())
@@ -341,6 +359,15 @@ def total(audiences: Sequence[Audience]) -> Counts:
         for name in Counts.__slots__:
             setattr(sums, name, getattr(sums, name) + getattr(audience.counts, name))
     return sums
+
+
+def _finite(message: Estimate | LevelMessage) -> bool:
+    """Whether the numbers are some of which the past is made."""
+    if isinstance(message, LevelMessage):
+        return True
+    affect = message.affect
+    spread = affect.valence_sd + affect.arousal_sd + message.level_dbfs + message.t
+    return isfinite(affect.valence + affect.arousal + spread)
 
 
 def _not_sent(error: ProtocolError) -> None:

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -34,9 +33,8 @@ class Latencies:
             at: when NATS had it, in seconds since 1970.
         """
         for hop in report.hops:
-            if hop.estimate.wall_time is not None:
-                captured_at = datetime.fromisoformat(hop.estimate.wall_time).timestamp()
-                latency_s = max(0.0, at - captured_at)
+            if hop.captured_at is not None:
+                latency_s = max(0.0, at - hop.captured_at)
                 self._counts[bisect_left(_LATENCIES_S, latency_s)] += 1
                 self.total_s += latency_s
 

@@ -224,12 +224,8 @@ class HeldRoom:
         estimate, level = hop.said()
         self._next_seq = estimate.seq + 1
         stamp = self.track.stamp((estimate.seq + 1) * self._hop)
-        wall_time = None
-        if stamp.captured_at is not None:
-            when = datetime.fromtimestamp(stamp.captured_at).astimezone()
-            wall_time = when.isoformat("T", "milliseconds")
-        told = replace(estimate, wall_time=wall_time, xruns=stamp.gaps)
-        self.telling.tell(ToldHop(told, level))
+        told = replace(estimate, xruns=stamp.gaps)
+        self.telling.tell(ToldHop(told, level, stamp.captured_at))
 
     def keep(self, seq: int, state: StreamState) -> None:
         """Take the room's state."""

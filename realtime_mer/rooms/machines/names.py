@@ -27,13 +27,15 @@ class Kind(StrEnum):
     """What is kept of a token, the newest word alone; of all models. Key: the token's id."""
     ALIVE = "alive"
     """That a process lives; not stored. Key: what the process calls itself."""
+    GLANCES = "glances"
+    """The newest hop of each room of a worker, now and then; not stored. Key: the worker."""
     MARKS = "marks"
     """A marker that a watcher set, for those at other nodes; not stored. Key: the room."""
 
     @property
     def stored(self) -> bool:
         """Whether it can be read later."""
-        return self not in (Kind.ALIVE, Kind.MARKS)
+        return self not in (Kind.ALIVE, Kind.GLANCES, Kind.MARKS)
 
     @property
     def newest_alone(self) -> bool:

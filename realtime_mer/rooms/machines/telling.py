@@ -50,6 +50,7 @@ class Telling:
         self._holds, self._told = holds, told
         self._expected = 0  # number in its stream of what was told last
         self._waiting: deque[ToldHop] = deque()
+        self._newest: ToldHop | None = None
         self._state: SavedState | None = None
         self._wake, self._done = asyncio.Event(), asyncio.Event()
         self._done.set()
@@ -88,6 +89,11 @@ class Telling:
         self._state = state
         self._turn()
 
+    def newest(self) -> ToldHop | None:
+        """Return what was told last; None where nothing was since this was asked."""
+        newest, self._newest = self._newest, None
+        return newest
+
     async def settled(self) -> None:
         """Wait until all was told and kept."""
         await self._done.wait()
@@ -121,7 +127,8 @@ class Telling:
                     return False
                 await self.begin()
                 return True
-            self._expected, self.seq = stored, batch[-1].estimate.seq
+            self._expected, self._newest = stored, batch[-1]
+            self.seq = self._newest.estimate.seq
             self.told_hops += len(batch)
             while self._waiting and self._waiting[0].estimate.seq <= self.seq:
                 self._waiting.popleft()

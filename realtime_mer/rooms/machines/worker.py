@@ -26,7 +26,7 @@ from realtime_mer.rooms.machines.leases import Leases
 from realtime_mer.rooms.machines.link import Away, Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
-from realtime_mer.rooms.machines.reports import Report
+from realtime_mer.rooms.machines.reports import GLANCE_EVERY_S, MOST_GLANCED, Glances, Report
 from realtime_mer.rooms.machines.sharing import Sharing
 from realtime_mer.rooms.machines.streams import SOUND_S
 from realtime_mer.rooms.machines.tasks import end_tasks
@@ -164,7 +164,8 @@ class Worker:
         try:
             await self._link.open()
             ready()
-            tasks += [self._loop.create_task(self._look()), self._link.ended]
+            tasks += [self._loop.create_task(self._look())]
+            tasks += [self._loop.create_task(self._tell_glances()), self._link.ended]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -231,6 +232,16 @@ class Worker:
                 accepting=self._accepting,
             )
             self._link.send(Kind.ALIVE, self._me, beat.encode())
+
+    async def _tell_glances(self) -> None:
+        """Tell nodes where nobody follows these rooms how they fare."""
+        while True:
+            await asyncio.sleep(GLANCE_EVERY_S)
+            newest = {room: held.telling.newest() for room, held in self._held.items()}
+            told = [(room, hop) for room, hop in newest.items() if hop is not None]
+            for start in range(0, len(told), MOST_GLANCED):
+                some = Glances(self._me, dict(told[start : start + MOST_GLANCED]))
+                self._link.send(Kind.GLANCES, self._me, some.encode())
 
     async def _look(self) -> None:
         while True:

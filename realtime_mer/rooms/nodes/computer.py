@@ -18,6 +18,9 @@ class Host(Protocol):
     def find(self, name: str) -> Room | None:
         """Return a room that is there; else None."""
 
+    def all(self) -> list[Room]:
+        """Return all rooms."""
+
     async def room(self, name: str) -> Room:
         """Return a room, a new one if there is none.
 

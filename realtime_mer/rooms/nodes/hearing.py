@@ -57,6 +57,13 @@ class Hearing:
             ready.append(self._take(hop))
         return ready
 
+    def glance(self, hop: ToldHop) -> bool:
+        """Take the newest hop where nobody follows the room; return whether it is to be told."""
+        if self.looking or self._is_old(hop):
+            return False
+        self._take(hop)
+        return True
+
     def _wait(self, hop: ToldHop) -> None:
         self._waiting.append(hop)
         if len(self._waiting) > MOST_WAITING:

@@ -79,7 +79,9 @@ class Node:
             find=lambda name: self._host.find(name),
             appeared=self._appear,
         )
-        self._telling = Telling(self._link, tell=self._tell, look_for=self._look_for)
+        self._telling = Telling(
+            self._link, tell=self._tell, look_for=self._look_for, follows=self._follows
+        )
         self._following = self._there = False
         self._beaten_at = 0.0
         self._progress = asyncio.Event()
@@ -147,7 +149,9 @@ class Node:
         if not self._there:
             raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.")
         try:
-            return await self._claims.claim(room, opened, resume=resume, manages=manages)
+            start = await self._claims.claim(room, opened, resume=resume, manages=manages)
+            await self._follow()  # before anything of its sound can be told
+            return start
         except Away as error:
             raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.") from error
 
@@ -197,6 +201,7 @@ class Node:
         for name in self._claims.seats:
             if self._claims.changed(name):
                 self._do(self._claims.write(name))
+        self._do(self._follow_on())
 
     def numbers(self) -> Iterable[Number]:
         """As ``Computer`` promises."""
@@ -242,7 +247,7 @@ class Node:
             await link.follow(Kind.TOKENS, "*", self.tokens.hear)
             await link.follow(Kind.FEEDS, "*", self._claims.hear)
             await link.follow(Kind.MARKS, "*", self._hear_mark)
-            await link.follow(Kind.TOLD, "*", self._telling.hear)
+            await link.follow(Kind.GLANCES, "*", self._telling.glance)
             self._following = True
         self._presence.restart(time.monotonic())
         await self.tokens.load(link)
@@ -251,7 +256,7 @@ class Node:
         for room, seat in self._claims.seats.items():
             seat.untold.again()
             self._send(room, seat)
-        for room in self._telling.rooms:
+        for room in self._telling.followed:
             self._look_for(room)
 
     async def _see_that_it_stays(self) -> None:
@@ -312,6 +317,20 @@ class Node:
         if room is not None and mark.node != self.id:
             room.mark_from_elsewhere(mark.marker)
 
+    def _follows(self, name: str) -> bool:
+        """Whether each hop of a room is wanted: it is fed here, or somebody here follows it."""
+        room = self._host.find(name)
+        return name in self._claims.seats or (room is not None and room.followed)
+
+    async def _follow(self) -> None:
+        await self._telling.follow(
+            {room.name for room in self._host.all() if self._follows(room.name)}
+        )
+
+    async def _follow_on(self) -> None:
+        with suppress(Away):  # at the next look
+            await self._follow()
+
     def _look_for(self, room: str) -> None:
         self._do(self._look(room))
 
@@ -328,9 +347,13 @@ class Node:
         if room is None:
             return
         estimate = hop.estimate
-        if estimate.wall_time is not None:
-            age = time.time() - datetime.fromisoformat(estimate.wall_time).timestamp()
-            estimate = replace(estimate, latency_ms=round(1000 * max(0.0, age), 3))
+        if hop.captured_at is not None:
+            when = datetime.fromtimestamp(hop.captured_at).astimezone()
+            estimate = replace(
+                estimate,
+                latency_ms=round(1000 * max(0.0, time.time() - hop.captured_at), 3),
+                wall_time=when.isoformat("T", "milliseconds"),
+            )
         room.tell(estimate, hop.level, now=time.monotonic())
         seat = self._claims.seats.get(name)
         if seat is not None:

@@ -1,21 +1,29 @@
-"""What workers tell of all rooms: heard, put in order, looked for where some of it is missing."""
+"""What workers tell of rooms: heard, put in order, looked for where some of it is missing.
 
-from collections.abc import Callable
+Each hop of the rooms that somebody follows here, and of all others the newest twice a second: what
+a node hears of rooms that are none of its own would else be most of its work.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Set
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind
-from realtime_mer.rooms.machines.reports import ToldHop, parse_report
+from realtime_mer.rooms.machines.reports import ToldHop, parse_glances, parse_report
 from realtime_mer.rooms.nodes.hearing import Hearing
 
 
 class Telling:
-    """Hands on each hop of each room once and in order. Everything runs in the service's loop.
+    """Hands on each hop of a room that is followed, once and in order.
+
+    Everything runs in the service's loop.
 
     Args:
         link: to NATS.
         tell: takes a room and its next hop.
         look_for: is told of a room of which hops are missing: ``look`` is to be awaited then.
+        follows: whether somebody here wants each hop of a room.
 
     Attributes:
         garbage: reports that cannot be read.
@@ -27,10 +35,13 @@ class Telling:
         *,
         tell: Callable[[str, ToldHop], None],
         look_for: Callable[[str], None],
+        follows: Callable[[str], bool],
     ) -> None:
         self.garbage = 0
-        self._link, self._tell, self._look_for = link, tell, look_for
+        self._link, self._tell, self._look_for, self._follows = link, tell, look_for, follows
         self._rooms: dict[str, Hearing] = {}
+        self._followed: dict[str, Callable[[], Awaitable[None]]] = {}  # each with what ends it
+        self._turning = asyncio.Lock()
 
     @property
     def late(self) -> int:
@@ -43,14 +54,43 @@ class Telling:
         return sum(room.missed for room in self._rooms.values())
 
     @property
-    def rooms(self) -> list[str]:
-        """Those of which something was told."""
-        return list(self._rooms)
+    def followed(self) -> frozenset[str]:
+        """Rooms of which each hop is heard."""
+        return frozenset(self._followed)
 
     def next(self, room: str) -> int:
         """Return the number of the hop of a room that is to be told next."""
         hearing = self._rooms.get(room)
         return 0 if hearing is None or hearing.next is None else hearing.next
+
+    async def follow(self, rooms: Set[str]) -> None:
+        """Hear each hop of these rooms alone from now on, and what was told since the last.
+
+        Args:
+            rooms: all that somebody follows.
+
+        Raises:
+            Away: NATS does not answer; ask again later.
+        """
+        async with self._turning:
+            for room in self._followed.keys() - rooms:
+                await self._followed.pop(room)()
+            for room in rooms - self._followed.keys():
+                self._rooms.setdefault(room, Hearing()).looking = True  # what comes waits
+                self._followed[room] = await self._link.follow(Kind.TOLD, room, self.hear)
+                self._look_for(room)
+
+    def glance(self, stored: Stored) -> None:
+        """Take what a worker told last of its rooms, for those that nobody follows."""
+        try:
+            newest = parse_glances(stored.data)
+        except ProtocolError:
+            self.garbage += 1
+            return
+        for room, hop in newest.items():
+            hearing = self._rooms.setdefault(room, Hearing())
+            if not self._follows(room) and hearing.glance(hop):
+                self._tell(room, hop)
 
     def hear(self, stored: Stored) -> None:
         """Take what a worker told of a room just now."""
@@ -73,15 +113,17 @@ class Telling:
             Away: NATS does not answer; look again later.
         """
         hearing = self._rooms.setdefault(room, Hearing())
-        if hearing.next is None:  # what was before this node is of no interest
-            return
         last = await self._link.last(Kind.TOLD, room)
         newest = [] if last is None else self._read(last)
-        if not hearing.looking and not (newest and newest[-1].estimate.seq >= hearing.next):
+        behind = bool(newest) and newest[-1].estimate.seq >= (hearing.next or 0)
+        if not hearing.looking and not behind:
             return
         hearing.looking = True  # what comes meanwhile waits
         stored = await self._link.read(Kind.TOLD, room)
-        for hop in hearing.found(hop for each in stored for hop in self._read(each)):
+        hops = [hop for each in stored for hop in self._read(each)]
+        if hearing.next is None and hops and hops[0].estimate.seq > 0:
+            hops = []  # it has been for longer than a moment: what was before is of no interest
+        for hop in hearing.found(hops):
             self._tell(room, hop)
 
     def _read(self, stored: Stored) -> list[ToldHop]:

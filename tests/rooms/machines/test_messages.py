@@ -1,7 +1,9 @@
 """What goes through NATS can be read again, and what is none is refused."""
 
-import json
+import math
+import struct
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +22,14 @@ from realtime_mer.rooms.machines.entries import (
     parse_saved,
 )
 from realtime_mer.rooms.machines.names import Kind, Names, key_of
-from realtime_mer.rooms.machines.reports import MAX_HOPS, Report, ToldHop, parse_report
+from realtime_mer.rooms.machines.reports import (
+    MAX_HOPS,
+    Glances,
+    Report,
+    ToldHop,
+    parse_glances,
+    parse_report,
+)
 from realtime_mer.rooms.names import check_room
 from realtime_mer.stream import EmotionStream
 from realtime_mer.wire.protocol import LevelMessage
@@ -68,7 +77,7 @@ def test_a_chunk_is_read_as_it_was_written(
 
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_by_one_kind_of_error(data: bytes) -> None:
-    for parse in (parse_chunk, parse_report, parse_beat, parse_lease, parse_saved):
+    for parse in (parse_chunk, parse_report, parse_glances, parse_beat, parse_lease, parse_saved):
         with suppress(ProtocolError):
             parse(data)
 
@@ -93,31 +102,59 @@ def test_a_chunk_that_cannot_be_is_refused(change) -> None:
 
 def test_a_report_is_read_as_it_was_written() -> None:
     told = hops(3)
-    read = parse_report(Report("worker-1", told).encode())
-    assert read.worker == "worker-1"
-    assert [hop.estimate.to_dict() for hop in read.hops] == [hop.estimate.to_dict() for hop in told]
-    assert [hop.level for hop in read.hops] == [hop.level for hop in told]
-    assert parse_report(read.encode()) == read
+    told += [
+        ToldHop(
+            replace(told[-1].estimate, seq=7, skipped=4, xruns=2, turns=1, familiar=0.25),
+            replace(told[-1].level, mel=None),
+            captured_at=1.75e9,
+        )
+    ]
+    report = Report("worker-1", told)
+    assert parse_report(report.encode()) == report
+
+
+GOOD = Report("w", hops(2)).encode()
+HOP = (len(GOOD) - 4) // 2  # bytes of each, behind the head
+NUMBERS = 4 + 26  # where those of the first begin
+
+
+def with_number(place: int, number: float) -> bytes:
+    at = NUMBERS + 8 * place
+    return GOOD[:at] + struct.pack("<d", number) + GOOD[at + 8 :]
 
 
 @pytest.mark.parametrize(
-    "change",
+    "bad",
     [
-        lambda lines: lines[1:],
-        lambda lines: lines[:2],
-        lambda lines: lines[:1],
-        lambda lines: [lines[0], lines[2], lines[1]],
-        lambda lines: [lines[0], *lines[3:5], *lines[1:3]],
-        lambda lines: [json.dumps({"version": 2, "worker": "w"}), *lines[1:]],
-        lambda lines: ["[" * 9999, *lines[1:]],
-        lambda lines: [lines[0], *lines[1:3] * (MAX_HOPS + 1)],
-        lambda lines: [*lines, "x" * (1 << 18)],
+        b"",
+        GOOD[:3],
+        GOOD[:-1],
+        GOOD + b"\0",
+        b"\1" + GOOD[1:],  # of another version
+        GOOD[:1] + b"\0" + GOOD[2:4],  # no hop
+        GOOD[:1] + bytes([MAX_HOPS + 1]) + GOOD[2:4] + GOOD[4 : 4 + HOP] * (MAX_HOPS + 1),
+        GOOD[:4] + GOOD[4 + HOP :] + GOOD[4 : 4 + HOP],  # out of order
+        GOOD[:3] + b"\xff" + GOOD[4:],  # a name that is no text
+        GOOD[:28] + b"\xff" + GOOD[29:],  # a status that there is not
+        *(with_number(place, math.nan) for place in (4, 9, 25)),
+        *(with_number(place, 1.5) for place in (1, 2, 3, 9, 25)),
+        with_number(0, math.inf),
     ],
 )
-def test_a_report_that_cannot_be_is_refused(change) -> None:
-    lines = Report("w", hops(2)).encode().decode().split("\n")
+def test_a_report_that_cannot_be_is_refused(bad: bytes) -> None:
+    parse_report(GOOD)
     with pytest.raises(ProtocolError):
-        parse_report("\n".join(change(lines)).encode())
+        parse_report(bad)
+
+
+def test_what_was_told_last_of_rooms_is_read_as_it_was_written_and_nothing_else() -> None:
+    told = dict(zip(("hall", "a.room"), hops(2), strict=True))
+    written = Glances("w", told).encode()
+    assert parse_glances(written) == told
+    assert parse_glances(b"") == {}
+    for bad in (written[:1], written[:-1], written + b"\0", b"\xff" + written[1:]):
+        with pytest.raises(ProtocolError):
+            parse_glances(bad)
 
 
 def test_beats_leases_and_states_are_read_as_they_were_written() -> None:

@@ -19,7 +19,7 @@ from realtime_mer.rooms.machines.chunks import SoundChunk, parse_chunk
 from realtime_mer.rooms.machines.entries import Beat
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
-from realtime_mer.rooms.machines.reports import Report, ToldHop
+from realtime_mer.rooms.machines.reports import Glances, Report, ToldHop
 from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.shard import Hop
 from realtime_mer.rooms.states import model_of
@@ -172,6 +172,11 @@ class Hand:
         """Tell of hops of these numbers, as a worker does, in one report."""
         report = Report("hand", hops(*numbers, **options)).encode()
         assert self.do(self._link.put(Kind.TOLD, room, report)) is not None
+
+    def glance(self, room: str, number: int) -> None:
+        """Say, as a worker does to nodes where nobody follows a room, which hop was told last."""
+        newest = Glances("hand", {room: hops(number)[0]}).encode()
+        self._loop.call_soon_threadsafe(self._link.send, Kind.GLANCES, "hand", newest)
 
     def heard(self, room: str, samples: int) -> list[SoundChunk]:
         """Wait until the sound of a room has come up to a position; return its chunks."""

@@ -91,6 +91,33 @@ def test_sound_that_is_fed_at_one_node_is_told_of_at_every_node(
             assert [estimate["seq"] for estimate in each] == list(range(8))
 
 
+def test_of_a_room_that_nobody_follows_at_a_node_the_newest_is_heard_and_all_from_then_on(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with (
+        node(tmp_path / "a", nats) as a,
+        node(tmp_path / "b", nats) as b,
+        Hand(nats) as hand,
+        Feeder(a, "hall") as feeder,
+    ):
+        feeder.open()
+        until(lambda: listed(b) == {"hall": "fed"})
+        room = b.service.find("hall")
+        assert room is not None
+        hand.tell("hall", 0, 1, 2)
+        hand.glance("hall", 2)
+        until(lambda: room.latest is not None)
+        assert room.counts.estimates == 1
+        hand.tell("hall", 3, 4, 5)
+        hand.glance("hall", 1)  # that is old
+        found = b.all_of("hall")
+        hand.glance("hall", 5)  # all of it is wanted now
+        until(lambda: len(found) == 3)
+        hand.tell("hall", 6)
+        until(lambda: len(found) == 4)
+        assert [estimate["seq"] for estimate in found] == [3, 4, 5, 6]
+
+
 def test_the_state_and_source_of_a_room_are_known_at_other_nodes(
     tmp_path: Path, nats: NatsServer
 ) -> None:
