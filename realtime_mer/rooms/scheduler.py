@@ -119,6 +119,11 @@ class Scheduler:
         """How many streams there are."""
         return len(self._inboxes)
 
+    @property
+    def hop_s(self) -> float:
+        """Seconds of sound from one hop of a stream to its next."""
+        return self._hop / self._batch.recognizer.sample_rate
+
     def join(self, state: StreamState | None = None) -> int:
         """As ``StreamBatch.join``."""
         stream = self._batch.join(state)

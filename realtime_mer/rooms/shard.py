@@ -52,7 +52,7 @@ class Shard:
         tell: takes the hops of one call, in the thread that computes.
         save: takes a room, how many hops of it have been, and its state then, likewise.
         ended: is called when the thread ends, also where a defect ended it.
-        save_every_s: seconds from one state of a room to the next.
+        save_every_s: seconds of a room's sound from one of its states to the next.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Shard:
     ) -> None:
         self._scheduler = scheduler
         self._tell, self._save, self._ended = tell, save, ended
-        self._save_every_s = save_every_s
+        self._save_every = max(1, round(save_every_s / scheduler.hop_s))  # hops
         self._streams: dict[str, int] = {}
         self._rooms: dict[int, str] = {}
-        self._saved_at: dict[int, float] = {}
+        self._save_at: dict[int, int] = {}  # number of hops of each stream
         self._waiting: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._ending = False
@@ -147,7 +147,7 @@ class Shard:
                 [Hop(self._rooms[stream], run.told, row) for row, stream in enumerate(run.streams)]
             )
             for stream in run.streams:
-                if now - self._saved_at[stream] >= self._save_every_s:
+                if self._scheduler.seq(stream) >= self._save_at[stream]:
                     self._keep(stream)
             return True
         if self._ending and not self._waiting:
@@ -158,21 +158,22 @@ class Shard:
         return True
 
     def _keep(self, stream: int) -> None:
-        self._saved_at[stream] = time.monotonic()
         scheduler = self._scheduler
-        self._save(self._rooms[stream], scheduler.seq(stream), scheduler.state(stream))
+        seq = scheduler.seq(stream)
+        self._save_at[stream] = seq + self._save_every
+        self._save(self._rooms[stream], seq, scheduler.state(stream))
 
     def _join(self, room: str, state: StreamState | None) -> None:
         stream = self._scheduler.join(state)
         self._streams[room], self._rooms[stream] = stream, room
-        # Spread over the second, or all rooms that came together would be kept together.
-        self._saved_at[stream] = time.monotonic() - (stream % 16) / 16 * self._save_every_s
+        # Spread, or all rooms that came together would be kept together.
+        self._save_at[stream] = self._scheduler.seq(stream) + 1 + stream % self._save_every
 
     def _leave(self, room: str, left: Callable[[int, StreamState], None]) -> None:
         stream, scheduler = self._streams.pop(room), self._scheduler
         left(scheduler.seq(stream), scheduler.state(stream))
         scheduler.leave(stream)
-        del self._rooms[stream], self._saved_at[stream]
+        del self._rooms[stream], self._save_at[stream]
 
     def _push(
         self, room: str, samples: NDArray[np.float32], missing: int, fresh: bool, now: float
