@@ -138,21 +138,19 @@ def _driver() -> str | None:
 
 
 def tests(device: str, notes: Notes) -> None:
-    """Run every test that is marked ``cuda``, or the same statements on the processor."""
+    """Run every test that is marked ``cuda``; or on the processor, where all run, one of a file."""
     import pytest
 
     files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/**/test_*_cuda.py"))
-    chosen = "cuda" if device == "cuda" else "not cuda and not slow"
     options = [
         "-q",
-        "-m",
-        chosen,
+        *(("-m", "cuda") if device == "cuda" else ()),
         "-p",
         "no:cacheprovider",
         "-o",
         "addopts=--import-mode=importlib",
     ]
-    noted = _NotedTests(notes)
+    noted = _NotedTests(notes, one_of_a_file=device != "cuda")
     code = pytest.main([*options, *files], plugins=[noted])
     notes.found(exit=int(code))
     if not noted.passed:
@@ -161,13 +159,22 @@ def tests(device: str, notes: Notes) -> None:
         notes.failed("pytest", f"ended with {code}")
 
 
+_UNCHOSEN = ("cuda", "slow")
+
+
 class _NotedTests:
     """Keeps what became of each test."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, one_of_a_file: bool) -> None:
         self._notes = notes
+        self._one_of_a_file = one_of_a_file
         self._tests: dict[str, dict[str, Any]] = {}
         self.passed = 0
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._one_of_a_file:
+            chosen = [item for item in items if not any(map(item.get_closest_marker, _UNCHOSEN))]
+            items[:] = {item.path: item for item in chosen}.values()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._notes.at(nodeid)
