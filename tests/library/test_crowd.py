@@ -13,7 +13,7 @@ from realtime_mer.library.store import TrackStore
 from realtime_mer.library.walk import Broken, walk
 from tests.library.made import made_sound, made_track
 
-FEW, MANY = 5_000, 50_000
+FEW, MANY = 1_000, 10_000
 NAME_BYTES = 600
 """What a name may take while its folder is looked through, with the folders above it."""
 
