@@ -208,6 +208,31 @@ def test_families_without_a_value_are_found_and_histograms_by_their_parts() -> N
     assert rendered(text) == {"a_total", "b_bucket", "b_sum", "b_count"}
 
 
+def test_prometheus_asks_each_process_by_the_name_that_it_answers_at() -> None:
+    """Nodes and workers refuse a name that is not their machine's, as pages of others have them."""
+    asked = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
+    names = {
+        target.partition(":")[0]
+        for job in asked["scrape_configs"]
+        for static in job["static_configs"]
+        for target in static["targets"]
+    }
+    assert names >= ours().keys()
+    for name, service in ours().items():
+        assert service.get("hostname") == name
+
+
+def test_workers_take_as_many_rooms_as_nodes_take_in() -> None:
+    def most(command: list[Any]) -> int:
+        return int(command[command.index("--rooms") + 1])
+
+    started = [(name, service["command"]) for name, service in ours().items()]
+    nodes = {most(command) for name, command in started if name.startswith("node")}
+    workers = [most(command) for name, command in started if name.startswith("worker")]
+    assert nodes == {1000}
+    assert sum(workers) >= max(nodes)
+
+
 OF_OTHERS = {"up": "Prometheus", "jetstream_server_total_message_bytes": "prometheus-nats-exporter"}
 """Metrics that nobody of this project tells, by who tells them."""
 _VARZ = "gnatsd_varz_"
