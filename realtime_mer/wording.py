@@ -66,12 +66,14 @@ ROOM_WORDS = {
     "empty": ("no sound arrives", "nobody sends"),
     "waiting": ("no sound arrives", "none for {} s"),
     "ended": ("off", "its sender has ended it"),
+    "late": ("no estimates", "it is not computed now"),
     "stale": ("stale", "nothing new for {} s"),
 }
 """What a wall says of a room in the place of a status: a short name, and a note to it.
 
 Its sender has gone without a word, or is silent for so many whole seconds, or has said that the
-sound has ended; or sound comes, but nothing was told of it for so many seconds.
+sound has ended; or sound comes, but the service says that it does not compute it, or nothing was
+told of it for so many seconds.
 """
 
 NEEDS_SOMEBODY = (Status.NO_SIGNAL, Status.RECONNECTING)
@@ -113,8 +115,24 @@ MACHINES_APART = (
 )
 """What a room says of which nothing is told because NATS is away."""
 
+NOBODY_NEW = (
+    "The machines of this service cannot reach each other now, so it takes no sender: try again."
+)
+"""What a sender is told that comes while NATS is away."""
+
+NOT_STORED = (
+    "What lies between the machines of this service is full, so it takes no sender: try again."
+)
+"""What a sender is told that comes while NATS has no room left."""
+
 NOBODY_COMPUTES = "No worker is there that computes this room; the last estimate is held."
 """What a room says of which nothing is told because there is no worker."""
+
+WORKERS_FULL = (
+    "The workers have as many rooms as they may: this one is not computed; the last estimate is "
+    "held."
+)
+"""What a room says of which nothing is told because no worker takes it."""
 
 COMPUTED_LATE = (
     "Estimates come late: this room moves to another worker, or the workers are too slow."
@@ -129,6 +147,9 @@ ROOM_NOTICES = {
     (True, True): "The SOUND that you send IS STORED, and so is what is estimated of it.",
 }
 """What is said to whoever sends sound, by whether estimates and whether sound are stored."""
+
+RECORDED_SINCE = "more of this room is stored from now on: come back, and you are told what"
+"""Why a sender is sent away that was told that less is stored."""
 
 SOUND_BETWEEN = "The newest 30 s of sound lie in the memory of NATS ({}), and never on a disk."
 """What is said besides where rooms are computed on other machines."""

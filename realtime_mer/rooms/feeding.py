@@ -36,7 +36,7 @@ from realtime_mer.wire.sound import (
     parse_chunk,
     parse_sender_message,
 )
-from realtime_mer.wording import ROOM_NOTICES
+from realtime_mer.wording import RECORDED_SINCE, ROOM_NOTICES
 
 _CLOSES = {
     "unauthorized": SoundClose.UNAUTHORIZED,
@@ -87,6 +87,7 @@ class Feeding:
         self._room: Room | None = None
         self._opened: Open | None = None
         self._decoder: Decoder | None = None
+        self._stored: RecordingState | None = None  # as its sender was told
         limits = host.limits
         self._messages = Allowance(per_second=limits.messages_per_s, burst=limits.message_burst)
 
@@ -137,9 +138,10 @@ class Feeding:
         manages = self._host.rights.may(self.client.token, room.name, Right.MANAGE)
         expected = await room.open(opened, self, manages=manages, clock=time.monotonic)
         self._room, self._opened = room, opened
+        self._stored = stored = self._host.stored(room)
         if self.client.parting is not None:
             return  # it was sent away meanwhile, and leaves the room in a moment
-        limits, stored = self._host.limits, self._host.stored(room)
+        limits = self._host.limits
         self._say(
             Ready(
                 room=room.name,
@@ -243,6 +245,15 @@ class Feeding:
                     drift_ppm=room.drift_ppm,
                 )
             )
+
+    def see_that_it_knows(self) -> None:
+        """End it where more is stored of the room than was told: who comes back is told that."""
+        room, told = self._room, self._stored
+        if room is None or told is None or self.client.parting is not None:
+            return
+        now = self._host.stored(room)
+        if (now.estimates and not told.estimates) or (now.sound and not told.sound):
+            self.farewell(RECORDED_SINCE, SoundClose.GOING_AWAY)
 
     def _give_up(self) -> None:
         if self._room is None:

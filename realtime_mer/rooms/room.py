@@ -283,6 +283,20 @@ class Room:
                 self._hand_on(piece.samples, missing=piece.missing, fresh=piece.fresh)
             yield
 
+    def overhear(self, samples: NDArray[np.float32], *, position: int) -> None:
+        """Take sound of this room that came to another machine, for the taps alone.
+
+        Args:
+            samples: float32 ``(n,)``, at the recogniser's rate; not to be changed any more.
+            position: of the first of them.
+        """
+        start = max(self._given, position)
+        samples = samples[start - position :]
+        if len(samples):
+            for tap in self.taps:
+                tap(samples, start - self._given)
+            self._given = start + len(samples)
+
     def flush(self) -> None:
         """Hand on what the resampler still holds: the sound has ended."""
         self._ended = True
@@ -428,6 +442,7 @@ class Room:
             "name": self.name,
             "state": self.state,
             "status": None if self.status is None else self.status.value,
+            "detail": None if self._said is None else self._said[1],
             "source": self.source,
             "estimate": None if self.latest is None else self.latest.to_dict(),
             "watchers": len(self.audience),

@@ -22,6 +22,13 @@ from realtime_mer.rooms.tokens.grants import Tokens
 from realtime_mer.wire.tls import server_context
 from realtime_mer.wording import ROOM_NOTICES, SOUND_BETWEEN, counted
 
+_OF_WHICH = {  # what is said next, by whether rooms are recorded here, and whether others might
+    (False, False): "Of all rooms:",
+    (True, False): "Of rooms that are not recorded:",
+    (False, True): "Of rooms that no node records:",
+    (True, True): "Of rooms that no node records:",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions:
@@ -73,6 +80,7 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
     else:
         model = described(options.model)
         computer = node = Node(options.nats, model, rooms=rooms.limits.rooms, say=say)
+        say(f"Node {node.id}")
         tokens = node.tokens
         _tell_of_unused(TokenFile(options.folder / TOKENS), options.nats, say)
         # A live sender is no faster than the clock: it has nothing to wait for.
@@ -84,8 +92,7 @@ def run_rooms_serve(options: ServeOptions, *, say: Callable[[str], None]) -> Non
         say(f"Rooms: {url}{ROOMS}/NAME (feed one at {url}{ROOMS}/NAME/audio)")
         if url != service.url:
             say(f"Here, for the proxy before it: {service.url}")
-        recorded = bool(options.rooms.record)
-        say("Of rooms that are not recorded:" if recorded else "Of all rooms:")
+        say(_OF_WHICH[bool(options.rooms.record), options.nats is not None])
         say(ROOM_NOTICES[False, False])
         if options.nats is not None:
             say(SOUND_BETWEEN.format(options.nats.shown))

@@ -11,7 +11,7 @@ import socket
 import ssl as tls
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time as TimeOfDay
 from functools import partial
@@ -26,6 +26,7 @@ from realtime_mer.rooms.limits import RoomLimits
 from realtime_mer.rooms.metrics import RoomMetrics, Whole
 from realtime_mer.rooms.names import Right, check_room
 from realtime_mer.rooms.nodes.computer import Computer
+from realtime_mer.rooms.nodes.recorded import together
 from realtime_mer.rooms.recording.recordings import RoomRecordings
 from realtime_mer.rooms.rights import Rights, RoomRights
 from realtime_mer.rooms.room import Room
@@ -276,6 +277,10 @@ class RoomsService:
         """Return all rooms, by their names."""
         return [self._rooms[name] for name in sorted(self._rooms)]
 
+    def placed(self, name: str) -> dict[str, str | None]:
+        """Return which processes have to do with a room, by what they do."""
+        return self._computer.placed(name)
+
     def find(self, name: str) -> Room | None:
         """Return a room that is there; else None."""
         return self._rooms.get(name)
@@ -323,8 +328,15 @@ class RoomsService:
 
     def stored(self, room: Room) -> RecordingState:
         """Return what is stored of a room."""
-        nothing = RecordingState(estimates=False, sound=False)
-        return self._recordings.state(room.name) or nothing
+        return room.recording() or RecordingState(estimates=False, sound=False)
+
+    def recorded(self) -> Mapping[str, RecordingState]:
+        """Return what is recorded here of rooms, by their names."""
+        return self._recordings.states()
+
+    def _recorded(self, name: str) -> RecordingState | None:
+        """Return what is recorded of a room, on whichever machine; None for nothing."""
+        return together((self._recordings.state(name), self._computer.recorded(name)))
 
     def _make(self, name: str, *, start: int) -> Room:
         model, limits = self._model, self._options.client_limits
@@ -362,6 +374,7 @@ class RoomsService:
             start=start,
             limits=self.limits,
         )
+        room.recording = partial(self._recorded, name)
         self._rooms[name] = room
         return room
 
@@ -376,11 +389,12 @@ class RoomsService:
             if self.rights.renew():
                 self._revoke()
             for room in self._rooms.values():
-                room.look(now, late=self._computer.late)
+                room.look(now, late=self._computer.late(room.name))
             self._computer.look()
             self._recordings.look()
-            if turn % 2 == 0:
-                for feeding in self._feedings:
+            for feeding in list(self._feedings):
+                feeding.see_that_it_knows()
+                if turn % 2 == 0:
                     feeding.tell_taken()
 
     def _marked(self, name: str, marker: Marker) -> None:

@@ -38,6 +38,9 @@ class Rooms(Protocol):
     def all(self) -> list[Room]:
         """Return all rooms, by their names."""
 
+    def placed(self, name: str) -> dict[str, str | None]:
+        """Return which processes have to do with a room, by what they do."""
+
     @property
     def ready(self) -> bool:
         """Whether rooms are taken in and computed."""
@@ -198,7 +201,7 @@ class RoomsSite:
     def _listing(self, token: str | None) -> Page:
         """Return the rooms that a token lets watch, all where none is asked for."""
         rooms = [
-            room.summary()
+            {**room.summary(), **self._placed(token, room.name)}
             for room in self._rooms.all()
             if self._rights.may(token, room.name, Right.WATCH)
         ]
@@ -209,6 +212,12 @@ class RoomsSite:
             length=len(body),
             headers={**GUARDS, "Content-Type": "application/json"},
         )
+
+    def _placed(self, token: str | None, name: str) -> dict[str, str | None]:
+        """Return the machines of a room to whoever manages it: others have no use for them."""
+        if not self._rights.may(token, name, Right.MANAGE):
+            return {}
+        return self._rooms.placed(name)
 
 
 def _moved(path: str) -> Page:

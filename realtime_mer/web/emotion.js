@@ -77,6 +77,7 @@ export const ROOM = {
   empty: { word: "no sound arrives", note: "nobody sends" },
   waiting: { word: "no sound arrives", note: "none for {} s" },
   ended: { word: "off", note: "its sender has ended it" },
+  late: { word: "no estimates", note: "it is not computed now" },
   stale: { word: "stale", note: "nothing new for {} s" },
 };
 

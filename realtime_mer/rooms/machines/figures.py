@@ -84,6 +84,7 @@ class Figures:
         left_out: hops that were too late to be computed.
         nats_returns: how often the connection came back.
         nats_missed, nats_refused: messages that were not taken in time, and that were none.
+        nats_unstored: messages that NATS had no room for.
         latencies, latency_s: as of ``Latencies``.
         of_rooms: of each room.
     """
@@ -103,6 +104,7 @@ class Figures:
     nats_returns: int
     nats_missed: int
     nats_refused: int
+    nats_unstored: int
     latencies: Sequence[tuple[str, int]]
     latency_s: float
     of_rooms: Sequence[RoomFigures]
@@ -163,6 +165,7 @@ _COUNTERS = {
     "nats_returns": "Times the connection to NATS came back",
     "nats_missed": "Messages of NATS that were not taken in time",
     "nats_refused": "Messages of NATS that were none",
+    "nats_unstored": "Messages that NATS had no room for",
 }
 _ROOM_GAUGES = {
     "backlog_seconds": "Sound that came and was not computed yet",

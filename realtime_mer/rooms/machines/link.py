@@ -7,6 +7,8 @@ nothing while NATS is away: whoever writes knows what he would have to write aga
 import asyncio
 import json
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_mer.errors import InputError, ProtocolError, ServiceError
 from realtime_mer.rooms.machines.address import NatsAddress
-from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names, key_of
+from realtime_mer.rooms.machines.names import (
+    EVERY_MODEL,
+    OF_A_MODEL,
+    Kind,
+    Names,
+    key_of,
+    model_of_subject,
+)
 from realtime_mer.rooms.machines.streams import make_streams
 from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.wire.tls import client_context
@@ -34,6 +43,7 @@ _AGAIN_S = 0.5
 _PING_S = 2  # two that are not answered, and the connection is taken for lost
 _MOST_WAITING = 64 << 20  # bytes that the socket did not take yet
 _MOST_COMPLAINTS = 5  # for one absence
+_REMIND_S = 60.0
 _WRONG_SEQUENCE = (10071, 10164)  # of JetStream's errors
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _SEQUENCE = "Nats-Sequence"
@@ -42,6 +52,10 @@ _REFUSED = "authorization violation"
 
 class Away(ServiceError):
     """NATS does not answer now; whether it took what was said last is not known."""
+
+
+class Unstored(Away):
+    """NATS is there and does not store what it is given, as where it has no room left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,7 @@ class Link:
     Attributes:
         overflowed: messages of ``send`` that were left out because the socket took no more.
         missed: messages that came and were left out because they were not taken in time.
+        unstored: messages that NATS is there for and did not store.
         refused: messages under names that can be none.
         returns: how often the connection came back.
         ended: fails with a ``RealtimeMerError`` where the connection has ended for good.
@@ -93,13 +108,14 @@ class Link:
         back: Callable[[], Awaitable[None]],
         kinds: Collection[Kind] = OF_A_MODEL,
     ) -> None:
-        self.overflowed = self.missed = self.refused = self.returns = 0
+        self.overflowed = self.missed = self.unstored = self.refused = self.returns = 0
         self._address, self._names, self._say = address, names, say
         self._lost, self._back, self._kinds = lost, back, kinds
         self._client: Client
         self._jetstream: JetStreamContext
         self._up = self._closing = False
         self._complaints: set[str] = set()  # since it was there last
+        self._refused_at = -math.inf  # when people were told that NATS does not store
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
@@ -128,7 +144,7 @@ class Link:
             )
         loop = asyncio.get_running_loop()
         self.ended = loop.create_future()
-        self._client = Client()
+        self._client = _secure_client() if self._address.secure else Client()
         self._jetstream = self._client.jetstream(timeout=_ANSWER_S)
         connecting = loop.create_task(self._client.connect(**self._options()))
         try:
@@ -222,10 +238,17 @@ class Link:
             self.ended.exception()  # it is told to whoever waits for it, if somebody does
 
     async def _erred(self, error: Exception) -> None:
-        from nats.errors import Error, SlowConsumerError
+        from nats.errors import Error, SecureConnWantedError, SlowConsumerError
 
         if isinstance(error, SlowConsumerError):
             self.missed += 1
+        elif isinstance(error, SecureConnWantedError) and self._sending is None:
+            self._end(
+                InputError(
+                    f"{self._address.shown} does not speak TLS, which tls:// and --nats-ca ask "
+                    "for: switch it on there, or give nats:// in a network that you trust"
+                )
+            )
         elif _REFUSED in str(error).lower() and self._sending is None:
             self._end(
                 InputError(
@@ -278,19 +301,38 @@ class Link:
 
         Raises:
             Away: NATS does not answer; it may have stored it nevertheless.
+            Unstored: it does, and has no room for this.
         """
+        from nats.errors import MaxPayloadError
+
         headers = None if expected is None else {_EXPECTED: str(expected)}
         with self._asking():
-            answer = await self._client.request(
-                self._names.subject(kind, key), data, timeout=_ANSWER_S, headers=headers
-            )
+            try:
+                answer = await self._client.request(
+                    self._names.subject(kind, key), data, timeout=_ANSWER_S, headers=headers
+                )
+            except MaxPayloadError as too_long:
+                raise self._not_stored(str(too_long)) from too_long
         told = json.loads(answer.data)
         error = told.get("error")
         if error is None:
             return int(told["seq"])
         if error.get("err_code") in _WRONG_SEQUENCE:
             return None
-        raise Away(f"NATS does not store it: {error.get('description')}")
+        raise self._not_stored(str(error.get("description")))
+
+    def _not_stored(self, reason: str) -> Unstored:
+        """Count what NATS did not store, and say so now and then; return what is to be raised."""
+        self.unstored += 1
+        now = time.monotonic()
+        if now - self._refused_at > _REMIND_S:
+            self._refused_at = now
+            self._say(
+                f"NATS at {self._address.shown} does not store what it is given ({reason}): rooms "
+                "come late or stand still. Give it more memory and disk, or let it have fewer "
+                "rooms."
+            )
+        return Unstored(f"NATS does not store it: {reason}")
 
     async def _send_out(self) -> None:
         while True:
@@ -302,14 +344,16 @@ class Link:
                 await self._send(subject, data)
 
     async def _send(self, subject: str, data: bytes) -> None:
-        from nats.errors import Error
+        from nats.errors import Error, MaxPayloadError
 
         # The library would keep it, and send it before what is written again when NATS is back.
         if not self._client.is_connected:
             return
         try:
             await self._client.publish(subject, data)
-        except Error:  # the connection was lost just now, or it is longer than NATS takes
+        except MaxPayloadError as error:
+            self._not_stored(str(error))
+        except Error:  # the connection was lost just now
             self.overflowed += 1
 
     # -- reading ----------------------------------------------------------------------------------
@@ -412,6 +456,21 @@ class Link:
 
         return leave
 
+    async def follow_all_models(self, kind: Kind, heard: Callable[[str, bytes], None]) -> None:
+        """Hear what is said under any model, for as long as this is open.
+
+        Args:
+            kind: that is not stored.
+            heard: takes the model and what was said.
+        """
+
+        async def take(message: "Msg") -> None:
+            with self._minding():
+                heard(model_of_subject(message.subject), message.data)
+
+        with self._asking():
+            await self._client.subscribe(Names(EVERY_MODEL).heard(kind), cb=take)
+
     @contextmanager
     def _minding(self) -> Iterator[None]:
         try:
@@ -434,3 +493,21 @@ class Link:
             raise Away("it has no JetStream, or not yet; it is started with -js") from error
         except (Error, OSError, TimeoutError) as error:
             raise Away(str(error) or type(error).__name__) from error
+
+
+def _secure_client() -> "Client":
+    """Return a client that says its first word by TLS, or not at all.
+
+    The library's own goes on in the clear where a server does not ask for TLS, with user, password
+    and sound, whatever its address says. This one tells ``error_cb`` a ``SecureConnWantedError``.
+    """
+    from nats.aio.client import Client
+    from nats.errors import SecureConnWantedError
+
+    class SecureClient(Client):
+        def _connect_command(self) -> bytes:
+            if not self._server_info.get("tls_required"):
+                raise SecureConnWantedError
+            return super()._connect_command()
+
+    return SecureClient()

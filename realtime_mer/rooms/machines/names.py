@@ -32,10 +32,13 @@ class Kind(StrEnum):
     MARKS = "marks"
     """A marker that a watcher set, for those at other nodes; not stored. Key: the room."""
 
+    RECORDED = "recorded"
+    """What a node records of a room, once a second; not stored. Key: the room."""
+
     @property
     def stored(self) -> bool:
         """Whether it can be read later."""
-        return self not in (Kind.ALIVE, Kind.GLANCES, Kind.MARKS)
+        return self not in (Kind.ALIVE, Kind.GLANCES, Kind.MARKS, Kind.RECORDED)
 
     @property
     def newest_alone(self) -> bool:
@@ -100,6 +103,15 @@ class Names:
         if kind is Kind.TOKENS:
             return f"mer.stored.{kind}.{_token(key)}"
         return f"mer.{self.model}.stored.{kind}.{_token(key)}"
+
+
+EVERY_MODEL = "*"
+"""In the place of a model: names under which those of all models are heard."""
+
+
+def model_of_subject(subject: str) -> str:
+    """Return the model that a subject of what is not in a bucket tells."""
+    return subject.split(".")[1]
 
 
 def _token(key: str) -> str:

@@ -4,7 +4,6 @@ One asyncio loop speaks with NATS, one thread computes.
 """
 
 import asyncio
-import secrets
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -25,7 +24,7 @@ from realtime_mer.rooms.machines.held import Computing, HeldRoom
 from realtime_mer.rooms.machines.leases import Leases
 from realtime_mer.rooms.machines.link import Away, Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
-from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
+from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence, Strangers, new_id
 from realtime_mer.rooms.machines.reports import GLANCE_EVERY_S, MOST_GLANCED, Glances, Report
 from realtime_mer.rooms.machines.sharing import Sharing
 from realtime_mer.rooms.machines.streams import SOUND_S
@@ -43,12 +42,6 @@ _DRAIN_S = 20.0
 _BETWEEN_S = 0.5
 
 
-def new_id() -> str:
-    """Return what a process calls itself: its machine, for people, and what no other has."""
-    host = "".join(c if c.isascii() and c.isalnum() else "-" for c in socket.gethostname())
-    return f"{host[:40].strip('-') or 'machine'}-{secrets.token_hex(4)}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """What a worker was asked for.
@@ -61,7 +54,7 @@ class WorkerOptions:
 
     nats: NatsAddress
     most: int = 64
-    id: str = field(default_factory=new_id)
+    id: str = field(default_factory=lambda: new_id(socket.gethostname()))
 
 
 class Worker:
@@ -85,9 +78,11 @@ class Worker:
     ) -> None:
         self._recognizer, self._options, self._say = recognizer, options, say
         self._me = options.id
+        names = Names.of(model_of(recognizer))
+        self._strangers = Strangers(names.model, say=say)
         self._link = Link(
             options.nats,
-            Names.of(model_of(recognizer)),
+            names,
             say=say,
             lost=lambda: None,
             back=self._back,
@@ -180,6 +175,7 @@ class Worker:
             await self._link.follow(Kind.ALIVE, "*", self._hear_beat)
             await self._link.follow(Kind.FEEDS, "*", self._hear_feed)
             await self._link.follow(Kind.LEASES, "*", self._hear_lease)
+            await self._link.follow_all_models(Kind.ALIVE, self._strangers.hear)
             self._following = True
         now = time.monotonic()
         self._presence.restart(now)
@@ -413,6 +409,7 @@ class Worker:
             nats_returns=link.returns,
             nats_missed=link.missed,
             nats_refused=link.refused,
+            nats_unstored=link.unstored,
             latencies=self._latencies.buckets(),
             latency_s=self._latencies.total_s,
             of_rooms=[

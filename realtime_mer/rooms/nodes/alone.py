@@ -33,8 +33,6 @@ class Alone:
         say: takes a line for people, in any thread.
     """
 
-    late: str | None = None
-
     def __init__(
         self,
         recognizer: StreamingRecognizer,
@@ -102,6 +100,16 @@ class Alone:
     def kept(self, name: str) -> int:
         """As ``Computer`` promises."""
         return 0 if self._checkpoints is None else self._checkpoints.kept(name)
+
+    def late(self, name: str) -> None:
+        """As ``Computer`` promises: nobody is between."""
+
+    def recorded(self, name: str) -> None:
+        """As ``Computer`` promises: nothing elsewhere."""
+
+    def placed(self, name: str) -> dict[str, str | None]:
+        """As ``Computer`` promises: all are here."""
+        return {}
 
     def look(self) -> None:
         """As ``Computer`` promises."""

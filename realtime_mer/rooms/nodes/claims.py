@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.chunks import parse_chunk
@@ -17,6 +18,8 @@ from realtime_mer.rooms.nodes.untold import Untold
 from realtime_mer.rooms.room import Room
 from realtime_mer.wire.sound import Open
 
+_Read = TypeVar("_Read")
+
 _TRIES = 8
 _UNSURE_S = 2.0  # what of a room's sound may have been that nobody knows of any more
 
@@ -29,12 +32,14 @@ class Seat:
         sequence: under which NATS has that; 0 where it has nothing.
         end: position behind the last sample that was handed on.
         untold: the newest of its sound.
+        gave_way: whether some of it was lost since NATS went away last.
     """
 
     def __init__(self, feed: Feed, sequence: int, *, rate: int) -> None:
         self.feed, self.sequence = feed, sequence
         self.end = feed.position
         self.untold = Untold(rate=rate)
+        self.gave_way = False
 
 
 class Claims:
@@ -94,9 +99,9 @@ class Claims:
         """
         for _ in range(_TRIES):
             stored = await self._link.last(Kind.FEEDS, room)
-            before = Feed() if stored is None or not stored.data else parse_feed(stored.data)
+            before = self._read(stored, parse_feed) or Feed()
             seat = self.seats.get(room)
-            if seat is not None and (stored is None or seat.feed.epoch > before.epoch):
+            if seat is not None and seat.feed.epoch > before.epoch:
                 before = seat.feed  # NATS has lost what it kept
             resumed = before.lets_back(opened.resume)
             other = None if before.node == self._node else before.node
@@ -104,10 +109,14 @@ class Claims:
                 resumed = comes_back(room, opened, resumes=resumed, manages=manages)
             if seat is not None and seat.feed.epoch != before.epoch:
                 seat = None  # another node fed it since
-            start = await self._position(room, before) if seat is None else seat.end
+            if seat is None:
+                start, epoch, sure = await self._standing(room, before)
+                start += 0 if sure else round(_UNSURE_S * self._rate)
+            else:
+                start, epoch = seat.end, before.epoch
             feed = Feed(
                 node=self._node,
-                epoch=before.epoch + 1,
+                epoch=epoch + 1,
                 state="fed",
                 source=opened.source,
                 position=start,
@@ -134,22 +143,37 @@ class Claims:
             Away: NATS does not answer.
         """
         feed, _ = self._feeds.get(room, (Feed(), 0))
-        return await self._position(room, feed)
+        position, _, _ = await self._standing(room, feed)
+        return position
 
-    async def _position(self, room: str, before: Feed) -> int:
-        """Return how many samples of a room have been, which another node fed or an earlier one."""
-        ends = [before.position]
-        sound = await self._link.last(Kind.SOUND, room)
-        if sound is not None:
-            ends.append(parse_chunk(sound.data).end)
-        told = await self._link.last(Kind.TOLD, room)
-        if told is not None:
-            ends.append((parse_report(told.data).hops[-1].estimate.seq + 1) * self._hop)
-        saved = await self._link.last(Kind.STATES, room)
-        if saved is not None and saved.data:
-            ends.append(parse_saved(saved.data).seq * self._hop)
-        unsure = before.node is not None and sound is None
-        return max(ends) + (round(_UNSURE_S * self._rate) if unsure else 0)
+    async def _standing(self, room: str, before: Feed) -> tuple[int, int, bool]:
+        """Return how many samples of a room have been, its highest epoch, and whether that is all.
+
+        Another node fed it, or an earlier one. What cannot be read, such as what another version
+        wrote, is as good as not there.
+        """
+        ends, epochs = [before.position], [before.epoch]
+        chunk = self._read(await self._link.last(Kind.SOUND, room), parse_chunk)
+        if chunk is not None:
+            ends.append(chunk.end)
+            epochs.append(chunk.epoch)  # workers take no sound of one before
+        report = self._read(await self._link.last(Kind.TOLD, room), parse_report)
+        if report is not None:
+            ends.append((report.hops[-1].estimate.seq + 1) * self._hop)
+        saved = self._read(await self._link.last(Kind.STATES, room), parse_saved)
+        if saved is not None:
+            ends.append(saved.seq * self._hop)
+        return max(ends), max(epochs), before.node is None or chunk is not None
+
+    def _read(self, stored: Stored | None, parse: Callable[[bytes], _Read]) -> _Read | None:
+        """Return what is stored; None for nothing, and for what cannot be read."""
+        if stored is None or not stored.data:
+            return None
+        try:
+            return parse(stored.data)
+        except ProtocolError:
+            self.garbage += 1
+            return None
 
     # -- what is said of rooms --------------------------------------------------------------------
 
@@ -157,12 +181,13 @@ class Claims:
         """Take what a node has written of a room."""
         name = stored.key
         _, known = self._feeds.get(name, (None, -1))
-        if stored.sequence <= known or not stored.data:
+        if stored.sequence <= known:
             return
-        try:
-            feed = parse_feed(stored.data)
-        except ProtocolError:
-            self.garbage += 1
+        if not stored.data:
+            self._forget(name, stored.sequence)
+            return
+        feed = self._read(stored, parse_feed)
+        if feed is None:
             return
         self._feeds[name] = feed, stored.sequence
         room, seat = self._find(name), self.seats.get(name)
@@ -203,6 +228,20 @@ class Claims:
         sequence = await self._link.put(Kind.FEEDS, name, feed.encode(), expected=0)
         if sequence is not None:  # else somebody was quicker
             self._feeds.setdefault(name, (feed, sequence))
+
+    def _forget(self, name: str, sequence: int) -> None:
+        """Take that somebody deleted the word of a room; that of one fed here is written again."""
+        self._feeds.pop(name, None)
+        room, seat = self._find(name), self.seats.get(name)
+        if seat is not None:
+            seat.sequence = sequence
+        elif room is not None:
+            room.elsewhere = None
+
+    def feeder(self, name: str) -> str | None:
+        """Return which node has a room's place; None for none."""
+        feed, _ = self._feeds.get(name, (Feed(), 0))
+        return feed.node
 
     def elsewhere(self, name: str) -> Elsewhere | None:
         """Return how others feed a room; None where its sender is, or was, here."""
@@ -247,7 +286,7 @@ class Claims:
     def _mind(self, seat: Seat, stored: Stored) -> None:
         """Take what was written instead: of another node, or of this one though it was not told."""
         self.hear(stored)
-        feed = parse_feed(stored.data)
+        feed = self._read(stored, parse_feed) or Feed()
         if feed.node in (None, self._node) and feed.epoch <= seat.feed.epoch:
             seat.sequence = stored.sequence
 

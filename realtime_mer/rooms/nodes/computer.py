@@ -1,6 +1,6 @@
 """Who computes the rooms of a service, as far as the service sees it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_mer.rooms.room import Room
-from realtime_mer.wire.protocol import Marker
+from realtime_mer.wire.protocol import Marker, RecordingState
 from realtime_mer.wire.sound import Open
 
 
@@ -27,6 +27,9 @@ class Host(Protocol):
         Raises:
             ProtocolError: ``too_many_rooms``.
         """
+
+    def recorded(self) -> Mapping[str, RecordingState]:
+        """Return what is recorded here of rooms, by their names."""
 
     def stop(self) -> None:
         """Let the service end, from any thread."""
@@ -60,12 +63,17 @@ class Computer(Protocol):
     def fault(self) -> str | None:
         """Why the service had to end, for people; None where it did not."""
 
-    @property
-    def late(self) -> str | None:
-        """What watchers are told of a room that is fed and of which nothing is told for some time.
+    def late(self, name: str) -> str | None:
+        """Return what watchers are told of a room that is fed where nothing is told for some time.
 
         None where that cannot be for any reason but the room's own.
         """
+
+    def recorded(self, name: str) -> RecordingState | None:
+        """Return what is recorded of a room on other machines; None for nothing."""
+
+    def placed(self, name: str) -> dict[str, str | None]:
+        """Return which processes have to do with a room, by what they do, for who manages it."""
 
     async def begin(self, host: Host) -> list[str]:
         """Begin to compute; return the names of the rooms that there were before.

@@ -16,6 +16,7 @@ class Hearing:
 
     Attributes:
         next: number of the hop that is to come; None before the first.
+        worker: which told of the room last; None for none.
         looking: whether those that are missing are to be looked for.
         late: hops that came again, or after later ones.
         missed: hops that were not found.
@@ -23,6 +24,7 @@ class Hearing:
 
     def __init__(self) -> None:
         self.next: int | None = None
+        self.worker: str | None = None
         self.looking = False
         self.late = self.missed = 0
         self._skipped = 0

@@ -4,7 +4,6 @@ Every node knows all rooms, whichever of them feeds them. NATS lies between.
 """
 
 import asyncio
-import secrets
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -21,19 +20,21 @@ from realtime_mer.recognizer.contract import Model
 from realtime_mer.rooms.machines.address import NatsAddress
 from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.entries import Beat, parse_beat
-from realtime_mer.rooms.machines.link import Away, Link, Stored
+from realtime_mer.rooms.machines.link import Away, Link, Stored, Unstored
 from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names
-from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence
+from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence, Strangers, new_id
 from realtime_mer.rooms.machines.reports import ToldHop
 from realtime_mer.rooms.nodes.claims import Claims, Seat
 from realtime_mer.rooms.nodes.computer import Host, Number
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
+from realtime_mer.rooms.nodes.recorded import Recorded
 from realtime_mer.rooms.nodes.telling import Telling
+from realtime_mer.rooms.nodes.workers import Workers
 from realtime_mer.rooms.states import model_of
 from realtime_mer.rooms.tokens.shared import SharedTokens
-from realtime_mer.wire.protocol import Marker
+from realtime_mer.wire.protocol import Marker, RecordingState
 from realtime_mer.wire.sound import Open
-from realtime_mer.wording import COMPUTED_LATE, MACHINES_APART, NOBODY_COMPUTES
+from realtime_mer.wording import MACHINES_APART, NOBODY_NEW, NOT_STORED
 
 _AGAIN_S = 0.5
 _REST_S = 2.0  # that workers have at the end for what came last
@@ -56,20 +57,23 @@ class Node:
     def __init__(
         self, address: NatsAddress, model: Model, *, rooms: int, say: Callable[[str], None]
     ) -> None:
-        self.id = f"node-{secrets.token_hex(6)}"
+        self.id = new_id(socket.gethostname())
         self.fault: str | None = None
         self.tokens = SharedTokens()
         self._model, self._most, self._say = model, rooms, say
         self._host: Host
+        names = Names.of(model_of(model))
         self._link = Link(
             address,
-            Names.of(model_of(model)),
+            names,
             say=say,
             lost=self._lost,
             back=self._back,
             kinds=(*OF_A_MODEL, Kind.TOKENS),
         )
         self._presence = Presence(time.monotonic())
+        self._workers = Workers(self._presence, say=say)
+        self._strangers = Strangers(names.model, say=say)
         self._claims = Claims(
             self._link,
             self._presence,
@@ -79,10 +83,14 @@ class Node:
             find=lambda name: self._host.find(name),
             appeared=self._appear,
         )
+        self._recorded = Recorded(
+            self._link, self._presence, node=self.id, seats=self._claims.seats
+        )
         self._telling = Telling(
             self._link, tell=self._tell, look_for=self._look_for, follows=self._follows
         )
         self._following = self._there = False
+        self._unsent_before = 0  # samples, until NATS went away last
         self._beaten_at = 0.0
         self._progress = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,13 +103,24 @@ class Node:
         """Whether NATS is there: whether workers are, watchers are told."""
         return self._there and self.fault is None
 
-    @property
-    def late(self) -> str | None:
-        """Why nothing is told of a room that is fed."""
+    def late(self, name: str) -> str | None:
+        """As ``Computer`` promises."""
         if not self._there:
             return MACHINES_APART
-        workers = self._presence.alive("worker", time.monotonic())
-        return COMPUTED_LATE if workers else NOBODY_COMPUTES
+        return self._workers.late(self._telling.worker(name), time.monotonic())
+
+    def recorded(self, name: str) -> RecordingState | None:
+        """As ``Computer`` promises."""
+        return self._recorded.of(name)
+
+    def placed(self, name: str) -> dict[str, str | None]:
+        """As ``Computer`` promises: the node that feeds it, the worker that told of it last."""
+        now = time.monotonic()
+        found = {"node": self._claims.feeder(name), "worker": self._telling.worker(name)}
+        return {
+            what: None if process is None or self._presence.gone(process, now) else process
+            for what, process in found.items()
+        }
 
     async def begin(self, host: Host) -> list[str]:
         """Connect, however long NATS is away; the rooms that other nodes know come in by then."""
@@ -147,13 +166,15 @@ class Node:
     async def claim(self, room: str, opened: Open, *, resume: str, manages: bool) -> int | None:
         """As ``seats.Claim`` promises."""
         if not self._there:
-            raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.")
+            raise ProtocolError("not_ready", NOBODY_NEW)
         try:
             start = await self._claims.claim(room, opened, resume=resume, manages=manages)
             await self._follow()  # before anything of its sound can be told
             return start
+        except Unstored as error:
+            raise ProtocolError("not_ready", NOT_STORED) from error
         except Away as error:
-            raise ProtocolError("not_ready", f"{MACHINES_APART} Try again.") from error
+            raise ProtocolError("not_ready", NOBODY_NEW) from error
 
     def push(self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
         """As ``seats.Push`` promises."""
@@ -165,6 +186,7 @@ class Node:
         if captured_at is not None:
             captured_at += time.time() - time.monotonic()
         seat.end = position + len(samples)
+        lost = seat.untold.lost
         seat.untold.add(
             SoundChunk(
                 epoch=seat.feed.epoch,
@@ -176,6 +198,10 @@ class Node:
                 gaps=fed.counts.gaps,
             )
         )
+        if seat.untold.lost > lost:  # NATS is away, and this gave way
+            fed.counts.gaps += not seat.gave_way
+            fed.counts.lost_s += (seat.untold.lost - lost) / self._model.sample_rate
+            seat.gave_way = True
         self._send(room, seat)
 
     def marked(self, room: str, marker: Marker) -> None:
@@ -192,8 +218,11 @@ class Node:
         if self._there and now - self._beaten_at >= BEAT_EVERY_S - 0.1:
             self._beaten_at = now
             self._beat(len(self._claims.seats))
+            self._workers.look(now)
+            self._recorded.tell()
         if not self._there:  # nobody knows how others fare
             return
+        self._do(self._look_at_what_is_recorded(now))
         for name in self._claims.rooms:
             room = self._host.find(name)
             if room is not None:
@@ -211,6 +240,8 @@ class Node:
         yield Number("nats_up", "Whether NATS is there", float(self._there))
         yield Number("nodes", "Nodes that live", len(self._presence.alive("node", now)))
         yield Number("workers", "Workers that live", len(self._presence.alive("worker", now)))
+        accepting = self._workers.accepting(now)
+        yield Number("workers_accepting", "Workers that take more rooms", accepting)
         yield Number("sound_kept_seconds", "Sound that is kept to be sent again", kept)
         unsent = self._claims.unsent
         garbage = self._claims.garbage + self.tokens.garbage + telling.garbage + link.refused
@@ -221,6 +252,7 @@ class Node:
             ("told_missed", "Hops of which nothing was found, long gaps included", telling.missed),
             ("nats_garbage", "Messages that cannot be read", garbage),
             ("nats_overflowed", "Messages that NATS did not take", link.overflowed),
+            ("nats_unstored", "Messages that NATS had no room for", link.unstored),
             ("nats_missed", "Messages that were not taken in time", link.missed),
             ("rooms_left_out", "Rooms of other nodes beyond --rooms", len(self._left_out)),
         ):
@@ -230,6 +262,7 @@ class Node:
 
     def _lost(self) -> None:
         self._there = False
+        self._unsent_before = self._claims.unsent
 
     async def _back(self) -> None:
         """Hear what happened meanwhile, and write again what NATS may not have."""
@@ -248,13 +281,23 @@ class Node:
             await link.follow(Kind.FEEDS, "*", self._claims.hear)
             await link.follow(Kind.MARKS, "*", self._hear_mark)
             await link.follow(Kind.GLANCES, "*", self._telling.glance)
+            await self._recorded.begin(self._host)
+            await link.follow_all_models(Kind.ALIVE, self._strangers.hear)
             self._following = True
         self._presence.restart(time.monotonic())
         await self.tokens.load(link)
         await self._claims.hear_all()
         self._there = True
+        lost_s = (self._claims.unsent - self._unsent_before) / self._model.sample_rate
+        if lost_s:
+            self._say(
+                f"While NATS was away {lost_s:.1f} s of sound were lost, of all rooms together."
+            )
+            self._unsent_before = self._claims.unsent
+        self._beat(len(self._claims.seats))
         for room, seat in self._claims.seats.items():
             seat.untold.again()
+            seat.gave_way = False
             self._send(room, seat)
         for room in self._telling.followed:
             self._look_for(room)
@@ -266,6 +309,10 @@ class Node:
             self.fault = str(error)
             self._there = False
             self._host.stop()
+
+    async def _look_at_what_is_recorded(self, now: float) -> None:
+        with suppress(Away):  # at the next look again
+            await self._recorded.look(now)
 
     def _appear(self, name: str) -> None:
         if name not in self._left_out:
@@ -309,7 +356,10 @@ class Node:
         self._link.send(Kind.ALIVE, self.id, beat.encode())
 
     def _hear_beat(self, stored: Stored) -> None:
-        self._presence.hear(parse_beat(stored.data), time.monotonic())
+        beat, now = parse_beat(stored.data), time.monotonic()
+        if beat.role == "node" and self._presence.gone(beat.id, now):
+            self._recorded.tell()  # to one that comes, before anybody comes to it
+        self._presence.hear(beat, now)
 
     def _hear_mark(self, stored: Stored) -> None:
         mark = parse_mark(stored.data)

@@ -63,6 +63,11 @@ class Telling:
         hearing = self._rooms.get(room)
         return 0 if hearing is None or hearing.next is None else hearing.next
 
+    def worker(self, room: str) -> str | None:
+        """Return which worker told of a room last; None for none."""
+        hearing = self._rooms.get(room)
+        return None if hearing is None else hearing.worker
+
     async def follow(self, rooms: Set[str]) -> None:
         """Hear each hop of these rooms alone from now on, and what was told since the last.
 
@@ -89,19 +94,21 @@ class Telling:
             return
         for room, hop in newest.items():
             hearing = self._rooms.setdefault(room, Hearing())
+            hearing.worker = stored.key
             if not self._follows(room) and hearing.glance(hop):
                 self._tell(room, hop)
 
     def hear(self, stored: Stored) -> None:
         """Take what a worker told of a room just now."""
         try:
-            hops = parse_report(stored.data).hops
+            report = parse_report(stored.data)
         except ProtocolError:
             self.garbage += 1
             return
         hearing = self._rooms.setdefault(stored.key, Hearing())
+        hearing.worker = report.worker
         looking = hearing.looking
-        for hop in hearing.hear(hops):
+        for hop in hearing.hear(report.hops):
             self._tell(stored.key, hop)
         if hearing.looking and not looking:
             self._look_for(stored.key)

@@ -95,7 +95,6 @@ class RecordedRoom:
         room.outlets.append(self._record)
         if sound:
             room.taps.append(self._take)
-        room.recording = lambda: self.state
 
     @property
     def state(self) -> RecordingState:
@@ -137,7 +136,7 @@ class RecordedRoom:
         if self._next is not None:
             await asyncio.gather(asyncio.wrap_future(self._next.made), return_exceptions=True)
             self._turn(self._next)
-        await asyncio.wrap_future(self._pool.submit(self._end, self._session.recording))
+        await asyncio.wrap_future(self._pool.submit(self._end, self._session))
 
     # -- a session after another ------------------------------------------------------------------
 
@@ -190,21 +189,25 @@ class RecordedRoom:
                     before.tap(samples, missing)
         events = self._session.recording.events
         if self._session is not before:
-            self._pool.submit(self._end, before.recording)
+            self._pool.submit(self._end, before)
             if coming.status is not None:
                 events.record(coming.status)  # else nothing tells what the first estimate is of
         for event in coming.events:
             events.record(event)
 
-    def _end(self, recording: Recording) -> None:
+    def _end(self, session: _Session) -> None:
         """Write the rest, and keep no session of a time in which nothing happened."""
+        recording = session.recording
         recording.close()
         for what, count in recording.faults().items():
             if count:
                 self._say(f"Room {self._room.name}: {count} {what}")
         self._tell_failures(recording)
         events = recording.events
-        if not (events.estimates or events.markers or recording.failures or events.lost):
+        # Sound may have come while nobody computed it.
+        heard = session.tap is not None and session.tap.tape.written > 0
+        told = events.estimates or events.markers or events.lost
+        if not (told or heard or recording.failures):
             with suppress(InputError, OSError):  # what cannot be removed is listed
                 delete_folder(recording.folder)
 

@@ -69,6 +69,10 @@ class RoomRecordings:
         room = self._rooms.get(name)
         return None if room is None else room.state
 
+    def states(self) -> dict[str, RecordingState]:
+        """Return what is recorded at this moment of those rooms of which something is, or was."""
+        return {name: room.state for name, room in self._rooms.items()}
+
     def look(self) -> None:
         """Begin new sessions where it is time, and say what has failed since the last look."""
         now = time.monotonic()

@@ -22,6 +22,7 @@ export function roomState(room, age) {
   if (room.state === "ended") return says(ROOM.ended, 0, false);
   if (room.state === "empty") return says(ROOM.empty, 0);
   if (room.state === "waiting") return says(ROOM.waiting, room.quiet_s + age);
+  if (room.status === "reconnecting") return says(ROOM.late, 0); // and it is fed
   if (room.age_s !== null && room.age_s + age > STALE_SECONDS) {
     return says(ROOM.stale, room.age_s + age);
   }

@@ -178,6 +178,10 @@ class Hand:
         newest = Glances("hand", {room: hops(number)[0]}).encode()
         self._loop.call_soon_threadsafe(self._link.send, Kind.GLANCES, "hand", newest)
 
+    def put(self, kind: Kind, room: str, data: bytes) -> bool:
+        """Write something of a room; return whether NATS has it."""
+        return self.do(self._link.put(kind, room, data)) is not None
+
     def heard(self, room: str, samples: int) -> list[SoundChunk]:
         """Wait until the sound of a room has come up to a position; return its chunks."""
         until(lambda: any(key == room and chunk.end >= samples for key, chunk in self.chunks))

@@ -10,13 +10,19 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+import soundfile
 
 from realtime_mer.errors import InputError
 from realtime_mer.model.card import Card
 from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.feeds import parse_feed
-from realtime_mer.wire.protocol import StatusMessage
-from realtime_mer.wording import MACHINES_APART, NOBODY_COMPUTES, NOBODY_SENDS
+from realtime_mer.rooms.machines.names import Kind
+from realtime_mer.rooms.nodes.untold import KEPT_S
+from realtime_mer.sessions.store import FOLDER_VARIABLE, Session
+from realtime_mer.wire.protocol import RecordingState, StatusMessage
+from realtime_mer.wire.sound import SoundClose
+from realtime_mer.wording import MACHINES_APART, NOBODY_COMPUTES, NOBODY_SENDS, ROOM_NOTICES
 from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer, nats_server
 from tests.rooms.nodes.hands import Hand, fed_at_one_of_two, node, not_begun, resting
@@ -244,6 +250,16 @@ def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
             feed = hand.feed("hall")
             assert feed is not None
             assert parse_feed(feed.data).epoch == stored[0].epoch
+        nats.kill()
+        until(lambda: not is_ready(a))
+        feeder.send(tones(KEPT_S + 1.0, music=0.9))  # more than is kept
+        until(lambda: feeder.until("taken")[-1]["next"] == feeder.index)
+        room = a.service.find("hall")
+        assert room is not None
+        assert room.counts.lost_s >= 1.0
+        assert room.counts.gaps == 1
+        nats.start()
+        until(lambda: any("sound were lost" in line for line in a.said))
 
 
 def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
@@ -310,3 +326,60 @@ def test_no_more_rooms_of_others_come_than_a_node_may_have(
         with node(tmp_path / "b", nats, limits=RoomLimits(rooms=1)) as b:
             assert len(listed(b)) == 1
             assert sum("--rooms" in line for line in b.said) == 1
+
+
+def test_what_cannot_be_read_in_nats_is_as_good_as_not_there_and_what_was_deleted_comes_again(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with node(tmp_path / "a", nats) as a, Hand(nats) as hand, Feeder(a, "hall") as feeder:
+        for kind in (Kind.FEEDS, Kind.STATES, Kind.TOLD):
+            assert hand.put(kind, "hall", b'{"of": "another version"}')
+        old = SoundChunk(epoch=7, position=2 * HOP, samples=np.zeros(HOP, np.float32))
+        assert hand.put(Kind.SOUND, "hall", old.encode())
+        assert feeder.open()["next"] == 3 * HOP
+        until(lambda: listed(a) == {"hall": "fed"})
+        feed = hand.feed("hall")
+        assert feed is not None
+        # Workers would take nothing of an epoch before that of the sound that lies there.
+        assert parse_feed(feed.data).epoch == 8
+        assert hand.put(Kind.FEEDS, "hall", b"")  # as somebody does who deletes the room
+
+        def is_back() -> bool:
+            stored = hand.feed("hall")
+            assert stored is not None
+            return bool(stored.data) and parse_feed(stored.data).node is not None
+
+        until(is_back)
+        feeder.send(tones(0.1, music=0.9))
+        hand.heard("hall", 4 * HOP)
+
+
+def test_what_one_node_records_is_told_to_whoever_sends_or_watches_at_another_one(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "sessions"))
+    sound = tones(1.0, music=0.9)
+    with node(tmp_path / "b", nats) as b:
+        with Feeder(b, "hall") as early:
+            assert early.open()["sound_stored"] is False
+            with node(
+                tmp_path / "a", nats, rooms=("hall",), record=("hall",), record_sound=("hall",)
+            ) as a:
+                # It was told that nothing is stored, so it has to come back.
+                assert early.close_code() == SoundClose.GOING_AWAY
+                with Feeder(b, "hall") as feeder:
+                    ready = feeder.open()
+                    assert ready["notice"] == ROOM_NOTICES[True, True]
+                    room = b.service.find("hall")
+                    assert room is not None
+                    assert room.recording() == RecordingState(estimates=True, sound=True)
+                    until(lambda: listed(a) == {"hall": "fed"})
+                    feeder.send(sound)
+                    there = a.service.find("hall")
+                    assert there is not None
+                    until(lambda: there.position == len(sound))
+        until(lambda: room.recording() is None)
+    (folder,) = (tmp_path / "sessions").iterdir()
+    (tmp_path / "kept.flac").write_bytes(Session(folder).sound())
+    kept, _ = soundfile.read(tmp_path / "kept.flac", dtype="float32")
+    np.testing.assert_allclose(kept, sound, atol=1e-3)
