@@ -88,6 +88,9 @@ def _options(
         raise typer.Exit
 
 
+_INTERRUPTED = 130  # as shells have it
+
+
 def main() -> None:
     """Run the command line as a process of its own, and end that process."""
     end_with(run)
@@ -109,6 +112,8 @@ def run() -> int:
                 sys.stdout.flush()  # here, where a full disk can still be told
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:  # before a command could take it
+        return _INTERRUPTED
     except RealtimeMerError as error:
         complain(error)
     except BrokenPipeError:

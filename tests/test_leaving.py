@@ -8,6 +8,7 @@ import pytest
 
 from realtime_mer import cli
 from realtime_mer.leaving import end_with
+from tests.command_line import call
 from tests.patience import PATIENCE_S
 
 PROGRAM = """
@@ -64,3 +65,11 @@ def test_the_command_line_ends_so() -> None:
         cli.main()
     ending.assert_called_once_with(cli.run)
     assert ending is not end_with
+
+
+def test_to_be_interrupted_before_a_command_has_begun_is_no_defect(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with patch.object(cli, "app", side_effect=KeyboardInterrupt):
+        done = call(capsys, "rooms", "serve")
+    assert (done.code, done.err) == (130, "")
