@@ -49,11 +49,12 @@ class Lease:
 
     Attributes:
         worker: its id.
-        rests: whether it has let the room go, with all of its sound computed: nobody feeds it.
+        rests: where it has let the room go because nobody feeds it, the epoch of the last sender,
+            all of whose sound was computed; else None.
     """
 
     worker: _Id
-    rests: bool = False
+    rests: Count | None = None
 
     def encode(self) -> bytes:
         """Return it as JSON."""

@@ -115,23 +115,27 @@ class Feeds:
         """
         await self._newest.load(link)
 
-    def wanted(self, now: float, *, resting: Callable[[str], bool]) -> set[str]:
+    def wanted(self, now: float, *, rested: Callable[[str], int]) -> set[str]:
         """Return the rooms that are to be computed.
 
         Args:
             now: seconds of a steady clock.
-            resting: whether all of a room's sound was computed when it was let go.
+            rested: returns the epoch of the last sender of a room all of whose sound was computed
+                when it was let go; 0 for none.
         """
         nodes = {beat.id for beat in self._presence.alive("node", now)}
         feeds = dict(self._newest.items())
         fed = {room for room, feed in feeds.items() if feed.node in nodes}
         unfed = {
-            room
-            for room, feed in feeds.items()
-            if room not in fed and feed.epoch > 0 and not resting(room)
+            room for room, feed in feeds.items() if room not in fed and feed.epoch > rested(room)
         }
         self._unfed_since = {room: self._unfed_since.get(room, now) for room in unfed}
         return fed | unfed
+
+    def epoch(self, room: str) -> int:
+        """Return that of the last sender of a room; 0 for none."""
+        feed = self._newest.get(room)
+        return 0 if feed is None else feed.epoch
 
     def idle(self, room: str, now: float) -> bool:
         """Whether nobody has fed a room for so long that it is to rest, as of ``wanted``."""

@@ -24,12 +24,12 @@ class Leases:
     def holder(self, room: str) -> str | None:
         """Return whose lease a room is, alive or not; None where it is nobody's."""
         lease = self._known.get(room, (0, None))[1]
-        return None if lease is None or lease.rests else lease.worker
+        return None if lease is None or lease.rests is not None else lease.worker
 
-    def resting(self, room: str) -> bool:
-        """Return whether a room was let go because nobody feeds it."""
+    def rested(self, room: str) -> int:
+        """Return after which sender, by its epoch, a room was let go; 0 for none."""
         lease = self._known.get(room, (0, None))[1]
-        return lease is not None and lease.rests
+        return 0 if lease is None else lease.rests or 0
 
     async def load(self) -> None:
         """Forget what was known, and read all.
@@ -72,17 +72,18 @@ class Leases:
         """
         return await self._write(room, Lease(worker=self._me).encode())
 
-    async def give_up(self, room: str, *, rests: bool = False) -> None:
+    async def give_up(self, room: str, *, rests: int | None = None) -> None:
         """Let whoever wants it take a room, unless somebody has.
 
         Args:
             room: it.
-            rests: whether nobody is to want it before it is fed again.
+            rests: epoch of its last sender, where nobody is to want it before the next.
 
         Raises:
             Away: NATS does not answer.
         """
-        await self._write(room, Lease(worker=self._me, rests=True).encode() if rests else b"")
+        word = b"" if rests is None else Lease(worker=self._me, rests=rests).encode()
+        await self._write(room, word)
 
     async def _write(self, room: str, data: bytes) -> bool:
         revision, _ = self._known.get(room, (0, None))

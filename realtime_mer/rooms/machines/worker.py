@@ -250,7 +250,7 @@ class Worker:
 
     def _share(self, now: float) -> None:
         holders: dict[str, str | None] = {}
-        wanted = self._feeds.wanted(now, resting=self._leases.resting)
+        wanted = self._feeds.wanted(now, rested=self._leases.rested)
         for room in wanted - self._moving.keys():
             holder = self._leases.holder(room)
             lost = holder is not None and (
@@ -271,7 +271,7 @@ class Worker:
                 self._move(room, self._hand_over(room))
         for room, held in self._held.items():
             if room not in self._moving and held.settled and self._feeds.idle(room, now):
-                self._move(room, self._hand_over(room, rests=True))
+                self._move(room, self._hand_over(room, rests=self._feeds.epoch(room)))
         for room in moves.take:
             if self._accepting and room not in self._held:
                 self._move(room, self._take(room))
@@ -336,7 +336,7 @@ class Worker:
             before.cancel()
         self._move(room, held.drop())
 
-    async def _hand_over(self, room: str, *, rests: bool = False) -> None:
+    async def _hand_over(self, room: str, *, rests: int | None = None) -> None:
         held = self._held[room]
         try:
             await held.hand_over()

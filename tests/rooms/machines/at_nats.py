@@ -12,7 +12,6 @@ from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.machines import presence, sharing, worker
 from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.chunks import SoundChunk
-from realtime_mer.rooms.machines.entries import Beat
 from realtime_mer.rooms.machines.feeds import Feed
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
@@ -99,18 +98,14 @@ class Studio:
                 told.append(hop.estimate.to_dict())
                 self.workers.setdefault(stored.key, []).append(report.worker)
 
-    async def open(self, room: str) -> None:
-        """Let a room be computed."""
-        await self.link.put(Kind.FEEDS, room, Feed(node=STUDIO, epoch=1, state="fed").encode())
+    async def open(self, room: str, *, sender: int = 1) -> None:
+        """Let a room be computed, from its so many-eth sender on."""
+        feed = Feed(node=STUDIO, epoch=sender, state="fed")
+        await self.link.put(Kind.FEEDS, room, feed.encode())
 
     async def leave(self, room: str) -> None:
         """Let nobody feed a room any more."""
         await self.link.put(Kind.FEEDS, room, Feed(epoch=1, state="ended").encode())
-
-    def beat(self) -> None:
-        """Say that whoever feeds lives, which else nobody knows."""
-        beat = Beat(id=STUDIO, role="node", host="here", rooms=1, most=9, accepting=True)
-        self.link.send(Kind.ALIVE, STUDIO, beat.encode())
 
     def send(
         self, room: str, samples: NDArray[np.float32], *, quietly: bool = False, **more

@@ -26,8 +26,8 @@ class Nodes:
         beat = Beat(id=node, role="node", host="here", rooms=1, most=9, accepting=True)
         self.presence.hear(beat, now)
 
-    def wanted(self, now: float, *, resting: bool = False) -> set[str]:
-        return self.feeds.wanted(now, resting=lambda room: resting)
+    def wanted(self, now: float, *, rested: int = 0) -> set[str]:
+        return self.feeds.wanted(now, rested=lambda room: rested)
 
 
 def test_a_room_is_wanted_from_its_first_sender_on_until_all_of_it_was_computed() -> None:
@@ -36,10 +36,12 @@ def test_a_room_is_wanted_from_its_first_sender_on_until_all_of_it_was_computed(
     nodes.say("hall", Feed())  # it was only named
     assert nodes.wanted(0.0) == set()
     nodes.say("hall", Feed(node="a", epoch=1, state="fed"))
-    assert nodes.wanted(0.0, resting=True) == {"hall"}
+    assert nodes.wanted(0.0, rested=1) == {"hall"}
     nodes.say("hall", Feed(epoch=1, state="ended"))
     assert nodes.wanted(1.0) == {"hall"}  # what came last may not have been computed
-    assert nodes.wanted(1.0, resting=True) == set()
+    assert nodes.wanted(1.0, rested=1) == set()
+    nodes.say("hall", Feed(epoch=2, state="ended"))  # another came and went while nobody computed
+    assert nodes.wanted(1.0, rested=1) == {"hall"}
     nodes.say("hall", None)
     assert nodes.wanted(1.0) == set()
 
@@ -54,7 +56,7 @@ def test_a_room_is_idle_once_nobody_has_fed_it_for_long() -> None:
     nodes.say("hall", Feed(node="a", epoch=2, state="fed"))
     nodes.wanted(400.0)
     assert not nodes.feeds.idle("hall", 400.0)
-    assert nodes.wanted(401.0 + SILENT_S, resting=True) == set()  # its node is dead
+    assert nodes.wanted(401.0 + SILENT_S, rested=2) == set()  # its node is dead
     assert nodes.wanted(401.0 + SILENT_S) == {"hall"}
     assert not nodes.feeds.idle("hall", 401.0 + SILENT_S)
 

@@ -246,13 +246,12 @@ def test_a_room_that_nobody_feeds_rests_and_goes_on_when_it_is_fed_again(
     async def scenario() -> None:
         async with heard_by(server, recognizer, "a", whole[:48_000]) as (at, one):
             await at.leave("hall")
-            await until(lambda: one.worker._leases.resting("hall"))
+            await until(lambda: one.worker._leases.rested("hall") == 1)
             assert one.worker.rooms == set()
             async with working(server, recognizer, "b") as other:
-                await until(lambda: other.worker._leases.resting("hall"))
+                await until(lambda: other.worker._leases.rested("hall") == 1)
                 assert other.worker.rooms == set()
-            at.beat()
-            await at.open("hall")
+            await at.open("hall", sender=2)
             at.send("hall", whole[48_000:])
             await at.heard("hall", 40)
             assert at.told["hall"] == alone(recognizer, whole)

@@ -1,6 +1,7 @@
 """Rooms of many nodes: each is fed at one, and watched at every one of them."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -153,6 +154,19 @@ def test_a_room_that_is_named_at_one_node_is_listed_at_all_before_it_is_fed(
                 until(lambda: listed(b) == {"attic": "empty", "hall": "fed"})
         with node(tmp_path / "c", nats, rooms=("hall",)) as c:
             assert listed(c) == listed(a)
+
+
+def test_a_room_that_is_named_is_known_again_where_nats_has_lost_what_it_kept(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    with node(tmp_path / "a", nats, rooms=("hall",)) as a:
+        nats.kill()
+        until(lambda: not is_ready(a))
+        shutil.rmtree(tmp_path / "nats")
+        nats.start()
+        until(lambda: is_ready(a))
+        with node(tmp_path / "b", nats) as b:
+            assert listed(b) == {"hall": "empty"}
 
 
 def test_a_room_has_one_sender_over_all_nodes(tmp_path: Path, nats: NatsServer) -> None:
