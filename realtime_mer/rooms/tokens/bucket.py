@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from realtime_mer.errors import ProtocolError, ServiceError
 from realtime_mer.rooms.machines.address import NatsAddress
-from realtime_mer.rooms.machines.link import Away, Link, Stored
+from realtime_mer.rooms.machines.link import Away, Link, Stored, Unstored
 from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.names import Right
 from realtime_mer.rooms.tokens.grants import Grant, check_known, new_grant, parse_grant
@@ -84,6 +84,8 @@ class TokenBucket:
             async with asyncio.timeout(_PATIENCE_S):
                 await link.open()
                 return await step(link)
+        except Unstored:  # it says why
+            raise
         except (TimeoutError, Away) as error:
             raise ServiceError(
                 f"NATS at {self._address.shown} does not answer: see that it runs, with "

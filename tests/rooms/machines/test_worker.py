@@ -190,7 +190,7 @@ def test_after_a_restart_of_nats_rooms_go_on_with_what_was_written_again(
         rooms = ("hall", "attic")
         async with heard_by(server, recognizer, "a", whole[:72_000], rooms=rooms) as (at, one):
             server.kill()
-            await until(lambda: not at.link.up)
+            await until(lambda: not at.link.up and bool(one.said))
             for room in rooms:
                 at.send(room, whole[72_000:100_000])
             server.start()

@@ -268,10 +268,9 @@ def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
         until(lambda: not is_ready(a))
         for _ in range(2):
             feeder.send(tones(KEPT_S / 2 + 1.0, music=0.9))  # more than is kept
-        until(lambda: feeder.until("taken")[-1]["next"] == feeder.index)
         room = a.service.find("hall")
         assert room is not None
-        assert room.counts.lost_s >= 1.0
+        until(lambda: room.counts.lost_s >= 1.0)  # a long message is taken in bit by bit
         assert room.counts.gaps == 1
         nats.start()
         until(lambda: any("sound were lost" in line for line in a.said))
