@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,13 +41,25 @@ def pytest_configure() -> None:
     Whoever starts tests in the background of a shell (``&``, ``nohup``) has them ignore SIGINT, and
     all that they start inherits it.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads these when it is first imported
+    # Threads that wait for each other would keep turning, on the very cores that the others need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Containers often forbid bytecode, for small images. Each process that tests start would then
     # compile all that it imports anew, which takes as long as all else that it does.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the files, let those come first that hold more slow tests than others.
+
+    None of the processes is then left with a long file at the end.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True)
