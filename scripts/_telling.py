@@ -162,7 +162,11 @@ def hand_over(command: Sequence[str]) -> int:
 
 def wait_for(command: Sequence[str], *, env: dict[str, str] | None = None) -> int:
     """Run a command to its end, leaving Ctrl-C to it, and return its exit code."""
-    process = subprocess.Popen(command, env=env)
+    return waited_for(subprocess.Popen(command, env=env))
+
+
+def waited_for(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process, leaving Ctrl-C to it, and return its exit code."""
     while True:
         try:
             return process.wait()

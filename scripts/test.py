@@ -1,29 +1,33 @@
 #!/usr/bin/env python3
 """Set up what is missing, then test: `python3 scripts/test.py [arguments of pytest]`.
 
-Without arguments it checks style and types (ruff, mypy) and runs all tests, in two processes, since
+Without arguments it checks style and types (ruff, mypy) and runs all tests, in three processes, as
 most of them wait for sound, sockets and programs. The tests of the messages and of the service come
-first, and measure how many of their branches they take: under 95 % they fail. With arguments it
-only hands them to pytest. The exit code is pytest's, or 1 if only a check failed. Needs Python 3.11
-or newer and nothing else.
+first, and measure how many of their branches they take: under 95 % they fail. The types are checked
+beside them, and told of after them. With arguments it only hands them to pytest. The exit code is
+pytest's, or 1 if only a check failed. Needs Python 3.11 or newer and nothing else.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 
 import _libraries
 import _setup
-from _telling import SetupError, say, wait_for
+from _telling import SetupError, say, wait_for, waited_for
 
-CHECKS = (
+AT_ONCE = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
-    ("mypy",),
 )
-# A file's tests stay in one process: they share what is dear to make.
-IN_PROCESSES = ("--numprocesses=2", "--dist=loadfile")
+BESIDE_TESTS = ("mypy",)
+# A file's tests stay in one process: they share what is dear to make. Their order is that of
+# tests/conftest.py.
+IN_PROCESSES = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 # In a run of their own, since measuring makes every call slower.
 MEASURED = ("tests/wire", "tests/service")
 COVERAGE = (
@@ -56,18 +60,30 @@ def main(arguments: list[str]) -> int:
     os.chdir(_setup.ROOT)
     # Windows that open and close are a nuisance on a screen and impossible without one.
     env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
-    failed = []
-    for check in () if arguments else CHECKS:
-        say(" ".join(check))
-        if wait_for([str(_setup.program(check[0])), *check[1:]], env=env) != 0:
-            failed.append(" ".join(check))
+    if arguments:
+        return test(arguments, env)
+    failed = [" ".join(check) for check in AT_ONCE if wait_for(installed(check), env=env) != 0]
+    with tempfile.TemporaryFile() as words:
+        types = subprocess.Popen(installed(BESIDE_TESTS), env=env, stdout=words, stderr=words)
+        codes = [test(EVERY_TEST[0], env)]
+        if waited_for(types) != 0:
+            failed += BESIDE_TESTS
+        words.seek(0)
+        say(f"{' '.join(BESIDE_TESTS)}\n{words.read().decode(errors='replace').strip()}")
     if failed:
         say(f"failed: {', '.join(failed)}; the tests run all the same, the exit code is 1")
-    codes = [
-        wait_for([str(_setup.python()), "-m", "pytest", *options], env=env)
-        for options in ([arguments] if arguments else EVERY_TEST)
-    ]
+    codes += [test(options, env) for options in EVERY_TEST[1:]]
     return next(filter(None, codes), int(bool(failed)))
+
+
+def installed(command: Sequence[str]) -> list[str]:
+    """Return a command of the environment as it is started."""
+    return [str(_setup.program(command[0])), *command[1:]]
+
+
+def test(options: Sequence[str], env: dict[str, str]) -> int:
+    """Run pytest to its end and return its exit code."""
+    return wait_for([str(_setup.python()), "-m", "pytest", *options], env=env)
 
 
 if __name__ == "__main__":
