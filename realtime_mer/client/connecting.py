@@ -125,6 +125,7 @@ async def open_connection(
     except InvalidHandshake as error:
         raise Unreachable(f"{url} is no realtime-mer service: {error}") from error
     except (OSError, TimeoutError) as error:
+        service = "rooms serve" if "/rooms/" in url else "live"
         raise Unreachable(
-            f"nothing answers at {url}: start the service with realtime-mer live"
+            f"nothing answers at {url}: start the service with realtime-mer {service}"
         ) from error

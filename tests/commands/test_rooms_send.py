@@ -160,7 +160,7 @@ def test_a_microphone_arrives_and_a_service_that_was_away_gets_what_was_kept(pul
         (("hall", "nothing.wav"), "nothing.wav does not exist"),
         (("hall", "demo", "--to", "ftp://x"), "no address of a service"),
         (("hall", "demo", "--rate", "24000"), "--rate and --format"),
-        (("hall", "demo", "--to", "ws://127.0.0.1:9"), "nothing answers at"),
+        (("hall", "demo", "--to", "ws://127.0.0.1:9"), "realtime-mer rooms serve"),
         (("hall", "demo", "--to", "wss://127.0.0.1:9", "--ca", "no.pem"), "--ca no.pem"),
     ],
 )
