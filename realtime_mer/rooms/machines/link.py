@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _ANSWER_S = 5.0
 _AGAIN_S = 0.5
 _PING_S = 2  # two that are not answered, and the connection is taken for lost
-_MOST_WAITING = 64 << 20  # bytes that the socket did not take yet
+_MOST_WAITING = 64 << 20
 _MOST_COMPLAINTS = 5  # for one absence
 _REMIND_S = 60.0
 _WRONG_SEQUENCE = (10071, 10164)  # of JetStream's errors
@@ -86,6 +86,7 @@ class Link:
         lost: is called when the connection is lost.
         back: is called each time when it stands, the first time too, once the streams are there.
         kinds: of which the streams and buckets are to be there.
+        most_waiting: most bytes of ``send`` that the socket did not take yet.
 
     Attributes:
         overflowed: messages of ``send`` that were left out because the socket took no more.
@@ -107,6 +108,7 @@ class Link:
         lost: Callable[[], None],
         back: Callable[[], Awaitable[None]],
         kinds: Collection[Kind] = OF_A_MODEL,
+        most_waiting: int = _MOST_WAITING,
     ) -> None:
         self.overflowed = self.missed = self.unstored = self.refused = self.returns = 0
         self._address, self._names, self._say = address, names, say
@@ -117,7 +119,7 @@ class Link:
         self._complaints: set[str] = set()  # since it was there last
         self._refused_at = -math.inf  # when people were told that NATS does not store
         self._waiting: deque[tuple[str, bytes]] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes, self._most_waiting = 0, most_waiting
         self._wake = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[None] | None = None
@@ -279,7 +281,7 @@ class Link:
             return False
         self._waiting.append((self._names.subject(kind, key), data))
         self._waiting_bytes += len(data)
-        while self._waiting_bytes > _MOST_WAITING:
+        while self._waiting_bytes > self._most_waiting:
             self._waiting_bytes -= len(self._waiting.popleft()[1])
             self.overflowed += 1
         self._wake.set()

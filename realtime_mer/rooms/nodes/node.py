@@ -29,6 +29,7 @@ from realtime_mer.rooms.nodes.computer import Host, Number
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
 from realtime_mer.rooms.nodes.recorded import Recorded
 from realtime_mer.rooms.nodes.telling import Telling
+from realtime_mer.rooms.nodes.untold import KEPT_S
 from realtime_mer.rooms.nodes.workers import Workers
 from realtime_mer.rooms.states import model_of
 from realtime_mer.rooms.tokens.shared import SharedTokens
@@ -37,6 +38,7 @@ from realtime_mer.wire.sound import Open
 from realtime_mer.wording import MACHINES_APART, NOBODY_NEW, NOT_STORED
 
 _AGAIN_S = 0.5
+_FLOAT = 4  # bytes
 _REST_S = 2.0  # that workers have at the end for what came last
 
 
@@ -70,6 +72,8 @@ class Node:
             lost=self._lost,
             back=self._back,
             kinds=(*OF_A_MODEL, Kind.TOKENS),
+            # What is kept of all rooms is sent at once when NATS is back, and more comes meanwhile.
+            most_waiting=round(2 * rooms * KEPT_S * model.sample_rate) * _FLOAT,
         )
         self._presence = Presence(time.monotonic())
         self._workers = Workers(self._presence, say=say)

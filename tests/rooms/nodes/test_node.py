@@ -16,9 +16,11 @@ import soundfile
 from realtime_mer.errors import InputError
 from realtime_mer.model.card import Card
 from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.feeds import parse_feed
 from realtime_mer.rooms.machines.names import Kind
+from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.nodes.untold import KEPT_S
 from realtime_mer.sessions.store import FOLDER_VARIABLE, Session
 from realtime_mer.wire.protocol import RecordingState, StatusMessage
@@ -274,6 +276,18 @@ def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
         assert room.counts.gaps == 1
         nats.start()
         until(lambda: any("sound were lost" in line for line in a.said))
+
+
+def test_what_a_node_keeps_of_all_its_rooms_fits_between_it_and_nats() -> None:
+    model = ToneRecognizer()
+    made = Node(nats_address("nats://localhost"), model, rooms=200, say=lambda line: None)
+    link = made._link
+    link._up = True  # and nobody takes what is sent
+    second = bytes(4 * model.sample_rate)
+    for room in range(200):
+        for _ in range(round(KEPT_S)):
+            assert link.send(Kind.SOUND, f"room-{room}", second)
+    assert link.overflowed == 0
 
 
 def test_a_node_waits_for_nats_with_a_line_and_can_be_ended_meanwhile(
