@@ -82,6 +82,7 @@ class Scheduler:
         max_gap_s: seconds of lost sound from which on its whole hops are told of to nobody.
 
     Attributes:
+        max_wait_s: as given.
         left_out: hops of all streams that were too late to be computed.
 
     Raises:
@@ -106,7 +107,7 @@ class Scheduler:
         self.left_out = 0
         self._batch = batch
         self._hop = batch.recognizer.hop_samples
-        self._max_wait_s = max_wait_s
+        self.max_wait_s = max_wait_s
         self._at_once = at_once
         self._catch_up_s = catch_up_s
         rate = batch.recognizer.sample_rate
@@ -239,7 +240,7 @@ class Scheduler:
         if not self._ready:
             return None
         enough = len(self._ready) >= min(self._at_once, len(self._inboxes))
-        return self._ready[0][0] + (0.0 if enough else self._max_wait_s)
+        return self._ready[0][0] + (0.0 if enough else self.max_wait_s)
 
     def run(self, now: float) -> Run | None:
         """Compute what is due; call it again until there is nothing.
@@ -269,7 +270,7 @@ class Scheduler:
         self._batch.skip(stream, hop.unheard, lost=True)
         if inbox.hops:
             # Counted from the beginning of this run: where runs take longer, nothing waits.
-            again = now + self._catch_up_s - self._max_wait_s
+            again = now + self._catch_up_s - self.max_wait_s
             heapq.heappush(self._ready, (max(inbox.hops[0].ready_at, again), stream))
         return hop
 

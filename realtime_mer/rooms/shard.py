@@ -72,6 +72,7 @@ class Shard:
         self._save_at: dict[int, int] = {}  # number of hops of each stream
         self._waiting: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
+        self._looks_soon = False  # by itself: what comes meanwhile need not wake it
         self._ending = False
         self._turned_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="realtime-mer-rooms", daemon=True)
@@ -123,7 +124,8 @@ class Shard:
 
     def _do(self, step: Callable[[], None]) -> None:
         self._waiting.append(step)
-        self._wake.set()
+        if not self._looks_soon:
+            self._wake.set()
 
     # In the thread.
 
@@ -138,6 +140,7 @@ class Shard:
 
     def _turn(self) -> bool:
         """Do what there is to do now; return whether to go on."""
+        self._looks_soon = False  # from here on what comes is either seen or wakes it
         self._turned_at = now = time.monotonic()
         while self._waiting:
             self._waiting.popleft()()
@@ -153,6 +156,8 @@ class Shard:
         if self._ending and not self._waiting:
             return False
         due_at = self._scheduler.next_at
+        # What comes meanwhile may wait for as long: then it is looked at in time.
+        self._looks_soon = due_at is not None and due_at - now <= self._scheduler.max_wait_s
         self._wake.wait(_IDLE_S if due_at is None else min(_IDLE_S, max(0.0, due_at - now)))
         self._wake.clear()
         return True
