@@ -163,14 +163,6 @@ def test_a_screenshot_of_a_running_service_is_written(
     assert (image.width(), image.height()) == (1280 * factor, 800 * factor)
 
 
-def test_the_process_of_the_window_does_not_load_torch() -> None:
-    code = "import sys, realtime_mer.display.app; print('torch' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "False"
-
-
 def test_closing_the_window_ends_it_with_code_0(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
