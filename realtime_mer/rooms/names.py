@@ -7,6 +7,11 @@ from enum import StrEnum
 from realtime_mer.errors import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+NAME_RULE = (
+    "1 to 63 letters, digits, dots, hyphens and underscores of ASCII, the first one a letter or "
+    "digit"
+)
+"""What a room may be called, for people."""
 ROOMS = "/rooms"
 """Where the rooms are listed, and below which they are."""
 
@@ -31,10 +36,7 @@ def check_room(name: str) -> str:
         InputError: it is none.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{name!r} cannot be a room's name: give 1 to 63 letters, digits, dots, hyphens and "
-            "underscores of ASCII, the first one a letter or digit"
-        )
+        raise InputError(f"{name!r} cannot be a room's name: give {NAME_RULE}")
     return name
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from websockets.http11 import Request
 
 from realtime_mer.rooms.feeding import Feeding
-from realtime_mer.rooms.names import ROOMS, Address, Right, address
+from realtime_mer.rooms.names import NAME_RULE, ROOMS, Address, Right, address
 from realtime_mer.rooms.rights import AnyRoomRights, Rights, RoomRights
 from realtime_mer.rooms.room import Room
 from realtime_mer.rooms.tokens.grants import EVERY_ROOM
@@ -118,6 +118,8 @@ class RoomsSite:
             return self._ready()
         if path == ROOMS:
             return self._judge_list(client, request)
+        if path.startswith(f"{ROOMS}/") and path != f"{ROOMS}/":
+            return Page.text(HTTPStatus.NOT_FOUND, f"no room can be called so: give {NAME_RULE}")
         if "Upgrade" in request.headers or path in (web.SEND, web.OVERLAY):
             return Page.text(HTTPStatus.NOT_FOUND, f"give a room: {ROOMS}/NAME; {ROOMS} lists them")
         if path in ("/", f"{ROOMS}/"):

@@ -13,6 +13,7 @@ import trustme
 from numpy.typing import NDArray
 
 from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.names import NAME_RULE
 from realtime_mer.wire.sound import Chunk
 from tests.rooms.serving import Feeder, Serving, Watcher, serving
 from tests.tones import HOP, RATE, tones
@@ -285,6 +286,8 @@ def test_rooms_are_listed_and_each_has_the_pages_of_a_session(tmp_path: Path) ->
         assert b"<!doctype html>" in get(at, "/rooms/hall/")[2]
         assert json.loads(get(at, "/rooms/hall/now")[2])["seq"] == 4
         assert get(at, "/rooms/nowhere/")[0] == 404
+        status, _, body = get(at, "/rooms/room%201/audio")
+        assert (status, NAME_RULE in body.decode()) == (404, True)
         assert get(at, "/rooms/hall/audio")[0] == 426
         assert get(at, "/readyz")[0] == get(at, "/healthz")[0] == 200
         metrics = get(at, "/metrics")[2].decode()

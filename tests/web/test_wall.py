@@ -8,6 +8,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from realtime_mer.sessions.store import FOLDER_VARIABLE
+from realtime_mer.wording import ROOM_WORDS
 from tests.rooms.serving import Feeder, Serving, serving
 from tests.tones import tones
 from tests.web.browser import AWAY, DESKTOP, PHONE, Browser, until
@@ -163,6 +164,17 @@ def test_with_reduced_motion_points_do_not_glide(tab: Browser, at: Serving) -> N
     tab.wait_for(f"{_NAMES}.length === 3")
     style = "getComputedStyle(document.querySelector('.room .here')).transitionDuration"
     assert tab.js(f"return {style}") == "0s"
+
+
+def test_a_room_that_is_fed_and_not_computed_does_not_blame_a_sound_device(
+    tab: Browser, at: Serving
+) -> None:
+    open_wall(tab, at)
+    room = '{state: "fed", status: "reconnecting", quiet_s: 0, age_s: %s}'
+    for age in ("null", "12"):
+        state = tab.module("room-state.js", f"return m.roomState({room % age}, 0)")
+        assert (state["word"], state["note"]) == ROOM_WORDS["late"]
+        assert state["attention"]
 
 
 def test_without_its_service_the_wall_says_that_all_it_shows_is_stale(

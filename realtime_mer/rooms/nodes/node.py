@@ -25,6 +25,7 @@ from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names
 from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence, Strangers, new_id
 from realtime_mer.rooms.machines.reports import ToldHop
 from realtime_mer.rooms.nodes.claims import Claims, Seat
+from realtime_mer.rooms.nodes.clocks import Clocks
 from realtime_mer.rooms.nodes.computer import Host, Number
 from realtime_mer.rooms.nodes.marks import Mark, parse_mark
 from realtime_mer.rooms.nodes.recorded import Recorded
@@ -78,6 +79,7 @@ class Node:
         self._presence = Presence(time.monotonic())
         self._workers = Workers(self._presence, say=say)
         self._strangers = Strangers(names.model, say=say)
+        self._clocks = Clocks(say=say)
         self._claims = Claims(
             self._link,
             self._presence,
@@ -403,9 +405,10 @@ class Node:
         estimate = hop.estimate
         if hop.captured_at is not None:
             when = datetime.fromtimestamp(hop.captured_at).astimezone()
+            age_s = self._clocks.age(self._claims.feeder(name), hop.captured_at, time.time())
             estimate = replace(
                 estimate,
-                latency_ms=round(1000 * max(0.0, time.time() - hop.captured_at), 3),
+                latency_ms=round(1000 * age_s, 3),
                 wall_time=when.isoformat("T", "milliseconds"),
             )
         room.tell(estimate, hop.level, now=time.monotonic())
