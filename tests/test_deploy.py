@@ -66,7 +66,13 @@ def test_units_start_commands_that_exist(unit: Path) -> None:
     (line,) = re.findall("^ExecStart=(.+)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
     program, *words = shlex.split(line)
     assert program.endswith("/bin/realtime-mer")
-    assert check_command(words) in unit.name.replace("node", "serve")
+    name = check_command(words)
+    assert name in unit.name.replace("node", "serve")
+    params = get_command(app).commands["rooms"].commands[name].params  # type: ignore[attr-defined]
+    read = {str(param.envvar) for param in params} | {FOLDER_VARIABLE}
+    given = set(re.findall(r"\b(REALTIME_MER_\w+)=", unit.read_text(encoding="utf-8")))
+    assert "REALTIME_MER_NATS" in given
+    assert given <= read
 
 
 def test_the_image_starts_a_command_that_exists_with_variables_that_are_read() -> None:
