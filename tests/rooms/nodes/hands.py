@@ -158,6 +158,7 @@ class Hand:
         if not self._following:
             self._following = True
             await self._link.follow(Kind.SOUND, "*", self._hear)
+            await self._link.last(Kind.SOUND, "any")  # once that is answered NATS sends them
             await self._link.last(Kind.SOUND, "any")  # NATS, which answers, listens for it by then
 
     def _hear(self, stored: Stored) -> None:
