@@ -117,7 +117,7 @@ class Machine:
             inside = psutil.Process(self._process.pid)
             resident = inside.memory_info().rss / 1e6
         return {
-            "processor_s": round(self.processor_s + self._now_s(), 1),
+            "processor_s": round(self.processor_s + self._now_s(), 2),
             "resident_mb": round(resident, 1),
         }
 

@@ -1,11 +1,11 @@
 """The table in `docs/scale.md` that `scripts/moving_rooms.py` fills from its result."""
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-BEGINS, ENDS = "<!-- moving-rooms -->", "<!-- /moving-rooms -->"
+from _page_table import write_between
+
 RESERVE = 0.6  # as in the arithmetic of that page
 
 
@@ -59,11 +59,7 @@ WHO = ("nats", "nodes", "workers")
 
 def write_table(page: Path, result: dict[str, Any]) -> None:
     """Put the table of a run into a page, in the place of the one before."""
-    text = page.read_text(encoding="utf-8")
-    inside = re.compile(f"{BEGINS}\n.*?{ENDS}", re.DOTALL)
-    page.write_text(
-        inside.sub(lambda _: f"{BEGINS}\n{table(result)}{ENDS}", text, count=1), encoding="utf-8"
-    )
+    write_between(page, "moving-rooms", table(result))
 
 
 def _both(told: dict[str, Any]) -> str:

@@ -164,8 +164,8 @@ def network_ms(model: str, streams: int) -> float:
 def main() -> int:
     """Measure, write, and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rooms", type=int, action="append", help="how many (default: 8 to 256)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of sound of each room")
+    parser.add_argument("--rooms", type=int, action="append", help="how many (default: 8, 32, 128)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of sound of each room")
     parser.add_argument("--model", default="default")
     parser.add_argument("--out", type=Path, help="where the result goes instead of docs/results")
     options = parser.parse_args()
