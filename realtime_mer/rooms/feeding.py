@@ -206,6 +206,7 @@ class Feeding:
         room = self._room
         if room is not None and room.sender is self:
             room.flush()
+        self.tell_taken()  # whoever ends is to know what was lost until now
         self.farewell("the sound has ended", SoundClose.DONE)
 
     # -- what ends it ---------------------------------------------------------------------------
@@ -242,6 +243,7 @@ class Feeding:
                     lost=timeline.lost,
                     repeated=timeline.repeated,
                     skipped=room.counts.skipped,
+                    undelivered=room.undelivered,
                     drift_ppm=room.drift_ppm,
                 )
             )

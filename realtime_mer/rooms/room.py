@@ -139,6 +139,7 @@ class Room:
         self._ended = False  # its latest sender said so
         self._fresh = False  # what comes next has nothing to do with what came before
         self._clock = SenderClock()
+        self._undelivered = 0  # samples of its sender that came and were lost behind this
         self.heard_at: float | None = None
         self.told_at: float | None = None
         self._fed_since: float | None = None
@@ -180,6 +181,12 @@ class Room:
         return self._clock.drift_ppm if self.opened is not None and self.opened.live else None
 
     @property
+    def undelivered(self) -> int:
+        """Samples of its sender, at that one's rate, that came and that nobody will compute."""
+        rate = self._rate if self.opened is None else self.opened.rate
+        return round(Fraction(self._undelivered * rate, self._rate))
+
+    @property
     def backlog_s(self) -> float:
         """Seconds of whole hops that came and were not told of yet."""
         return max(0, self._given // self._hop - self._told) * self._hop / self._rate
@@ -207,6 +214,7 @@ class Room:
         """
         async with self._opening:
             by_itself, resume = False, self.resume
+            same = self.sender is sender or self._resumes(opened)
             if self.sender is not sender:
                 if self.sender is not None:
                     by_itself = comes_back(
@@ -221,6 +229,8 @@ class Room:
                     self.sender.replaced(by_itself=by_itself)
                 self.counts.senders += 1
             self.sender, self.resume = sender, resume
+            if not same:
+                self._undelivered = 0
             return self._begin(opened, now=clock())
 
     def _resumes(self, opened: Open) -> bool:
@@ -296,6 +306,17 @@ class Room:
             for tap in self.taps:
                 tap(samples, start - self._given)
             self._given = start + len(samples)
+
+    def lose(self, samples: int, *, gap: bool) -> None:
+        """Count sound that came, was handed on, and was lost before anybody could compute it.
+
+        Args:
+            samples: so many, at the recogniser's rate.
+            gap: whether that is another gap than what was lost before.
+        """
+        self.counts.gaps += gap
+        self.counts.lost_s += samples / self._rate
+        self._undelivered += samples
 
     def flush(self) -> None:
         """Hand on what the resampler still holds: the sound has ended."""

@@ -154,6 +154,8 @@ class Taken:
         lost: samples that never came and became gaps, so far.
         repeated: samples that came twice and were left out, so far.
         skipped: hops that were left out because the service was too slow, so far.
+        undelivered: samples of this sender that came and were lost on their way to whoever
+            computes, such as while NATS was away for longer than a node keeps them, so far.
         drift_ppm: how much faster the sender's clock runs than that of the service, in millionths;
             None until that can be told.
     """
@@ -163,6 +165,7 @@ class Taken:
     lost: Count
     repeated: Count
     skipped: Count
+    undelivered: Count
     drift_ppm: Annotated[float, Field(ge=-1e6, le=1e6)] | None
 
 

@@ -293,3 +293,30 @@ def test_rooms_are_listed_and_each_has_the_pages_of_a_session(tmp_path: Path) ->
         metrics = get(at, "/metrics")[2].decode()
         assert 'realtime_mer_room_estimates_total{room="hall"} 5.0' in metrics
         assert 'realtime_mer_room_fed{room="empty"} 0.0' in metrics
+
+
+def test_a_sender_is_told_what_came_of_it_and_was_lost_and_not_what_others_lost(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, rooms=("hall",)) as at:
+        room = at.service.find("hall")
+        assert room is not None
+
+        def told(feeder: Feeder) -> int:
+            feeder.say("end")
+            samples: int = feeder.until("taken")[-1]["undelivered"]
+            return samples
+
+        with Feeder(at, "hall") as first:
+            resume = first.open(rate=48_000)["resume"]
+            room.lose(HOP, gap=True)
+            room.lose(HOP, gap=False)
+            assert told(first) == 2 * 2 * HOP
+        with Feeder(at, "hall") as back:
+            back.open(rate=48_000, resume=resume)
+            room.lose(HOP, gap=True)
+            assert told(back) == 3 * 2 * HOP
+        with Feeder(at, "hall") as other:
+            other.open()
+            assert told(other) == 0
+        assert (room.counts.gaps, room.counts.lost_s) == (2, pytest.approx(3 * HOP / RATE))

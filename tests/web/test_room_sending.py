@@ -82,6 +82,12 @@ def test_the_microphone_opens_only_at_start_and_the_room_hears_it_until_stop(
         assert (room["counts"]["gaps"], room["source"]) == (0, "the microphone of a browser")
         hearing.wait_for("parseInt(document.getElementById('level').textContent.slice(1)) < 40")
         assert hearing.js("return [sent, lost].map((e) => e.textContent)")[1] == "nothing"
+        fed = at.service.find("lobby")
+        assert fed is not None
+        fed.lose(12_000, gap=True)
+        hearing.wait_for(
+            "document.getElementById('lost').textContent === '0.5 s, 0.5 s of it at the service'"
+        )
         wide = "document.documentElement.scrollWidth > innerWidth"
         assert hearing.js(f"return {wide}") is False
         hearing.js(START)

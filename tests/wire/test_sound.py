@@ -38,8 +38,8 @@ READY = Ready(
 )
 OF_SERVICES = [
     READY,
-    Taken(next=9, kept=5, lost=1, repeated=2, skipped=0, drift_ppm=None),
-    Taken(next=9, kept=5, lost=1, repeated=2, skipped=0, drift_ppm=-12.5),
+    Taken(next=9, kept=5, lost=1, repeated=2, skipped=0, undelivered=0, drift_ppm=None),
+    Taken(next=9, kept=5, lost=1, repeated=2, skipped=0, undelivered=3, drift_ppm=-12.5),
     Refusal(code="bad_index", message="no"),
     Farewell(reason="it stops", next=9),
 ]

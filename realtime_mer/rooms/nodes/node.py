@@ -205,8 +205,7 @@ class Node:
             )
         )
         if seat.untold.lost > lost:  # NATS is away, and this gave way
-            fed.counts.gaps += not seat.gave_way
-            fed.counts.lost_s += (seat.untold.lost - lost) / self._model.sample_rate
+            fed.lose(seat.untold.lost - lost, gap=not seat.gave_way)
             seat.gave_way = True
         self._send(room, seat)
 

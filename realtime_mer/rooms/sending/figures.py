@@ -18,6 +18,7 @@ class Figures:
         waiting_s: seconds that are kept and not sent yet.
         lost_s: seconds that gave way before they could be sent.
         missed_s: seconds that the device itself lost.
+        undelivered_s: seconds that the service took and lost between its machines.
         level_dbfs: of the newest sound, >= -120.
         gone: whether the device is away and being reopened.
         reconnects: connections after the first.
@@ -31,6 +32,7 @@ class Figures:
     waiting_s: float
     lost_s: float
     missed_s: float
+    undelivered_s: float
     level_dbfs: float
     gone: bool
     reconnects: int

@@ -74,6 +74,7 @@ class Sender:
         self._reason = ""
         self._reconnects = -1
         self._drift: float | None = None
+        self._undelivered = self._undelivered_told = 0  # samples; as the service counts them
         self._heard_at = self._sent_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event
@@ -115,6 +116,7 @@ class Sender:
                 waiting_s=self._kept.waiting / rate,
                 lost_s=self._kept.lost / rate,
                 missed_s=self._missed / rate,
+                undelivered_s=self._undelivered / rate,
                 level_dbfs=self._level,
                 gone=self._gone,
                 reconnects=max(0, self._reconnects),
@@ -240,6 +242,7 @@ class Sender:
             if isinstance(message, Taken):
                 self._heard_at = time.monotonic()
                 self._drift = message.drift_ppm
+                self._count_undelivered(message.undelivered)
                 self._confirm(message.next)
             elif isinstance(message, Farewell):
                 self._confirm(message.next)
@@ -247,6 +250,11 @@ class Sender:
                     self._said_farewell = True
                     return
                 raise Unreachable(f"{self._url}: {message.reason}")
+
+    def _count_undelivered(self, told: int) -> None:
+        before = self._undelivered_told
+        self._undelivered += told - before if told >= before else told  # else another node counts
+        self._undelivered_told = told
 
     def _confirm(self, index: int) -> None:
         with self._lock:

@@ -38,6 +38,8 @@ def losses(figures: Figures) -> str:
         lost.append(f"{figures.lost_s:.1f} s lost while the network was away")
     if figures.missed_s > 0:
         lost.append(f"{figures.missed_s:.1f} s lost by the device")
+    if figures.undelivered_s > 0:
+        lost.append(f"{figures.undelivered_s:.1f} s lost at the service, between its machines")
     return ", ".join(lost) or "nothing lost"
 
 
@@ -76,7 +78,7 @@ class SendingView:
     def __init__(self, room: str, *, console: Console, as_json: bool) -> None:
         self._room, self._console, self._as_json = room, console, as_json
         self._live: Live | None = None
-        self._said = ("", -float("inf"))
+        self._said: tuple[tuple[str, bool], float] = (("", False), -float("inf"))
 
     def __enter__(self) -> Self:
         if not self._as_json and self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -106,7 +108,8 @@ class SendingView:
             self._live.update(text, refresh=True)
             return
         now = time.monotonic()
-        said = _state(figures), now
+        # What is lost at the service shows nowhere else here: people are told when it begins.
+        said = (_state(figures), figures.undelivered_s > 0), now
         every = _JSON_S if self._as_json else _PLAIN_S
         if said[0] == self._said[0] and now - self._said[1] < every:
             return

@@ -39,6 +39,8 @@ export class Feeder extends EventTarget {
   #retry = 0;
   #deadline = 0;
   #ended = false;
+  #undelivered = 0; // samples
+  #undeliveredTold = 0;
   #networkIsBack = () => this.#open();
 
   /**
@@ -70,6 +72,11 @@ export class Feeder extends EventTarget {
   /** Seconds of sound that gave way before they could be sent. */
   get lostSeconds() {
     return this.#kept.lost / this.#opening.rate;
+  }
+
+  /** Seconds of sound that the service took and lost between its machines. */
+  get undeliveredSeconds() {
+    return this.#undelivered / this.#opening.rate;
   }
 
   /** Send a block of 16-bit samples, or keep it for later; the first sample of all is number 0. */
@@ -130,8 +137,15 @@ export class Feeder extends EventTarget {
     if (received.type === "taken") {
       this.#attempt = 0;
       this.#kept.confirm(received.next - this.#base);
+      this.#countUndelivered(received.undelivered);
       this.#waitNoLonger();
     }
+  }
+
+  #countUndelivered(told) {
+    const before = this.#undeliveredTold;
+    this.#undelivered += told >= before ? told - before : told; // else another node counts
+    this.#undeliveredTold = told;
   }
 
   /** Go on from the sample that the service expects: what was underway may not have come. */

@@ -29,7 +29,7 @@ let run = null; // what Start began and Stop ends: `{recorder, feeder, recording
 let link = null;
 let retryAt = 0;
 let problem = "";
-let figures = { recorded: 0, waiting: 0, lost: 0 };
+let figures = { recorded: 0, waiting: 0, lost: 0, undelivered: 0 };
 let drawn = seconds();
 let written = 0;
 let lock = null;
@@ -117,8 +117,13 @@ function end(reason = "") {
 
 function count() {
   if (run === null) return;
-  const { recordedSeconds, waitingSeconds, lostSeconds } = run.feeder;
-  figures = { recorded: recordedSeconds, waiting: waitingSeconds, lost: lostSeconds };
+  const { recordedSeconds, waitingSeconds, lostSeconds, undeliveredSeconds } = run.feeder;
+  figures = {
+    recorded: recordedSeconds,
+    waiting: waitingSeconds,
+    lost: lostSeconds,
+    undelivered: undeliveredSeconds,
+  };
 }
 
 /** Offer the microphones by name where there are several, once the browser tells their names. */
@@ -178,7 +183,7 @@ function state() {
 
 function show() {
   count();
-  const { recorded, waiting, lost } = figures;
+  const { recorded, waiting, lost, undelivered } = figures;
   const [word, note] = state();
   write("state-word", word);
   write("state-note", note);
@@ -187,8 +192,9 @@ function show() {
   byId("start").textContent = run === null ? "Start" : "Stop";
   write("sent", clock(Math.max(0, recorded - waiting - lost)));
   write("waiting", amount(waiting < ON_ITS_WAY_SECONDS ? 0 : waiting));
-  write("lost", amount(lost));
-  root.classList.toggle("lossy", lost > 0);
+  const there = undelivered > 0 ? `, ${amount(undelivered)} of it at the service` : "";
+  write("lost", amount(lost + undelivered) + there);
+  root.classList.toggle("lossy", lost + undelivered > 0);
   write("level", meter.words(seconds()));
   root.classList.toggle("clipped", meter.clips(seconds()));
   const hindered = hindrance();

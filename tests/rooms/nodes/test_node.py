@@ -30,7 +30,7 @@ from tests.patience import PATIENCE_S
 from tests.rooms.nats import NatsServer, nats_server
 from tests.rooms.nodes.hands import Hand, fed_at_one_of_two, node, not_begun, resting
 from tests.rooms.serving import Feeder, Serving, Watcher, until
-from tests.tones import HOP, ToneRecognizer, tones
+from tests.tones import HOP, RATE, ToneRecognizer, tones
 
 pytestmark = pytest.mark.slow
 
@@ -274,6 +274,8 @@ def test_while_nats_is_away_sound_is_kept_and_then_sent_from_what_was_told_on(
         assert room is not None
         until(lambda: room.counts.lost_s >= 1.0)  # a long message is taken in bit by bit
         assert room.counts.gaps == 1
+        # Whoever sends is told so, for all that it knows is that all came.
+        until(lambda: feeder.until("taken")[-1]["undelivered"] == round(room.counts.lost_s * RATE))
         nats.start()
         until(lambda: any("sound were lost" in line for line in a.said))
 

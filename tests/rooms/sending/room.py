@@ -101,10 +101,20 @@ class Room:
         with self._news:
             assert self._news.wait_for(lambda: bool(condition()), PATIENCE_S)
 
-    def confirm(self) -> None:
-        """Say what came, as a service does every second."""
+    def confirm(self, *, undelivered: int = 0) -> None:
+        """Say what came, as a service does every second.
+
+        Args:
+            undelivered: samples of that which nobody will compute.
+        """
         taken = Taken(
-            next=self.next, kept=self.next, lost=0, repeated=0, skipped=0, drift_ppm=-12.5
+            next=self.next,
+            kept=self.next,
+            lost=0,
+            repeated=0,
+            skipped=0,
+            undelivered=undelivered,
+            drift_ppm=-12.5,
         )
         for connection in list(self._connections):
             connection.send(encode_sound_message(taken))

@@ -15,10 +15,12 @@ from realtime_mer.client.connecting import normalised
 from realtime_mer.errors import ServiceError
 from realtime_mer.rooms.formats import decoder
 from realtime_mer.rooms.sending.sender import Sender
+from realtime_mer.rooms.sending.terminal import losses
 from realtime_mer.rooms.sending.writing import writer
 from realtime_mer.wire.sound import Chunk, Format, Open, Ready, SoundClose
 from tests.patience import PATIENCE_S
 from tests.rooms.sending.room import Room
+from tests.rooms.serving import until
 
 RATE = 1000  # so that a tenth of a second is a hundred samples, each of which counts
 AWAY = 5.0
@@ -142,6 +144,18 @@ def test_what_is_older_than_what_is_kept_is_lost_and_counted_and_the_rest_has_it
         room.wait_for(lambda: room.next == 2100)
         assert places(room.chunks) == [*range(100), *range(1600, 2100)]
         assert one.sender.figures.lost_s == 1.5
+
+
+def test_what_the_service_lost_behind_it_is_counted_over_nodes_each_of_which_counts_anew() -> None:
+    with Room() as room, running(room) as one:
+        one.add(100)
+        room.wait_for(lambda: room.next == 100)
+        for told, seconds in ((250, 0.25), (400, 0.4), (400, 0.4), (30, 0.43), (50, 0.45)):
+            room.confirm(undelivered=told)
+            until(lambda so_far=seconds: one.sender.figures.undelivered_s == so_far)
+        figures = one.sender.figures
+        assert figures.lost_s == 0
+        assert losses(figures) == "0.5 s lost at the service, between its machines"
 
 
 def test_what_went_down_with_a_connection_is_sent_again_though_no_more_sound_comes() -> None:
