@@ -43,7 +43,7 @@ def worker(
     """Compute rooms that `rooms serve --nats` takes in, on this machine.
 
     `realtime-mer rooms worker --nats nats://HOST:4222` takes its share of the rooms. Start as many
-    as you need, with the same model. Ctrl-C hands its rooms to the others.
+    as you need, with the same model. Ctrl-C hands its rooms to the others, if there are any.
     """
     from realtime_mer.model.files import check_checkpoint
     from realtime_mer.rooms.machines.address import nats_address

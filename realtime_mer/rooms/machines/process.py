@@ -58,11 +58,29 @@ def run_rooms_worker(options: WorkOptions, *, say: Callable[[str], None]) -> Non
         asyncio.run(_until_asked(worker, announce, say))
 
 
+def last_words(rooms: int, *, takers: int) -> str:
+    """Return what a worker that ends says of its rooms.
+
+    Args:
+        rooms: that it computes.
+        takers: other workers that would take them.
+    """
+    if not rooms:
+        return "Ending: it computes no room."
+    its = "its room" if rooms == 1 else f"its {rooms} rooms"
+    if takers:
+        return f"Ending: other workers are given {its}."
+    return (
+        f"Ending: no other worker takes rooms now, so nobody computes {its} until one is there. It "
+        "goes on from what NATS has: the state of each, and the last 30 s of sound."
+    )
+
+
 async def _until_asked(
     worker: Worker, announce: Callable[[], None], say: Callable[[str], None]
 ) -> None:
     def end() -> None:
-        say("Ending: other workers are given its rooms.")
+        say(last_words(len(worker.rooms), takers=worker.takers))
         worker.stop()
 
     call_when_asked_to_end(end)

@@ -119,6 +119,11 @@ class Worker:
         """Those that it computes now."""
         return frozenset(self._held)
 
+    @property
+    def takers(self) -> int:
+        """How many other workers would take rooms; 0 while NATS is away."""
+        return len(self._others(time.monotonic())) if self._link.up else 0
+
     def stop(self) -> None:
         """Let it hand over its rooms and end; to be called in its loop."""
         self._stopping.set()
@@ -257,11 +262,7 @@ class Worker:
                 room not in self._held if holder == self._me else self._presence.gone(holder, now)
             )
             holders[room] = None if lost else holder
-        accepting = {
-            beat.id
-            for beat in self._presence.alive("worker", now)
-            if beat.accepting and beat.id != self._me
-        }
+        accepting = self._others(now)
         if self._accepting:
             accepting.add(self._me)
         moves = self._sharing.look(holders, accepting=accepting, now=now)
@@ -275,6 +276,14 @@ class Worker:
         for room in moves.take:
             if self._accepting and room not in self._held:
                 self._move(room, self._take(room))
+
+    def _others(self, now: float) -> set[str]:
+        """Return which other workers live and take rooms."""
+        return {
+            beat.id
+            for beat in self._presence.alive("worker", now)
+            if beat.accepting and beat.id != self._me
+        }
 
     def _move(self, room: str, moving: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(self._moved(moving))

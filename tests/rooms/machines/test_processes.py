@@ -67,11 +67,14 @@ def test_a_room_outlives_one_worker_that_is_killed_and_one_that_is_ended(tmp_pat
             rest = await asyncio.to_thread(second.end, signal.SIGTERM)
             assert second.process.returncode == 0
             assert "Traceback" not in rest
-            assert "Ending" in rest
+            assert "Ending: other workers are given its room." in rest
             at.send("hall", whole[144_000:])
             await at.heard("hall", 90)
             assert at.told["hall"] == alone(recognizer, whole)
             assert len(set(at.workers["hall"])) == 3
+            (last,) = workers.values()
+            rest = await asyncio.to_thread(last.end, signal.SIGTERM)
+            assert "Ending: no other worker takes rooms now, so nobody computes its room" in rest
 
     with nats_server(tmp_path / "nats") as server:
         processes = [Process(server) for _ in range(3)]
