@@ -157,6 +157,9 @@ SOUND_BETWEEN = "The newest 30 s of sound lie in the memory of NATS ({}), and ne
 SERVICE_STOPS = "the service of rooms stops"
 """The reason that everybody is given when a service of rooms ends."""
 
+ROOM_FORGOTTEN = "this room was forgotten"
+"""The reason that those are given who watch a room when somebody lets all forget it."""
+
 SESSION_END = "the session has ended"
 """The reason that everybody is given when a session ends."""
 

@@ -181,6 +181,42 @@ class Checkpoints:
         self.failing = False
 
 
+def forget_state(path: Path, room: str) -> bool:
+    """Remove what is kept of a room, by whichever model; return whether anything was.
+
+    Args:
+        path: of the database.
+        room: its name.
+
+    Raises:
+        InputError: a service keeps its rooms there, or the file cannot be used.
+    """
+    if not path.exists():
+        return False
+    try:
+        lock = FileLock(path.with_suffix(".lock"))
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if not lock.held:
+        raise InputError(
+            f"a service keeps its rooms in {path.parent}, and would write room {room} again: end "
+            "it, and forget the room then"
+        )
+    try:
+        with closing(sqlite3.connect(path, timeout=5.0)) as database:
+            database.execute("PRAGMA secure_delete = ON")  # zeros, not only a place that is free
+            with database:
+                found = database.execute("DELETE FROM rooms WHERE name = ?", (room,)).rowcount
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return found > 0
+    except sqlite3.Error as error:
+        raise InputError(f"{path} cannot be changed ({error}): see that you may write it") from (
+            error
+        )
+    finally:
+        lock.release()
+
+
 def _locked(path: Path) -> FileLock:
     """Return the lock that one service at a time holds on what it keeps.
 

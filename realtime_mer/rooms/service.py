@@ -45,7 +45,7 @@ from realtime_mer.wire import access
 from realtime_mer.wire.protocol import CloseCode, Hello, Marker, RecordingState
 from realtime_mer.wire.public import PublicAddress
 from realtime_mer.wire.sound import SoundClose
-from realtime_mer.wording import SERVICE_STOPS
+from realtime_mer.wording import ROOM_FORGOTTEN, SERVICE_STOPS
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
@@ -299,6 +299,19 @@ class RoomsService:
                 self._make(name, start=start)
         return self._rooms[name]
 
+    def forget(self, name: str) -> bool:
+        """Let a room go that nobody feeds; False for one that was asked for, which stays."""
+        options = self._options
+        asked = (*options.rooms, *options.record, *options.record_sound)
+        if name in asked or name in (stream.room for stream in options.streams):
+            return False
+        room = self._rooms.pop(name)
+        room.audience.end()
+        room.audience.part(
+            ROOM_FORGOTTEN, code=CloseCode.GOING_AWAY, why=ROOM_FORGOTTEN, of=lambda _: True
+        )
+        return True
+
     def _check_number(self, name: str) -> None:
         """Refuse a room that would be one too many.
 
@@ -340,7 +353,7 @@ class RoomsService:
 
     def _make(self, name: str, *, start: int) -> Room:
         model, limits = self._model, self._options.client_limits
-        metrics = Metrics(lambda: self._rooms[name].audience.traffic(self._reception))
+        metrics = Metrics(lambda: audience.traffic(self._reception))
         audience = Audience(
             hello=Hello(
                 server_version=__version__,
@@ -398,8 +411,10 @@ class RoomsService:
                     feeding.tell_taken()
 
     def _marked(self, name: str, marker: Marker) -> None:
-        self._rooms[name].mark(marker)
-        self._computer.marked(name, marker)
+        room = self._rooms.get(name)
+        if room is not None:  # it was not forgotten a moment ago
+            room.mark(marker)
+            self._computer.marked(name, marker)
 
     def _revoke(self) -> None:
         """End the connections of those whose tokens hold no longer."""

@@ -13,11 +13,12 @@ import pytest
 
 from realtime_mer.batch import StreamBatch, StreamState
 from realtime_mer.errors import InputError
-from realtime_mer.rooms.checkpoints import STATES, Checkpoints
+from realtime_mer.rooms.checkpoints import STATES, Checkpoints, forget_state
 from realtime_mer.rooms.names import Right
 from realtime_mer.rooms.nodes.alone import Alone
 from realtime_mer.rooms.service import RoomsOptions, RoomsService
 from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
+from tests.command_line import call
 from tests.rooms.serving import Feeder, Watcher, serving, until
 from tests.tones import HOP, ToneRecognizer, tones
 
@@ -44,6 +45,30 @@ def test_the_latest_state_of_each_room_is_kept(tmp_path: Path) -> None:
     assert list(other.load()) == []
     other.close()
     assert said == []
+
+
+def test_a_room_that_is_forgotten_leaves_nothing_and_the_others_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / STATES
+    assert not forget_state(path, "hall")
+    assert not path.exists()
+    states = Checkpoints(path, model="m", say=print)
+    for room in ("hall", "attic"):
+        states.put(room, 3, a_state(3))
+    until(lambda: states.kept("hall") and states.kept("attic"))
+    with pytest.raises(InputError, match="and would write room hall again"):
+        forget_state(path, "hall")
+    states.close()
+    told = call(capsys, "rooms", "forget", "hall", "--folder", str(tmp_path))
+    assert (told.code, "Removed from" in told.out) == (0, True)
+    assert "are sessions, which stay" in told.err
+    assert all(b"hall" not in file.read_bytes() for file in tmp_path.iterdir())
+    again = call(capsys, "rooms", "forget", "hall", "--folder", str(tmp_path))
+    assert "nothing is kept of room hall" in again.complaint()
+    states = Checkpoints(path, model="m", say=print)
+    assert [(kept.room, kept.seq) for kept in states.load()] == [("attic", 3)]
+    states.close()
 
 
 def test_where_the_disk_is_full_one_line_says_so_and_what_was_kept_stays(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from realtime_mer.commands.arguments import (
     WeakPassphrase,
 )
 from realtime_mer.commands.first_words import say
+from realtime_mer.commands.rooms.forget import forget
 from realtime_mer.commands.rooms.places import Folder, Nats, NatsCa, folder_of
 from realtime_mer.commands.rooms.send import send
 from realtime_mer.commands.rooms.token import app as token
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(token, name="token")
 app.command()(send)
 app.command()(worker)
+app.command()(forget)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from realtime_mer.rooms.machines.names import (
     Kind,
     Names,
     key_of,
+    model_of_stream,
     model_of_subject,
 )
 from realtime_mer.rooms.machines.streams import make_streams
@@ -424,6 +425,35 @@ class Link:
             finally:
                 await listening.unsubscribe()
         return found
+
+    async def models(self) -> list[str]:
+        """Return the models of which NATS holds rooms, as ``Names`` has them.
+
+        Raises:
+            Away: NATS does not answer.
+        """
+        found: list[str] = []
+        seen, page = 0, [""]
+        with self._asking():
+            while page:
+                streams = await self._jetstream.streams_info(offset=seen)
+                page = [stream.config.name or "" for stream in streams]
+                found += [model for name in page if (model := model_of_stream(name)) is not None]
+                seen += len(page)
+        return found
+
+    async def purge(self, kind: Kind, key: str) -> None:
+        """Remove all that is stored under a key, and that anything was.
+
+        Raises:
+            Away: NATS does not answer.
+        """
+        from nats.js.errors import NotFoundError
+
+        with self._asking(), suppress(NotFoundError):
+            await self._jetstream.purge_stream(
+                self._names.stream(kind), subject=self._names.subject(kind, key)
+            )
 
     async def follow(
         self, kind: Kind, key: str, heard: Callable[[Stored], None]

@@ -114,6 +114,12 @@ def model_of_subject(subject: str) -> str:
     return subject.split(".")[1]
 
 
+def model_of_stream(stream: str) -> str | None:
+    """Return the model whose rooms a stream tells who feeds; None for every other stream."""
+    found = re.fullmatch(rf"KV_mer-([0-9a-f]{{{_MODEL_DIGITS}}})-{Kind.FEEDS}", stream)
+    return None if found is None else found[1]
+
+
 def _token(key: str) -> str:
     """Return a key as one token of a subject, which dots would part."""
     return key.replace(".", _DOT)

@@ -52,10 +52,12 @@ class Claims:
         rate, hop_samples: of the recogniser.
         find: returns a room that is there; else None.
         appeared: is told of a room that is not.
+        forgotten: is told of a room that somebody let all forget; returns whether it stays here.
 
     Attributes:
         seats: the places that this node has, by their rooms.
         garbage: words of rooms that cannot be read.
+        coming: rooms that somebody is about to feed here.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class Claims:
         hop_samples: int,
         find: Callable[[str], Room | None],
         appeared: Callable[[str], None],
+        forgotten: Callable[[str], bool],
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self.garbage = 0
+        self.coming: set[str] = set()
         self._link, self._presence, self._node = link, presence, node
         self._rate, self._hop = rate, hop_samples
-        self._find, self._appeared = find, appeared
+        self._find, self._appeared, self._forgotten = find, appeared, forgotten
+        self._gone: dict[str, int] = {}  # rooms that were forgotten, and under which sequence
         self._feeds: dict[str, tuple[Feed, int]] = {}
         self._writing: set[str] = set()
         self._named: set[str] = set()  # rooms that are here, whether or not somebody feeds them
@@ -207,12 +212,22 @@ class Claims:
             Away: it is away again.
         """
         self._feeds.clear()  # it may have lost what it kept; what is heard meanwhile counts
+        self._gone.clear()
         for each in await self._link.read(Kind.FEEDS):
             self.hear(each)
         for name, seat in self.seats.items():
             if name not in self._feeds:
                 seat.sequence = 0
         for name in self._named - self._feeds.keys() - self.seats.keys():
+            await self.name(name)
+
+    async def name_anew(self) -> None:
+        """Let all nodes know of rooms that are to be here though they were forgotten.
+
+        Raises:
+            Away: NATS does not answer; they are told when it is back.
+        """
+        for name in self._named & self._gone.keys() - self._feeds.keys() - self.seats.keys():
             await self.name(name)
 
     async def name(self, name: str) -> None:
@@ -224,19 +239,30 @@ class Claims:
         self._named.add(name)
         if name in self._feeds:
             return
-        feed = Feed()
-        sequence = await self._link.put(Kind.FEEDS, name, feed.encode(), expected=0)
+        room = self._find(name)
+        # What its senders and watchers count on goes on, though all else may be forgotten.
+        feed = Feed() if room is None else Feed(position=room.position)
+        expected = self._gone.get(name, 0)
+        sequence = await self._link.put(Kind.FEEDS, name, feed.encode(), expected=expected)
         if sequence is not None:  # else somebody was quicker
             self._feeds.setdefault(name, (feed, sequence))
 
     def _forget(self, name: str, sequence: int) -> None:
-        """Take that somebody deleted the word of a room; that of one fed here is written again."""
+        """Take that somebody forgot a room; the word of one that is fed here is written again."""
         self._feeds.pop(name, None)
+        self._gone[name] = sequence
         room, seat = self._find(name), self.seats.get(name)
-        if seat is not None:
-            seat.sequence = sequence
-        elif room is not None:
-            room.elsewhere = None
+        if name in self.coming or (room is not None and room.sender is not None):
+            if seat is not None:
+                seat.sequence = sequence
+            return
+        self._let_go(name)
+        if room is None:
+            self._named.discard(name)
+            return
+        room.elsewhere = None
+        if not self._forgotten(name):
+            self._named.discard(name)
 
     def feeder(self, name: str) -> str | None:
         """Return which node has a room's place; None for none."""

@@ -28,6 +28,9 @@ class Host(Protocol):
             ProtocolError: ``too_many_rooms``.
         """
 
+    def forget(self, name: str) -> bool:
+        """Let a room go, and say goodbye to who watches it; False where it is to be here."""
+
     def recorded(self) -> Mapping[str, RecordingState]:
         """Return what is recorded here of rooms, by their names."""
 

@@ -88,6 +88,7 @@ class Node:
             hop_samples=model.hop_samples,
             find=lambda name: self._host.find(name),
             appeared=self._appear,
+            forgotten=self._forget,
         )
         self._recorded = Recorded(
             self._link, self._presence, node=self.id, seats=self._claims.seats
@@ -173,6 +174,7 @@ class Node:
         """As ``seats.Claim`` promises."""
         if not self._there:
             raise ProtocolError("not_ready", NOBODY_NEW)
+        self._claims.coming.add(room)
         try:
             start = await self._claims.claim(room, opened, resume=resume, manages=manages)
             await self._follow()  # before anything of its sound can be told
@@ -181,6 +183,8 @@ class Node:
             raise ProtocolError("not_ready", NOT_STORED) from error
         except Away as error:
             raise ProtocolError("not_ready", NOBODY_NEW) from error
+        finally:
+            self._claims.coming.discard(room)
 
     def push(self, room: str, samples: NDArray[np.float32], *, missing: int, fresh: bool) -> None:
         """As ``seats.Push`` promises."""
@@ -322,6 +326,19 @@ class Node:
     def _appear(self, name: str) -> None:
         if name not in self._left_out:
             self._do(self._let_in(name))
+
+    def _forget(self, name: str) -> bool:
+        """Let a room go that somebody forgot; return whether it stays, since it was asked for."""
+        if self._host.forget(name):
+            self._telling.forget(name)
+            self._left_out.discard(name)
+            return False
+        self._do(self._name_anew())
+        return True
+
+    async def _name_anew(self) -> None:
+        with suppress(Away):  # when it is back
+            await self._claims.name_anew()
 
     async def _let_in(self, name: str) -> None:
         """Let a room be that others feed."""

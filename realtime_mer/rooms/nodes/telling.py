@@ -68,6 +68,10 @@ class Telling:
         hearing = self._rooms.get(room)
         return None if hearing is None else hearing.worker
 
+    def forget(self, room: str) -> None:
+        """Know nothing of what was told of a room: it may begin anew."""
+        self._rooms.pop(room, None)
+
     async def follow(self, rooms: Set[str]) -> None:
         """Hear each hop of these rooms alone from now on, and what was told since the last.
 

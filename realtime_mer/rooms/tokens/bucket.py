@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from realtime_mer.errors import ProtocolError, ServiceError
+from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.address import NatsAddress
-from realtime_mer.rooms.machines.link import Away, Link, Stored, Unstored
+from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.names import Right
+from realtime_mer.rooms.nodes.asking import ask
 from realtime_mer.rooms.tokens.grants import Grant, check_known, new_grant, parse_grant
 
-_PATIENCE_S = 8.0
 _T = TypeVar("_T")
 
 
@@ -66,33 +66,9 @@ class TokenBucket:
         return self._asked(write)
 
     def _asked(self, step: Callable[[Link], Awaitable[_T]]) -> _T:
-        return asyncio.run(self._ask(step))
-
-    async def _ask(self, step: Callable[[Link], Awaitable[_T]]) -> _T:
-        async def back() -> None:
-            pass
-
-        link = Link(
-            self._address,
-            Names.of_all_models(),
-            say=lambda line: None,
-            lost=lambda: None,
-            back=back,
-            kinds=(Kind.TOKENS,),
+        return asyncio.run(
+            ask(self._address, step, names=Names.of_all_models(), kinds=(Kind.TOKENS,))
         )
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await link.open()
-                return await step(link)
-        except Unstored:  # it says why
-            raise
-        except (TimeoutError, Away) as error:
-            raise ServiceError(
-                f"NATS at {self._address.shown} does not answer: see that it runs, with "
-                "JetStream, and try again"
-            ) from error
-        finally:
-            await link.close()
 
 
 async def _kept(link: Link) -> list[tuple[Stored, Grant | None]]:

@@ -12,7 +12,7 @@ from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.link import Link
 from realtime_mer.rooms.machines.names import Kind, Names
 from realtime_mer.rooms.names import Right
-from realtime_mer.rooms.tokens import bucket
+from realtime_mer.rooms.nodes import asking
 from realtime_mer.rooms.tokens.bucket import TokenBucket
 from realtime_mer.rooms.tokens.file import TOKENS, TokenFile
 from tests.command_line import call
@@ -97,7 +97,7 @@ def test_where_nats_is_not_there_a_command_says_so_and_ends(
     nats: NatsServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nats.kill()
-    monkeypatch.setattr(bucket, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.2)
     found = call(capsys, "rooms", "token", "list", "--nats", nats.url)
     assert "does not answer" in found.complaint()
 
