@@ -27,7 +27,7 @@ from realtime_mer.rooms.machines.names import (
     model_of_stream,
     model_of_subject,
 )
-from realtime_mer.rooms.machines.streams import make_streams
+from realtime_mer.rooms.machines.streams import born, make_streams
 from realtime_mer.rooms.machines.tasks import end_tasks
 from realtime_mer.wire.tls import client_context
 from realtime_mer.wording import installing
@@ -45,6 +45,7 @@ _PING_S = 2  # two that are not answered, and the connection is taken for lost
 _MOST_WAITING = 64 << 20
 _MOST_COMPLAINTS = 5  # for one absence
 _REMIND_S = 60.0
+_SEE_EVERY_S = 5.0  # that the streams are those of before
 _WRONG_SEQUENCE = (10071, 10164)  # of JetStream's errors
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _SEQUENCE = "Nats-Sequence"
@@ -124,6 +125,8 @@ class Link:
         self._wake = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[None] | None = None
+        self._seeing: asyncio.Task[None] | None = None
+        self._born: dict[Kind, datetime | None] = {}  # the streams, and when
 
     @property
     def up(self) -> bool:
@@ -160,6 +163,8 @@ class Link:
         await connecting
         self._sending = loop.create_task(self._send_out())
         await self._return()
+        if self._kinds:
+            self._seeing = loop.create_task(self._see_that_streams_stay())
 
     def _options(self) -> dict[str, Any]:
         address = self._address
@@ -186,7 +191,8 @@ class Link:
         self._closing, self._up = True, False
         if not hasattr(self, "_client"):  # it could not be opened: the library is not there
             return
-        await end_tasks(task for task in (self._returning, self._sending) if task is not None)
+        tasks = (self._seeing, self._returning, self._sending)
+        await end_tasks(task for task in tasks if task is not None)
         if self._client.is_connected:
             while self._waiting:
                 await self._send(*self._waiting.popleft())
@@ -200,6 +206,7 @@ class Link:
             try:
                 with self._asking():
                     await make_streams(self._jetstream, self._names, self._kinds)
+                    self._born = await born(self._jetstream, self._names, self._kinds)
                 if self._complaints:
                     self._say("NATS is there.")
                 self._complaints.clear()
@@ -222,8 +229,33 @@ class Link:
 
     async def _reconnected(self) -> None:
         self.returns += 1
+        self._begin_to_return()
+
+    def _begin_to_return(self) -> None:
         self._returning = asyncio.get_running_loop().create_task(self._return())
         self._returning.add_done_callback(self._returned)
+
+    async def _see_that_streams_stay(self) -> None:
+        """Begin anew where somebody removed a stream: all that was known of it is worth nothing."""
+        while True:
+            await asyncio.sleep(_SEE_EVERY_S)
+            known = self._born
+            try:
+                with self._asking():
+                    found = await born(self._jetstream, self._names, self._kinds)
+            except Away:
+                continue
+            if self._up and known is self._born and found != known:
+                gone = (
+                    self._names.stream(kind) for kind in known if found.get(kind) != known[kind]
+                )
+                self._say(
+                    f"Somebody removed from NATS what rooms need ({', '.join(gone)}): it is made "
+                    "anew. Rooms go on, and what was kept there alone is lost."
+                )
+                self._up = False
+                self._lost()
+                self._begin_to_return()
 
     def _returned(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()

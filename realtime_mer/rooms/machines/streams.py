@@ -1,6 +1,8 @@
 """The streams and buckets in NATS: what is kept of each kind, where, and for how long."""
 
 from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from realtime_mer.errors import InputError
@@ -63,6 +65,23 @@ async def make_streams(
                 "switch it on for this account"
             ) from error
         raise
+
+
+async def born(
+    jetstream: "JetStreamContext", names: Names, kinds: Collection[Kind]
+) -> dict[Kind, datetime | None]:
+    """Return when each stream and bucket was made that is there: one made anew is another one.
+
+    Raises:
+        nats.errors.Error: NATS does not answer.
+    """
+    from nats.js.errors import NotFoundError
+
+    found: dict[Kind, datetime | None] = {}
+    for kind in kinds:
+        with suppress(NotFoundError):
+            found[kind] = (await jetstream.stream_info(names.stream(kind))).created
+    return found
 
 
 def _in_memory(names: Names, kind: Kind) -> "StreamConfig":

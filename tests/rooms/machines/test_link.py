@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from realtime_mer.errors import InputError
+from realtime_mer.rooms.machines import link as link_module
 from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.link import Link, Unstored
 from realtime_mer.rooms.machines.names import Kind, Names
@@ -72,3 +73,46 @@ def test_what_nats_has_no_room_for_is_counted_and_told_now_and_then(tmp_path: Pa
         asyncio.run(scenario(server.url))
     (line,) = said
     assert "does not store" in line
+
+
+def test_a_stream_that_somebody_removes_is_made_anew_and_everybody_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "_SEE_EVERY_S", 0.05)
+    said: list[str] = []
+    happened: list[str] = []
+
+    async def scenario(url: str) -> None:
+        def linked(name: str) -> Link:
+            async def back() -> None:
+                happened.append(f"{name} is back")
+
+            return Link(
+                nats_address(url),
+                Names("abc"),
+                say=said.append,
+                lost=lambda: happened.append(f"{name} lost it"),
+                back=back,
+            )
+
+        one, other = linked("one"), linked("other")
+        async with asyncio.timeout(PATIENCE_S):
+            await one.open()
+            await other.open()
+            assert await one.put(Kind.FEEDS, "hall", b"a word") == 1
+            await one._jetstream.delete_stream(Names("abc").stream(Kind.FEEDS))
+            while len(happened) < 6:
+                await asyncio.sleep(0.01)
+            assert await other.put(Kind.FEEDS, "hall", b"another", expected=0) == 1
+            await one.close()
+            await other.close()
+
+    with nats_server(tmp_path / "nats") as server:
+        asyncio.run(scenario(server.url))
+    assert happened[:2] == ["one is back", "other is back"]
+    for name in ("one", "other"):
+        assert [each for each in happened[2:] if each.startswith(name)] == [
+            f"{name} lost it",
+            f"{name} is back",
+        ]
+    assert [line.count("KV_mer-abc-feeds") for line in said] == [1, 1]

@@ -202,5 +202,10 @@ class Hand:
         until(whole)
         return found
 
+    def remove(self, kind: Kind) -> None:
+        """Remove a stream or bucket, as somebody does by hand."""
+        stream = self._link._names.stream(kind)
+        assert self.do(self._link._jetstream.delete_stream(stream))
+
     def feed(self, room: str) -> Stored | None:
         return self.do(self._link.last(Kind.FEEDS, room))

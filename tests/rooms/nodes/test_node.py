@@ -16,10 +16,11 @@ import soundfile
 from realtime_mer.errors import InputError
 from realtime_mer.model.card import Card
 from realtime_mer.rooms.limits import RoomLimits
+from realtime_mer.rooms.machines import link
 from realtime_mer.rooms.machines.address import nats_address
 from realtime_mer.rooms.machines.chunks import SoundChunk
 from realtime_mer.rooms.machines.feeds import parse_feed
-from realtime_mer.rooms.machines.names import Kind
+from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind
 from realtime_mer.rooms.nodes.node import Node
 from realtime_mer.rooms.nodes.untold import KEPT_S
 from realtime_mer.sessions.store import FOLDER_VARIABLE, Session
@@ -382,6 +383,27 @@ def test_what_cannot_be_read_in_nats_is_as_good_as_not_there_and_what_was_delete
         until(is_back)
         feeder.send(tones(0.1, music=0.9))
         hand.heard("hall", 4 * HOP)
+
+
+def test_where_somebody_removes_all_streams_a_room_that_is_fed_goes_on(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "_SEE_EVERY_S", 0.1)
+    with fed_at_one_of_two(tmp_path, nats) as (a, b, feeder):
+        feeder.send(tones(0.5, music=0.9))
+        with Hand(nats) as hand:
+            hand.log("hall", upto=5 * HOP)
+            for kind in OF_A_MODEL:
+                hand.remove(kind)
+            until(lambda: all(any("removed" in line for line in at.said) for at in (a, b)))
+            until(lambda: is_ready(a) and is_ready(b))
+            found = b.all_of("hall")
+            feeder.send(tones(0.5, music=0.9))
+            stored = hand.log("hall", upto=10 * HOP)  # what was not told is there once more
+            assert stored[0].position == 0
+            hand.tell("hall", *range(10))
+            until(lambda: len(found) == 10)
+            until(lambda: listed(b) == {"hall": "waiting"})  # which is a word of now
 
 
 def test_what_one_node_records_is_told_to_whoever_sends_or_watches_at_another_one(
