@@ -31,7 +31,7 @@ class Kept:
     Attributes:
         end: index behind the last sample.
         next: index of the sample that is to be sent next, or less where none was recorded.
-        lost: samples that gave way to newer ones before the other side had them.
+        lost: samples that gave way to newer ones before the other side had them, or were given up.
     """
 
     def __init__(self, most: int) -> None:
@@ -124,6 +124,13 @@ class Kept:
         self.lost += sum(end - begin for begin, end in self._gone)
         self._gone = []
         self.next = max(index, self._runs[0].index if self._runs else self.end)
+
+    def give_up_unconfirmed(self) -> None:
+        """Count as lost what was sent and not confirmed, where nobody can say who has it."""
+        kept = (min(run.end, self.next) - max(run.index, self._confirmed) for run in self._runs)
+        self.lost += sum(count for count in kept if count > 0)
+        self.lost += sum(end - begin for begin, end in self._gone)
+        self.confirm(self.next)
 
     def give_up(self) -> None:
         """Count what still waits as lost."""

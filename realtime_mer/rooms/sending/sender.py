@@ -175,6 +175,7 @@ class Sender:
                 self._base = ready.next
             expected = ready.next - self._base
             if expected > self._kept.end:  # somebody else fed the room meanwhile
+                self._kept.give_up_unconfirmed()
                 self._base += expected - self._kept.next
             else:
                 self._kept.go_back_to(expected)

@@ -70,6 +70,18 @@ def test_what_the_other_side_lacks_is_sent_again_as_far_as_it_is_kept() -> None:
     assert (kept.take(least=1, most=10) or (0,))[0] == 40
 
 
+def test_what_nobody_confirmed_is_given_up_once_kept_or_not_and_what_waits_is_sent() -> None:
+    kept = Kept(MOST)
+    kept.add(numbered(0, 40))
+    kept.take(least=1, most=40)
+    kept.confirm(10)
+    kept.add(numbered(60, 40), missing=20)  # so those from 50 on are kept
+    kept.take(least=1, most=15)
+    kept.give_up_unconfirmed()
+    kept.give_up_unconfirmed()
+    assert (kept.lost, kept.unconfirmed, kept.waiting) == (30 + 15, False, 25)
+
+
 def test_a_service_that_forgot_all_had_what_it_confirmed() -> None:
     kept = Kept(MOST)
     for begin in range(0, 200, 10):

@@ -173,12 +173,29 @@ def test_a_room_that_somebody_else_fed_meanwhile_goes_on_behind_that() -> None:
     with Room() as room, running(room) as one:
         one.add(100)
         room.wait_for(lambda: room.next == 100)
+        room.confirm()
+        until(lambda: one.sender.figures.drift_ppm == -12.5)
         room.vanish()
+        until(lambda: one.sender.figures.state == "away")
         room.next = 5000
         room.listen()
         one.add(100)
         room.wait_for(lambda: room.next == 5100)
         assert room.chunks[-1].index == 5000 + 100 - len(room.chunks[-1].data) // 2
+        assert one.sender.figures.lost_s == 0
+
+
+def test_what_nobody_confirmed_before_somebody_else_fed_the_room_counts_as_lost() -> None:
+    with Room() as room, running(room) as one:
+        one.add(100)
+        room.wait_for(lambda: room.next == 100)
+        room.vanish()
+        room.next = 5000
+        room.listen()
+        until(lambda: one.sender.figures.reconnects == 1)
+        one.add(100)
+        room.wait_for(lambda: room.next == 5100)
+        assert one.sender.figures.lost_s == 0.1
 
 
 def test_a_service_tells_how_fast_the_clock_of_the_sound_runs() -> None:
