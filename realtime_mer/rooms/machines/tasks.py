@@ -1,7 +1,8 @@
-"""How tasks that speak with NATS are ended."""
+"""Tasks that speak with NATS: how they are ended, and how steps are taken that may fail."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 _AGAIN_S = 0.1
@@ -21,3 +22,14 @@ async def end_tasks(tasks: Iterable["asyncio.Future[Any]"]) -> None:
         for task in done:
             if not task.cancelled():
                 task.exception()  # whoever wanted to know has been told
+
+
+async def take_steps(steps: deque[Callable[[], Awaitable[object]]]) -> None:
+    """Take steps in order, each until it does not raise, and none again that did not.
+
+    Args:
+        steps: those that are left; what was taken is removed, so that the next call goes on.
+    """
+    while steps:
+        await steps[0]()
+        steps.popleft()

@@ -6,7 +6,8 @@ One asyncio loop speaks with NATS, one thread computes.
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +29,7 @@ from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence, Strange
 from realtime_mer.rooms.machines.reports import GLANCE_EVERY_S, MOST_GLANCED, Glances, Report
 from realtime_mer.rooms.machines.sharing import Sharing
 from realtime_mer.rooms.machines.streams import SOUND_S
-from realtime_mer.rooms.machines.tasks import end_tasks
+from realtime_mer.rooms.machines.tasks import end_tasks, take_steps
 from realtime_mer.rooms.machines.telling import Telling
 from realtime_mer.rooms.shard import Hop, Shard
 from realtime_mer.rooms.states import model_of
@@ -95,7 +96,15 @@ class Worker:
         self._moving: dict[str, asyncio.Task[None]] = {}  # rooms that come or go at this moment
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._wake, self._stopping = asyncio.Event(), asyncio.Event()
-        self._following = False
+        follow = self._link.follow
+        self._unheard = deque[Callable[[], Awaitable[object]]](
+            (
+                partial(follow, Kind.ALIVE, "*", self._hear_beat),
+                partial(follow, Kind.FEEDS, "*", self._hear_feed),
+                partial(follow, Kind.LEASES, "*", self._hear_lease),
+                partial(self._link.follow_all_models, Kind.ALIVE, self._strangers.hear),
+            )
+        )
         self._taken = self._handed_over = self._fenced = 0
         self._latencies = Latencies()
         self._shard = Shard(
@@ -176,12 +185,7 @@ class Worker:
 
     async def _back(self) -> None:
         """Find out how things stand: NATS is there, for the first time or again."""
-        if not self._following:
-            await self._link.follow(Kind.ALIVE, "*", self._hear_beat)
-            await self._link.follow(Kind.FEEDS, "*", self._hear_feed)
-            await self._link.follow(Kind.LEASES, "*", self._hear_lease)
-            await self._link.follow_all_models(Kind.ALIVE, self._strangers.hear)
-            self._following = True
+        await take_steps(self._unheard)
         now = time.monotonic()
         self._presence.restart(now)
         self._sharing.restart(now)

@@ -6,10 +6,12 @@ Every node knows all rooms, whichever of them feeds them. NATS lies between.
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from realtime_mer.rooms.machines.link import Away, Link, Stored, Unstored
 from realtime_mer.rooms.machines.names import OF_A_MODEL, Kind, Names
 from realtime_mer.rooms.machines.presence import BEAT_EVERY_S, Presence, Strangers, new_id
 from realtime_mer.rooms.machines.reports import ToldHop
+from realtime_mer.rooms.machines.tasks import take_steps
 from realtime_mer.rooms.nodes.claims import Claims, Seat
 from realtime_mer.rooms.nodes.clocks import Clocks
 from realtime_mer.rooms.nodes.computer import Host, Number
@@ -96,7 +99,19 @@ class Node:
         self._telling = Telling(
             self._link, tell=self._tell, look_for=self._look_for, follows=self._follows
         )
-        self._following = self._there = False
+        self._there = False
+        follow = self._link.follow
+        self._unheard = deque[Callable[[], Awaitable[object]]](
+            (
+                partial(follow, Kind.ALIVE, "*", self._hear_beat),
+                partial(follow, Kind.TOKENS, "*", self.tokens.hear),
+                partial(follow, Kind.FEEDS, "*", self._claims.hear),
+                partial(follow, Kind.MARKS, "*", self._hear_mark),
+                partial(follow, Kind.GLANCES, "*", self._telling.glance),
+                lambda: self._recorded.begin(self._host),
+                partial(self._link.follow_all_models, Kind.ALIVE, self._strangers.hear),
+            )
+        )
         self._unsent_before = 0  # samples, until NATS went away last
         self._beaten_at = 0.0
         self._progress = asyncio.Event()
@@ -284,15 +299,7 @@ class Node:
 
     async def _come_back(self) -> None:
         link = self._link
-        if not self._following:
-            await link.follow(Kind.ALIVE, "*", self._hear_beat)
-            await link.follow(Kind.TOKENS, "*", self.tokens.hear)
-            await link.follow(Kind.FEEDS, "*", self._claims.hear)
-            await link.follow(Kind.MARKS, "*", self._hear_mark)
-            await link.follow(Kind.GLANCES, "*", self._telling.glance)
-            await self._recorded.begin(self._host)
-            await link.follow_all_models(Kind.ALIVE, self._strangers.hear)
-            self._following = True
+        await take_steps(self._unheard)
         self._presence.restart(time.monotonic())
         await self.tokens.load(link)
         await self._claims.hear_all()
