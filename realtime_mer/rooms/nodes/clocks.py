@@ -25,11 +25,11 @@ class Clocks:
             captured_at: by the clock there, in seconds since 1970.
             now: by the clock here, likewise.
         """
-        ahead = captured_at - now
-        if ahead > _AHEAD_S and node not in self._told and len(self._told) < _MOST:
-            self._told.add(node or "")
+        ahead, name = captured_at - now, node or "?"
+        if ahead > _AHEAD_S and name not in self._told and len(self._told) < _MOST:
+            self._told.add(name)
             self._say(
-                f"The clock of node {node or '?'} is {ahead:.1f} s ahead of the one here: times of "
+                f"The clock of node {name} is {ahead:.1f} s ahead of the one here: times of "
                 "day and latencies are wrong by that. Let both follow NTP."
             )
         return max(0.0, -ahead)
