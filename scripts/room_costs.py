@@ -40,7 +40,7 @@ from realtime_mer.wire.sound import SOUND_PROTOCOL, Chunk, Open, encode_sound_me
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "docs" / "results" / "room-costs.json"
-ROOMS = (8, 32, 128)
+ROOMS = (8, 32, 96, 144)
 HOP_S = HOP / RATE
 WARM_UP_S = 4.0  # of sound: the first window, and what is made once
 _AHEAD = 4  # hops of a room that were sent and not told of yet
@@ -164,7 +164,12 @@ def network_ms(model: str, streams: int) -> float:
 def main() -> int:
     """Measure, write, and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rooms", type=int, action="append", help="how many (default: 8, 32, 128)")
+    parser.add_argument(
+        "--rooms",
+        type=int,
+        action="append",
+        help="how many, again for more (default: 8, 32, 96, 144)",
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="of sound of each room")
     parser.add_argument("--model", default="default")
     parser.add_argument("--out", type=Path, help="where the result goes instead of docs/results")
