@@ -83,7 +83,11 @@ class Checkpoints:
         self._waiting: dict[str, tuple[int, StreamState]] = {}
         self._kept: dict[str, int] = {}
         self._wake, self._ending = threading.Event(), threading.Event()
-        self._lock = _locked(path)
+        self._lock = _locked(
+            path,
+            taken=f"another service keeps its rooms in {path.parent}: end it, give this one "
+            "another folder with --folder, or let it keep nothing with --no-keep",
+        )
         try:
             with closing(self._open()) as database:
                 database.execute(_SCHEMA)
@@ -193,15 +197,11 @@ def forget_state(path: Path, room: str) -> bool:
     """
     if not path.exists():
         return False
-    try:
-        lock = FileLock(path.with_suffix(".lock"))
-    except OSError as error:
-        raise _unusable(path, error) from error
-    if not lock.held:
-        raise InputError(
-            f"a service keeps its rooms in {path.parent}, and would write room {room} again: end "
-            "it, and forget the room then"
-        )
+    lock = _locked(
+        path,
+        taken=f"a service keeps its rooms in {path.parent}, and would write room {room} again: end "
+        "it, and forget the room then",
+    )
     try:
         with closing(sqlite3.connect(path, timeout=5.0)) as database:
             database.execute("PRAGMA secure_delete = ON")  # zeros, not only a place that is free
@@ -217,21 +217,18 @@ def forget_state(path: Path, room: str) -> bool:
         lock.release()
 
 
-def _locked(path: Path) -> FileLock:
+def _locked(path: Path, *, taken: str) -> FileLock:
     """Return the lock that one service at a time holds on what it keeps.
 
     Raises:
-        InputError: another one holds it, or its file cannot be made.
+        InputError: ``taken``, another one holds it; or its file cannot be made.
     """
     try:
         lock = FileLock(path.with_suffix(".lock"))
     except OSError as error:
         raise _unusable(path, error) from error
     if not lock.held:
-        raise InputError(
-            f"another service keeps its rooms in {path.parent}: end it, give this one another "
-            "folder with --folder, or let it keep nothing with --no-keep"
-        )
+        raise InputError(taken)
     return lock
 
 

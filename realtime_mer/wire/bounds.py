@@ -1,7 +1,7 @@
 """What a value in a message may be, and how a message is read that may break it (no socket)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -24,6 +24,8 @@ Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Span = Annotated[float, Field(gt=0, le=3600)]
 Token = Annotated[str, Field(max_length=1024)]
+
+_T = TypeVar("_T")
 
 
 def read_with_care(text: str, known: Mapping[str, TypeAdapter[Any]]) -> Any:
@@ -51,3 +53,31 @@ def read_with_care(text: str, known: Mapping[str, TypeAdapter[Any]]) -> Any:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join([content["type"], *map(str, problem["loc"])])
         raise ProtocolError("bad_message", f"{where}: {problem['msg']}") from error
+
+
+def read_value(
+    known: TypeAdapter[_T | None], data: bytes, *, code: str, what: str, most: int | None = None
+) -> _T:
+    """Read a value that another process of this service wrote.
+
+    Args:
+        known: what checks it. ``None`` is in it for its settings: pydantic takes none for a
+            dataclass by itself.
+        data: JSON.
+        code: of the error.
+        what: it is, for people, as in "how a room is fed".
+        most: bytes of it; None for as many as came.
+
+    Raises:
+        ProtocolError: ``code``, it is none.
+    """
+    if most is not None and len(data) > most:
+        raise ProtocolError(code, f"{len(data)} bytes of {what}")
+    try:
+        found = known.validate_json(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise ProtocolError(code, f"not {what}: {problem}") from error
+    if found is None:
+        raise ProtocolError(code, f"not {what}: null")
+    return found

@@ -2,13 +2,13 @@
 
 import struct
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from realtime_mer.errors import ProtocolError
-from realtime_mer.wire.bounds import STRICT, Count, Text
+from realtime_mer.wire.bounds import STRICT, Count, Text, read_value
 
 Role = Literal["worker", "node"]
 """What a process does: compute rooms, or take in their sound."""
@@ -61,10 +61,8 @@ class Lease:
         return to_json(asdict(self))
 
 
-# The settings reach a dataclass through the union; pydantic takes none for one itself.
 _BEAT: TypeAdapter[Beat | None] = TypeAdapter(Beat | None, config=STRICT)
 _LEASE: TypeAdapter[Lease | None] = TypeAdapter(Lease | None, config=STRICT)
-_T = TypeVar("_T")
 
 
 def parse_beat(data: bytes) -> Beat:
@@ -73,7 +71,7 @@ def parse_beat(data: bytes) -> Beat:
     Raises:
         ProtocolError: ``bad_entry``, it is none.
     """
-    return _parse(_BEAT, data)
+    return read_value(_BEAT, data, code="bad_entry", what="a beat")
 
 
 def parse_lease(data: bytes) -> Lease | None:
@@ -82,17 +80,7 @@ def parse_lease(data: bytes) -> Lease | None:
     Raises:
         ProtocolError: ``bad_entry``, it is none.
     """
-    return _parse(_LEASE, data) if data else None
-
-
-def _parse(known: TypeAdapter[_T | None], data: bytes) -> _T:
-    try:
-        found = known.validate_json(data)
-    except ValidationError as error:
-        raise ProtocolError("bad_entry", f"not what it should be: {error}") from error
-    if found is None:
-        raise ProtocolError("bad_entry", "null")
-    return found
+    return read_value(_LEASE, data, code="bad_entry", what="a lease") if data else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

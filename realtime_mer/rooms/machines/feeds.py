@@ -6,17 +6,16 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
-from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.link import Link, Stored
 from realtime_mer.rooms.machines.names import Kind
 from realtime_mer.rooms.machines.newest import Newest
 from realtime_mer.rooms.machines.presence import Presence
 from realtime_mer.rooms.nodes.seats import RoomState
 from realtime_mer.wire import access
-from realtime_mer.wire.bounds import SIGNS, STRICT, Count, Name
+from realtime_mer.wire.bounds import SIGNS, STRICT, Count, Name, read_value
 
 MAX_FEED = 4096
 """Longest word of a room, in bytes."""
@@ -66,7 +65,7 @@ def digest(resume: str) -> str:
 
 @cache
 def _reader() -> TypeAdapter[Feed | None]:
-    return TypeAdapter(Feed | None, config=STRICT)  # of a dataclass alone pydantic takes no config
+    return TypeAdapter(Feed | None, config=STRICT)
 
 
 def parse_feed(data: bytes) -> Feed:
@@ -75,16 +74,7 @@ def parse_feed(data: bytes) -> Feed:
     Raises:
         ProtocolError: ``bad_feed``, it is none, or one of another version.
     """
-    if len(data) > MAX_FEED:
-        raise ProtocolError("bad_feed", f"{len(data)} bytes of how a room is fed")
-    try:
-        feed = _reader().validate_json(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ProtocolError("bad_feed", f"not how a room is fed: {problem}") from error
-    if feed is None:
-        raise ProtocolError("bad_feed", "not how a room is fed: null")
-    return feed
+    return read_value(_reader(), data, code="bad_feed", what="how a room is fed", most=MAX_FEED)
 
 
 class Feeds:

@@ -31,7 +31,6 @@ class Kind(StrEnum):
     """The newest hop of each room of a worker, now and then; not stored. Key: the worker."""
     MARKS = "marks"
     """A marker that a watcher set, for those at other nodes; not stored. Key: the room."""
-
     RECORDED = "recorded"
     """What a node records of a room, once a second; not stored. Key: the room."""
 

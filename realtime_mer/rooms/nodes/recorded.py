@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from realtime_mer.errors import ProtocolError
 from realtime_mer.rooms.machines.chunks import parse_chunk
 from realtime_mer.rooms.machines.link import Away, Link, Stored
 from realtime_mer.rooms.machines.names import Kind
 from realtime_mer.rooms.machines.presence import Presence
 from realtime_mer.rooms.nodes.computer import Host
-from realtime_mer.wire.bounds import STRICT, Name
+from realtime_mer.wire.bounds import STRICT, Name, read_value
 from realtime_mer.wire.protocol import RecordingState
 
 MAX_RECORD = 1024
@@ -52,16 +51,7 @@ def parse_record(data: bytes) -> Record:
     Raises:
         ProtocolError: ``bad_record``, it is none, or one of another version.
     """
-    if len(data) > MAX_RECORD:
-        raise ProtocolError("bad_record", f"{len(data)} bytes of what is recorded")
-    try:
-        record = _reader().validate_json(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ProtocolError("bad_record", f"not what is recorded: {problem}") from error
-    if record is None:
-        raise ProtocolError("bad_record", "not what is recorded: null")
-    return record
+    return read_value(_reader(), data, code="bad_record", what="what is recorded", most=MAX_RECORD)
 
 
 class Recorded:

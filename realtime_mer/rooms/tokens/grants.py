@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from realtime_mer.errors import InputError, ProtocolError
 from realtime_mer.rooms.names import Right, check_room
+from realtime_mer.wire.bounds import read_value
 
 EVERY_ROOM = "*"
 """In the place of a room's name: all of them, also those to come."""
@@ -133,7 +134,7 @@ def check_known(ids: Collection[str], known: Collection[str]) -> None:
         raise InputError(f"There is no token {unknown[0]}: see `realtime-mer rooms token list`")
 
 
-_GRANT = TypeAdapter(Grant)
+_GRANT: TypeAdapter[Grant | None] = TypeAdapter(Grant | None)
 
 
 def parse_grant(data: bytes, *, key: str) -> Grant:
@@ -146,13 +147,9 @@ def parse_grant(data: bytes, *, key: str) -> Grant:
     Raises:
         ProtocolError: ``bad_grant``, it is none.
     """
-    if len(data) > MAX_GRANT:
-        raise ProtocolError("bad_grant", f"{len(data)} bytes of a token")
-    try:
-        grant = _GRANT.validate_json(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise ProtocolError("bad_grant", f"not what is kept of a token: {problem}") from error
+    grant = read_value(
+        _GRANT, data, code="bad_grant", what="what is kept of a token", most=MAX_GRANT
+    )
     if grant.id != key:
         raise ProtocolError("bad_grant", f"token {grant.id} under the name of {key}")
     return grant
