@@ -21,6 +21,8 @@ from realtime_mer.recognizer.windows import Numbers, WindowRecognizer
 INPUTS = ("samples",)
 OUTPUTS = ("affect", "affect_sd", "quadrants", "gems", "mel", "music")
 """What the file takes and gives, in this order; docs/model-file.md tells of each."""
+FURTHER = ("familiar",)
+"""What it gives besides where somebody in the committee tells it."""
 
 _COMPUTE = ("auto", "cpu", "light")
 
@@ -45,7 +47,9 @@ class CommitteeRecognizer(WindowRecognizer):
         self.window_samples = card.window_samples
         self._session, metadata = opened(card.name, network)
         check_settings(card.name, worked_in(card), metadata)
-        check_names(card.name, self._session, inputs=INPUTS, outputs=OUTPUTS)
+        given = {one.name for one in self._session.get_outputs()}
+        self._answers = (*OUTPUTS, *(name for name in FURTHER if name in given))
+        check_names(card.name, self._session, inputs=INPUTS, outputs=self._answers)
         silence = np.zeros(self.window_samples, np.float32)
         try:
             self._check(self._run(silence[np.newaxis]))
@@ -81,13 +85,14 @@ class CommitteeRecognizer(WindowRecognizer):
         }
 
     def _run(self, windows: Samples) -> dict[str, Samples]:
-        return dict(zip(OUTPUTS, self._session.run(OUTPUTS, {"samples": windows}), strict=True))
+        numbers = self._session.run(self._answers, {"samples": windows})
+        return dict(zip(self._answers, numbers, strict=True))
 
     def _check(self, said: dict[str, Samples]) -> None:
         """Refuse a file whose numbers for one window are not those that its card promises."""
         sizes = {"affect": 2, "affect_sd": 2, "quadrants": 4, "gems": 9}
         shapes: dict[str, tuple[int, ...]] = {name: (1, size) for name, size in sizes.items()}
-        shapes |= {"mel": (1, self.card.features.n_mels), "music": (1,)}
+        shapes |= {"mel": (1, self.card.features.n_mels), "music": (1,), "familiar": (1,)}
         for name, numbers in said.items():
             if numbers.shape != shapes[name] or numbers.dtype != np.float32:
                 told = f"{name} is {numbers.dtype} {numbers.shape}"

@@ -13,9 +13,10 @@ from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import save_card
 from realtime_mer.model.committee import CommitteeCard
 from realtime_mer.model.network_file import sha256
+from tests.networks import HARMONIC, random_checkpoint
 from tests.training.made_teacher import tagger_arrays, teacher_arrays
 from training.corpora import Clip
-from training.export.committee import committee_file, heard_row
+from training.export.committee import Student, committee_file, heard_row
 from training.export.nodes import Graph
 from training.features.cache import FeatureStore
 from training.features.tagger import CLASSES, Tagger
@@ -89,6 +90,21 @@ def network() -> tuple[CommitteeCard, bytes]:
     """Return the card and the file of ``committee``."""
     card = CommitteeCard(name="made", calibration=CALIBRATION)
     file = committee_file(committee(), networks(), card, turn=TURN)
+    return card.model_copy(update={"onnx_sha256": sha256(file)}), file
+
+
+@cache
+def student() -> Student:
+    """Return an untrained network that sits in ``seated``."""
+    whole = random_checkpoint(config=replace(HARMONIC, familiar=True))
+    return Student(checkpoint=whole, rescaling={"valence": 1.3, "arousal": 0.8, "lean": 1.5})
+
+
+@cache
+def seated() -> tuple[CommitteeCard, bytes]:
+    """Return the card and the file of ``committee`` with a network in it."""
+    card = CommitteeCard(name="seated", calibration=CALIBRATION)
+    file = committee_file(committee(), networks(), card, turn=TURN, student=student())
     return card.model_copy(update={"onnx_sha256": sha256(file)}), file
 
 

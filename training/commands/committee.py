@@ -8,14 +8,32 @@ import typer
 
 from realtime_mer.errors import InputError
 
-from .options import Cache, Data, Jobs, Resamples, Teachers, Threads, loading, teachers_folder
+from .options import (
+    Cache,
+    Data,
+    Jobs,
+    Resamples,
+    Teachers,
+    Threads,
+    check_run,
+    loading,
+    teachers_folder,
+)
 
 
 def committee(
     out: Annotated[Path, typer.Option(help="Where to write, without suffix.")],
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", help="An evaluated run, whose network sits in the committee (else none does)."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings whose corpora and folds are taken (else the default's)."),
+        typer.Option(
+            help="Without --run, settings whose corpora and folds are taken (else the default's)."
+        ),
     ] = None,
     data: Data = None,
     teachers: Teachers = None,
@@ -25,6 +43,10 @@ def committee(
     cache_folder: Cache = None,
 ) -> None:
     """Fit a committee on every rated clip, judge it fold by fold, and write its file and card."""
+    if run_folder is not None:
+        if config is not None:
+            raise InputError("a run has settings of its own: give --run or --config, not both")
+        check_run(run_folder)
     with loading():
         from ..corpora import data_root, find_corpora, read_clips
         from ..corpora.not_music import NOT_MUSIC, read_sounds
@@ -33,15 +55,24 @@ def committee(
         import numpy as np
         import torch
 
+        from realtime_mer.model.committee import CommitteeCard
+
         from ..export.library import Material, ship_committee
         from ..features import cache
+        from ..features.conditions import at_level
         from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
         from ..learn.config import DEFAULT_SETTINGS, read_config
-        from ..learn.run import provenance_of, unkept_run
+        from ..learn.run import open_run, provenance_of, unkept_run
         from ..report.targets import JUDGED
     torch.set_num_threads(threads)
-    settings = config or DEFAULT_SETTINGS
-    run = unkept_run(read_config(settings), read_clips(root))
+    clips = read_clips(root)
+    if run_folder is None:
+        settings = config or DEFAULT_SETTINGS
+        run = unkept_run(read_config(settings), clips)
+        provenance = provenance_of(run.clips, run.split, settings, seed=run.config.seed)
+    else:
+        run = open_run(run_folder, clips, None)
+        provenance = run.provenance()
     found = find_corpora(root, [NOT_MUSIC])
     if not found:
         raise InputError(
@@ -52,10 +83,15 @@ def committee(
     folder = teachers_folder(teachers, root)
     arrays = {name: arrays_of(name, folder) for name in COMMITTEE}
     place = cache_folder or cache.cache_folder()
+    level = run.config.level
+    condition = None if level is None else at_level(level, hop_s=CommitteeCard(name=out.name).hop_s)
     stores = [
-        committee_store(COMMITTEE, heard, folder, place, jobs=jobs)
+        committee_store(COMMITTEE, heard, folder, place, condition=condition, jobs=jobs)
         for heard in (run.clips, [sound.clip for sound in sounds])
     ]
+    features = None
+    if run_folder is not None:
+        features = cache.feature_store(run.clips, run.config.features, place, jobs=jobs)
     card = ship_committee(
         out,
         Material(
@@ -68,9 +104,10 @@ def committee(
                 name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in arrays.items()
             },
             store=cache.merged(stores),
+            features=features,
         ),
         figures_of=JUDGED,
-        provenance=provenance_of(run.clips, run.split, settings, seed=run.config.seed),
+        provenance=provenance,
         resamples=resamples,
     )
     typer.echo(f"wrote {out}.onnx and {out}.json: {card.description}")

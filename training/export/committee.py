@@ -8,23 +8,31 @@ M mel bands.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from realtime_mer.emotion import GEMS as GEMS_ITEMS
 from realtime_mer.emotion import QUADRANTS
 from realtime_mer.errors import InputError
+from realtime_mer.model.checkpoint import Checkpoint
 from realtime_mer.model.committee import CommitteeCard, worked_in
 from realtime_mer.model.network_file import SETTINGS
-from realtime_mer.recognizer.committee import OUTPUTS
+from realtime_mer.model.tied import SIGNS
+from realtime_mer.recognizer.committee import FURTHER, OUTPUTS
+from realtime_mer.recognizer.light import LightRecognizer
 
 from ..features.tagger import MUSIC, Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import heard_columns
 from ..judge.committee import Turn
+from ..judge.lean import OF_POINT, OF_QUADRANTS, TINY
+from ..judge.metrics import AFFECT as AXES
+from ..judge.rescale import FARTHEST, LEAN, Rescaling
 from ..learn.committee import AFFECT, GEMS, LEAST_SHARE, QUADRANT, Committee
 from ..learn.ridge import LINEAR, Ridge
 from .folding import LN_10
+from .network import network_file, said_by
 from .nodes import Graph
 from .spectrum import log_power
 from .teachers import class_probability, musicnn_embedding, tagger_hidden
@@ -36,7 +44,21 @@ _TOLD = {
     "gems": "shares of listeners, each in [0, 1]",
     "mel": "the loudest frame of the newest hop",
     "music": "probability that music sounds",
+    "familiar": "1 near what the network in it learnt from, 0 far",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student:
+    """A network that sits in a committee.
+
+    Attributes:
+        checkpoint: it, uncalibrated.
+        rescaling: what is made of the mean of what both say: ``judge.calibration.fit_rescaling``.
+    """
+
+    checkpoint: Checkpoint
+    rescaling: Rescaling
 
 
 def committee_file(
@@ -45,6 +67,7 @@ def committee_file(
     card: CommitteeCard,
     *,
     turn: Turn,
+    student: Student | None = None,
 ) -> bytes:
     """Return what the ``.onnx`` file of a committee holds.
 
@@ -53,6 +76,7 @@ def committee_file(
         networks: its teachers, by name.
         card: of the checkpoint, without the file's hash.
         turn: what is made of the tagger's word on music.
+        student: that sits in it; None for a committee without one.
 
     Raises:
         InputError: it has not, or there is no tagger among its teachers.
@@ -62,20 +86,30 @@ def committee_file(
     heard = [networks[name] for name in committee.teachers]
     row = heard_row(graph, samples, heard, rate=rate)
     said = answer(graph, row, committee)
-    point = _clipped(graph, graph.slice(said, 1, AFFECT.start, AFFECT.stop), -1.0)
-    factors = np.array([calibration.hop_valence, calibration.hop_arousal])
-    logits = graph.op("Log", graph.slice(said, 1, QUADRANT.start, QUADRANT.stop))
-    cooled = graph.op("Mul", logits, graph.constant(1 / calibration.quadrant_temperature))
-    values = {
-        "affect": point,
-        "affect_sd": graph.scaled(point, np.zeros(2), factors),
-        "quadrants": graph.op("Softmax", cooled, axis=1),
+    own = {
+        "affect": _clipped(graph, graph.slice(said, 1, AFFECT.start, AFFECT.stop), -1.0),
+        "quadrants": graph.slice(said, 1, QUADRANT.start, QUADRANT.stop),
         "gems": _clipped(graph, graph.slice(said, 1, GEMS.start, GEMS.stop), 0.0),
+    }
+    factors = np.array([calibration.hop_valence, calibration.hop_arousal])
+    if student is None:
+        sd = graph.scaled(own["affect"], np.zeros(2), factors)
+    else:
+        other = _heard_afresh(graph, samples, student.checkpoint)
+        own = {name: _mean(graph, [value, other[name]]) for name, value in own.items()}
+        own |= _leaning(graph, own, student.rescaling)
+        own |= {name: other[name] for name in FURTHER if name in other}
+        sd = graph.op("Mul", other["affect_sd"], graph.constant(factors))
+    logits = graph.op("Log", own["quadrants"])
+    cooled = graph.op("Mul", logits, graph.constant(1 / calibration.quadrant_temperature))
+    values = own | {
+        "affect_sd": sd,
+        "quadrants": graph.op("Softmax", cooled, axis=1),
         "mel": _loudest(graph, samples, card),
         "music": _music(graph, row, committee.teachers, networks, turn),
     }
     sizes = {"affect": 2, "affect_sd": 2, "quadrants": 4, "gems": 9, "mel": card.features.n_mels}
-    for name in OUTPUTS:
+    for name in (*OUTPUTS, *(name for name in FURTHER if name in values)):
         shape = ("B", sizes[name]) if name in sizes else ("B",)
         graph.output(name, values[name], shape, _TOLD[name])
     model = graph.model(
@@ -89,6 +123,44 @@ def committee_file(
         },
     )
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _heard_afresh(graph: Graph, samples: str, checkpoint: Checkpoint) -> Mapping[str, str]:
+    """Return what a network says of a window's newest hop, ``(B, ...)`` each, from silence on."""
+    state = LightRecognizer(checkpoint.card, network_file(checkpoint)).initial_state()
+    parts = {"tail": state.samples, **state.network._asdict()}
+    batch = graph.op("Shape", samples, end=1)
+    given = {
+        name: graph.op(
+            "Expand",
+            graph.constant(part),
+            graph.concat(batch, graph.whole(*part.shape[1:]), axis=0),
+        )
+        for name, part in parts.items()
+    }
+    said, _ = said_by(graph, checkpoint, samples, given)
+    return {
+        name: graph.op("Gather", value, graph.number(-1), axis=1) for name, value in said.items()
+    }
+
+
+def _leaning(graph: Graph, said: Mapping[str, str], rescaling: Rescaling) -> Mapping[str, str]:
+    """Return point and quadrants once both lean on each other and the point is rescaled.
+
+    ``judge.lean`` and ``judge.rescale`` are what is written here.
+    """
+    lean, signs = rescaling.get(LEAN, 0.0), np.array(SIGNS)
+    bounds = graph.constant(-FARTHEST), graph.constant(FARTHEST)
+    shares = graph.op("Max", said["quadrants"], graph.constant(TINY))
+    logits = graph.op("Log", shares)
+    inside = graph.op("Atanh", graph.op("Clip", said["affect"], *bounds))
+    inside = graph.op("Add", inside, graph.linear(logits, lean * OF_POINT * signs.T))
+    inside = graph.op("Mul", inside, graph.constant([rescaling[axis] for axis in AXES]))
+    leaning = graph.op("Add", logits, graph.linear(inside, lean * OF_QUADRANTS * signs))
+    return {
+        "affect": graph.op("Tanh", inside),
+        "quadrants": graph.op("Softmax", leaning, axis=1),
+    }
 
 
 def _clipped(graph: Graph, value: str, least: float) -> str:

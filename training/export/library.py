@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from realtime_mer.hops import StreamPolicy
-from realtime_mer.model.checkpoint import save_card
+from realtime_mer.model.card import Calibration
+from realtime_mer.model.checkpoint import Checkpoint, save_card
 from realtime_mer.model.committee import CommitteeCard
 from realtime_mer.model.files import network_path
 from realtime_mer.model.network_file import sha256
@@ -19,7 +20,7 @@ from ..features.cache import FeatureStore
 from ..features.tagger import Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import TEACHERS, described
-from ..judge.calibration import calibrate
+from ..judge.calibration import calibrate, fit_rescaling
 from ..judge.committee import (
     HEARING,
     Turn,
@@ -31,9 +32,10 @@ from ..judge.evaluate import Predictions, evaluate, judge
 from ..judge.music_prior import Verdict
 from ..judge.not_music import figures
 from ..learn.committee import fit_committee
-from ..learn.run import Run, audio_hash
-from .committee import committee_file
-from .shipping import LICENCE, calibration_of, coverage_rows, scales_of
+from ..learn.run import REFIT, Run, audio_hash
+from ..learn.training_set import FREE_MUSIC
+from .committee import Student, committee_file
+from .shipping import LICENCE, calibration_of, checkpoint, coverage_rows, scales_of
 
 _NO_MUSIC_BELOW = StreamPolicy().no_music_below
 _INSIDE = (
@@ -47,11 +49,13 @@ class Material:
     """What a committee is made from.
 
     Attributes:
-        run: the clips, their folds and the settings; nothing has to be trained.
+        run: the clips, their folds and the settings.
         sounds: that are no music.
         networks: the teachers, by name.
         teachers_sha256: hashes of their arrays, by name.
-        store: what they made of the clips and the sounds.
+        store: what they made of the clips and the sounds, brought to the level of the settings.
+        features: what the network that the run trained hears of the clips, so that it sits in the
+            committee; None for one without it, for which nothing has to be trained.
     """
 
     run: Run
@@ -59,6 +63,7 @@ class Material:
     networks: Mapping[str, MusiCNN | Tagger]
     teachers_sha256: Mapping[str, str]
     store: FeatureStore
+    features: FeatureStore | None = None
 
 
 def ship_committee(
@@ -82,10 +87,15 @@ def ship_committee(
         The card.
 
     Raises:
-        InputError: the clips lack a kind of label, or the sounds that are no music are not there.
+        InputError: the clips lack a kind of label, the sounds that are no music are not there, or
+            the network that is to sit in it is not trained and evaluated.
     """
     run, store, teachers = material.run, material.store, tuple(material.networks)
-    said = predict_windows(run, store, teachers=teachers)
+    said = predict_windows(run, store, teachers=teachers, features=material.features)
+    student = None
+    if material.features is not None:
+        fits, said = fit_rescaling(run, said)
+        student = Student(checkpoint=_uncalibrated(checkpoint(run)), rescaling=fits[REFIT])
     fitted = calibrate(run, said)
     heard = logits_of_music(
         [*run.clips, *(sound.clip for sound in material.sounds)],
@@ -99,11 +109,8 @@ def ship_committee(
     )
     card = CommitteeCard(
         name=stem.name,
-        description=f"A committee of {' and '.join(TEACHERS[name].title for name in teachers)}: "
-        "ridge regressions on what each hears, their answers averaged, window by window. It takes "
-        "the processor far longer than the default checkpoint. Its regressions learnt from every "
-        "rated clip; all metrics are out of fold, of regressions that never heard the artists they "
-        "are judged by. Its standard deviations are the same at every hop.",
+        description=_description(teachers, student),
+        level=run.config.level,
         calibration=calibration_of(run, fitted),
         scales=scales_of(run),
         weights_licence=f"{LICENCE} The networks inside keep the licences of their authors: "
@@ -116,6 +123,7 @@ def ship_committee(
                 if (own := [clip for clip in run.clips if clip.corpus == corpus.name])
             ),
             entry(NOT_MUSIC.name, [sound.clip for sound in material.sounds]),
+            *([] if student is None else _learnt_besides(student)),
             *described(teachers, _INSIDE),
         ],
         metrics=[
@@ -133,12 +141,57 @@ def ship_committee(
                 "scale": turn.scale,
                 "shift": turn.shift,
             },
+            **({} if student is None else _told_of(student)),
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "
             "corpora",
         },
     )
-    _save(stem, committee_file(committee, material.networks, card, turn=turn), card)
+    file = committee_file(committee, material.networks, card, turn=turn, student=student)
+    _save(stem, file, card)
     return card
+
+
+def _uncalibrated(whole: Checkpoint) -> Checkpoint:
+    """Return a checkpoint that says what its network says, before any calibration."""
+    return replace(whole, card=whole.card.model_copy(update={"calibration": Calibration()}))
+
+
+def _description(teachers: Sequence[str], student: Student | None) -> str:
+    titles = " and ".join(TEACHERS[name].title for name in teachers)
+    told = f"A committee of {titles}: ridge regressions on what each hears, their answers averaged"
+    if student is not None:
+        told += (
+            f", and the network of {student.checkpoint.card.name}, which hears each window as if "
+            "nothing had been before it. What both say is averaged again; the standard deviations "
+            "follow from the network's"
+        )
+    told += (
+        ". Each window by itself. It takes the processor far longer than the default checkpoint. "
+        "It learnt from every rated clip; all metrics are out of fold, of a committee that never "
+        "heard the artists it is judged by."
+    )
+    if student is None:
+        told += " Its standard deviations are the same at every hop."
+    return told
+
+
+def _learnt_besides(student: Student) -> list[dict[str, Any]]:
+    """Return what a card says of what the network alone learnt from."""
+    corpora = student.checkpoint.card.corpora
+    return [told for told in corpora if told["name"] == FREE_MUSIC]
+
+
+def _told_of(student: Student) -> dict[str, Any]:
+    training = student.checkpoint.card.training
+    return {
+        "network": {
+            "meaning": "which network sits in it, and how the mean of both is rescaled and leans, "
+            "as for a network's own stretch",
+            "name": student.checkpoint.card.name,
+            **{name: training[name] for name in ("config_sha256", "seed", "git_commit")},
+            **student.rescaling,
+        }
+    }
 
 
 def _save(stem: Path, network: bytes, card: CommitteeCard) -> None:

@@ -27,11 +27,32 @@ from .harmonic import chord_nodes, pattern_nodes
 from .nodes import Graph, Shape
 from .spectrum import log_pitch_power, log_power
 
+_SAID: Mapping[str, tuple[Shape, str]] = {
+    "affect": ((2,), "valence and arousal, in [-1, 1]"),
+    "affect_sd": ((2,), "standard deviations of valence and arousal, > 0"),
+    "quadrants": ((len(QUADRANTS),), "probabilities"),
+    "gems": ((len(GEMS),), "shares of listeners, each in [0, 1]"),
+    "music": ((), "probability that music sounds"),
+    "familiar": ((), "1 near what was learnt from, 0 far"),
+}
+
 
 def network_file(checkpoint: Checkpoint) -> bytes:
     """Return what the ``.onnx`` file of a checkpoint holds."""
-    card = checkpoint.card
-    graph = _Writer(checkpoint.network, card).write()
+    card, graph = checkpoint.card, Graph()
+    shapes = _state_shapes(card)
+    samples = graph.input("samples", ("B", "n"), f"sound, n = H * {card.hop_samples}")
+    state = {
+        name: graph.input(name, shape, f"state: next_{name} of the call before")
+        for name, shape in shapes.items()
+    }
+    said, after = said_by(graph, checkpoint, samples, state)
+    sizes = {**_SAID, "mel": ((card.features.n_mels,), "the loudest frame of each hop")}
+    for name, value in said.items():
+        shape, told = sizes[name]
+        graph.output(name, value, ("B", "H", *shape), told)
+    for name, shape in shapes.items():
+        graph.output(f"next_{name}", after[name], shape, f"state: {name} of the next call")
     metadata = {
         SETTINGS: json.dumps(settings_of(card), sort_keys=True),
         "sample_rate": str(card.features.sample_rate),
@@ -42,6 +63,25 @@ def network_file(checkpoint: Checkpoint) -> bytes:
     told = f"realtime-mer, checkpoint {card.name}; docs/model-file.md says how to run it"
     model = graph.model(told=told, metadata=metadata)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def said_by(
+    graph: Graph, checkpoint: Checkpoint, samples: str, state: Mapping[str, str]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Write what a network says of sound.
+
+    Args:
+        graph: where the nodes go.
+        checkpoint: of the network.
+        samples: ``(B, H * hop_samples)``.
+        state: each part of the state before them.
+
+    Returns:
+        What is said of each hop, in the order of docs/model-file.md, and the parts of the state
+        after them.
+    """
+    writer = _Writer(graph, checkpoint.network, checkpoint.card, state)
+    return writer.write(samples), writer.after
 
 
 def _state_shapes(card: Card) -> Mapping[str, Shape]:
@@ -59,20 +99,17 @@ def _state_shapes(card: Card) -> Mapping[str, Shape]:
 
 
 class _Writer:
-    """Writes one checkpoint's graph, from the samples on."""
+    """Writes one network, from the samples on."""
 
-    def __init__(self, network: EmotionNetwork, card: Card) -> None:
-        self._graph = Graph()
-        self._network = network
-        self._card = card
-        self._after: dict[str, str] = {}
+    def __init__(
+        self, graph: Graph, network: EmotionNetwork, card: Card, state: Mapping[str, str]
+    ) -> None:
+        self._graph, self._network, self._card, self._state = graph, network, card, state
+        self.after: dict[str, str] = {}
 
-    def write(self) -> Graph:
-        """Write all of it; the outputs come in the order of docs/model-file.md."""
-        graph, features, state = self._graph, self._card.features, _state_shapes(self._card)
-        samples = graph.input("samples", ("B", "n"), f"sound, n = H * {self._card.hop_samples}")
-        for name, shape in state.items():
-            graph.input(name, shape, f"state: next_{name} of the call before")
+    def write(self, samples: str) -> Mapping[str, str]:
+        """Write all of it; what is said comes in the order of docs/model-file.md."""
+        graph, features = self._graph, self._card.features
         heard = self._going_on("tail", samples, axis=1, keep=self._card.past_samples)
         past = features.n_fft - features.hop_length
         logs = log_power(graph, heard, features, surplus=self._card.past_samples - past)
@@ -86,20 +123,15 @@ class _Writer:
         familiar = None
         if self._network.familiarity is not None:
             familiar = self._familiar(embedding, self._network.familiarity)
-        music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]), familiar)
+        said, music = self._heads(graph.op("Transpose", both, perm=[1, 0, 2]), familiar)
         hops = graph.reshape(logs, 0, -1, NetworkConfig.hop_frames, features.n_mels)
         loudest = graph.op("ReduceMax", hops, graph.whole(2), keepdims=0)
-        mel = graph.op("Mul", loudest, graph.constant(1 / LN_10))
-        graph.output("mel", mel, ("B", "H", features.n_mels), "the loudest frame of each hop")
+        said["mel"] = graph.op("Mul", loudest, graph.constant(1 / LN_10))
         if music is not None:
-            graph.output("music", music, ("B", "H"), "probability that music sounds")
+            said["music"] = music
         if familiar is not None:
-            graph.output("familiar", familiar, ("B", "H"), "1 near what was learnt from, 0 far")
-        for name, shape in state.items():
-            graph.output(
-                f"next_{name}", self._after[name], shape, f"state: {name} of the next call"
-            )
-        return graph
+            said["familiar"] = familiar
+        return said
 
     def _log_pitches(self, heard: str) -> str:
         """Return the logarithms of each hop's log-pitch bins, ``(B, H, P)``."""
@@ -118,8 +150,8 @@ class _Writer:
 
     def _going_on(self, name: str, value: str, *, axis: int, keep: int) -> str:
         """Return a value behind what the state holds of it, whose end the next state keeps."""
-        whole = self._graph.concat(name, value, axis=axis)
-        self._after[name] = self._graph.slice(whole, axis, -keep)
+        whole = self._graph.concat(self._state[name], value, axis=axis)
+        self.after[name] = self._graph.slice(whole, axis, -keep)
         return whole
 
     def _normalised(self, logs: str) -> str:
@@ -177,23 +209,24 @@ class _Writer:
             graph.constant(_gates(lstm.weight_hh_l0)[None]),
             graph.constant(np.concatenate((bias, np.zeros_like(bias)))[None]),
             "",  # all sequences have the same length
-            graph.op("Unsqueeze", "hidden", one),
-            graph.op("Unsqueeze", "cell", one),
+            graph.op("Unsqueeze", self._state["hidden"], one),
+            graph.op("Unsqueeze", self._state["cell"], one),
             hidden_size=lstm.hidden_size,
         )
-        self._after["hidden"] = graph.op("Squeeze", hidden, one)
-        self._after["cell"] = graph.op("Squeeze", cell, one)
+        self.after["hidden"] = graph.op("Squeeze", hidden, one)
+        self.after["cell"] = graph.op("Squeeze", cell, one)
         return graph.op("Squeeze", outputs, graph.whole(1))
 
-    def _heads(self, both: str, familiar: str | None) -> str | None:
-        """Give out what the heads say of embedding and recurrent state, ``(B, H, 2 D)``.
+    def _heads(self, both: str, familiar: str | None) -> tuple[dict[str, str], str | None]:
+        """Return what the heads say of embedding and recurrent state, ``(B, H, 2 D)``.
 
         Args:
             both: embedding and recurrent state.
             familiar: how familiar the hops are, ``(B, H)``; None where the network does not tell.
 
         Returns:
-            The probability of music, ``(B, H)``; None where the network has no head for it.
+            It, by name, and the probability of music, ``(B, H)``; None where the network has no
+            head for it.
         """
         graph, network, calibration = self._graph, self._network, self._card.calibration
         heads = [network.affect_head, network.quadrant_head, network.gems_head]
@@ -202,8 +235,8 @@ class _Writer:
         if network.music_head is not None:
             # It hears the embedding alone: nothing of the recurrent state, which lies behind.
             heads.append(network.music_head)
-            own = array(network.music_head.weight)
-            weights.append(np.concatenate((own, np.zeros_like(own)), axis=1))
+            music_weight = array(network.music_head.weight)
+            weights.append(np.concatenate((music_weight, np.zeros_like(music_weight)), axis=1))
             sizes.append(1)
         weight = np.concatenate(weights)
         bias = np.concatenate([array(head.bias) for head in heads])
@@ -222,14 +255,15 @@ class _Writer:
         if familiar is not None and unfamiliar.any():
             each = graph.op("Unsqueeze", familiar, graph.whole(2))
             sd = graph.op("Mul", sd, graph.scaled(each, -unfamiliar, 1 + unfamiliar))
-        for name, value, size, told in (
-            ("affect", graph.op("Tanh", mean), 2, "valence and arousal, in [-1, 1]"),
-            ("affect_sd", sd, 2, "standard deviations of valence and arousal, > 0"),
-            ("quadrants", graph.op("Softmax", quadrants, axis=2), 4, "probabilities"),
-            ("gems", graph.op("Sigmoid", gems), 9, "shares of listeners, each in [0, 1]"),
-        ):
-            graph.output(name, value, ("B", "H", size), told)
-        return graph.op("Sigmoid", graph.op("Squeeze", music[0], graph.whole(2))) if music else None
+        own = {
+            "affect": graph.op("Tanh", mean),
+            "affect_sd": sd,
+            "quadrants": graph.op("Softmax", quadrants, axis=2),
+            "gems": graph.op("Sigmoid", gems),
+        }
+        if not music:
+            return own, None
+        return own, graph.op("Sigmoid", graph.op("Squeeze", music[0], graph.whole(2)))
 
     def _tied(self, point: str, said: str, tied: TiedQuadrants) -> str:
         """Return the logits of quadrants that follow from the point, over the temperature."""

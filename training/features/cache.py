@@ -35,7 +35,7 @@ from realtime_mer.model.config import NetworkConfig
 from ..corpora import Clip
 from ..files import replacing, write_json
 from . import handcrafted, tagger, teacher
-from .conditions import Condition
+from .conditions import Condition, Named
 
 TEACHER_HOP_S = 2
 """Seconds between the starts of the teacher's windows."""
@@ -131,7 +131,7 @@ def feature_store(
     folder: Path,
     *,
     longest_s: int | None = None,
-    condition: tuple[str, Condition] | None = None,
+    condition: Named | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
     """Return what a network hears of every clip, computing what is not cached.
@@ -153,20 +153,16 @@ def feature_store(
     def store(
         name: str, settings: Mapping[str, Any], width: int, compute: _Compute
     ) -> FeatureStore:
-        told = json.dumps(settings, sort_keys=True)
-        if condition is not None:
-            compute = partial(_changed, *condition, config.sample_rate, compute)
-            told = f"{told}, {condition[0]}"
-            name = f"{name}-changed"
         return _store(
             clips,
             folder,
             name,
-            told,
+            json.dumps(settings, sort_keys=True),
             config.sample_rate,
             width,
             compute,
             longest_s=longest_s,
+            condition=condition,
             jobs=jobs,
         )
 
@@ -245,6 +241,7 @@ def teacher_store(
     folder: Path,
     *,
     longest_s: int | None = None,
+    condition: Named | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
     """Return the teacher's embedding of every whole window of every clip, one each 2 s.
@@ -256,6 +253,7 @@ def teacher_store(
         weights: the teacher's arrays, an ``.npz`` file.
         folder: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
+        condition: as for ``feature_store``.
         jobs: processes that compute side by side.
     """
     rate = FeatureConfig().sample_rate
@@ -268,6 +266,7 @@ def teacher_store(
         teacher.EMBEDDING,
         partial(_embeddings, teacher.MusiCNN(np.load(weights)).eval(), rate),
         longest_s=longest_s,
+        condition=condition,
         jobs=jobs,
     )
 
@@ -293,6 +292,7 @@ def tagger_store(
     folder: Path,
     *,
     longest_s: int | None = None,
+    condition: Named | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
     """Return what the tagger heard in ``teacher_store``'s windows: hidden layer, then logits.
@@ -302,6 +302,7 @@ def tagger_store(
         weights: the tagger's arrays, an ``.npz`` file.
         folder: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
+        condition: as for ``feature_store``.
         jobs: processes that compute side by side.
     """
     rate = FeatureConfig().sample_rate
@@ -314,6 +315,7 @@ def tagger_store(
         tagger.EMBEDDING + tagger.CLASSES,
         partial(_tagged, tagger.Tagger(np.load(weights)).eval(), rate),
         longest_s=longest_s,
+        condition=condition,
         jobs=jobs,
     )
 
@@ -347,9 +349,13 @@ def _store(
     compute: _Compute,
     *,
     longest_s: int | None = None,
+    condition: Named | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
     rows = []
+    if condition is not None:
+        compute = partial(_changed, *condition, sample_rate, compute)
+        name, settings = f"{name}-changed", f"{settings}, {condition[0]}"
     if longest_s is not None:
         settings = f"{settings}, first {longest_s} s"
     spans: dict[str, tuple[int, int, int]] = {}

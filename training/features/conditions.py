@@ -5,7 +5,9 @@ except through the level that is kept.
 """
 
 import io
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -13,9 +15,16 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from realtime_mer.batch import louder
+from realtime_mer.features.config import LevelConfig
+from realtime_mer.features.level import LevelFollower
+from realtime_mer.hops import loudness
+
 Samples = NDArray[np.float32]
 Condition = Callable[[Samples, int, np.random.Generator], Samples]
 """Samples, their rate in Hz and a generator for whatever is random, to samples."""
+Named = tuple[str, Condition]
+"""A condition behind its name, which says all its settings."""
 
 
 def band(
@@ -119,6 +128,40 @@ def clipped(
     limit = np.abs(samples).max(initial=0.0) * 10 ** (-generator.uniform(*drive_db) / 20)
     heard = np.clip(samples, -limit, limit)
     return np.asarray(heard * (_rms(samples) / max(_rms(heard), 1e-12)), np.float32)
+
+
+def levelled(
+    samples: Samples,
+    rate: int,
+    _generator: np.random.Generator,
+    *,
+    level: LevelConfig,
+    hop_s: float,
+) -> Samples:
+    """Bring a sound to one level hop by hop, as a session does; what is no whole hop goes on so.
+
+    Args:
+        samples: (n,).
+        rate: of them, Hz.
+        level: to which.
+        hop_s: seconds of a hop of the recogniser that hears it.
+    """
+    hop = round(hop_s * rate)
+    count = -(-len(samples) // hop)
+    whole = np.zeros((1, count * hop), np.float32)
+    whole[0, : len(samples)] = samples
+    follower = LevelFollower(level, hop_s=hop_s)
+    gains_db = []
+    for sound in loudness(whole.reshape(1, count, hop)):
+        gains_db.append(follower.gain_db)
+        follower.take(sound.level_dbfs, True)
+    return louder(whole, gains_db)[0, : len(samples)]
+
+
+def at_level(level: LevelConfig, *, hop_s: float) -> Named:
+    """Return ``levelled`` for a recogniser, with its name."""
+    name = f"at one level, {json.dumps(asdict(level), sort_keys=True)}, a hop of {hop_s:g} s"
+    return name, partial(levelled, level=level, hop_s=hop_s)
 
 
 def conditions() -> Mapping[str, Condition]:

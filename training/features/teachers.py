@@ -14,6 +14,7 @@ from realtime_mer.errors import InputError
 from ..corpora import Clip
 from . import cache, tagger, teacher
 from .cache import FeatureStore
+from .conditions import Named
 from .tagger import Tagger
 from .teacher import MusiCNN
 
@@ -153,6 +154,7 @@ def committee_store(
     place: Path,
     *,
     longest_s: int | None = None,
+    condition: Named | None = None,
     jobs: int = 1,
 ) -> FeatureStore:
     """Return what teachers made of every window of every clip, one behind the other in a row.
@@ -163,10 +165,18 @@ def committee_store(
         folder: of the teachers' arrays.
         place: the cache.
         longest_s: hear this many seconds from a clip's start; None for all.
+        condition: its name, and what happens to the sound before it is heard.
         jobs: processes that compute side by side.
     """
     stores = [
-        TEACHERS[name].store(clips, arrays_of(name, folder), place, longest_s=longest_s, jobs=jobs)
+        TEACHERS[name].store(
+            clips,
+            arrays_of(name, folder),
+            place,
+            longest_s=longest_s,
+            condition=condition,
+            jobs=jobs,
+        )
         for name in names
     ]
     first, *others = stores

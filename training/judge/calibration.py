@@ -30,7 +30,7 @@ from .evaluate import (
 )
 from .lean import LEANS, agreeing, fit_leans, leaning_point, leaning_quadrants
 from .metrics import AFFECT, QUADRANT_COLUMNS, Metric, coverage
-from .rescale import LEAN, fit_factors, rescaled
+from .rescale import LEAN, Rescaling, fit_factors, rescaled
 
 LEVELS = (0.5, 0.9)
 BINS = 8
@@ -67,6 +67,15 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
     Returns:
         What the rescaled networks, which ``load_network`` returns from here on, say of the clips.
     """
+    parts, said = fit_rescaling(run, predictions)
+    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
+    return said
+
+
+def fit_rescaling(
+    run: Run, predictions: Predictions
+) -> tuple[Mapping[str, Rescaling], Predictions]:
+    """Return what ``rescale`` fits, by part, and what is said under it."""
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
     # A tied head agrees by itself.
     leans = (0.0,) if run.config.network.tied else LEANS
@@ -76,10 +85,9 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
         part: fitted[lean].factors[part] | {LEAN: lean}
         for part, lean in zip((*folds, REFIT), chosen, strict=True)
     }
-    write_json(rescaling_file(run), {"learnt": learnt_hash(run), "parts": parts})
     own = predictions.fold
     hops = {key: fitted[chosen[own[key]]].hops[key] for key in predictions.hops}
-    return Predictions(hops, own)
+    return parts, Predictions(hops, own)
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from realtime_mer.errors import InputError
+from realtime_mer.model.config import NetworkConfig
+from realtime_mer.model.network import NetworkOutput
 
 from ..corpora import Clip
 from ..corpora.not_music import Sound
-from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore
+from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore, Heard
 from ..features.teachers import music_logits
 from ..learn.committee import fit_committee
 from ..learn.run import Run
-from .evaluate import FIRST_WHOLE_HOP, HOP_COLUMNS, Predictions
+from ..learn.sequences import hop_s
+from .evaluate import (
+    FIRST_WHOLE_HOP,
+    HOP_COLUMNS,
+    JudgedNetwork,
+    Predictions,
+    columns_of,
+    load_network,
+)
 from .music_prior import Verdict
 from .yardsticks.committee import as_hops
 
@@ -35,16 +46,25 @@ _SHARES = slice(HOP_COLUMNS.index("quadrant_3") + 1, None)
 _NO_PENALTY = 1e6
 
 
-def predict_windows(run: Run, store: FeatureStore, *, teachers: Sequence[str]) -> Predictions:
+def predict_windows(
+    run: Run, store: FeatureStore, *, teachers: Sequence[str], features: FeatureStore | None = None
+) -> Predictions:
     """Return what a committee says of the windows of a run's clips, out of fold.
 
-    The sd are 1: calibration makes of that what they have to be, the same for every window.
+    Where the network that the run trained sits in it, each answer is the mean of what the two say,
+    and the sd are the network's. Else the sd are 1, the same for every window: calibration makes of
+    that what they have to be.
 
     Args:
         run: whose folds.
         store: what the teachers made of its clips.
         teachers: their names, in the order of their numbers in a row.
+        features: what the network hears of the clips; None for a committee without it.
+
+    Raises:
+        InputError: the network is to sit in it, and a fold's is not trained or not evaluated.
     """
+    hop = hop_s(run.config.features)
     hops: dict[str, NDArray[np.float32]] = {}
     for fold in track(range(run.split.folds), description="asking the committee"):
         part = f"fold-{fold}"
@@ -54,6 +74,7 @@ def predict_windows(run: Run, store: FeatureStore, *, teachers: Sequence[str]) -
             teachers=teachers,
             reference=run.config.losses.reference,
         )
+        network = None if features is None else load_network(run, part)
         judged = run.held_out_clips(part)
         windows = committee.of_windows([store[clip.key] for clip in judged], smoothed=1)
         for clip, said in zip(judged, windows, strict=True):
@@ -61,9 +82,55 @@ def predict_windows(run: Run, store: FeatureStore, *, teachers: Sequence[str]) -
             own[:, _POINT] = np.clip(own[:, _POINT], -1.0, 1.0)
             own[:, _SHARES] = np.clip(own[:, _SHARES], 0.0, 1.0)
             own[:, _SD] = 1.0
+            if network is not None and features is not None:
+                own = _joined(own, network, features.heard(clip.key), every_s=hop)
             # Predictions hold the hops before the first whole window too, and nobody counts them.
             hops[clip.key] = np.concatenate((np.repeat(own[:1], FIRST_WHOLE_HOP, axis=0), own))
     return Predictions(hops, run.split.fold_of)
+
+
+def _joined(
+    said: NDArray[np.float32], network: JudgedNetwork, heard: Heard, *, every_s: float
+) -> NDArray[np.float32]:
+    """Return what a committee with a network in it says, from what one without it says."""
+    other = heard_afresh(network, heard, windows=len(said), every_s=every_s)
+    mean: NDArray[np.float32] = np.mean((said, other), axis=0, dtype=np.float32)
+    mean[:, _SD] = other[:, _SD]
+    return mean
+
+
+def heard_afresh(
+    network: JudgedNetwork, heard: Heard, *, windows: int, every_s: float
+) -> NDArray[np.float32]:
+    """Return what a network says at the end of each window, as if nothing had been before it.
+
+    Args:
+        network: which begins anew at every window.
+        heard: of a clip, (T, M) frames and (T // 5, P) rows.
+        windows: of 3 s, one every 2 s.
+        every_s: seconds of the network's hop.
+
+    Returns:
+        (windows, 17), see ``HOP_COLUMNS``.
+    """
+    if network.levelling is not None:
+        heard = network.levelling(heard)
+    hop_frames = NetworkConfig.hop_frames
+    size, step = (round(seconds / every_s) for seconds in (TEACHER_WINDOW_S, TEACHER_HOP_S))
+    past, columns = network.config.history_frames, network.config.columns - 1
+    # Where the last hop is not whole, the last window ends a hop before it would.
+    last = len(heard.frames) // hop_frames - size
+    starts = [min(at * step, last) for at in range(windows)]
+
+    def cut(rows: NDArray[Any], each: int, before: int) -> torch.Tensor:
+        parts = [rows[at * each : (at + size) * each] for at in starts]
+        after_zeros = np.pad(np.stack(parts), ((0, 0), (before, 0), (0, 0)))
+        return torch.from_numpy(after_zeros.astype(np.float32))
+
+    pitches = cut(heard.pitches, 1, columns) if heard.pitches.shape[1] else None
+    with torch.inference_mode():
+        said, _ = network(cut(heard.frames, hop_frames, past), pitches=pitches)
+    return columns_of(NetworkOutput(*(each[:, -1][None] for each in said)))
 
 
 # -- whether music sounds --------------------------------------------------------------------------

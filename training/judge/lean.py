@@ -22,6 +22,8 @@ from realtime_mer.emotion import QUADRANTS, quadrant_of
 from realtime_mer.model.network import EmotionNetwork
 from realtime_mer.model.tied import SIGNS
 
+from .rescale import FARTHEST
+
 CLEAR = 0.15
 """A hop is clear where valence and arousal both lie further from neutral: nearer to an axis both
 quadrants beside it are as good an answer."""
@@ -34,8 +36,7 @@ OF_POINT, OF_QUADRANTS = 0.03, 0.25
 ENOUGH = 0.975
 """Which share of clear hops must agree; half a hundredth above what is wanted."""
 
-_TINY = 1e-7
-_FARTHEST = 0.999  # as of ``rescale``
+TINY = 1e-7
 
 # Which quadrant holds valence and arousal of these signs, as quadrant_of has it: [0 for below].
 _OF_SIGNS = np.array(
@@ -68,7 +69,7 @@ def leaning_point(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
     """
     if lean == 0.0:
         return point
-    odds = np.log(np.maximum(quadrants.astype(np.float64), _TINY)) @ np.array(SIGNS).T
+    odds = np.log(np.maximum(quadrants.astype(np.float64), TINY)) @ np.array(SIGNS).T
     found: _Floats = np.tanh(_into_tanh(point) + lean * OF_POINT * odds).astype(point.dtype)
     return found
 
@@ -84,14 +85,12 @@ def leaning_quadrants(point: _Floats, quadrants: _Floats, lean: float) -> _Float
     if lean == 0.0:
         return quadrants
     odds = lean * OF_QUADRANTS * _into_tanh(point) @ np.array(SIGNS)
-    shares: _Floats = softmax(np.log(np.maximum(quadrants, _TINY)) + odds, 1)
+    shares: _Floats = softmax(np.log(np.maximum(quadrants, TINY)) + odds, 1)
     return shares.astype(quadrants.dtype)
 
 
 def _into_tanh(point: _Floats) -> NDArray[np.float64]:
-    inside: NDArray[np.float64] = np.arctanh(
-        np.clip(point.astype(np.float64), -_FARTHEST, _FARTHEST)
-    )
+    inside: NDArray[np.float64] = np.arctanh(np.clip(point.astype(np.float64), -FARTHEST, FARTHEST))
     return inside
 
 

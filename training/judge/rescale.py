@@ -26,7 +26,7 @@ LEAN = "lean"
 
 UNCHANGED: Rescaling = dict.fromkeys(AFFECT, 1.0)
 
-_FARTHEST = 0.999  # float32's tanh is 1 from 9 on, whose inverse is infinite
+FARTHEST = 0.999  # float32's tanh is 1 from 9 on, whose inverse is infinite
 _LOG_BOUNDS = (-1.0, 1.0)
 
 _Floats = NDArray[np.floating[Any]]
@@ -36,7 +36,7 @@ def rescaled(values: _Floats, factor: float) -> _Floats:
     """Return what tanh would have given of numbers a factor as large; any shape."""
     if factor == 1.0:
         return values
-    inside = np.clip(values.astype(np.float64), -_FARTHEST, _FARTHEST)
+    inside = np.clip(values.astype(np.float64), -FARTHEST, FARTHEST)
     return np.tanh(factor * np.arctanh(inside)).astype(values.dtype)
 
 

@@ -18,7 +18,7 @@ from ..corpora.free_music import SHORTEST_MUSIC_S
 from ..corpora.midi import rendered
 from ..features import cache
 from ..features.cache import FeatureStore
-from ..features.conditions import Condition, conditions
+from ..features.conditions import Named, conditions
 from ..features.teachers import committee_store
 from .run import Run, audio_hash
 
@@ -65,7 +65,7 @@ def gather(
     heard: list[tuple[Sequence[Clip], int | None]] = [(run.clips, None)]
     heard += [(clips, config.longest_s.get(name)) for name, clips in besides.items()]
 
-    def frames(condition: tuple[str, Condition] | None) -> FeatureStore:
+    def frames(condition: Named | None) -> FeatureStore:
         return cache.merged(
             [
                 cache.feature_store(

@@ -9,6 +9,7 @@ import pytest
 import soxr
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
@@ -16,7 +17,17 @@ from realtime_mer.model.committee import read_committee
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.committee import CommitteeRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
-from tests.training.made_committee import CALIBRATION, RATE, TURN, WINDOW, committee, network
+from tests.networks import light_recognizer
+from tests.training.made_committee import (
+    CALIBRATION,
+    RATE,
+    TURN,
+    WINDOW,
+    committee,
+    network,
+    seated,
+    student,
+)
 from tests.training.made_committee import networks as made_networks
 from tests.training.made_corpora import made_sounds
 from tests.training.made_teacher import tagger_arrays, teacher_arrays
@@ -26,13 +37,38 @@ from training.features.tagger import EMBEDDING, MUSIC, Tagger
 from training.features.teacher import MusiCNN
 from training.features.teachers import COMMITTEE, music_logits
 from training.judge.committee import Turn, fit_turn
+from training.judge.lean import leaning_point, leaning_quadrants
 from training.judge.music_prior import Verdict
+from training.judge.rescale import rescaled
 from training.learn.committee import AFFECT, GEMS, QUADRANT
 
 TINY = """
 name = "tiny"
 folds = 6
 corpora = ["emotify", "panda4q", "grekow"]
+"""
+
+
+TRAINED = """
+name = "level"
+folds = 6
+epochs = 1
+steps_per_epoch = 1
+half_precision = false
+[sequences]
+streams = 2
+segment_s = 6.0
+piece_s = [4.0, 6.0]
+shares = { panda4q = 0.4, emotify = 0.3, grekow = 0.3 }
+[losses]
+teacher = 0.0
+[network]
+channels = [4, 4, 8]
+column_channels = 16
+embedding = 16
+[level]
+usual_dbfs = -12.0
+free_db = 3.0
 """
 
 
@@ -73,6 +109,45 @@ def test_a_file_says_what_its_committee_says_of_what_the_teachers_hear_in_torch(
     np.testing.assert_allclose(said.music[:, 0], TURN(logits), atol=1e-3)
     assert np.ptp(point, axis=0).min() > 0.05  # the windows are told apart
     assert np.ptp(logits) > 0.01
+
+
+def test_with_a_network_in_it_a_file_says_the_mean_of_both_each_leaning_on_the_other() -> None:
+    random = np.random.default_rng(5)
+    heard = 0.1 * random.standard_normal((3, WINDOW)).astype(np.float32)
+    heard *= np.array([0.1, 1.0, 3.0], np.float32)[:, None]
+    own = student()
+    network_said = light_recognizer(own.checkpoint).run(heard)
+    alone = CommitteeRecognizer(*network()).windowed(heard)[0]
+
+    def mean(name: str) -> NDArray[np.float32]:
+        shares = getattr(alone, name)[:, -1]
+        if name == "quadrants":  # the file has cooled them
+            shares = shares**CALIBRATION.quadrant_temperature
+            shares = shares / shares.sum(1, keepdims=True)
+        both: NDArray[np.float32] = (shares + getattr(network_said, name)[:, -1]) / 2
+        return both
+
+    lean = own.rescaling["lean"]
+    quadrants = mean("quadrants")
+    point = leaning_point(np.stack((mean("valence"), mean("arousal")), 1), quadrants, lean)
+    for at, axis in enumerate(("valence", "arousal")):
+        point[:, at] = rescaled(point[:, at], own.rescaling[axis])
+    logits = np.log(leaning_quadrants(point, quadrants, lean)) / CALIBRATION.quadrant_temperature
+    said = CommitteeRecognizer(*seated()).windowed(heard)[0]
+    np.testing.assert_allclose(said.valence[:, 0], point[:, 0], atol=1e-4)
+    np.testing.assert_allclose(said.arousal[:, 0], point[:, 1], atol=1e-4)
+    np.testing.assert_allclose(said.quadrants[:, 0], softmax(logits, 1), atol=1e-4)
+    np.testing.assert_allclose(said.gems[:, 0], mean("gems"), atol=1e-4)
+    np.testing.assert_allclose(
+        said.valence_sd[:, 0], CALIBRATION.hop_valence * network_said.valence_sd[:, -1], rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        said.arousal_sd[:, 0], CALIBRATION.hop_arousal * network_said.arousal_sd[:, -1], rtol=1e-4
+    )
+    np.testing.assert_allclose(said.familiar[:, 0], network_said.familiar[:, -1], atol=1e-4)
+    assert np.isnan(alone.familiar).all()
+    np.testing.assert_array_equal(said.music, alone.music)
+    assert np.abs(said.valence - alone.valence).max() > 0.02  # the network has a say
 
 
 def test_without_the_tagger_nobody_tells_whether_music_sounds() -> None:
@@ -132,10 +207,14 @@ def made(corpora_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _ship(made: Path) -> tuple[int, str]:
+def _ship(made: Path, *more: str) -> tuple[int, str]:
+    options = more or ("--config", str(made / "tiny.toml"), "--out", str(made / "few"))
+    return _done(made, "committee", *options, "--resamples", "20")
+
+
+def _done(made: Path, command: str, *options: str) -> tuple[int, str]:
     places = ["--data", str(made / "data"), "--cache", str(made / "cache")]
-    options = ["--config", str(made / "tiny.toml"), "--out", str(made / "few"), "--resamples", "20"]
-    done = CliRunner().invoke(app, ["committee", *options, *places])
+    done = CliRunner().invoke(app, [command, *options, *places])
     return done.exit_code, f"{done.output}{done.exception or ''}"
 
 
@@ -172,6 +251,38 @@ def test_the_command_writes_a_checkpoint_whose_card_tells_all(made: Path) -> Non
     deviation = card["calibration"]["hop_valence"]
     np.testing.assert_allclose(said.valence_sd, deviation, rtol=1e-5)
     assert not (made / "few.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_the_network_of_a_run_sits_in_a_committee(made: Path) -> None:
+    made_sounds(made / "data" / "not_music", artists=("Singer 0", "The Singer-5"))
+    (made / "level.toml").write_text(TRAINED)
+    run = str(made / "run")
+    for command, *options in (
+        ("train", "--run", run, "--config", str(made / "level.toml")),
+        ("evaluate", "--run", run, "--resamples", "20"),
+    ):
+        code, told = _done(made, command, *options)
+        assert code == 0, told
+    code, told = _ship(made, "--run", run, "--out", str(made / "seat"))
+    assert code == 0, told
+    card = json.loads((made / "seat.json").read_text())
+    assert "MSD-MusiCNN and EfficientAT mn04: ridge" in card["description"]
+    assert "the network of level" in card["description"]
+    assert card["level"]["usual_dbfs"] == -12.0
+    told_of = card["training"]["network"]
+    assert told_of["name"] == "level"
+    assert {"valence", "arousal", "lean", "config_sha256"} <= set(told_of)
+    random = np.random.default_rng(0)
+    said = load_recognizer(made / "seat").run(
+        (np.linspace(0.01, 0.3, 4 * RATE) * random.standard_normal((1, 4 * RATE))).astype(
+            np.float32
+        )
+    )
+    assert np.ptp(said.valence_sd) > 0  # the network's, not one number
+    code, told = _ship(made, "--run", run, "--config", "x", "--out", str(made / "seat"))
+    assert code == 1
+    assert "give --run or --config, not both" in told
 
 
 # -- what ships ------------------------------------------------------------------------------------

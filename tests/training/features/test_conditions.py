@@ -1,12 +1,25 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_mer.features.config import FeatureConfig
+from realtime_mer.features.config import FeatureConfig, LevelConfig
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.stream import EmotionStream
+from tests.tones import ToneRecognizer
 from training.features.cache import log_mel
-from training.features.conditions import band, clipped, codec, conditions, noise, room
+from training.features.conditions import (
+    at_level,
+    band,
+    clipped,
+    codec,
+    conditions,
+    levelled,
+    noise,
+    room,
+)
 
 RATE = 24_000
 RANDOM = np.random.default_rng(0)
@@ -138,3 +151,58 @@ def test_each_clip_is_clipped_by_its_own_amount() -> None:
     one, same, other = (clipped(samples, RATE, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0.01
+
+
+# -- the level of a session ------------------------------------------------------------------------
+
+LEVEL = LevelConfig(usual_dbfs=-20.0, free_db=6.0, time_s=1.0)
+
+
+def at_one_level(samples: np.ndarray) -> np.ndarray:
+    return levelled(samples, RATE, RANDOM, level=LEVEL, hop_s=0.5)
+
+
+def test_what_lies_far_from_the_usual_level_is_brought_to_the_nearest_that_is_left_alone() -> None:
+    for gain_db, brought in ((-40.0, -26.0), (-20.0, -20.0), (-4.0, -14.0)):
+        sound = tone(440.0, seconds=3.3)
+        sound *= 10 ** ((gain_db - level(sound)) / 20)
+        heard = at_one_level(sound)
+        assert level(heard[RATE // 2 :]) == pytest.approx(brought, abs=0.1)
+        # Of the first hop nothing is known before it is heard.
+        np.testing.assert_array_equal(heard[: RATE // 2], sound[: RATE // 2])
+
+
+@given(st.integers(1, 3 * RATE), st.integers(0, 3))
+def test_the_level_of_what_comes_changes_nothing_before_it(length: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    whole = (random.standard_normal(3 * RATE) * random.uniform(0, 0.3)).astype(np.float32)
+    whole[length:] *= 3
+    np.testing.assert_array_equal(at_one_level(whole)[:length], at_one_level(whole[:length]))
+
+
+def test_it_is_what_a_session_gives_its_recogniser() -> None:
+    sound = (tone(440.0, seconds=4.0) * np.linspace(0.01, 1, 4 * RATE)).astype(np.float32)
+    given: list[np.ndarray] = []
+
+    class Listener(ToneRecognizer):
+        def step(self, samples: np.ndarray, state: np.ndarray) -> Any:
+            given.append(samples.copy())
+            return super().step(samples, state)
+
+    recognizer = Listener()
+    recognizer.card = recognizer.card.model_copy(update={"level": LEVEL})
+    EmotionStream(recognizer).push(sound)
+    heard = np.concatenate(given, axis=1)[0]
+    hop_s = recognizer.hop_samples / RATE
+    expected = levelled(sound, RATE, RANDOM, level=LEVEL, hop_s=hop_s)
+    np.testing.assert_array_equal(heard, expected[: len(heard)])
+    assert len(heard) > 3 * RATE
+
+
+def test_its_name_says_all_its_settings() -> None:
+    names = [
+        at_level(LEVEL, hop_s=0.5)[0],
+        at_level(LEVEL, hop_s=0.1)[0],
+        at_level(LevelConfig(usual_dbfs=-20.0, free_db=5.0, time_s=1.0), hop_s=0.5)[0],
+    ]
+    assert len(set(names)) == 3
