@@ -85,8 +85,8 @@ def annotate(
     `realtime-mer annotate ~/Music --out music.sqlite` makes a table of your music; `suggest` then
     finds what to play next.
 
-    `--model library` is a second opinion, which takes some fifteen times as long: many thousand
-    tracks take a night or more.
+    `--model library` is right more often and takes some twenty times as long: many thousand
+    tracks take days.
 
     You can stop it at any moment: the same command goes on from there, and works out no track
     again whose sound has not changed, whatever its file is called. Broken files are listed and do

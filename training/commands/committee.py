@@ -55,12 +55,10 @@ def committee(
         import numpy as np
         import torch
 
-        from realtime_mer.model.committee import CommitteeCard
-
         from ..export.library import Material, ship_committee
         from ..features import cache
-        from ..features.conditions import at_level
-        from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
+        from ..features.teachers import COMMITTEE, TEACHERS, arrays_of
+        from ..judge.committee import window_store
         from ..learn.config import DEFAULT_SETTINGS, read_config
         from ..learn.run import open_run, provenance_of, unkept_run
         from ..report.targets import JUDGED
@@ -83,10 +81,8 @@ def committee(
     folder = teachers_folder(teachers, root)
     arrays = {name: arrays_of(name, folder) for name in COMMITTEE}
     place = cache_folder or cache.cache_folder()
-    level = run.config.level
-    condition = None if level is None else at_level(level, hop_s=CommitteeCard(name=out.name).hop_s)
     stores = [
-        committee_store(COMMITTEE, heard, folder, place, condition=condition, jobs=jobs)
+        window_store(run.config, heard, folder, place, jobs=jobs)
         for heard in (run.clips, [sound.clip for sound in sounds])
     ]
     features = None

@@ -26,7 +26,7 @@ from ..features.tagger import MUSIC, Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import heard_columns
 from ..judge.committee import Turn
-from ..judge.lean import OF_POINT, OF_QUADRANTS, TINY
+from ..judge.lean import OF_MEAN, TINY
 from ..judge.metrics import AFFECT as AXES
 from ..judge.rescale import FARTHEST, LEAN, Rescaling
 from ..learn.committee import AFFECT, GEMS, LEAST_SHARE, QUADRANT, Committee
@@ -154,9 +154,9 @@ def _leaning(graph: Graph, said: Mapping[str, str], rescaling: Rescaling) -> Map
     shares = graph.op("Max", said["quadrants"], graph.constant(TINY))
     logits = graph.op("Log", shares)
     inside = graph.op("Atanh", graph.op("Clip", said["affect"], *bounds))
-    inside = graph.op("Add", inside, graph.linear(logits, lean * OF_POINT * signs.T))
+    inside = graph.op("Add", inside, graph.linear(logits, lean * OF_MEAN.point * signs.T))
     inside = graph.op("Mul", inside, graph.constant([rescaling[axis] for axis in AXES]))
-    leaning = graph.op("Add", logits, graph.linear(inside, lean * OF_QUADRANTS * signs))
+    leaning = graph.op("Add", logits, graph.linear(inside, lean * OF_MEAN.quadrants * signs))
     return {
         "affect": graph.op("Tanh", inside),
         "quadrants": graph.op("Softmax", leaning, axis=1),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import Checkpoint, save_card
@@ -28,7 +30,8 @@ from ..judge.committee import (
     logits_of_music,
     predict_windows,
 )
-from ..judge.evaluate import Predictions, evaluate, judge
+from ..judge.evaluate import POINT, QUADRANTS, Predictions, evaluate, judge, whole_hops
+from ..judge.lean import CLEAR, OF_MEAN, agreeing
 from ..judge.music_prior import Verdict
 from ..judge.not_music import figures
 from ..learn.committee import fit_committee
@@ -94,7 +97,7 @@ def ship_committee(
     said = predict_windows(run, store, teachers=teachers, features=material.features)
     student = None
     if material.features is not None:
-        fits, said = fit_rescaling(run, said)
+        fits, said = fit_rescaling(run, said, pull=OF_MEAN)
         student = Student(checkpoint=_uncalibrated(checkpoint(run)), rescaling=fits[REFIT])
     fitted = calibrate(run, said)
     heard = logits_of_music(
@@ -129,6 +132,7 @@ def ship_committee(
         metrics=[
             *_told(run, said, figures_of, resamples),
             *coverage_rows(run, fitted),
+            _agreement(said),
             *_music_rows(heard, turn),
         ],
         training={
@@ -216,6 +220,23 @@ def _told(
         row | ({"folds": by_fold[key]} if (key := (row["data"], row["metric"])) in by_fold else {})
         for row in rows
     ]
+
+
+def _agreement(said: Predictions) -> dict[str, Any]:
+    """Return how often the likeliest quadrant is that of the point."""
+    counts = [
+        agreeing(own[:, POINT], own[:, QUADRANTS]) for own in map(whole_hops, said.hops.values())
+    ]
+    same, asked = np.sum(counts, axis=0)
+    return {
+        "data": "all corpora",
+        "metric": "clear windows whose likeliest quadrant is their point's",
+        "value": round(float(same / max(asked, 1)), 4),
+        "n": len(said.hops),
+        "protocol": f"out of fold; clear where |valence| and |arousal| are more than {CLEAR}; "
+        f"{asked} windows",
+        "baseline": None,
+    }
 
 
 def _music_rows(heard: Sequence[Verdict], turn: Turn) -> list[dict[str, Any]]:

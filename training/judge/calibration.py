@@ -28,7 +28,15 @@ from .evaluate import (
     rescaling_file,
     whole_hops,
 )
-from .lean import LEANS, agreeing, fit_leans, leaning_point, leaning_quadrants
+from .lean import (
+    LEANS,
+    OF_NETWORK,
+    Pull,
+    agreeing,
+    fit_leans,
+    leaning_point,
+    leaning_quadrants,
+)
 from .metrics import AFFECT, QUADRANT_COLUMNS, Metric, coverage
 from .rescale import LEAN, Rescaling, fit_factors, rescaled
 
@@ -73,13 +81,18 @@ def rescale(run: Run, predictions: Predictions) -> Predictions:
 
 
 def fit_rescaling(
-    run: Run, predictions: Predictions
+    run: Run, predictions: Predictions, *, pull: Pull = OF_NETWORK
 ) -> tuple[Mapping[str, Rescaling], Predictions]:
-    """Return what ``rescale`` fits, by part, and what is said under it."""
+    """Return what ``rescale`` fits, by part, and what is said under it.
+
+    Args:
+        run, predictions: as for ``rescale``.
+        pull: how strongly point and quadrants lean on each other.
+    """
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
     # A tied head agrees by itself.
     leans = (0.0,) if run.config.network.tied else LEANS
-    fitted = {lean: _fitted(run, predictions, lean) for lean in leans}
+    fitted = {lean: _fitted(run, predictions, lean, pull) for lean in leans}
     chosen = _leans(run, predictions.fold, fitted) if len(leans) > 1 else [0.0] * (len(folds) + 1)
     parts = {
         part: fitted[lean].factors[part] | {LEAN: lean}
@@ -103,13 +116,13 @@ class _Fitted:
     hops: Mapping[str, NDArray[np.float32]]
 
 
-def _fitted(run: Run, predictions: Predictions, lean: float) -> _Fitted:
+def _fitted(run: Run, predictions: Predictions, lean: float, pull: Pull) -> _Fitted:
     folds = [f"fold-{fold}" for fold in range(run.split.folds)]
     factors: dict[str, dict[str, float]] = {part: {} for part in (*folds, REFIT)}
     hops = {}
     for key, said in predictions.hops.items():
         hops[key] = said.copy()
-        hops[key][:, POINT] = leaning_point(said[:, POINT], said[:, QUADRANTS], lean)
+        hops[key][:, POINT] = leaning_point(said[:, POINT], said[:, QUADRANTS], lean, pull=pull)
     clips = reference_clips(run, predictions)
     for axis in AFFECT:
         column = HOP_COLUMNS.index(axis)
@@ -125,7 +138,7 @@ def _fitted(run: Run, predictions: Predictions, lean: float) -> _Fitted:
             factor = factors[f"fold-{predictions.fold[key]}"][axis]
             said[:, column] = rescaled(said[:, column], factor)
     for said in hops.values():
-        said[:, QUADRANTS] = leaning_quadrants(said[:, POINT], said[:, QUADRANTS], lean)
+        said[:, QUADRANTS] = leaning_quadrants(said[:, POINT], said[:, QUADRANTS], lean, pull=pull)
     return _Fitted(factors, hops)
 
 

@@ -6,6 +6,7 @@ a window every 2 s, and stand for those every half a second that it hears live.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,17 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from realtime_mer.errors import InputError
+from realtime_mer.model.committee import CommitteeCard
 from realtime_mer.model.config import NetworkConfig
 from realtime_mer.model.network import NetworkOutput
 
 from ..corpora import Clip
 from ..corpora.not_music import Sound
 from ..features.cache import TEACHER_HOP_S, TEACHER_WINDOW_S, FeatureStore, Heard
-from ..features.teachers import music_logits
+from ..features.conditions import at_level
+from ..features.teachers import COMMITTEE, committee_store, music_logits
 from ..learn.committee import fit_committee
+from ..learn.config import TrainingConfig
 from ..learn.run import Run
 from ..learn.sequences import hop_s
 from .evaluate import (
@@ -44,6 +48,22 @@ _POINT = slice(HOP_COLUMNS.index("valence"), HOP_COLUMNS.index("arousal") + 1)
 _SD = slice(HOP_COLUMNS.index("valence_sd"), HOP_COLUMNS.index("arousal_sd") + 1)
 _SHARES = slice(HOP_COLUMNS.index("quadrant_3") + 1, None)
 _NO_PENALTY = 1e6
+
+
+def window_store(
+    config: TrainingConfig, clips: Sequence[Clip], folder: Path, place: Path, *, jobs: int = 1
+) -> FeatureStore:
+    """Return what the teachers of a committee that ships make of clips.
+
+    They hear them as a session gives them to it: brought to the level that the settings name.
+
+    Args:
+        config: settings of a run.
+        clips, folder, place, jobs: as for ``features.teachers.committee_store``.
+    """
+    level, hop_s = config.level, CommitteeCard(name=config.name).hop_s
+    condition = None if level is None else at_level(level, hop_s=hop_s)
+    return committee_store(COMMITTEE, clips, folder, place, condition=condition, jobs=jobs)
 
 
 def predict_windows(

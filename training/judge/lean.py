@@ -11,6 +11,7 @@ suffices on songs that the network never heard.
 Dimensions: H hops of a clip.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,24 @@ quadrants beside it are as good an answer."""
 
 LEANS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 
-OF_POINT, OF_QUADRANTS = 0.03, 0.25
-"""By how much the point leans on the quadrants, and they on it, at a lean of 1."""
+
+@dataclass(frozen=True)
+class Pull:
+    """How strongly the two lean on each other at a lean of 1.
+
+    Attributes:
+        point: the point on the quadrants.
+        quadrants: the quadrants on the point.
+    """
+
+    point: float = 0.03
+    quadrants: float = 0.25
+
+
+OF_NETWORK = Pull()
+OF_MEAN = Pull(quadrants=0.9)
+"""Of the mean of what a committee and a network say: a mean is less sure of its quadrant, so that
+it leans farther before its point would."""
 
 ENOUGH = 0.975
 """Which share of clear hops must agree; half a hundredth above what is wanted."""
@@ -59,32 +76,38 @@ def agreeing(point: _Floats, quadrants: _Floats) -> tuple[int, int]:
     return int((same & clear).sum()), int(clear.sum())
 
 
-def leaning_point(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
+def leaning_point(
+    point: _Floats, quadrants: _Floats, lean: float, *, pull: Pull = OF_NETWORK
+) -> _Floats:
     """Return a point that leans on quadrants, (H, 2).
 
     Args:
         point: (H, 2), valence and arousal before.
         quadrants: (H, 4), their probabilities.
         lean: 0 changes nothing.
+        pull: of what they are.
     """
     if lean == 0.0:
         return point
     odds = np.log(np.maximum(quadrants.astype(np.float64), TINY)) @ np.array(SIGNS).T
-    found: _Floats = np.tanh(_into_tanh(point) + lean * OF_POINT * odds).astype(point.dtype)
+    found: _Floats = np.tanh(_into_tanh(point) + lean * pull.point * odds).astype(point.dtype)
     return found
 
 
-def leaning_quadrants(point: _Floats, quadrants: _Floats, lean: float) -> _Floats:
+def leaning_quadrants(
+    point: _Floats, quadrants: _Floats, lean: float, *, pull: Pull = OF_NETWORK
+) -> _Floats:
     """Return the probabilities of quadrants that lean on a point, (H, 4).
 
     Args:
         point: (H, 2), valence and arousal.
         quadrants: (H, 4), their probabilities before.
         lean: 0 changes nothing.
+        pull: of what they are.
     """
     if lean == 0.0:
         return quadrants
-    odds = lean * OF_QUADRANTS * _into_tanh(point) @ np.array(SIGNS)
+    odds = lean * pull.quadrants * _into_tanh(point) @ np.array(SIGNS)
     shares: _Floats = softmax(np.log(np.maximum(quadrants, TINY)) + odds, 1)
     return shares.astype(quadrants.dtype)
 
@@ -129,8 +152,8 @@ def lean_point(network: EmotionNetwork, lean: float) -> None:
     affect, quadrants = network.affect_head, network.quadrant_head
     with torch.no_grad():
         signs = quadrants.weight.new_tensor(SIGNS)  # (2, 4)
-        affect.weight[:2].add_(signs @ quadrants.weight, alpha=lean * OF_POINT)
-        affect.bias[:2].add_(signs @ quadrants.bias, alpha=lean * OF_POINT)
+        affect.weight[:2].add_(signs @ quadrants.weight, alpha=lean * OF_NETWORK.point)
+        affect.bias[:2].add_(signs @ quadrants.bias, alpha=lean * OF_NETWORK.point)
 
 
 def lean_quadrants(network: EmotionNetwork, lean: float) -> None:
@@ -140,5 +163,5 @@ def lean_quadrants(network: EmotionNetwork, lean: float) -> None:
     affect, quadrants = network.affect_head, network.quadrant_head
     with torch.no_grad():
         signs = quadrants.weight.new_tensor(SIGNS)
-        quadrants.weight.add_(signs.T @ affect.weight[:2], alpha=lean * OF_QUADRANTS)
-        quadrants.bias.add_(signs.T @ affect.bias[:2], alpha=lean * OF_QUADRANTS)
+        quadrants.weight.add_(signs.T @ affect.weight[:2], alpha=lean * OF_NETWORK.quadrants)
+        quadrants.bias.add_(signs.T @ affect.bias[:2], alpha=lean * OF_NETWORK.quadrants)

@@ -24,11 +24,14 @@ from ..export.shipping import checkpoint
 from ..features import cache
 from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
 from ..files import read_json, write_json
+from ..judge.calibration import fit_rescaling
+from ..judge.committee import HEARING, predict_windows, window_store
 from ..judge.compare import leads
 from ..judge.cost import cost, cost_beside_teacher
 from ..judge.curves import curve_agreement
 from ..judge.endurance import endurance
 from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
+from ..judge.lean import OF_MEAN
 from ..judge.level import level
 from ..judge.metrics import (
     AFFECT,
@@ -61,6 +64,7 @@ from .kept import Kept, leads_over
 from .targets import JUDGED
 
 NETWORK = "network"
+LIBRARY = "committee and network, as library"
 
 Rows = list[dict[str, Any]]
 
@@ -151,6 +155,19 @@ def _committee(run: Run, bench: Bench) -> Rows:
     corpora = {clip.corpus for clip in run.clips}
     only = {(corpus, name) for corpus in corpora for name in told_figures(said)}
     rows = judge(run, models, resamples=bench.resamples, only=only)
+    return [row for row in rows if row["model"] != NETWORK]
+
+
+def _library(run: Run, bench: Bench) -> Rows:
+    store = window_store(run.config, run.clips, bench.teachers, bench.cache, jobs=bench.jobs)
+    features = cache.feature_store(run.clips, run.config.features, bench.cache, jobs=bench.jobs)
+    said = predict_windows(run, store, teachers=COMMITTEE, features=features)
+    _, said = fit_rescaling(run, said, pull=OF_MEAN)
+    models = {
+        NETWORK: (load_predictions(run), AS_LIVE),
+        LIBRARY: (said, HEARING),
+    }
+    rows = judge(run, models, resamples=bench.resamples)
     return [row for row in rows if row["model"] != NETWORK]
 
 
@@ -319,6 +336,7 @@ def _recognizer(run: Run) -> Recognizer:
 PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "baselines": _baselines,
     "committee": _committee,
+    "library": _library,
     "heads": _heads,
     "ceilings": _ceilings,
     "curves": _curves,

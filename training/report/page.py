@@ -85,6 +85,7 @@ def write_report(
     found["baselines"] = baselines = [
         *found["baselines"],
         *found["committee"],
+        *found["library"],
         *found["heads"],
     ]
     agreeing = consistency(clips, predictions, resamples=resamples)

@@ -37,7 +37,7 @@ from training.features.tagger import EMBEDDING, MUSIC, Tagger
 from training.features.teacher import MusiCNN
 from training.features.teachers import COMMITTEE, music_logits
 from training.judge.committee import Turn, fit_turn
-from training.judge.lean import leaning_point, leaning_quadrants
+from training.judge.lean import OF_MEAN, leaning_point, leaning_quadrants
 from training.judge.music_prior import Verdict
 from training.judge.rescale import rescaled
 from training.learn.committee import AFFECT, GEMS, QUADRANT
@@ -129,10 +129,12 @@ def test_with_a_network_in_it_a_file_says_the_mean_of_both_each_leaning_on_the_o
 
     lean = own.rescaling["lean"]
     quadrants = mean("quadrants")
-    point = leaning_point(np.stack((mean("valence"), mean("arousal")), 1), quadrants, lean)
+    point = np.stack((mean("valence"), mean("arousal")), 1)
+    point = leaning_point(point, quadrants, lean, pull=OF_MEAN)
     for at, axis in enumerate(("valence", "arousal")):
         point[:, at] = rescaled(point[:, at], own.rescaling[axis])
-    logits = np.log(leaning_quadrants(point, quadrants, lean)) / CALIBRATION.quadrant_temperature
+    shares = leaning_quadrants(point, quadrants, lean, pull=OF_MEAN)
+    logits = np.log(shares) / CALIBRATION.quadrant_temperature
     said = CommitteeRecognizer(*seated()).windowed(heard)[0]
     np.testing.assert_allclose(said.valence[:, 0], point[:, 0], atol=1e-4)
     np.testing.assert_allclose(said.arousal[:, 0], point[:, 1], atol=1e-4)

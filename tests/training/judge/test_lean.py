@@ -15,7 +15,7 @@ from training.judge.lean import (
     CLEAR,
     ENOUGH,
     LEANS,
-    OF_QUADRANTS,
+    OF_NETWORK,
     agreeing,
     fit_leans,
     lean_point,
@@ -103,8 +103,8 @@ def _counts(*clips: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 def test_the_least_lean_that_suffices_is_taken() -> None:
     point = np.tile([[math.tanh(0.5), math.tanh(0.5)]], (10, 1))
-    # The other side of valence is ahead by so much; a lean of l adds 2 * 0.5 * OF_QUADRANTS * l.
-    odds = np.exp([0.0, 1.4 * OF_QUADRANTS, -2.0, -2.0])
+    # The other side of valence is ahead by so much; a lean of l adds l times the pull.
+    odds = np.exp([0.0, 1.4 * OF_NETWORK.quadrants, -2.0, -2.0])
     against = np.tile(odds / odds.sum(), (10, 1))
     agreed = _sure_of([0] * 10)
     folds = np.array([0, 1, 0, 1])
