@@ -28,9 +28,8 @@ class StreamPolicy:
         silence_below_dbfs: hops quieter than this are silent; far below a quiet classical passage.
         sound_above_dbfs: after silence, a hop must be louder than this to count as sound again.
         too_quiet_below_dbfs: sound whose window the network hears quieter than this is too quiet to
-            judge: the
-            level at which the estimate of half of the clips that were turned down has moved by .1
-            (docs/results/gain.json).
+            judge: the level at which the estimate of half of the clips that were turned down has
+            moved by .1 (docs/results/gain.json).
         loud_enough_above_dbfs: after that, a window must be louder than this to be judged again.
         no_music_below: probability of music below which a hop speaks for there being none; low, so
             that quiet and strange music is not taken for none (docs/results/music.json).
