@@ -1,0 +1,89 @@
+"""The figures that pages tell are those of the checkpoint that ships and of what was measured."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORPORA = {"4Q": "panda4q", "Emotify": "emotify", "Grekow": "grekow", "VGMIDI": "vgmidi"}
+
+_Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def told(page: str, *, head: str) -> list[list[str]]:
+    """Return the cells of the first table of a page that begins so."""
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(head)) + 2
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return rows
+
+
+def numbers(cell: str) -> list[float]:
+    """Return the numbers of a cell in their order."""
+    return [float(number) for number in re.findall(r"[-−]?\d*\.?\d+", cell.replace("−", "-"))]
+
+
+@pytest.fixture(scope="module")
+def card() -> _Rows:
+    content = json.loads((ROOT / "models" / "default.json").read_text(encoding="utf-8"))
+    return {(row["data"], row["metric"]): row for row in content["metrics"]}
+
+
+def measured(part: str) -> list[dict[str, Any]]:
+    content = json.loads((ROOT / "docs" / "results" / f"{part}.json").read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = content["rows"]
+    return rows
+
+
+def ends(row: Mapping[str, Any]) -> list[float]:
+    return [row["low"], row["high"]]
+
+
+def test_the_page_on_training_tells_the_figures_of_the_card_that_ships(card: _Rows) -> None:
+    rows = told("docs/training.md", head="| corpus | metric | value | 95 % interval | baseline | n")
+    assert len(rows) == 18
+    for corpus, metric, value, interval, baseline, n, _ in rows:
+        row = card[CORPORA[corpus], metric.replace("\\", "")]
+        found = [*numbers(value), *numbers(interval), *numbers(baseline), int(n)]
+        right = [row["value"], *ends(row), row["baseline"], row["n"]]
+        assert found == pytest.approx(right, abs=6e-4), metric
+
+
+def first_page(card: _Rows) -> Iterator[tuple[tuple[str, str], list[Mapping[str, Any]]]]:
+    """Yield what a row of the first page begins with, and the figures that it tells."""
+    for data, begin, names in (
+        ("4Q", "macro-F1", ["macro-F1"]),
+        ("4Q", "AUC", ["AUC valence, from quadrants", "AUC arousal, from quadrants"]),
+        ("Emotify", "r with", ["mean r over nine items"]),
+        ("Grekow", "R²", ["R² valence", "R² arousal"]),
+        ("Grekow", "right sign", ["sign of arousal where |arousal| > .5"]),
+    ):
+        yield (data, begin), [card[CORPORA[data], name] for name in names]
+    unheard = {
+        row["metric"]: row
+        for row in reversed(measured("unheard"))  # the run's own rows come first
+        if row["data"] == "vgmidi" and row["model"] == "the network, refit on every clip"
+    }
+    yield ("VGMIDI, never", "r of"), [unheard["r valence"], unheard["r arousal"]]
+
+
+def test_the_first_page_tells_the_figures_of_the_card_that_ships(card: _Rows) -> None:
+    rows = told("README.md", head="| corpus | metric | value | 95 % | baseline | n |")
+    for (data, begin), figures in first_page(card):
+        (own,) = [
+            row
+            for row in rows
+            if row[0].startswith(data) and row[1].replace("\\", "").startswith(begin)
+        ]
+        assert numbers(own[2]) == pytest.approx([row["value"] for row in figures], abs=6e-3)
+        right = [end for row in figures for end in ends(row)]
+        assert numbers(own[3]) == pytest.approx(right, abs=6e-3), data
+        assert int(own[5]) == figures[0]["n"]
