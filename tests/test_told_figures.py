@@ -87,3 +87,43 @@ def test_the_first_page_tells_the_figures_of_the_card_that_ships(card: _Rows) ->
         right = [end for row in figures for end in ends(row)]
         assert numbers(own[3]) == pytest.approx(right, abs=6e-3), data
         assert int(own[5]) == figures[0]["n"]
+
+
+FIGURES = (
+    ("panda4q", "macro-F1"),
+    ("emotify", "mean r over nine items"),
+    ("grekow", "CCC valence"),
+    ("grekow", "CCC arousal"),
+)
+
+
+def spoilt() -> dict[str, list[float]]:
+    """Return the figures of each condition."""
+    found: dict[tuple[str, str, str], float] = {
+        (row["condition"], row["data"], row["metric"]): row["value"]
+        for row in measured("robustness")
+    }
+    names = dict.fromkeys(condition for condition, _, _ in found)
+    return {name: [found[name, *figure] for figure in FIGURES] for name in names}
+
+
+def test_pages_tell_what_worse_sound_was_measured_to_leave() -> None:
+    right = spoilt()
+    rows = told("docs/training.md", head="| every clip, out of fold | 4Q macro-F1 |")
+    assert [row[0] for row in rows] == list(right)
+    for name, *cells in rows:
+        assert [numbers(cell)[0] for cell in cells] == pytest.approx(right[name], abs=6e-4)
+        kept = [numbers(cell)[1] for cell in cells if "(" in cell]
+        shares = [one / clean for one, clean in zip(right[name], right["clean"], strict=True)]
+        assert kept == pytest.approx([] if name == "clean" else shares, abs=6e-3)
+    clean, worst, clipping = (
+        [numbers(cell)[0] for cell in row[1:]]
+        for row in told("README.md", head="| the sound | 4Q macro-F1 |")
+    )
+    clip = "clipped by 6 to 18 dB"
+    others = [figures for name, figures in right.items() if name not in ("clean", clip)]
+    assert clean == pytest.approx(right["clean"], abs=6e-4)
+    least = [min(column) / whole for *column, whole in zip(*others, right["clean"], strict=True)]
+    assert worst == pytest.approx(least, abs=6e-3)
+    shares = [one / whole for one, whole in zip(right[clip], right["clean"], strict=True)]
+    assert clipping == pytest.approx(shares, abs=6e-3)
