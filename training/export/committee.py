@@ -32,20 +32,10 @@ from ..judge.rescale import FARTHEST, LEAN, Rescaling
 from ..learn.committee import AFFECT, GEMS, LEAST_SHARE, QUADRANT, Committee
 from ..learn.ridge import LINEAR, Ridge
 from .folding import LN_10
-from .network import network_file, said_by
+from .network import SAID, network_file, said_by
 from .nodes import Graph
 from .spectrum import log_power
 from .teachers import class_probability, musicnn_embedding, tagger_hidden
-
-_TOLD = {
-    "affect": "valence and arousal, in [-1, 1]",
-    "affect_sd": "standard deviations of valence and arousal, > 0",
-    "quadrants": "probabilities",
-    "gems": "shares of listeners, each in [0, 1]",
-    "mel": "the loudest frame of the newest hop",
-    "music": "probability that music sounds",
-    "familiar": "1 near what the network in it learnt from, 0 far",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +98,10 @@ def committee_file(
         "mel": _loudest(graph, samples, card),
         "music": _music(graph, row, committee.teachers, networks, turn),
     }
-    sizes = {"affect": 2, "affect_sd": 2, "quadrants": 4, "gems": 9, "mel": card.features.n_mels}
+    sizes = {**SAID, "mel": ((card.features.n_mels,), "the loudest frame of the newest hop")}
     for name in (*OUTPUTS, *(name for name in FURTHER if name in values)):
-        shape = ("B", sizes[name]) if name in sizes else ("B",)
-        graph.output(name, values[name], shape, _TOLD[name])
+        shape, told = sizes[name]
+        graph.output(name, values[name], ("B", *shape), told)
     model = graph.model(
         told=f"realtime-mer, checkpoint {card.name}; docs/model-file.md says how to run it",
         metadata={

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from realtime_mer.hops import StreamPolicy
 from realtime_mer.model.card import Calibration
 from realtime_mer.model.checkpoint import Checkpoint, save_card
@@ -22,16 +20,17 @@ from ..features.cache import FeatureStore
 from ..features.tagger import Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import TEACHERS, described
-from ..judge.calibration import calibrate, fit_rescaling
+from ..judge.calibration import agreements, calibrate
 from ..judge.committee import (
     HEARING,
     Turn,
     fit_turn,
     logits_of_music,
+    predict_together,
     predict_windows,
 )
-from ..judge.evaluate import POINT, QUADRANTS, Predictions, evaluate, judge, whole_hops
-from ..judge.lean import CLEAR, OF_MEAN, agreeing
+from ..judge.evaluate import Predictions, evaluate, judge
+from ..judge.lean import CLEAR
 from ..judge.music_prior import Verdict
 from ..judge.not_music import figures
 from ..learn.committee import fit_committee
@@ -94,10 +93,11 @@ def ship_committee(
             the network that is to sit in it is not trained and evaluated.
     """
     run, store, teachers = material.run, material.store, tuple(material.networks)
-    said = predict_windows(run, store, teachers=teachers, features=material.features)
     student = None
-    if material.features is not None:
-        fits, said = fit_rescaling(run, said, pull=OF_MEAN)
+    if material.features is None:
+        said = predict_windows(run, store, teachers=teachers)
+    else:
+        fits, said = predict_together(run, store, material.features, teachers=teachers)
         student = Student(checkpoint=_uncalibrated(checkpoint(run)), rescaling=fits[REFIT])
     fitted = calibrate(run, said)
     heard = logits_of_music(
@@ -224,10 +224,7 @@ def _told(
 
 def _agreement(said: Predictions) -> dict[str, Any]:
     """Return how often the likeliest quadrant is that of the point."""
-    counts = [
-        agreeing(own[:, POINT], own[:, QUADRANTS]) for own in map(whole_hops, said.hops.values())
-    ]
-    same, asked = np.sum(counts, axis=0)
+    same, asked = agreements(said.hops.values()).sum(0)
     return {
         "data": "all corpora",
         "metric": "clear windows whose likeliest quadrant is their point's",

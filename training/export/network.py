@@ -27,7 +27,7 @@ from .harmonic import chord_nodes, pattern_nodes
 from .nodes import Graph, Shape
 from .spectrum import log_pitch_power, log_power
 
-_SAID: Mapping[str, tuple[Shape, str]] = {
+SAID: Mapping[str, tuple[Shape, str]] = {
     "affect": ((2,), "valence and arousal, in [-1, 1]"),
     "affect_sd": ((2,), "standard deviations of valence and arousal, > 0"),
     "quadrants": ((len(QUADRANTS),), "probabilities"),
@@ -35,6 +35,7 @@ _SAID: Mapping[str, tuple[Shape, str]] = {
     "music": ((), "probability that music sounds"),
     "familiar": ((), "1 near what was learnt from, 0 far"),
 }
+"""What a file gives out: the shape of each hop's, and what it is."""
 
 
 def network_file(checkpoint: Checkpoint) -> bytes:
@@ -47,7 +48,7 @@ def network_file(checkpoint: Checkpoint) -> bytes:
         for name, shape in shapes.items()
     }
     said, after = said_by(graph, checkpoint, samples, state)
-    sizes = {**_SAID, "mel": ((card.features.n_mels,), "the loudest frame of each hop")}
+    sizes = {**SAID, "mel": ((card.features.n_mels,), "the loudest frame of each hop")}
     for name, value in said.items():
         shape, told = sizes[name]
         graph.output(name, value, ("B", "H", *shape), told)

@@ -6,7 +6,7 @@ except through the level that is kept.
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 
@@ -150,12 +150,18 @@ def levelled(
     count = -(-len(samples) // hop)
     whole = np.zeros((1, count * hop), np.float32)
     whole[0, : len(samples)] = samples
+    levels = [sound.level_dbfs for sound in loudness(whole.reshape(1, count, hop))]
+    return louder(whole, gains_db(levels, level, hop_s=hop_s))[0, : len(samples)]
+
+
+def gains_db(levels_dbfs: Iterable[float], level: LevelConfig, *, hop_s: float) -> list[float]:
+    """Return by how much each hop of a stream is made louder, from the level of each."""
     follower = LevelFollower(level, hop_s=hop_s)
-    gains_db = []
-    for sound in loudness(whole.reshape(1, count, hop)):
-        gains_db.append(follower.gain_db)
-        follower.take(sound.level_dbfs, True)
-    return louder(whole, gains_db)[0, : len(samples)]
+    gains = []
+    for level_dbfs in levels_dbfs:
+        gains.append(float(follower.gain_db))
+        follower.take(level_dbfs, True)
+    return gains
 
 
 def at_level(level: LevelConfig, *, hop_s: float) -> Named:

@@ -4,7 +4,7 @@ Valence and arousal reach as far as ratings do, standard deviations hold as many
 claim, hop and clip apart, and the likeliest quadrant is right as often as its probability claims.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,17 +145,21 @@ def _fitted(run: Run, predictions: Predictions, lean: float, pull: Pull) -> _Fit
 def _leans(run: Run, fold: Mapping[str, int], fitted: Mapping[float, _Fitted]) -> list[float]:
     """Return how far each fold's network must lean, and the refit."""
     keys = [clip.key for clip in run.clips if clip.key in fold]
-    counts = np.array(
-        [
-            [
-                agreeing(said[:, POINT], said[:, QUADRANTS])
-                for said in (whole_hops(each.hops[key]) for key in keys)
-            ]
-            for each in fitted.values()
-        ]
-    ).reshape(len(fitted), len(keys), 2)
+    counts = np.array([agreements(each.hops[key] for key in keys) for each in fitted.values()])
     held, refit = fit_leans(counts, np.array([fold[key] for key in keys], int), run.split.folds)
     return [*held, refit]
+
+
+def agreements(clips: Iterable[_Floats]) -> NDArray[np.int_]:
+    """Return of each clip how many clear hops agree, of how many, (clips, 2): see ``agreeing``.
+
+    Args:
+        clips: hops of each, as ``Predictions`` holds them.
+    """
+    counts = [
+        agreeing(said[:, POINT], said[:, QUADRANTS]) for said in (whole_hops(own) for own in clips)
+    ]
+    return np.array(counts, int).reshape(-1, 2)
 
 
 def calibrate(run: Run, predictions: Predictions) -> dict[str, Any]:

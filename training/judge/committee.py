@@ -4,7 +4,7 @@ It has no memory, so that what it says of a window is the same wherever the wind
 a window every 2 s, and stand for those every half a second that it hears live.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from ..learn.committee import fit_committee
 from ..learn.config import TrainingConfig
 from ..learn.run import Run
 from ..learn.sequences import hop_s
+from .calibration import fit_rescaling
 from .evaluate import (
     FIRST_WHOLE_HOP,
     HOP_COLUMNS,
@@ -38,7 +39,9 @@ from .evaluate import (
     columns_of,
     load_network,
 )
+from .lean import OF_MEAN
 from .music_prior import Verdict
+from .rescale import Rescaling
 from .yardsticks.committee import as_hops
 
 HEARING = "each window of 3 s by itself, one every 2 s; mean over a clip's windows"
@@ -107,6 +110,20 @@ def predict_windows(
             # Predictions hold the hops before the first whole window too, and nobody counts them.
             hops[clip.key] = np.concatenate((np.repeat(own[:1], FIRST_WHOLE_HOP, axis=0), own))
     return Predictions(hops, run.split.fold_of)
+
+
+def predict_together(
+    run: Run, store: FeatureStore, features: FeatureStore, *, teachers: Sequence[str]
+) -> tuple[Mapping[str, Rescaling], Predictions]:
+    """Return what a committee and the network in it say together, as it ships, out of fold.
+
+    Args, Raises: as for ``predict_windows``.
+
+    Returns:
+        What the mean of both is rescaled with, by part, and what is said then.
+    """
+    said = predict_windows(run, store, teachers=teachers, features=features)
+    return fit_rescaling(run, said, pull=OF_MEAN)
 
 
 def _joined(

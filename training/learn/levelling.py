@@ -4,7 +4,6 @@ A session levels samples; the level of a hop follows from its frames as well, an
 them but for the frame that lies in two hops.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from realtime_mer.features.config import FeatureConfig, LevelConfig
-from realtime_mer.features.level import LevelFollower
 from realtime_mer.model.config import NetworkConfig
 
 from ..features.cache import Heard
+from ..features.conditions import gains_db
 from .augment import Bands, frames_of, power_of
 
 _HOP_FRAMES = NetworkConfig.hop_frames
@@ -44,24 +43,15 @@ class Levelling:
         """
         hops = len(heard.frames) // _HOP_FRAMES
         power = power_of(heard.frames[: hops * _HOP_FRAMES], self.features.log_gain)
-        gains = 10 ** (np.array(self._gains_db(power)) / 10)[:, np.newaxis]
+        hop_s = _HOP_FRAMES * self.features.hop_length / self.features.sample_rate
+        levels = self.levels_dbfs(power).tolist()
+        gains = 10 ** (np.array(gains_db(levels, self.level, hop_s=hop_s)) / 10)[:, np.newaxis]
         frames = frames_of(power * gains.repeat(_HOP_FRAMES, axis=0), self.features.log_gain)
         pitch = self.features.pitch
         if pitch is None:
             return Heard(frames, heard.pitches)
         rows = power_of(heard.pitches[:hops], pitch.log_gain) * gains[: len(heard.pitches)]
         return Heard(frames, frames_of(rows, pitch.log_gain))
-
-    def _gains_db(self, power: NDArray[np.float64]) -> Sequence[float]:
-        """Return by how much each hop is made louder."""
-        follower = LevelFollower(
-            self.level, hop_s=_HOP_FRAMES * self.features.hop_length / self.features.sample_rate
-        )
-        gains = []
-        for level in self.levels_dbfs(power).tolist():
-            gains.append(float(follower.gain_db))
-            follower.take(level, True)
-        return gains
 
     def levels_dbfs(self, power: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the level of each hop, (H,).

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..judge import weighted
-from ..judge.evaluate import AS_LIVE, POINT, QUADRANTS, Predictions, whole_hops
-from ..judge.lean import CLEAR, agreeing
+from ..judge.calibration import agreements
+from ..judge.evaluate import AS_LIVE, Predictions
+from ..judge.lean import CLEAR
 from ..judge.metrics import Metric, bootstrap, interval_note, row
 from ..judge.weighted import Floats
 
@@ -31,11 +32,8 @@ def consistency(
     Returns:
         Rows as ``metrics.row`` gives, with ``hops`` besides: how many were asked.
     """
-    heard = [whole_hops(predictions.hops[key]) for key in clips["key"]]
-    counts = [agreeing(hops[:, POINT], hops[:, QUADRANTS]) for hops in heard]
-    table = clips[["corpus", "group"]].assign(
-        same=[same for same, _ in counts], asked=[asked for _, asked in counts]
-    )
+    same, asked = agreements(predictions.hops[key] for key in clips["key"]).T
+    table = clips[["corpus", "group"]].assign(same=same, asked=asked)
     table = table[table["asked"] > 0].reset_index(drop=True)
     corpora = sorted(set(table["corpus"]))
     sets = {corpus: table[table["corpus"] == corpus] for corpus in corpora}

@@ -24,14 +24,12 @@ from ..export.shipping import checkpoint
 from ..features import cache
 from ..features.teachers import COMMITTEE, TEACHERS, arrays_of, committee_store
 from ..files import read_json, write_json
-from ..judge.calibration import fit_rescaling
-from ..judge.committee import HEARING, predict_windows, window_store
+from ..judge.committee import HEARING, predict_together, window_store
 from ..judge.compare import leads
 from ..judge.cost import cost, cost_beside_teacher
 from ..judge.curves import curve_agreement
 from ..judge.endurance import endurance
 from ..judge.evaluate import AS_LIVE, fingerprint, judge, load_predictions
-from ..judge.lean import OF_MEAN
 from ..judge.level import level
 from ..judge.metrics import (
     AFFECT,
@@ -161,12 +159,8 @@ def _committee(run: Run, bench: Bench) -> Rows:
 def _library(run: Run, bench: Bench) -> Rows:
     store = window_store(run.config, run.clips, bench.teachers, bench.cache, jobs=bench.jobs)
     features = cache.feature_store(run.clips, run.config.features, bench.cache, jobs=bench.jobs)
-    said = predict_windows(run, store, teachers=COMMITTEE, features=features)
-    _, said = fit_rescaling(run, said, pull=OF_MEAN)
-    models = {
-        NETWORK: (load_predictions(run), AS_LIVE),
-        LIBRARY: (said, HEARING),
-    }
+    _, said = predict_together(run, store, features, teachers=COMMITTEE)
+    models = {NETWORK: (load_predictions(run), AS_LIVE), LIBRARY: (said, HEARING)}
     rows = judge(run, models, resamples=bench.resamples)
     return [row for row in rows if row["model"] != NETWORK]
 

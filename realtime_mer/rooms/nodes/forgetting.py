@@ -43,12 +43,12 @@ async def _forget(address: NatsAddress, room: str) -> list[str]:
     models = await ask(address, lambda link: link.models(), names=Names.of_all_models())
     removed: list[str] = []
     for model in models:
-
-        async def step(link: Link) -> list[str]:
-            return await _forget_of_a_model(link, room)
-
-        patience_s = PATIENCE_S + SILENT_S + _LETS_GO_S
-        removed += await ask(address, step, names=Names(model), patience_s=patience_s)
+        removed += await ask(
+            address,
+            lambda link: _forget_of_a_model(link, room),
+            names=Names(model),
+            patience_s=PATIENCE_S + SILENT_S + _LETS_GO_S,
+        )
     return list(dict.fromkeys(removed))
 
 

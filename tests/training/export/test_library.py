@@ -18,6 +18,7 @@ from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.committee import CommitteeRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
 from tests.networks import light_recognizer
+from tests.training.conftest import TINY as RUN
 from tests.training.made_committee import (
     CALIBRATION,
     RATE,
@@ -49,27 +50,10 @@ corpora = ["emotify", "panda4q", "grekow"]
 """
 
 
-TRAINED = """
-name = "level"
-folds = 6
-epochs = 1
-steps_per_epoch = 1
-half_precision = false
-[sequences]
-streams = 2
-segment_s = 6.0
-piece_s = [4.0, 6.0]
-shares = { panda4q = 0.4, emotify = 0.3, grekow = 0.3 }
-[losses]
-teacher = 0.0
-[network]
-channels = [4, 4, 8]
-column_channels = 16
-embedding = 16
-[level]
-usual_dbfs = -12.0
-free_db = 3.0
-"""
+TRAINED = (
+    RUN.replace('"tiny"', '"level"').replace("folds = 2", "folds = 6")
+    + "[level]\nusual_dbfs = -12.0\nfree_db = 3.0\n"
+)
 
 
 def _rows(windows: NDArray[np.float32]) -> NDArray[np.float32]:
