@@ -50,7 +50,7 @@ class StreamPolicy:
     too_quiet_below_dbfs: float = -38.0
     loud_enough_above_dbfs: float = -35.0
     no_music_below: float = 0.2
-    music_above: float = 0.5
+    music_above: float = 0.3
     silence_after_s: float = 1.5
     no_signal_after_s: float = 1.0
     no_music_after_s: float = 1.5

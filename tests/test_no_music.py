@@ -93,7 +93,7 @@ def test_what_is_neither_clearly_music_nor_clearly_none_stays_what_it_was(
     stream.push(music(4))
     assert set(statuses(stream.push(talk(20, 0.25)))) == {MUSIC}
     stream.push(talk(3))
-    assert set(statuses(stream.push(music(20, 0.45)))) == {NONE}
+    assert set(statuses(stream.push(music(20, 0.28)))) == {NONE}
 
 
 def test_the_memory_is_kept_however_long_the_talk_was(stream: EmotionStream) -> None:

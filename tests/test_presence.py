@@ -60,7 +60,7 @@ def test_a_model_that_does_not_tell_never_closes_it() -> None:
 
 def test_times_of_nothing_are_at_once() -> None:
     made = gate(StreamPolicy(no_music_after_s=0.0, music_after_s=0.0))
-    assert closed(made, 0.9, 0.1, 0.5, 0.9, 0.1) == [False, True, True, False, True]
+    assert closed(made, 0.9, 0.1, 0.3, 0.9, 0.1) == [False, True, True, False, True]
 
 
 def test_music_is_doubted_as_soon_as_it_is_unlikely() -> None:

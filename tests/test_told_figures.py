@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from realtime_mer.hops import StreamPolicy
+
 ROOT = Path(__file__).parents[1]
 CORPORA = {"4Q": "panda4q", "Emotify": "emotify", "Grekow": "grekow", "VGMIDI": "vgmidi"}
 
@@ -127,3 +129,27 @@ def test_pages_tell_what_worse_sound_was_measured_to_leave() -> None:
     assert worst == pytest.approx(least, abs=6e-3)
     shares = [one / whole for one, whole in zip(right[clip], right["clean"], strict=True)]
     assert clipping == pytest.approx(shares, abs=6e-3)
+
+
+def test_what_is_told_of_no_music_is_of_the_checkpoint_that_ships_and_of_its_policy() -> None:
+    found = json.loads((ROOT / "docs" / "results" / "music.json").read_text(encoding="utf-8"))
+    content = json.loads((ROOT / "models" / "default.json").read_text(encoding="utf-8"))
+    assert found["moved"]["all"] == content["training"]["music_prior"]["shift"]
+    status, policy = found["told"], StreamPolicy()
+    for name in ("no_music_below", "music_above", "no_music_after_s", "music_after_s"):
+        assert status[name] == getattr(policy, name)
+    value = {
+        row[0]: numbers(row[1])
+        for row in told("docs/training.md", head="| figure | value | wanted")
+    }
+    assert value["hops of what is no music whose status is `no_music`"] == pytest.approx(
+        [100 * status["not_music_told"]], abs=0.6
+    )
+    assert value["hops of music whose status it is"] == pytest.approx(
+        [100 * status["music_mistaken"]], abs=0.06
+    )
+    mistaken = value["songs with more than a tenth of such hops"]
+    assert mistaken[0] == status["songs_mistaken_by_a_tenth"]
+    rule = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    assert f"music is less likely than {policy.no_music_below:g}".replace("0.", ".") in rule
+    assert f"music is likelier than {policy.music_above:g}".replace("0.", ".") in rule

@@ -95,13 +95,14 @@ def _show(report: dict[str, Any]) -> None:
         worst = ", ".join(f"{each['clip']} {each['right']:.2f}" for each in row["worst"][:2])
         kinds.add_row(row["kind"], row["made"], str(row["clips"]), f"{row['right']:.3f}", worst)
     at = Table("below", "of not-music", "of music", "songs with more than a tenth")
-    for row in report["thresholds"]:
+    rows = [(f"{row['threshold']:.1f}", row) for row in report["thresholds"]]
+    for below, row in [*rows, ("the status, as live", report["told"])]:
         shares = (
             "-" if row[name] is None else f"{row[name]:.3f}"
             for name in ("not_music_told", "music_mistaken")
         )
         at.add_row(
-            f"{row['threshold']:.1f}",
+            below,
             *shares,
             f"{row['songs_mistaken_by_a_tenth']} of {row['songs']}",
         )

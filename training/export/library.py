@@ -238,7 +238,7 @@ def _agreement(said: Predictions) -> dict[str, Any]:
 
 def _music_rows(heard: Sequence[Verdict], turn: Turn) -> list[dict[str, Any]]:
     """Return how well it tells music from what is none."""
-    found = figures([replace(each, said=turn(each.said)) for each in heard])
+    found = figures([replace(each, stream=turn(each.stream)) for each in heard])
     protocol = (
         "windows of 3 s, one every 2 s; the tagger never heard these labels, but the two numbers "
         "that turn its word were fitted on these windows"

@@ -228,7 +228,7 @@ def logits_of_music(
         logits = music_logits(teachers, store[clip.key])
         music = _music_by_window(clip, len(logits))
         if not np.isnan(music).all():
-            heard.append(Verdict.of(clip, by_key.get(clip.key), music=music, said=logits))
+            heard.append(Verdict.of(clip, by_key.get(clip.key), truth=music, stream=logits))
     return heard
 
 

@@ -31,46 +31,54 @@ _Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What was said of a clip, hop by hop, where it is known whether music sounds.
+    """What was said of a clip, hop by hop, and whether music sounds.
 
     Attributes:
         key: of the clip.
         kind: of the sound, or ``music``.
         synthetic: it was made by a machine.
-        music: (n,) bool, n >= 1, whether music sounds in the hop's window.
-        said: (n,), the probability that it does.
+        truth: (H,) 1 where music sounds in the hop's window, 0 where it does not, NaN where that is
+            not known or does not count.
+        stream: (H,) how likely it was said to be, of every hop from the first.
     """
 
     key: str
     kind: str
     synthetic: bool
-    music: NDArray[np.bool_]
-    said: NDArray[np.float32]
+    truth: _Floats
+    stream: NDArray[np.float32]
 
     @classmethod
     def of(
-        cls, clip: Clip, sound: Sound | None, *, music: _Floats, said: NDArray[np.float32]
+        cls, clip: Clip, sound: Sound | None, *, truth: _Floats, stream: NDArray[np.float32]
     ) -> "Verdict":
-        """Return what was said of a clip, of those of its hops of which the truth is known.
-
-        Args:
-            clip: music, or a sound that is none or not all through.
-            sound: what is known of it as such; None for music.
-            music: (H,) 1 where music sounds, 0 where it does not, NaN where that is not known.
-            said: (H,), see above.
-        """
-        known = ~np.isnan(music)
+        """Return what was said of a clip; ``sound`` is what is known of one that is not music."""
         return cls(
             key=clip.key,
             kind=sound.kind if sound else "music",
             synthetic=sound.synthetic if sound else False,
-            music=music[known] == 1,
-            said=said[known],
+            truth=truth,
+            stream=stream,
         )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(H,) Which hops count."""
+        return ~np.isnan(self.truth)
+
+    @property
+    def music(self) -> NDArray[np.bool_]:
+        """(n,) Whether music sounds, of the hops that count."""
+        return self.truth[self.known] == 1
+
+    @property
+    def said(self) -> NDArray[np.float32]:
+        """(n,) What was said of the hops that count."""
+        return self.stream[self.known]
 
     def moved(self, shift: float) -> "Verdict":
         """Return what would have been said had so much been added to the logits."""
-        return replace(self, said=expit(_logits(self.said) + shift).astype(np.float32))
+        return replace(self, stream=expit(_logits(self.stream) + shift).astype(np.float32))
 
 
 def fit_priors(heard: Mapping[str, Sequence[Verdict]]) -> dict[str, float]:

@@ -21,7 +21,9 @@ from realtime_mer.audio.files import load_audio
 from realtime_mer.errors import InputError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.features.log_mel import LogMel
+from realtime_mer.hops import StreamPolicy
 from realtime_mer.model.network import EmotionNetwork
+from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.reference import Recognizer
 from realtime_mer.stream import EmotionStream
 from realtime_mer.summary import Summarizer
@@ -31,7 +33,7 @@ from ..corpora.not_music import Sound
 from ..features.cache import FeatureStore, Heard, log_mel, log_pitch, pitch_transform
 from ..learn.augment import power_of
 from ..learn.run import REFIT, Run
-from ..learn.sequences import frames_per_s, music_by_hop
+from ..learn.sequences import frames_per_s, hop_s, music_by_hop
 from .evaluate import load_network, run_network, whole_hops
 from .music_prior import Verdict, fit_priors, keep_priors, prior_file
 
@@ -203,13 +205,16 @@ def judge_run(
         "logits moved by what the other folds want",
         "moved": {part: round(shift, 4) for part, shift in shifts.items()},
         **figures(heard),
+        "told": told(heard, StreamPolicy(), hop_s=hop_s(run.config.features)),
         "left_out": sorted(key for key in by_key if key not in {each.key for each in heard}),
         "speech_over_music": _moves(over),
     }
     if run.weights(REFIT).is_file():
         every = [*run.clips, *(clip for clip in run.also if clip.key in by_key)]
         report["refit"] = {"protocol": "TRAINING result: the refit learnt from these clips"}
-        report["refit"] |= figures(_heard(run, load_network(run, REFIT), features, every, by_key))
+        heard = _heard(run, load_network(run, REFIT), features, every, by_key)
+        report["refit"] |= figures(heard)
+        report["refit"]["told"] = told(heard, StreamPolicy(), hop_s=hop_s(run.config.features))
     return report
 
 
@@ -224,10 +229,11 @@ def _heard(
     heard = []
     for clip in clips:
         frames = np.asarray(features[clip.key], np.float32)
-        music = whole_hops(music_by_hop(clip, power_of(frames, log_gain).max(1), rate))
-        if not np.isnan(music).all():
-            said = whole_hops(_said(network, features.heard(clip.key))["music"])
-            heard.append(Verdict.of(clip, sounds.get(clip.key), music=music, said=said))
+        truth = music_by_hop(clip, power_of(frames, log_gain).max(1), rate)
+        truth[: len(truth) - len(whole_hops(truth))] = np.nan
+        if not np.isnan(truth).all():
+            said = _said(network, features.heard(clip.key))["music"]
+            heard.append(Verdict.of(clip, sounds.get(clip.key), truth=truth, stream=said))
     return heard
 
 
@@ -275,6 +281,43 @@ def _at(heard: Sequence[Verdict], threshold: float) -> dict[str, Any]:
         "music_mistaken": _rounded((hops < threshold).mean()) if len(hops) else None,
         "songs_mistaken_by_a_tenth": sum(bool(share > 0.1) for share in songs),
         "songs": len(songs),
+    }
+
+
+def told(heard: Sequence[Verdict], policy: StreamPolicy, *, hop_s: float) -> dict[str, Any]:
+    """Return how often the status is ``no_music``, by the gate of live sessions over every clip.
+
+    Of silence and what is too quiet the gate is not asked, live; here it is of every hop.
+
+    Args:
+        heard: what was said, from each clip's first hop on.
+        policy: thresholds and times.
+        hop_s: seconds of a hop.
+    """
+    longest = max(len(each.stream) for each in heard)
+    said, truth = (np.full((longest, len(heard)), np.nan) for _ in range(2))
+    for n, each in enumerate(heard):
+        said[: len(each.stream), n], truth[: len(each.truth), n] = each.stream, each.truth
+    gate = MusicGate(policy, hop_s=hop_s)
+    closed = np.zeros(said.shape, bool)
+    for row, likely in zip(closed, said, strict=True):
+        gate.take(likely, np.ones(len(heard), bool))
+        row[:] = gate.closed
+    none, music = truth == 0, truth == 1
+    songs = music.any(0)
+    mistaken = (closed & music).sum(0)[songs] / music.sum(0)[songs]
+    worst = np.argsort(-mistaken)[:_WORST]
+    named = [each.key for each, song in zip(heard, songs, strict=True) if song]
+    return {
+        "no_music_below": policy.no_music_below,
+        "no_music_after_s": policy.no_music_after_s,
+        "music_above": policy.music_above,
+        "music_after_s": policy.music_after_s,
+        "not_music_told": _rounded(closed[none].mean()) if none.any() else None,
+        "music_mistaken": _rounded(closed[music].mean()) if music.any() else None,
+        "songs_mistaken_by_a_tenth": int((mistaken > 0.1).sum()),
+        "songs": int(songs.sum()),
+        "worst": [{"clip": named[n], "mistaken": _rounded(mistaken[n])} for n in worst],
     }
 
 

@@ -149,8 +149,8 @@ def _heard(logits: NDArray[np.floating], *, music: bool) -> Verdict:
         key=str(music),
         kind="music",
         synthetic=False,
-        music=np.full(len(logits), music),
-        said=logits.astype(np.float32),
+        truth=np.full(len(logits), float(music)),
+        stream=logits.astype(np.float32),
     )
 
 

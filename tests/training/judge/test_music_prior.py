@@ -27,8 +27,8 @@ def _verdicts(
             key=f"{kind}/{n}",
             kind=kind,
             synthetic=False,
-            music=np.full(5, kind == "music"),
-            said=expit(logits + spread * generator.standard_normal(5)).astype(np.float32),
+            truth=np.full(5, float(kind == "music")),
+            stream=expit(logits + spread * generator.standard_normal(5)).astype(np.float32),
         )
         for n in range(clips)
     ]

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from realtime_mer.hops import StreamPolicy
 from tests.networks import random_recognizer
 from training.judge import not_music
 from training.judge.music_prior import Verdict
@@ -31,8 +34,8 @@ def heard(key: str, said: list[float], music: list[bool], *, kind: str = "music"
         key=key,
         kind=kind,
         synthetic=False,
-        music=np.array(music),
-        said=np.array(said, np.float32),
+        truth=np.array(music, np.float64),
+        stream=np.array(said, np.float32),
     )
 
 
@@ -62,3 +65,32 @@ def test_without_both_kinds_there_is_no_area_under_a_curve():
     found = not_music.figures([heard("m/a", [0.9], [True])])
     assert found["auc"] is None
     assert found["thresholds"][0]["not_music_told"] is None
+
+
+def test_the_status_is_judged_as_a_session_tells_it_from_the_first_hop_on():
+    policy = StreamPolicy(
+        no_music_below=0.2, music_above=0.3, no_music_after_s=0.3, music_after_s=0.2
+    )
+    talk = heard("s", [0.1] * 3 + [0.25, 0.1, 0.9, 0.9, 0.1], [False] * 8, kind="speech")
+    doubted = heard("m/a", [0.9, 0.1, 0.1, 0.9, 0.1, 0.1, 0.9, 0.9], [True] * 8)
+    mistaken = heard("m/b", [0.1] * 4 + [0.9] * 6, [True] * 10)
+    found = not_music.told([talk, doubted, mistaken], policy, hop_s=0.1)
+    # Closed from the third hop on until the second of two that speak for music.
+    assert found["not_music_told"] == pytest.approx(4 / 8)
+    # Two doubtful hops in a row are no three; the other song is closed at hops 3 to 5 of ten.
+    assert found["music_mistaken"] == pytest.approx(3 / 18, abs=1e-4)
+    assert (found["songs_mistaken_by_a_tenth"], found["songs"]) == (1, 2)
+    assert found["worst"][0] == {"clip": "m/b", "mistaken": 0.3}
+    # A hop whose truth is not known moves the gate, and is not counted.
+    late = replace(talk, truth=np.array([np.nan] * 3 + [0.0] * 5))
+    assert not_music.told([late], policy, hop_s=0.1)["not_music_told"] == 0.6
+
+
+def test_a_clip_is_judged_as_if_nothing_else_was_heard_beside_it():
+    clips = [
+        heard("s", [0.1] * 40, [False] * 40, kind="speech"),
+        heard("m", [0.9, 0.05] * 30, [True] * 60),
+    ]
+    both = not_music.told(clips, StreamPolicy(), hop_s=0.1)
+    for clip, share in zip(clips, ("not_music_told", "music_mistaken"), strict=True):
+        assert not_music.told([clip], StreamPolicy(), hop_s=0.1)[share] == both[share]
