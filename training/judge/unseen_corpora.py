@@ -22,12 +22,23 @@ from ..learn.run import REFIT, Run
 from ..learn.sequences import hop_s
 from .curves import curve_agreement
 from .evaluate import AS_LIVE, HOP_COLUMNS, clip_mean, load_network, run_clip
-from .metrics import AFFECT, correlation, draws, interval, interval_note, row
+from .metrics import (
+    AFFECT,
+    bootstrap,
+    correlation,
+    draws,
+    interval,
+    interval_note,
+    mean_of,
+    row,
+    sd_of,
+)
 from .yardsticks.baselines import AFFECT_HEAD, clip_rows, fit
 from .yardsticks.heads import LEARNT_FROM, Heads
 
 NETWORK = "the network, refit on every clip"
 EMBEDDING = "MusiCNN + ridge on {}"
+CONSTANT = "one number for all"
 
 
 def judge_unseen(
@@ -55,7 +66,8 @@ def judge_unseen(
 
     Returns:
         Rows as ``metrics.row`` gives, with ``model`` besides: every model's r, the network's lead
-        over each, and the network's agreement with curves where the corpus has them.
+        over each, the mean and the standard deviation of its errors, and the network's agreement
+        with curves where the corpus has them.
     """
     if clips[0].corpus in LEARNT_FROM:
         heads = None
@@ -98,7 +110,7 @@ def judge_unseen(
         sounds = "the mean over sounds rendered with " if tables and not font else "rendered with "
         protocol = f"{heard_as}; {sounds}{font or ', '.join(fonts)}" if fonts else heard_as
         pieces = table.drop(columns="font").groupby(["piece", "group"], as_index=False).mean()
-        report += _correlations(
+        report += _agreement(
             pieces,
             list(said),
             data=f"{clips[0].corpus}, {font}" if font else clips[0].corpus,
@@ -118,14 +130,24 @@ def judge_unseen(
     ]
 
 
-def _correlations(
+def _agreement(
     table: pd.DataFrame, models: Sequence[str], *, data: str, protocol: str, resamples: int
 ) -> list[dict[str, Any]]:
-    """Return every model's r, and after it the network's lead, from paired draws of groups."""
+    """Return every model's r, after it the network's lead, from paired draws of groups, and errors.
+
+    Raters who hear one kind of music alone spread it over their scale, and those who hear all kinds
+    do not. So the mean error tells how far apart two scales lie, and the standard deviation of the
+    errors what is wrong apart from that; the ratings' own is that of a constant.
+    """
     report = []
     for axis in AFFECT:
         network = correlation(f"{NETWORK} {axis}", f"true_{axis}")
         own = draws(table, network, resamples=resamples)
+        errors = pd.DataFrame(
+            {model: table[f"{model} {axis}"] - table[f"true_{axis}"] for model in models}
+            | {CONSTANT: -table[f"true_{axis}"], "group": table["group"]}
+        )
+        spread = f"sd of errors, {axis}"
         for model in models:
             metric = correlation(f"{model} {axis}", f"true_{axis}")
             values = draws(table, metric, resamples=resamples)
@@ -133,10 +155,19 @@ def _correlations(
             if model != NETWORK:
                 ahead = network(table) - metric(table)
                 found[f"r {axis}, the network's lead"] = interval(ahead, own - values)
+            found[f"mean error, {axis}"] = bootstrap(errors, mean_of(model), resamples=resamples)
+            found[spread] = bootstrap(errors, sd_of(model), resamples=resamples)
             report += [
                 {"model": model, **row(table, each, data=data, metric=name, protocol=protocol)}
                 for name, each in found.items()
             ]
+        constant = bootstrap(errors, sd_of(CONSTANT), resamples=resamples)
+        report.append(
+            {
+                "model": CONSTANT,
+                **row(table, constant, data=data, metric=spread, protocol=protocol),
+            }
+        )
     return report
 
 

@@ -464,7 +464,9 @@ def _unseen(rows: _Rows) -> str:
     head = ["data", "metric", "model", "value", "n / groups"]
     return (
         "## A corpus never trained on\n\nA *lead* is the network's r less that of the model named, "
-        "with paired draws; saying the mean always has an r of 0.\n\n"
+        "with paired draws; saying the mean always has an r of 0. A *mean error* below 0 says that "
+        "a model rates lower than these listeners did: they may have used their scale otherwise. "
+        "The *sd of errors* is what is wrong apart from that.\n\n"
         f"{table(head, lines)}\n\nProtocols:\n\n{protocols(rows)}"
     )
 

@@ -33,7 +33,7 @@ from training.judge.evaluate import (
 )
 from training.judge.robustness import CLEAN, GAINS_DB, robustness
 from training.judge.splices import splices
-from training.judge.unseen_corpora import judge_unseen
+from training.judge.unseen_corpora import CONSTANT, judge_unseen
 from training.judge.yardsticks.baselines import AFFECT_HEAD, MOOD_HEADS
 from training.judge.yardsticks.heads import Heads
 from training.learn.run import Run, open_run
@@ -332,6 +332,35 @@ def test_a_corpus_never_trained_on_is_judged_beside_an_embedding_that_knows(run:
     assert lead["value"] == pytest.approx(own["value"] - embedding["value"], abs=1e-3)
     assert ("MusiCNN + ridge on grekow and panda4q, joined", "r arousal") in found
     assert "rendered with Font" in lead["protocol"]
+
+
+def test_listeners_who_use_their_scale_otherwise_are_told_from_a_model_that_is_wrong(
+    run: Run,
+) -> None:
+    # All pieces sound as Grekow's experts would rate them; these listeners rate .4 higher.
+    pieces = [replace(clip, arousal=(clip.arousal or 0.0) + 0.4) for clip in _pieces()]
+    experts = [np.array([[clip.valence, (clip.arousal or 0.0) - 0.4]]) for clip in pieces]
+    generator = np.random.default_rng(0)
+    rows = judge_unseen(
+        run,
+        pieces,
+        features=_store(pieces, [generator.random((400, 64)) for _ in pieces]),
+        own_embeddings=_store(pieces, experts),
+        embeddings=_store(
+            list(run.clips),
+            [np.array([[clip.valence or 0.0, clip.arousal or 0.0]]) for clip in run.clips],
+        ),
+        longest_s=8,
+        resamples=50,
+    )
+    found = {(row["model"], row["metric"]): row for row in rows}
+    ridge = "MusiCNN + ridge on grekow"
+    assert found[ridge, "mean error, arousal"]["value"] == pytest.approx(-0.4, abs=0.1)
+    assert found[ridge, "mean error, arousal"]["high"] < -0.2
+    assert found[ridge, "mean error, valence"]["value"] == pytest.approx(0, abs=0.1)
+    rated = np.std([clip.arousal or 0.0 for clip in pieces], ddof=1)
+    assert found[CONSTANT, "sd of errors, arousal"]["value"] == pytest.approx(rated, abs=1e-3)
+    assert found[ridge, "sd of errors, arousal"]["value"] < rated / 2
 
 
 def test_a_head_that_is_plugged_in_is_judged_beside_but_by_no_corpus_that_it_learnt_from(
