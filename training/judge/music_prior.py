@@ -69,7 +69,8 @@ class Verdict:
     @property
     def music(self) -> NDArray[np.bool_]:
         """(n,) Whether music sounds, of the hops that count."""
-        return self.truth[self.known] == 1
+        music: NDArray[np.bool_] = self.truth[self.known] == 1
+        return music
 
     @property
     def said(self) -> NDArray[np.float32]:
