@@ -52,11 +52,17 @@ def ends(row: Mapping[str, Any]) -> list[float]:
 def test_the_page_on_training_tells_the_figures_of_the_card_that_ships(card: _Rows) -> None:
     rows = told("docs/training.md", head="| corpus | metric | value | 95 % interval | baseline | n")
     assert len(rows) == 18
-    for corpus, metric, value, interval, baseline, n, _ in rows:
-        row = card[CORPORA[corpus], metric.replace("\\", "")]
+    against = {(row["data"], row["metric"]): row for row in measured("against")}
+    for corpus, metric, value, interval, baseline, n, before, lead in rows:
+        figure = CORPORA[corpus], metric.replace("\\", "")
+        row, other = card[figure], against[figure]
         found = [*numbers(value), *numbers(interval), *numbers(baseline), int(n)]
         right = [row["value"], *ends(row), row["baseline"], row["n"]]
         assert found == pytest.approx(right, abs=6e-4), metric
+        led = [other["lead_value"], other["lead_low"], other["lead_high"]]
+        assert numbers(before) == pytest.approx([other["value"]], abs=6e-4), metric
+        assert numbers(lead.replace(" – ", " ")) == pytest.approx(led, abs=6e-4), metric
+        assert lead.startswith("**") is (led[1] > 0 or led[2] < 0), metric
 
 
 def first_page(card: _Rows) -> Iterator[tuple[tuple[str, str], list[Mapping[str, Any]]]]:
