@@ -67,7 +67,7 @@ def _judge(
 
         from ..features import cache
         from ..files import write_json
-        from ..judge.not_music import judge_run
+        from ..judge.not_music import judge_run, verdict_file
         from ..learn.run import open_run
     torch.set_num_threads(threads)
     found = find_corpora(root, [NOT_MUSIC])
@@ -82,7 +82,7 @@ def _judge(
     ]
     folds = sorted(set(fold)) if fold else list(range(opened.split.folds))
     report = judge_run(opened, cache.merged(stores), sounds, folds)
-    write_json(opened.folder / "not_music.json", report)
+    write_json(verdict_file(opened), report)
     return report
 
 

@@ -34,7 +34,7 @@ from ..features.cache import FeatureStore, Heard, log_mel, log_pitch, pitch_tran
 from ..learn.augment import power_of
 from ..learn.run import REFIT, Run
 from ..learn.sequences import frames_per_s, hop_s, music_by_hop
-from .evaluate import load_network, run_network, whole_hops
+from .evaluate import fingerprint, load_network, run_network, whole_hops
 from .music_prior import Verdict, fit_priors, keep_priors, prior_file
 
 SECONDS = 30
@@ -200,6 +200,7 @@ def judge_run(
         ]
         over += speech_over_music(run, load_network(run, part), music, voices)
     report = {
+        "run": fingerprint(run),
         "protocol": f"out of fold ({len(folds)} of {run.split.folds} folds): no speaker, source or "
         "artist that is heard in a clip was learnt from; hops whose window holds 3 s of the clip; "
         "logits moved by what the other folds want",
@@ -216,6 +217,11 @@ def judge_run(
         report["refit"] |= figures(heard)
         report["refit"]["told"] = told(heard, StreamPolicy(), hop_s=hop_s(run.config.features))
     return report
+
+
+def verdict_file(run: Run) -> Path:
+    """Return where what ``judge_run`` returned is kept."""
+    return run.folder / "not_music.json"
 
 
 def _heard(

@@ -19,6 +19,7 @@
         stretch.json       what evaluation found to rescale valence and arousal by
         predictions.npz    what the folds said of the clips they held out, hop by hop
         report.json        its evaluation
+        not_music.json     how well it tells music from what is none, if asked
         widening.json      what its report found to widen sd by, over all corpora, if asked
 """
 

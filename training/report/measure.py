@@ -59,6 +59,7 @@ from ..learn.run import Run
 from ..learn.sequences import hop_s
 from .intervals import heard_corpora, never_heard
 from .kept import Kept, leads_over
+from .music import music_rows
 from .targets import JUDGED
 
 NETWORK = "network"
@@ -300,6 +301,10 @@ def _not_music(run: Run, _bench: Bench) -> Rows:
     return false_emotions(_recognizer(run))
 
 
+def _music(run: Run, _bench: Bench) -> Rows:
+    return music_rows(run)
+
+
 def _cost(run: Run, bench: Bench) -> Rows:
     made = checkpoint(run)
     rows = cost(made)
@@ -340,6 +345,7 @@ PARTS: Mapping[str, Callable[[Run, Bench], Rows]] = {
     "robustness": _robustness,
     "level": _level,
     "endurance": _endurance,
+    "music": _music,
     "not-music": _not_music,
     "cost": _cost,
     "tried": _tried,

@@ -42,7 +42,7 @@ from ..judge.not_music import FALSE_EMOTION
 from ..judge.weighted import r2
 from ..learn.run import Run
 from ..markdown import number, protocols, table, with_interval
-from . import figures, kept, paired, steadiness
+from . import figures, kept, music, paired, steadiness
 from .consistency import consistency
 from .measure import NETWORK, PARTS, measured
 from .targets import CONSISTENCY, COVERAGE, EVALUATION, table_of_targets
@@ -122,6 +122,7 @@ def write_report(
         _robust(found["robustness"], out),
         steadiness.levels(found["level"]),
         _endured(found["endurance"]),
+        music.told_from_what_is_none(found["music"]),
         _not_music(found["not-music"]),
         _cost(found["cost"]),
         _learning(run, out),

@@ -13,6 +13,7 @@ from ..judge.level import MOVED_BY
 from ..judge.unseen_corpora import NETWORK
 from ..markdown import number, table, with_interval
 from .consistency import AGREEMENT
+from .music import AUC, MISTAKEN, SONGS, SPOKEN_OVER, TOLD
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -155,6 +156,16 @@ TARGETS = (
     ),
     *(
         Target(part="unheard", data="vgmidi", metric=f"{MOVEMENT}, {axis}", least=0.7, most=1.5)
+        for axis in ("valence", "arousal")
+    ),
+    Target(part="music", data="", metric=AUC, least=0.98),
+    Target(part="music", data="", metric=TOLD, least=0.9),
+    Target(part="music", data="", metric=MISTAKEN, most=0.01),
+    Target(part="music", data="", metric=SONGS, most=0),
+    *(
+        Target(
+            part="music", data="", metric=SPOKEN_OVER.format(axis=axis), most=0.15, strictly=True
+        )
         for axis in ("valence", "arousal")
     ),
     Target(part="cost", data="", metric="one hop, median (ms)", most=1.5),
