@@ -34,7 +34,7 @@ from realtime_mer.lanes import (
 from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
-_NO_MUSIC = STATUSES.index(Status.NO_MUSIC)
+_NO_MUSIC, _WARMING_UP = map(STATUSES.index, (Status.NO_MUSIC, Status.WARMING_UP))
 _QUADRANTS, _GEMS = slice(4, 8), slice(8, 17)  # of the numbers of an affect
 _FADES = slice(2, 8)  # deviations and quadrants
 _FADES_AS = np.array([2, 2, 1, 1, 1, 1])  # deviations by their squares
@@ -328,8 +328,12 @@ class Following:
             if some(begun):
                 held = rows_where(begun, self._prior, held)
                 self.held_hops = where(begun, 0, self.held_hops)
+            open_before = self._gate.closed ^ True
             self._gate.take(likely, hop.held ^ True)
             closed = self._gate.closed
+            # Nothing was judged yet: what was said of the beginning was said of no music.
+            if some(unheard := closed & open_before & (hop.status == _WARMING_UP)):
+                held = rows_where(unheard, self._prior, held)
             holds = hop.held | closed
             # Where a hop is quiet or doubtful the network already hears what comes after music.
             follows = (holds | hop.quiet | self._gate.doubtful) ^ True

@@ -69,6 +69,22 @@ def test_talk_from_the_start_is_marked_once_the_window_is_full(stream: EmotionSt
     assert {one.valence for one in found[14:]} == {0.0}  # no music came that could be held
 
 
+def test_what_was_said_of_a_beginning_that_turns_out_to_be_no_music_is_not_held(
+    stream: EmotionStream,
+) -> None:
+    # The network was not sure of the first half second.
+    found = stream.push(np.concatenate((talk(0.5, 0.4), talk(5))))
+    assert found[4].valence == pytest.approx(0.4)
+    assert {(one.valence, one.valence_sd) for one in found[19:]} == {(0.0, found[19].valence_sd)}
+    assert statuses(found)[29:] == [NONE] * 26
+    # So too after a silence that let the memory go, however much music came before it.
+    stream.push(music(4))
+    stream.push(zeros(12))
+    after = stream.push(np.concatenate((talk(0.5, 0.4), talk(5))))
+    assert statuses(after)[29:] == [NONE] * 26
+    assert {one.valence for one in after[29:]} == {0.0}
+
+
 def test_what_is_held_is_from_before_music_was_unlikely_and_it_fades(
     stream: EmotionStream,
 ) -> None:
