@@ -34,7 +34,7 @@ from realtime_mer.lanes import (
 from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
-_NO_MUSIC, _WARMING_UP = map(STATUSES.index, (Status.NO_MUSIC, Status.WARMING_UP))
+_NO_MUSIC = STATUSES.index(Status.NO_MUSIC)
 _QUADRANTS, _GEMS = slice(4, 8), slice(8, 17)  # of the numbers of an affect
 _FADES = slice(2, 8)  # deviations and quadrants
 _FADES_AS = np.array([2, 2, 1, 1, 1, 1])  # deviations by their squares
@@ -154,12 +154,14 @@ class Following:
         self._rate = recognizer.sample_rate
         self._hop = recognizer.hop_samples
         self._hop_s = recognizer.hop_samples / recognizer.sample_rate
+        window_hops = recognizer.window_samples // recognizer.hop_samples
         self._hops = HopClassifier(
             policy,
             rate=recognizer.sample_rate,
             hop_samples=recognizer.hop_samples,
-            window_hops=recognizer.window_samples // recognizer.hop_samples,
+            window_hops=window_hops,
         )
+        self._fills_hops = window_hops - 1  # since memory was let go, until a window is whole
         self._gate = MusicGate(policy, hop_s=self._hop_s)
         self._level = LevelFollower(recognizer.card.level, hop_s=self._hop_s)
         self.seq: Number = 0
@@ -332,8 +334,8 @@ class Following:
             self._gate.take(likely, hop.held ^ True)
             closed = self._gate.closed
             # Nothing was judged yet: what was said of the beginning was said of no music.
-            if some(unheard := closed & open_before & (hop.status == _WARMING_UP)):
-                held = rows_where(unheard, self._prior, held)
+            if some(unjudged := closed & open_before & (self.memory_hops < self._fills_hops)):
+                held = rows_where(unjudged, self._prior, held)
             holds = hop.held | closed
             # Where a hop is quiet or doubtful the network already hears what comes after music.
             follows = (holds | hop.quiet | self._gate.doubtful) ^ True

@@ -85,6 +85,14 @@ def test_what_was_said_of_a_beginning_that_turns_out_to_be_no_music_is_not_held(
     assert {one.valence for one in after[29:]} == {0.0}
 
 
+def test_music_from_before_a_gap_that_leaves_the_memory_is_held(stream: EmotionStream) -> None:
+    last = stream.push(music(4, 0.8))[-1]
+    gap = LostSamples(start=stream.position, length=RATE)
+    found = stream.push(np.concatenate((zeros(1), talk(5))), gaps=[gap])
+    assert statuses(found) == [Status.GAP] * 10 + [WARMING] * 29 + [NONE] * 21
+    assert {one.valence for one in found[24:]} == {last.valence}
+
+
 def test_what_is_held_is_from_before_music_was_unlikely_and_it_fades(
     stream: EmotionStream,
 ) -> None:
@@ -148,7 +156,7 @@ def test_lost_sound_speaks_neither_for_music_nor_against_it(stream: EmotionStrea
 def test_after_a_reset_and_after_a_long_silence_nothing_is_known_of_the_talk(
     stream: EmotionStream,
 ) -> None:
-    between = tones(4, music=0.4)  # speaks neither for the one nor for the other
+    between = tones(4, music=0.25)  # speaks neither for the one nor for the other
     stream.push(talk(4))
     stream.reset()
     assert statuses(stream.push(between)) == [WARMING] * 29 + [MUSIC] * 11
