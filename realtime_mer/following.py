@@ -161,7 +161,9 @@ class Following:
             hop_samples=recognizer.hop_samples,
             window_hops=window_hops,
         )
-        self._fills_hops = window_hops - 1  # since memory was let go, until a window is whole
+        # Since memory was let go, if music was judged before the doubts that close the gate began.
+        closing_hops = max(1, math.ceil(policy.no_music_after_s / self._hop_s - 1e-9))
+        self._judged_hops = window_hops - 1 + closing_hops
         self._gate = MusicGate(policy, hop_s=self._hop_s)
         self._level = LevelFollower(recognizer.card.level, hop_s=self._hop_s)
         self.seq: Number = 0
@@ -334,7 +336,7 @@ class Following:
             self._gate.take(likely, hop.held ^ True)
             closed = self._gate.closed
             # Nothing was judged yet: what was said of the beginning was said of no music.
-            if some(unjudged := closed & open_before & (self.memory_hops < self._fills_hops)):
+            if some(unjudged := closed & open_before & (self.memory_hops < self._judged_hops)):
                 held = rows_where(unjudged, self._prior, held)
             holds = hop.held | closed
             # Where a hop is quiet or doubtful the network already hears what comes after music.

@@ -69,20 +69,27 @@ def test_talk_from_the_start_is_marked_once_the_window_is_full(stream: EmotionSt
     assert {one.valence for one in found[14:]} == {0.0}  # no music came that could be held
 
 
+@pytest.mark.parametrize("unsure_s", [0.5, 2.0, 2.9])
 def test_what_was_said_of_a_beginning_that_turns_out_to_be_no_music_is_not_held(
-    stream: EmotionStream,
+    stream: EmotionStream, unsure_s: float
 ) -> None:
-    # The network was not sure of the first half second.
-    found = stream.push(np.concatenate((talk(0.5, 0.4), talk(5))))
-    assert found[4].valence == pytest.approx(0.4)
-    assert {(one.valence, one.valence_sd) for one in found[19:]} == {(0.0, found[19].valence_sd)}
-    assert statuses(found)[29:] == [NONE] * 26
+    unsure = round(10 * unsure_s)  # hops of which the network did not know
+    closed = unsure + 14
+    found = stream.push(np.concatenate((talk(unsure_s, 0.4), talk(5))))
+    assert found[unsure - 1].valence == pytest.approx(0.4)
+    assert statuses(found)[max(closed, 29) :] == [NONE] * (len(found) - max(closed, 29))
+    assert {one.valence for one in found[closed:]} == {0.0}
     # So too after a silence that let the memory go, however much music came before it.
     stream.push(music(4))
     stream.push(zeros(12))
-    after = stream.push(np.concatenate((talk(0.5, 0.4), talk(5))))
-    assert statuses(after)[29:] == [NONE] * 26
-    assert {one.valence for one in after[29:]} == {0.0}
+    after = stream.push(np.concatenate((talk(unsure_s, 0.4), talk(5))))
+    assert {one.valence for one in after[closed:]} == {0.0}
+
+
+def test_the_first_hop_of_music_that_was_judged_is_held(stream: EmotionStream) -> None:
+    found = stream.push(np.concatenate((music(3, 0.8), talk(5))))
+    assert statuses(found) == [WARMING] * 29 + [MUSIC] * 15 + [NONE] * 36
+    assert {one.valence for one in found[44:]} == {found[29].valence}
 
 
 def test_music_from_before_a_gap_that_leaves_the_memory_is_held(stream: EmotionStream) -> None:

@@ -28,7 +28,8 @@ from training.learn.committee import Committee, fit_committee
 RATE = 24_000
 WINDOW = 3 * RATE
 HEARD = 712
-TURN = Turn(scale=0.7, shift=0.4)
+TURN = Turn(scales=(0.7,), shift=0.4)
+TOGETHER = Turn(scales=(0.7, 1.3), shift=0.2)
 CALIBRATION = Calibration(hop_valence=0.3, hop_arousal=0.25, quadrant_temperature=0.8)
 
 _SOUNDS = 45
@@ -96,7 +97,7 @@ def network() -> tuple[CommitteeCard, bytes]:
 @cache
 def student() -> Student:
     """Return an untrained network that sits in ``seated``."""
-    whole = random_checkpoint(config=replace(HARMONIC, familiar=True))
+    whole = random_checkpoint(config=replace(HARMONIC, music=True, familiar=True))
     return Student(checkpoint=whole, rescaling={"valence": 1.3, "arousal": 0.8, "lean": 1.5})
 
 
@@ -104,7 +105,7 @@ def student() -> Student:
 def seated() -> tuple[CommitteeCard, bytes]:
     """Return the card and the file of ``committee`` with a network in it."""
     card = CommitteeCard(name="seated", calibration=CALIBRATION)
-    file = committee_file(committee(), networks(), card, turn=TURN, student=student())
+    file = committee_file(committee(), networks(), card, turn=TOGETHER, student=student())
     return card.model_copy(update={"onnx_sha256": sha256(file)}), file
 
 

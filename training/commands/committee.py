@@ -87,7 +87,12 @@ def committee(
     ]
     features = None
     if run_folder is not None:
-        features = cache.feature_store(run.clips, run.config.features, place, jobs=jobs)
+        features = cache.merged(
+            [
+                cache.feature_store(heard, run.config.features, place, jobs=jobs)
+                for heard in (run.clips, [sound.clip for sound in sounds])
+            ]
+        )
     card = ship_committee(
         out,
         Material(

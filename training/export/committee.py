@@ -25,7 +25,7 @@ from realtime_mer.recognizer.light import LightRecognizer
 from ..features.tagger import MUSIC, Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import heard_columns
-from ..judge.committee import Turn
+from ..judge.committee import SUREST, Turn
 from ..judge.lean import OF_MEAN, TINY
 from ..judge.metrics import AFFECT as AXES
 from ..judge.rescale import FARTHEST, LEAN, Rescaling
@@ -35,7 +35,7 @@ from .folding import LN_10
 from .network import SAID, network_file, said_by
 from .nodes import Graph
 from .spectrum import log_power
-from .teachers import class_probability, musicnn_embedding, tagger_hidden
+from .teachers import class_logit, musicnn_embedding, tagger_hidden
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def committee_file(
         committee: which has learnt every kind of label.
         networks: its teachers, by name.
         card: of the checkpoint, without the file's hash.
-        turn: what is made of the tagger's word on music.
+        turn: how the words on music of the tagger, and of the student, are joined.
         student: that sits in it; None for a committee without one.
 
     Raises:
@@ -82,6 +82,7 @@ def committee_file(
         "gems": _clipped(graph, graph.slice(said, 1, GEMS.start, GEMS.stop), 0.0),
     }
     factors = np.array([calibration.hop_valence, calibration.hop_arousal])
+    music = _tagger_on_music(graph, row, committee.teachers, networks, turn)
     if student is None:
         sd = graph.scaled(own["affect"], np.zeros(2), factors)
     else:
@@ -90,13 +91,15 @@ def committee_file(
         own |= _leaning(graph, own, student.rescaling)
         own |= {name: other[name] for name in FURTHER if name in other}
         sd = graph.op("Mul", other["affect_sd"], graph.constant(factors))
+        for scale in turn.scales[1:]:  # the student's, where it has a say
+            music = _with_student(graph, music, other["music"], scale)
     logits = graph.op("Log", own["quadrants"])
     cooled = graph.op("Mul", logits, graph.constant(1 / calibration.quadrant_temperature))
     values = own | {
         "affect_sd": sd,
         "quadrants": graph.op("Softmax", cooled, axis=1),
         "mel": _loudest(graph, samples, card),
-        "music": _music(graph, row, committee.teachers, networks, turn),
+        "music": graph.op("Sigmoid", music),
     }
     sizes = {**SAID, "mel": ((card.features.n_mels,), "the loudest frame of the newest hop")}
     for name in (*OUTPUTS, *(name for name in FURTHER if name in values)):
@@ -165,22 +168,30 @@ def _loudest(graph: Graph, samples: str, card: CommitteeCard) -> str:
     return graph.op("Mul", frames, graph.constant(1 / LN_10))
 
 
-def _music(
+def _tagger_on_music(
     graph: Graph,
     row: str,
     teachers: Sequence[str],
     networks: Mapping[str, MusiCNN | Tagger],
     turn: Turn,
 ) -> str:
-    """Return the probability that music sounds, ``(B,)``."""
+    """Return the tagger's logit that music sounds, turned, ``(B,)``."""
     for name, own in zip(teachers, heard_columns(teachers), strict=True):
         if isinstance(network := networks[name], Tagger):
             hidden = graph.slice(row, 1, own.start, own.stop)
-            probability = class_probability(
-                graph, hidden, network, number=MUSIC, scale=turn.scale, shift=turn.shift
+            logit = class_logit(
+                graph, hidden, network, number=MUSIC, scale=turn.scales[0], shift=turn.shift
             )
-            return graph.op("Squeeze", probability, graph.whole(1))
+            return graph.op("Squeeze", logit, graph.whole(1))
     raise InputError(f"{', '.join(teachers)} cannot tell whether music sounds: add the tagger")
+
+
+def _with_student(graph: Graph, logit: str, music: str, scale: float) -> str:
+    """Return a logit ``(B,)`` to which the one of a probability ``(B,)`` is added, scaled."""
+    likely = graph.op("Clip", music, graph.constant(SUREST), graph.constant(1 - SUREST))
+    unlikely = graph.op("Sub", graph.constant(1.0), likely)
+    own = graph.op("Log", graph.op("Div", likely, unlikely))
+    return graph.op("Add", logit, graph.op("Mul", own, graph.constant(scale)))
 
 
 def heard_row(

@@ -25,6 +25,7 @@ from ..judge.committee import (
     HEARING,
     Turn,
     fit_turn,
+    logits_of_both,
     logits_of_music,
     predict_together,
     predict_windows,
@@ -56,7 +57,7 @@ class Material:
         networks: the teachers, by name.
         teachers_sha256: hashes of their arrays, by name.
         store: what they made of the clips and the sounds, brought to the level of the settings.
-        features: what the network that the run trained hears of the clips, so that it sits in the
+        features: what the network that the run trained hears of both, so that it sits in the
             committee; None for one without it, for which nothing has to be trained.
     """
 
@@ -100,12 +101,7 @@ def ship_committee(
         fits, said = predict_together(run, store, material.features, teachers=teachers)
         student = Student(checkpoint=_uncalibrated(checkpoint(run)), rescaling=fits[REFIT])
     fitted = calibrate(run, said)
-    heard = logits_of_music(
-        [*run.clips, *(sound.clip for sound in material.sounds)],
-        store,
-        material.sounds,
-        teachers=teachers,
-    )
+    heard = _heard_music(material, teachers)
     turn = fit_turn(heard)
     committee = fit_committee(
         run.clips, store, teachers=teachers, reference=run.config.losses.reference
@@ -140,9 +136,11 @@ def ship_committee(
             "teachers_sha256": dict(material.teachers_sha256),
             "audio_sha256": audio_hash(store.audio_hashes),
             "music": {
-                "meaning": "what the tagger's logit of its class Music is multiplied with and what "
-                "is added; fitted on all windows of which it is known whether music sounds",
-                "scale": turn.scale,
+                "meaning": "what the logits of music are multiplied with, the tagger's of its "
+                "class Music and that of the network in it, where it tells, and what is added to "
+                "their sum; fitted on windows of which it is known whether music sounds, the "
+                "network's out of fold",
+                "scales": list(turn.scales),
                 "shift": turn.shift,
             },
             **({} if student is None else _told_of(student)),
@@ -153,6 +151,15 @@ def ship_committee(
     file = committee_file(committee, material.networks, card, turn=turn, student=student)
     _save(stem, file, card)
     return card
+
+
+def _heard_music(material: Material, teachers: Sequence[str]) -> list[Verdict]:
+    """Return logits of music, beside the tagger's the network's where it sits in and tells it."""
+    run, sounds, features = material.run, material.sounds, material.features
+    if features is not None and run.config.network.music:
+        return logits_of_both(run, material.store, features, sounds, teachers=teachers)
+    clips = [*run.clips, *(sound.clip for sound in sounds)]
+    return logits_of_music(clips, material.store, sounds, teachers=teachers)
 
 
 def _uncalibrated(whole: Checkpoint) -> Checkpoint:
@@ -240,8 +247,9 @@ def _music_rows(heard: Sequence[Verdict], turn: Turn) -> list[dict[str, Any]]:
     """Return how well it tells music from what is none."""
     found = figures([replace(each, stream=turn(each.stream)) for each in heard])
     protocol = (
-        "windows of 3 s, one every 2 s; the tagger never heard these labels, but the two numbers "
-        "that turn its word were fitted on these windows"
+        "windows of 3 s, one every 2 s; the tagger never heard these labels, and a network in it "
+        "nobody that is heard in the clip, but the numbers that join their words were fitted on "
+        "these windows"
     )
     at = next(row for row in found["thresholds"] if row["threshold"] == _NO_MUSIC_BELOW)
     told = {

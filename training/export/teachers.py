@@ -139,7 +139,7 @@ def tagger_hidden(graph: Graph, samples: str, network: Tagger, *, rate: int) -> 
     return graph.op("HardSwish", _dense(graph, _pooled(graph, x), network, "classifier.hidden"))
 
 
-def class_probability(
+def class_logit(
     graph: Graph,
     hidden: str,
     network: Tagger,
@@ -148,18 +148,18 @@ def class_probability(
     scale: float = 1.0,
     shift: float = 0.0,
 ) -> str:
-    """Return the probability of one of the tagger's classes, ``(B, 1)``, from its hidden layer.
+    """Return the logit of one of the tagger's classes, ``(B, 1)``, from its hidden layer.
 
     Args:
         graph: where the nodes go.
         hidden: as ``tagger_hidden`` gives it.
         network: the tagger.
         number: of the class.
-        scale, shift: what its logit is multiplied with, and what is added to that.
+        scale, shift: what it is multiplied with, and what is added to that.
     """
     weight = scale * network.array("classifier.logits.weight")[[number]]
     bias = scale * network.array("classifier.logits.bias")[[number]] + shift
-    return graph.op("Sigmoid", graph.linear(hidden, weight.T, bias))
+    return graph.linear(hidden, weight.T, bias)
 
 
 def _block(graph: Graph, x: str, network: Tagger, block: str, number: int) -> str:

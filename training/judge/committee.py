@@ -5,7 +5,7 @@ a window every 2 s, and stand for those every half a second that it hears live.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,11 @@ def heard_afresh(
     Returns:
         (windows, 17), see ``HOP_COLUMNS``.
     """
+    return columns_of(_afresh(network, heard, windows=windows, every_s=every_s))
+
+
+def _afresh(network: JudgedNetwork, heard: Heard, *, windows: int, every_s: float) -> NetworkOutput:
+    """Return the same as a network's output, (1, windows) and more."""
     if network.levelling is not None:
         heard = network.levelling(heard)
     hop_frames = NetworkConfig.hop_frames
@@ -167,27 +172,36 @@ def heard_afresh(
     pitches = cut(heard.pitches, 1, columns) if heard.pitches.shape[1] else None
     with torch.inference_mode():
         said, _ = network(cut(heard.frames, hop_frames, past), pitches=pitches)
-    return columns_of(NetworkOutput(*(each[:, -1][None] for each in said)))
+    return NetworkOutput(*(each[:, -1][None] for each in said))
 
 
 # -- whether music sounds --------------------------------------------------------------------------
 
 
+SUREST = 1e-6
+"""A probability of music by the network counts as this far from 0 and 1 at least."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What a tagger's logit of music is multiplied with, and what is added, before it is believed.
+    """How the logits of music of those who tell it become one probability.
 
     The tagger learnt from videos of 10 s of which hardly any is music all through, so that it is
     slow to be sure: of 3 s of music it may say .3. Turned, half of what is said at .5 is music
     where as much of it is as is not.
+
+    Attributes:
+        scales: what is multiplied with the tagger's logit, and with that of the network, where one
+            sits in the committee and tells music.
+        shift: what is added to the sum.
     """
 
-    scale: float = 1.0
+    scales: tuple[float, ...] = (1.0,)
     shift: float = 0.0
 
     def __call__(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Return probabilities that music sounds."""
-        probabilities: NDArray[np.float32] = expit(self.scale * logits + self.shift).astype(
+        """Return probabilities (n,) that music sounds, from logits (n, 1) or (n, 2)."""
+        probabilities: NDArray[np.float32] = expit(logits @ self.scales + self.shift).astype(
             np.float32
         )
         return probabilities
@@ -197,7 +211,7 @@ def fit_turn(heard: Sequence[Verdict]) -> Turn:
     """Return the turn under which it is likeliest where music sounds, and where none does.
 
     Args:
-        heard: with logits for what is said.
+        heard: with logits for what is said, as ``logits_of_music`` and ``logits_of_both`` give it.
 
     Raises:
         InputError: all of it is music, or nothing is.
@@ -207,20 +221,23 @@ def fit_turn(heard: Sequence[Verdict]) -> Turn:
     if music.all() or not music.any():
         raise InputError("a committee that ships must have heard music, and what is none")
     model = LogisticRegression(C=_NO_PENALTY, class_weight="balanced")
-    model.fit(logits[:, None].astype(np.float64), music)
-    return Turn(scale=float(model.coef_[0, 0]), shift=float(model.intercept_[0]))
+    model.fit(logits.astype(np.float64), music)
+    return Turn(scales=tuple(map(float, model.coef_[0])), shift=float(model.intercept_[0]))
 
 
 def logits_of_music(
     clips: Sequence[Clip], store: FeatureStore, sounds: Sequence[Sound], *, teachers: Sequence[str]
 ) -> list[Verdict]:
-    """Return the tagger's logits of music of the windows of which it is known whether it sounds.
+    """Return the tagger's logits of music of windows.
 
     Args:
         clips: music, and sounds that are none or not all through.
         store: what the teachers made of them.
         sounds: those that are no music.
         teachers: their names, in the order of their numbers in a row.
+
+    Returns:
+        Of clips where it is known of a window whether music sounds; ``stream`` is (windows, 1).
     """
     by_key = {sound.clip.key: sound for sound in sounds}
     heard = []
@@ -228,7 +245,45 @@ def logits_of_music(
         logits = music_logits(teachers, store[clip.key])
         music = _music_by_window(clip, len(logits))
         if not np.isnan(music).all():
-            heard.append(Verdict.of(clip, by_key.get(clip.key), truth=music, stream=logits))
+            sound = by_key.get(clip.key)
+            heard.append(Verdict.of(clip, sound, truth=music, stream=logits[:, np.newaxis]))
+    return heard
+
+
+def logits_of_both(
+    run: Run,
+    store: FeatureStore,
+    features: FeatureStore,
+    sounds: Sequence[Sound],
+    *,
+    teachers: Sequence[str],
+) -> list[Verdict]:
+    """Return the tagger's logits and beside them those of the network that a run trained.
+
+    Args:
+        run: whose networks tell music.
+        store: what the teachers made of its clips and of the sounds.
+        features: what the network hears of them.
+        sounds: that are no music.
+        teachers: their names, in the order of their numbers in a row.
+
+    Returns:
+        As ``logits_of_music``, of the clips that a fold held out, by the network that knows nothing
+        of them; ``stream`` is (windows, 2).
+    """
+    run = run.with_besides([sound.clip for sound in sounds])
+    hop = hop_s(run.config.features)
+    heard = []
+    for fold in track(range(run.split.folds), description="asking for music"):
+        part = f"fold-{fold}"
+        network = load_network(run, part)
+        clips = {clip.key: clip for clip in (*run.held_out_clips(part), *run.unheard(part))}
+        for told in logits_of_music([*clips.values()], store, sounds, teachers=teachers):
+            own = _afresh(
+                network, features.heard(told.key), windows=len(told.stream), every_s=hop
+            ).music_logits[0]
+            known = own.sigmoid().clip(SUREST, 1 - SUREST).logit().numpy()
+            heard.append(replace(told, stream=np.column_stack((told.stream, known))))
     return heard
 
 

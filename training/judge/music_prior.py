@@ -39,7 +39,8 @@ class Verdict:
         synthetic: it was made by a machine.
         truth: (H,) 1 where music sounds in the hop's window, 0 where it does not, NaN where that is
             not known or does not count.
-        stream: (H,) how likely it was said to be, of every hop from the first.
+        stream: (H,) how likely it was said to be, of every hop from the first; (H, k) where it is k
+            logits that are not joined yet.
     """
 
     key: str
@@ -74,7 +75,7 @@ class Verdict:
 
     @property
     def said(self) -> NDArray[np.float32]:
-        """(n,) What was said of the hops that count."""
+        """(n,) or (n, k) What was said of the hops that count."""
         return self.stream[self.known]
 
     def moved(self, shift: float) -> "Verdict":

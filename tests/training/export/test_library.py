@@ -9,7 +9,7 @@ import pytest
 import soxr
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logit, softmax
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
@@ -22,6 +22,7 @@ from tests.training.conftest import TINY as RUN
 from tests.training.made_committee import (
     CALIBRATION,
     RATE,
+    TOGETHER,
     TURN,
     WINDOW,
     committee,
@@ -51,7 +52,12 @@ corpora = ["emotify", "panda4q", "grekow"]
 
 
 TRAINED = (
-    RUN.replace('"tiny"', '"level"').replace("folds = 2", "folds = 6")
+    'also = ["not_music"]\n'
+    + RUN.replace('"tiny"', '"level"')
+    .replace("folds = 2", "folds = 6")
+    .replace("shares = {", "shares = { not_music = 1.0,")
+    .replace("teacher = 0.0", "teacher = 0.0\nmusic = 1.0")
+    .replace("[network]", "[network]\nmusic = true")
     + "[level]\nusual_dbfs = -12.0\nfree_db = 3.0\n"
 )
 
@@ -90,7 +96,7 @@ def test_a_file_says_what_its_committee_says_of_what_the_teachers_hear_in_torch(
     np.testing.assert_allclose(said.quadrants[:, 0], cooled, atol=1e-3)
     logits = music_logits(COMMITTEE, rows)
     np.testing.assert_allclose(logits, rows[:, teacher.EMBEDDING + EMBEDDING + MUSIC])
-    np.testing.assert_allclose(said.music[:, 0], TURN(logits), atol=1e-3)
+    np.testing.assert_allclose(said.music[:, 0], TURN(logits[:, None]), atol=1e-3)
     assert np.ptp(point, axis=0).min() > 0.05  # the windows are told apart
     assert np.ptp(logits) > 0.01
 
@@ -132,7 +138,10 @@ def test_with_a_network_in_it_a_file_says_the_mean_of_both_each_leaning_on_the_o
     )
     np.testing.assert_allclose(said.familiar[:, 0], network_said.familiar[:, -1], atol=1e-4)
     assert np.isnan(alone.familiar).all()
-    np.testing.assert_array_equal(said.music, alone.music)
+    tagger_said = (logit(alone.music[:, 0]) - TURN.shift) / TURN.scales[0]
+    both = np.column_stack((tagger_said, logit(network_said.music[:, -1])))
+    np.testing.assert_allclose(said.music[:, 0], TOGETHER(both), atol=1e-4)
+    assert np.abs(said.music - alone.music).max() > 0.02
     assert np.abs(said.valence - alone.valence).max() > 0.02  # the network has a say
 
 
@@ -150,7 +159,7 @@ def _heard(logits: NDArray[np.floating], *, music: bool) -> Verdict:
         kind="music",
         synthetic=False,
         truth=np.full(len(logits), float(music)),
-        stream=logits.astype(np.float32),
+        stream=logits.astype(np.float32).reshape(len(logits), -1),
     )
 
 
@@ -159,11 +168,21 @@ def test_a_tagger_that_is_slow_to_be_sure_is_turned_so_that_half_is_where_it_is_
     # Much more of the one than of the other: what is likelier by number alone must not count.
     music, none = random.normal(1.0, 1.0, 6000), random.normal(-3.0, 1.0, 600)
     turn = fit_turn([_heard(music, music=True), _heard(none, music=False)])
-    assert turn(np.array([-1.0])) == pytest.approx(0.5, abs=0.1)
+    assert turn(np.array([[-1.0]])) == pytest.approx(0.5, abs=0.1)
     # Two normal distributions of one width: the logit rises by their distance over its square.
-    assert turn.scale == pytest.approx(4.0, rel=0.2)
-    assert (turn(none) < 0.4).mean() > 0.9
-    assert (turn(music) < 0.4).mean() < 0.05
+    assert turn.scales == pytest.approx((4.0,), rel=0.2)
+    assert (turn(none[:, None]) < 0.4).mean() > 0.9
+    assert (turn(music[:, None]) < 0.4).mean() < 0.05
+
+
+def test_of_two_who_tell_each_counts_by_how_much_it_knows() -> None:
+    random = np.random.default_rng(1)
+    apart = np.array([1.0, 3.0])  # means of either side, whose spread is 1
+    music, none = (sign * apart + random.standard_normal((4000, 2)) for sign in (1, -1))
+    turn = fit_turn([_heard(music, music=True), _heard(none, music=False)])
+    assert turn.scales == pytest.approx(2 * apart, rel=0.25)
+    alone = fit_turn([_heard(music[:, :1], music=True), _heard(none[:, :1], music=False)])
+    assert (turn(none) < 0.2).mean() > (alone(none[:, :1]) < 0.2).mean() + 0.05
 
 
 def test_nothing_but_music_turns_nothing() -> None:
@@ -172,7 +191,8 @@ def test_nothing_but_music_turns_nothing() -> None:
 
 
 def test_a_word_that_is_not_turned_is_the_tagger_s_own() -> None:
-    np.testing.assert_allclose(Turn()(np.array([0.0, 100.0, -100.0])), [0.5, 1.0, 0.0], atol=1e-6)
+    logits = np.array([[0.0], [100.0], [-100.0]])
+    np.testing.assert_allclose(Turn()(logits), [0.5, 1.0, 0.0], atol=1e-6)
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -231,6 +251,7 @@ def test_the_command_writes_a_checkpoint_whose_card_tells_all(made: Path) -> Non
     assert 0.5 < coverage["value"] <= 1
     telling = metrics["music and not_music", "AUC music, clips that are wholly one or the other"]
     assert 0 <= telling["value"] <= 1
+    assert len(card["training"]["music"]["scales"]) == 1
     assert set(card["training"]["teachers_sha256"]) == set(COMMITTEE)
     recognizer = load_recognizer(made / "few")
     said = recognizer.run((0.1 * np.ones((1, RATE))).astype(np.float32))
@@ -259,6 +280,7 @@ def test_the_network_of_a_run_sits_in_a_committee(made: Path) -> None:
     told_of = card["training"]["network"]
     assert told_of["name"] == "level"
     assert {"valence", "arousal", "lean", "config_sha256"} <= set(told_of)
+    assert len(card["training"]["music"]["scales"]) == 2  # both tell whether music sounds
     random = np.random.default_rng(0)
     said = load_recognizer(made / "seat").run(
         (np.linspace(0.01, 0.3, 4 * RATE) * random.standard_normal((1, 4 * RATE))).astype(
@@ -292,3 +314,10 @@ def test_the_page_tells_the_figures_of_the_card_that_ships() -> None:
         names = ("value", "low", "high", "baseline")
         assert said == pytest.approx([*(row[name] for name in names), *row["folds"]], abs=6e-4)
         assert int(n) == row["n"]
+    told_music = re.search(
+        r"Of windows without\s+music ([\d.]+) % .* music it is ([\d.]+) %", section
+    )
+    assert told_music
+    names = ("share of not-music below 0.2", "share of music below 0.2")
+    shares = [100 * rows["music and not_music", name]["value"] for name in names]
+    assert [float(share) for share in told_music.groups()] == pytest.approx(shares, abs=0.06)
