@@ -200,7 +200,8 @@ def _tell(found: "Annotation", out: Path) -> None:
             "--outdated hears them again."
         )
     counts = {
-        "new": found.done,
+        "new": found.done - found.again,
+        "heard again": found.again,
         "recognised": found.known,
         "unchanged": found.kept,
         "gone": found.gone,

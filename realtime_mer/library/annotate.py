@@ -59,6 +59,7 @@ class Annotation:
 
     Attributes:
         done: tracks worked out now.
+        again: of these, tracks whose file had not changed, heard anew because it was asked for.
         known: files that hold a track that was known, by another name, with other tags or in
             another format, and that were not worked out.
         kept: files that had not changed since an earlier time.
@@ -72,6 +73,7 @@ class Annotation:
     """
 
     done: int
+    again: int
     known: int
     kept: int
     gone: int
@@ -125,10 +127,11 @@ def annotate(options: AnnotateOptions, *, ready: Ready = lambda file: True) -> A
         kept = changes.seen - changes.waiting
         if options.outdated:
             changes.outdate(model_sha256)
-        done, known = _work(options, changes, store, model_sha256, ready, broken, remarks)
+        done, again, known = _work(options, changes, store, model_sha256, ready, broken, remarks)
         forgotten = store.forget() if options.forget else 0
         found = Annotation(
             done=done,
+            again=again,
             known=known,
             kept=kept,
             gone=gone,
@@ -183,12 +186,12 @@ def _work(
     ready: Ready,
     broken: list[Broken],
     remarks: list[str],
-) -> tuple[int, int]:
-    """Hear what waits; return how many tracks were worked out, and how many files were known."""
+) -> tuple[int, int, int]:
+    """Hear what waits; return tracks worked out, of these the unchanged ones, and files known."""
     total = changes.waiting
-    done = recognised = 0
+    done = anew = recognised = 0
     if not total:
-        return done, recognised
+        return done, anew, recognised
     again: set[AudioFile] = set()  # of those that are under way
     vanished = 0
 
@@ -222,11 +225,12 @@ def _work(
             else:
                 _keep(store, file, result, model_sha256)
                 done += 1
+                anew += unchanged
                 remarks += (f"{file.path}: {n} {what}." for what, n in result.faults.items())
             progress.update(bar, advance=1, description=Path(file.path).name)
     if vanished:
         remarks.append(f"{counted(vanished, 'file')} went away unheard: {KEPT}")
-    return done, recognised
+    return done, anew, recognised
 
 
 def _engine(
