@@ -270,8 +270,7 @@ def test_a_name_that_is_no_text_is_worked_out_and_kept_byte_by_byte(folder, anno
     named = os.fsdecode(os.fsencode(folder) + b"/music/\xff.wav")
     (folder / "music" / "a.wav").rename(named)
     result = annotate("table.csv")
-    told = "3 tracks; 0 new, 3 heard again, 3 unchanged"
-    assert (told in result.out, result.remarks()) == (True, [])
+    assert ("3 tracks; 3 new" in result.out, result.remarks()) == (True, [])
     assert named in [track.path for track in read_table(Path("table.sqlite"))]
     assert str(folder / "music" / "\\udcff.wav") in [t.path for t in read_table(Path("table.csv"))]
     assert "3 tracks; 0 new, 3 unchanged" in annotate("table.csv").out
