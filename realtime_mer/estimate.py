@@ -29,7 +29,8 @@ class Status(StrEnum):
     TOO_QUIET = "too_quiet"
     """There is sound, but too quiet to judge: the last estimate is held as in silence."""
     NO_MUSIC = "no_music"
-    """There is sound, but most likely no music: the last estimate is held as in silence."""
+    """There is sound, but most likely no music: the last one of a whole window of music is
+    held as in silence, neutral if there was none."""
     NO_SIGNAL = "no_signal"
     """Exact digital zeros: a denied permission or a paused player rather than a quiet room."""
     GAP = "gap"

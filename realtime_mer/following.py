@@ -31,7 +31,7 @@ from realtime_mer.lanes import (
     taken,
     where,
 )
-from realtime_mer.presence import MusicGate
+from realtime_mer.presence import MusicGate, closing_hops
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
 _NO_MUSIC = STATUSES.index(Status.NO_MUSIC)
@@ -144,9 +144,18 @@ class Following:
         skipped: hops that were left out because inference was slow.
         memory_hops: since the LSTM state was reset.
         held_hops: for which the last word on music has been held.
+        open_hops: with sound and the gate open, without a break, until now.
+        judged_seq: the hop whose estimate was the last of a whole window of these.
     """
 
-    COUNTS: ClassVar = ("seq", "skipped", "memory_hops", "held_hops")
+    COUNTS: ClassVar = (
+        "seq",
+        "skipped",
+        "memory_hops",
+        "held_hops",
+        "open_hops",
+        "judged_seq",
+    )
     FLAGS: ClassVar = ()
 
     def __init__(self, recognizer: StreamingRecognizer, policy: StreamPolicy) -> None:
@@ -161,15 +170,16 @@ class Following:
             hop_samples=recognizer.hop_samples,
             window_hops=window_hops,
         )
-        # Since memory was let go, if music was judged before the doubts that close the gate began.
-        closing_hops = max(1, math.ceil(policy.no_music_after_s / self._hop_s - 1e-9))
-        self._judged_hops = window_hops - 1 + closing_hops
+        self._whole_hops = window_hops - 1  # before a hop whose window is whole
+        self._closing_hops = closing_hops(policy, hop_s=self._hop_s)
         self._gate = MusicGate(policy, hop_s=self._hop_s)
         self._level = LevelFollower(recognizer.card.level, hop_s=self._hop_s)
         self.seq: Number = 0
         self.skipped: Number = 0
         self.memory_hops: Number = 0
         self.held_hops: Number = 0
+        self.open_hops: Number = 0
+        self.judged_seq: Number = 0
         self._rows: Rows | None = None
         self._parts: tuple[Any, ...] = (self, self._hops, self._gate, self._level)
         self._fresh = np.array(self._values(), np.int64)[:, np.newaxis]
@@ -181,9 +191,11 @@ class Following:
         self._fading = self._prior, self._least, self._least * 0
         self._table = self._fresh[:, :0]
         self._held = np.zeros((0, len(self._prior)))  # of all streams
+        self._judged = self._held  # what was said last of a whole window of music
         self._powers = np.zeros((0, len(self._hops.powers)))
         self._changes = ChangeDetector(hop_s=self._hop_s)  # of all streams
         self._now = self._prior  # what is held, of those that are spoken of
+        self._last = self._prior  # what of them was judged last
         self.resize(1)
 
     def resize(self, streams: int) -> None:
@@ -192,10 +204,13 @@ class Following:
         before = self._table.shape[1]
         table = np.repeat(self._fresh, streams, axis=1)
         held = np.tile(self._prior, (streams, 1))
+        judged = held.copy()
         powers = np.zeros((streams, self._powers.shape[1]))
         table[:, :before], held[:before] = self._table, self._held
+        judged[:before] = self._judged
         powers[:before] = self._powers
         self._table, self._held, self._powers = table, held, powers
+        self._judged = judged
         self._changes.resize(streams)
 
     def seq_of(self, row: int) -> int:
@@ -209,6 +224,7 @@ class Following:
         return {
             "counts": self._table[:, row].copy(),
             "held": self._held[row].copy(),
+            "judged": self._judged[row].copy(),
             "powers": self._powers[row].copy(),
             **self._changes.saved(row),
         }
@@ -217,9 +233,15 @@ class Following:
         """Let a row be the stream that was saved, or a new one."""
         self._put_back()
         if saved is None:
-            saved = {"counts": self._fresh[:, 0], "held": self._prior, "powers": np.zeros(1)}
+            saved = {
+                "counts": self._fresh[:, 0],
+                "held": self._prior,
+                "judged": self._prior,
+                "powers": np.zeros(1),
+            }
         self._table[:, row] = saved["counts"]
         self._held[row] = saved["held"]
+        self._judged[row] = saved["judged"]
         self._powers[row] = saved["powers"]
         self._changes.restore(row, saved)
 
@@ -229,7 +251,7 @@ class Following:
             return  # as it is of a stream that is alone
         self._put_back()
         self._rows = rows
-        self._now = self._held[rows]
+        self._now, self._last = self._held[rows], self._judged[rows]
         self._hops.powers = taken(self._powers, rows)
         values = iter(taken(self._table.T, rows) if isinstance(rows, int) else self._table[:, rows])
         for part in self._parts:
@@ -243,6 +265,7 @@ class Following:
         if self._rows is not None:
             self._table[:, self._rows] = self._values()
             self._held[self._rows], self._powers[self._rows] = self._now, self._hops.powers
+            self._judged[self._rows] = self._last
             self._rows = None
 
     def _values(self) -> list[Any]:
@@ -255,6 +278,7 @@ class Following:
         if not lost:
             self.skipped += hops
         self.held_hops += hops
+        self.open_hops = 0
         if hops * self._hop_s < self._policy.reset_after_gap_s:
             self._hops.fill_window()
             return True
@@ -264,7 +288,7 @@ class Following:
     def reset(self) -> None:
         """Forget all sound heard so far; time and counters go on."""
         self._forget(self.seq >= 0)
-        self._now = self._now * 0 + self._prior
+        self._now = self._last = self._now * 0 + self._prior
         self.held_hops = self.held_hops * 0
         self._changes.restart(self._spoken_of())
 
@@ -320,7 +344,7 @@ class Following:
         for index, sound in enumerate(sounds):
             told[:, index, -2], told[:, index, -1] = sound.level_dbfs, sound.peak_dbfs
         at: Any = 0 if isinstance(self._rows, int) else slice(None)
-        held, rows = self._now, self._spoken_of()
+        held, judged, rows = self._now, self._last, self._spoken_of()
         changes = np.empty((len(rows), len(sounds), 2))
         counts = []
         for index, ((anew, hop, _), begun, likely) in enumerate(
@@ -329,15 +353,19 @@ class Following:
             if some(anew):
                 self._gate.restart(anew)
                 self.memory_hops = where(anew, 0, self.memory_hops)
+                self.open_hops = where(anew, 0, self.open_hops)
             if some(begun):
                 held = rows_where(begun, self._prior, held)
+                judged = rows_where(begun, self._prior, judged)
                 self.held_hops = where(begun, 0, self.held_hops)
-            open_before = self._gate.closed ^ True
-            self._gate.take(likely, hop.held ^ True)
+            sounding = hop.held ^ True
+            self._gate.take(likely, sounding)
             closed = self._gate.closed
-            # Nothing was judged yet: what was said of the beginning was said of no music.
-            if some(unjudged := closed & open_before & (self.memory_hops < self._judged_hops)):
-                held = rows_where(unjudged, self._prior, held)
+            # What came since was said of sound that is no music.
+            if some(silenced := closed & sounding):
+                held = rows_where(silenced, judged, held)
+                since = self.seq - self.judged_seq - self._closing_hops
+                self.held_hops = where(silenced, where(since > 0, since, 0), self.held_hops)
             holds = hop.held | closed
             # Where a hop is quiet or doubtful the network already hears what comes after music.
             follows = (holds | hop.quiet | self._gate.doubtful) ^ True
@@ -349,14 +377,18 @@ class Following:
                 self._changes.restart(chosen(begun, rows))
             if some(follows):
                 held = rows_where(follows, affect[at, index], held)
+                whole = follows & (self.open_hops >= self._whole_hops)
+                judged = rows_where(whole, held, judged)
+                self.judged_seq = where(whole, self.seq, self.judged_seq)
                 self._changes.take(chosen(follows, rows), chosen(follows, numbers.mel[:, index]))
             changes[:, index, 0] = self._changes.changed[rows]
             changes[:, index, 1] = self._changes.turns[rows]
+            self.open_hops = where(holds, 0, self.open_hops + 1)
             self.memory_hops = self.memory_hops + 1
             status = where(closed & (hop.status == MUSIC), _NO_MUSIC, hop.status)
             counts.append((self.seq, status, self.memory_hops, self.skipped))
             self.seq = self.seq + 1
-        self._now = held
+        self._now, self._last = held, judged
         table = np.array(counts, np.int64)
         return Told(
             # (H, 4) of one stream, (H, 4, n) of many.
@@ -379,6 +411,7 @@ class Following:
         self._gate.restart(which)
         self._level.restart(which)
         self.memory_hops = where(which, 0, self.memory_hops)
+        self.open_hops = where(which, 0, self.open_hops)
 
     def _faded(self, held: NDArray[np.float64], seconds: Number) -> NDArray[np.float64]:
         """Hold an affect while its confidence decays towards what is known before any sound."""

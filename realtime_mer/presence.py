@@ -3,6 +3,7 @@
 Pure: it depends on those numbers alone, of one stream or of many (see ``realtime_mer.lanes``).
 """
 
+import math
 from typing import ClassVar
 
 from realtime_mer.hops import StreamPolicy
@@ -59,3 +60,9 @@ class MusicGate:
         self.doubtful = where(which, doubtful, self.doubtful)
         self.closed = self.closed ^ turned
         self.turning_hops = where(turned, 0, where(which, hops, self.turning_hops))
+
+
+def closing_hops(policy: StreamPolicy, *, hop_s: float) -> float:
+    """Return how many doubtful hops in a row close a gate, >= 1; infinite where none do."""
+    hops = policy.no_music_after_s / hop_s
+    return max(1, math.ceil(hops - 1e-9)) if math.isfinite(hops) else math.inf

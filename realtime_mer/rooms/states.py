@@ -12,6 +12,8 @@ from safetensors.numpy import load, save
 
 from realtime_mer.batch import StreamState
 from realtime_mer.errors import CheckpointError
+from realtime_mer.following import Following
+from realtime_mer.hops import StreamPolicy
 from realtime_mer.model.card import BaseCard
 from realtime_mer.recognizer.contract import StreamingRecognizer
 
@@ -47,7 +49,7 @@ def unpacked(data: bytes, recognizer: StreamingRecognizer) -> StreamState:
         recognizer: which is to go on from it.
 
     Raises:
-        CheckpointError: it is none of this recogniser.
+        CheckpointError: it is none of this recogniser, or of another version of this program.
     """
     try:
         arrays = load(data)
@@ -61,14 +63,16 @@ def unpacked(data: bytes, recognizer: StreamingRecognizer) -> StreamState:
             raise CheckpointError("a stored state has another shape than this model's")
         return array
 
-    return StreamState(
-        policies={
-            name.removeprefix(_POLICIES): array
-            for name, array in arrays.items()
-            if name.startswith(_POLICIES)
-        },
-        recognizer=_rebuilt(recognizer.initial_state(1), stored),
-    )
+    policies = {
+        name.removeprefix(_POLICIES): array
+        for name, array in arrays.items()
+        if name.startswith(_POLICIES)
+    }
+    # Those of what has not come yet are left out, so that a state may have more than a new one.
+    for name, array in Following(recognizer, StreamPolicy()).saved(0).items():
+        if name not in policies or policies[name].shape != array.shape:
+            raise CheckpointError("a stored state is of another version of this program")
+    return StreamState(policies=policies, recognizer=_rebuilt(recognizer.initial_state(1), stored))
 
 
 def _arrays(state: Any) -> Iterator[NDArray[Any]]:

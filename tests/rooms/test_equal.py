@@ -1,5 +1,6 @@
 """What is told of a room is what ``analyze`` tells of the same sound, whoever else is fed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 
 from realtime_mer.analysis import analyze
 from realtime_mer.batch import StreamBatch
+from realtime_mer.errors import CheckpointError
 from realtime_mer.estimate import Estimate
 from realtime_mer.recognizer.contract import StreamingRecognizer
 from realtime_mer.rooms.states import model_of, packed, unpacked
@@ -107,6 +109,16 @@ def test_a_state_is_the_same_after_it_was_bytes(recognizer: StreamingRecognizer)
     told = batch.step([stream, other], np.repeat(sound, 2, axis=0))
     np.testing.assert_allclose(told.numbers[0], told.numbers[1], atol=1e-5)
     assert told.counts[0].tolist() == told.counts[1].tolist()
+
+
+def test_a_state_of_another_version_is_refused(recognizer: StreamingRecognizer) -> None:
+    batch = StreamBatch(recognizer)
+    state = batch.state(batch.join())
+    counts = state.policies["counts"]
+    less = {name: array for name, array in state.policies.items() if name != "judged"}
+    for policies in (less, state.policies | {"counts": counts[:-1]}):
+        with pytest.raises(CheckpointError, match="of another version of this program"):
+            unpacked(packed(replace(state, policies=policies)), recognizer)
 
 
 def test_states_of_one_model_are_told_from_those_of_another(

@@ -28,8 +28,8 @@ from training.learn.committee import Committee, fit_committee
 RATE = 24_000
 WINDOW = 3 * RATE
 HEARD = 712
-TURN = Turn(scales=(0.7,), shift=0.4)
-TOGETHER = Turn(scales=(0.7, 1.3), shift=0.2)
+TURN = Turn(tagger=0.7, shift=0.4)
+TOGETHER = Turn(tagger=0.7, network=1.3, shift=0.2)
 CALIBRATION = Calibration(hop_valence=0.3, hop_arousal=0.25, quadrant_temperature=0.8)
 
 _SOUNDS = 45

@@ -69,8 +69,11 @@ def committee_file(
         student: that sits in it; None for a committee without one.
 
     Raises:
-        InputError: it has not, or there is no tagger among its teachers.
+        InputError: it has not, there is no tagger among its teachers, or a network is to tell music
+            and none sits in it.
     """
+    if turn.network and student is None:
+        raise InputError("no network sits in the committee that could tell whether music sounds")
     graph, calibration, rate = Graph(), card.calibration, card.features.sample_rate
     samples = graph.input("samples", ("B", card.window_samples), "sound, the newest sample last")
     heard = [networks[name] for name in committee.teachers]
@@ -91,8 +94,8 @@ def committee_file(
         own |= _leaning(graph, own, student.rescaling)
         own |= {name: other[name] for name in FURTHER if name in other}
         sd = graph.op("Mul", other["affect_sd"], graph.constant(factors))
-        for scale in turn.scales[1:]:  # the student's, where it has a say
-            music = _with_student(graph, music, other["music"], scale)
+        if turn.network:
+            music = _with_student(graph, music, other["music"], turn.network)
     logits = graph.op("Log", own["quadrants"])
     cooled = graph.op("Mul", logits, graph.constant(1 / calibration.quadrant_temperature))
     values = own | {
@@ -180,7 +183,7 @@ def _tagger_on_music(
         if isinstance(network := networks[name], Tagger):
             hidden = graph.slice(row, 1, own.start, own.stop)
             logit = class_logit(
-                graph, hidden, network, number=MUSIC, scale=turn.scales[0], shift=turn.shift
+                graph, hidden, network, number=MUSIC, scale=turn.tagger, shift=turn.shift
             )
             return graph.op("Squeeze", logit, graph.whole(1))
     raise InputError(f"{', '.join(teachers)} cannot tell whether music sounds: add the tagger")

@@ -1,7 +1,7 @@
 """A committee as a checkpoint that ships: the file of its network, and a card that tells all."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,7 @@ def ship_committee(
                 "class Music and that of the network in it, where it tells, and what is added to "
                 "their sum; fitted on windows of which it is known whether music sounds, the "
                 "network's out of fold",
-                "scales": list(turn.scales),
-                "shift": turn.shift,
+                **asdict(turn),
             },
             **({} if student is None else _told_of(student)),
             "split": f"{run.split.folds} folds grouped by artist or recording, jointly over the "

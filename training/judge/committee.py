@@ -191,19 +191,19 @@ class Turn:
     where as much of it is as is not.
 
     Attributes:
-        scales: what is multiplied with the tagger's logit, and with that of the network, where one
-            sits in the committee and tells music.
+        tagger: what the tagger's logit is multiplied with.
+        network: what that of the network in the committee is; 0 where none tells music.
         shift: what is added to the sum.
     """
 
-    scales: tuple[float, ...] = (1.0,)
+    tagger: float = 1.0
+    network: float = 0.0
     shift: float = 0.0
 
     def __call__(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return probabilities (n,) that music sounds, from logits (n, 1) or (n, 2)."""
-        probabilities: NDArray[np.float32] = expit(logits @ self.scales + self.shift).astype(
-            np.float32
-        )
+        scales = (self.tagger, self.network)[: logits.shape[1]]
+        probabilities: NDArray[np.float32] = expit(logits @ scales + self.shift).astype(np.float32)
         return probabilities
 
 
@@ -222,7 +222,8 @@ def fit_turn(heard: Sequence[Verdict]) -> Turn:
         raise InputError("a committee that ships must have heard music, and what is none")
     model = LogisticRegression(C=_NO_PENALTY, class_weight="balanced")
     model.fit(logits.astype(np.float64), music)
-    return Turn(scales=tuple(map(float, model.coef_[0])), shift=float(model.intercept_[0]))
+    tagger, network, *_ = (*map(float, model.coef_[0]), 0.0)
+    return Turn(tagger=tagger, network=network, shift=float(model.intercept_[0]))
 
 
 def logits_of_music(

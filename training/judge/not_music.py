@@ -201,6 +201,7 @@ def judge_run(
         over += speech_over_music(run, load_network(run, part), music, voices)
     report = {
         "run": fingerprint(run),
+        "folds": sorted(folds),
         "protocol": f"out of fold ({len(folds)} of {run.split.folds} folds): no speaker, source or "
         "artist that is heard in a clip was learnt from; hops whose window holds 3 s of the clip; "
         "logits moved by what the other folds want",
@@ -299,6 +300,10 @@ def told(heard: Sequence[Verdict], policy: StreamPolicy, *, hop_s: float) -> dic
         heard: what was said, from each clip's first hop on.
         policy: thresholds and times.
         hop_s: seconds of a hop.
+
+    Returns:
+        The policy, shares of hops, and of how many songs more than a tenth is mistaken. ``songs``
+        and ``sounds`` are the clips with hops of music, and with hops of something else.
     """
     longest = max(len(each.stream) for each in heard)
     said, truth = (np.full((longest, len(heard)), np.nan) for _ in range(2))
@@ -323,6 +328,7 @@ def told(heard: Sequence[Verdict], policy: StreamPolicy, *, hop_s: float) -> dic
         "music_mistaken": _rounded(closed[music].mean()) if music.any() else None,
         "songs_mistaken_by_a_tenth": int((mistaken > 0.1).sum()),
         "songs": int(songs.sum()),
+        "sounds": int(none.any(0).sum()),
         "worst": [{"clip": named[n], "mistaken": _rounded(mistaken[n])} for n in worst],
     }
 

@@ -32,9 +32,12 @@ def music_rows(run: Run) -> list[dict[str, Any]]:
         ``worst`` clips.
 
     Raises:
-        InputError: that was not asked of these weights yet.
+        InputError: its networks do not tell music, or that was not asked of all folds of these
+            weights yet.
     """
     path = verdict_file(run)
+    if not run.config.network.music:
+        raise InputError(f"{run.folder}: its networks do not tell music; see network.music")
     if not path.is_file():
         raise InputError(f"{path} is missing; run training not-music --run first")
     found = read_json(path)
@@ -42,6 +45,11 @@ def music_rows(run: Run) -> list[dict[str, Any]]:
         raise InputError(
             f"{path} is of other weights than lie in {run.folder} now; "
             "run training not-music --run again"
+        )
+    if found["folds"] != list(range(run.split.folds)):
+        raise InputError(
+            f"{path} covers folds {found['folds']} of {run.split.folds}; "
+            "run training not-music --run of all of them"
         )
     protocol, told, over = found["protocol"], found["told"], found["speech_over_music"]
 
@@ -62,7 +70,7 @@ def music_rows(run: Run) -> list[dict[str, Any]]:
     }
     rows = [
         row(AUC, found["auc"], found["clips"], baseline=0.5),
-        row(TOLD, told["not_music_told"], found["clips"], **live),
+        row(TOLD, told["not_music_told"], told["sounds"], **live),
         row(MISTAKEN, told["music_mistaken"], told["songs"], **live),
         row(SONGS, told["songs_mistaken_by_a_tenth"], told["songs"], **live, worst=told["worst"]),
     ]
@@ -79,7 +87,7 @@ def music_rows(run: Run) -> list[dict[str, Any]]:
         rows += [
             row(metric, at[name], n, threshold=at["threshold"])
             for metric, name, n in (
-                ("hops of what is no music below", "not_music_told", found["clips"]),
+                ("hops of what is no music below", "not_music_told", told["sounds"]),
                 ("hops of music below", "music_mistaken", at["songs"]),
             )
         ]

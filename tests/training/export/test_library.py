@@ -13,7 +13,7 @@ from scipy.special import logit, softmax
 from typer.testing import CliRunner
 
 from realtime_mer.errors import InputError
-from realtime_mer.model.committee import read_committee
+from realtime_mer.model.committee import CommitteeCard, read_committee
 from realtime_mer.model.files import find_checkpoint
 from realtime_mer.recognizer.committee import CommitteeRecognizer
 from realtime_mer.recognizer.loading import load_recognizer
@@ -34,6 +34,7 @@ from tests.training.made_committee import networks as made_networks
 from tests.training.made_corpora import made_sounds
 from tests.training.made_teacher import tagger_arrays, teacher_arrays
 from training.__main__ import app
+from training.export.committee import committee_file
 from training.features import tagger, teacher
 from training.features.tagger import EMBEDDING, MUSIC, Tagger
 from training.features.teacher import MusiCNN
@@ -138,7 +139,7 @@ def test_with_a_network_in_it_a_file_says_the_mean_of_both_each_leaning_on_the_o
     )
     np.testing.assert_allclose(said.familiar[:, 0], network_said.familiar[:, -1], atol=1e-4)
     assert np.isnan(alone.familiar).all()
-    tagger_said = (logit(alone.music[:, 0]) - TURN.shift) / TURN.scales[0]
+    tagger_said = (logit(alone.music[:, 0]) - TURN.shift) / TURN.tagger
     both = np.column_stack((tagger_said, logit(network_said.music[:, -1])))
     np.testing.assert_allclose(said.music[:, 0], TOGETHER(both), atol=1e-4)
     assert np.abs(said.music - alone.music).max() > 0.02
@@ -170,7 +171,7 @@ def test_a_tagger_that_is_slow_to_be_sure_is_turned_so_that_half_is_where_it_is_
     turn = fit_turn([_heard(music, music=True), _heard(none, music=False)])
     assert turn(np.array([[-1.0]])) == pytest.approx(0.5, abs=0.1)
     # Two normal distributions of one width: the logit rises by their distance over its square.
-    assert turn.scales == pytest.approx((4.0,), rel=0.2)
+    assert (turn.tagger, turn.network) == (pytest.approx(4.0, rel=0.2), 0.0)
     assert (turn(none[:, None]) < 0.4).mean() > 0.9
     assert (turn(music[:, None]) < 0.4).mean() < 0.05
 
@@ -180,9 +181,14 @@ def test_of_two_who_tell_each_counts_by_how_much_it_knows() -> None:
     apart = np.array([1.0, 3.0])  # means of either side, whose spread is 1
     music, none = (sign * apart + random.standard_normal((4000, 2)) for sign in (1, -1))
     turn = fit_turn([_heard(music, music=True), _heard(none, music=False)])
-    assert turn.scales == pytest.approx(2 * apart, rel=0.25)
+    assert (turn.tagger, turn.network) == pytest.approx(tuple(2 * apart), rel=0.25)
     alone = fit_turn([_heard(music[:, :1], music=True), _heard(none[:, :1], music=False)])
     assert (turn(none) < 0.2).mean() > (alone(none[:, :1]) < 0.2).mean() + 0.05
+
+
+def test_a_network_that_is_not_there_cannot_tell() -> None:
+    with pytest.raises(InputError, match="no network sits in the committee"):
+        committee_file(committee(), made_networks(), CommitteeCard(name="made"), turn=TOGETHER)
 
 
 def test_nothing_but_music_turns_nothing() -> None:
@@ -251,7 +257,7 @@ def test_the_command_writes_a_checkpoint_whose_card_tells_all(made: Path) -> Non
     assert 0.5 < coverage["value"] <= 1
     telling = metrics["music and not_music", "AUC music, clips that are wholly one or the other"]
     assert 0 <= telling["value"] <= 1
-    assert len(card["training"]["music"]["scales"]) == 1
+    assert card["training"]["music"]["network"] == 0
     assert set(card["training"]["teachers_sha256"]) == set(COMMITTEE)
     recognizer = load_recognizer(made / "few")
     said = recognizer.run((0.1 * np.ones((1, RATE))).astype(np.float32))
@@ -280,7 +286,7 @@ def test_the_network_of_a_run_sits_in_a_committee(made: Path) -> None:
     told_of = card["training"]["network"]
     assert told_of["name"] == "level"
     assert {"valence", "arousal", "lean", "config_sha256"} <= set(told_of)
-    assert len(card["training"]["music"]["scales"]) == 2  # both tell whether music sounds
+    assert card["training"]["music"]["network"] != 0  # both tell whether music sounds
     random = np.random.default_rng(0)
     said = load_recognizer(made / "seat").run(
         (np.linspace(0.01, 0.3, 4 * RATE) * random.standard_normal((1, 4 * RATE))).astype(

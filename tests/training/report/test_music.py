@@ -1,6 +1,7 @@
 """How well a run tells music from what is none, as its report has it."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from training.report.targets import table_of_targets
 @pytest.fixture
 def run(trained: Path, corpora_root: Path, tmp_path: Path) -> Run:
     folder = shutil.copytree(trained, tmp_path / "run")
-    return open_run(folder, read_clips(corpora_root), None)
+    run = open_run(folder, read_clips(corpora_root), None)
+    telling = replace(run.config.network, music=True)
+    return replace(run, config=replace(run.config, network=telling))
 
 
 def _heard(kind: str, said: float) -> Verdict:
@@ -41,6 +44,7 @@ def _found(run: Run, *, over: int = 3) -> dict[str, object]:
     moved = {"clips": over, "over_db": 5.0, "still": 0.7, "valence": 0.07, "arousal": 0.2}
     return {
         "run": fingerprint(run),
+        "folds": list(range(run.split.folds)),
         "protocol": "out of fold",
         **not_music.figures(clips),
         "told": not_music.told(clips, StreamPolicy(), hop_s=0.1),
@@ -79,7 +83,14 @@ def test_without_speech_nothing_is_told_of_speech_over_music(run: Run) -> None:
 def test_what_was_never_asked_or_is_of_other_weights_is_not_told(run: Run) -> None:
     with pytest.raises(InputError, match=r"not_music\.json is missing; run training not-music"):
         music_rows(run)
-    write_json(not_music.verdict_file(run), _found(run) | {"run": "another"})
-    with pytest.raises(InputError, match="of other weights than lie in"):
-        music_rows(run)
+    for changed, words in (
+        ({"run": "another"}, "of other weights than lie in"),
+        ({"folds": [0]}, r"covers folds \[0\] of 2"),
+    ):
+        write_json(not_music.verdict_file(run), _found(run) | changed)
+        with pytest.raises(InputError, match=words):
+            music_rows(run)
+    silent = replace(run.config, network=replace(run.config.network, music=False))
+    with pytest.raises(InputError, match="its networks do not tell music"):
+        music_rows(replace(run, config=silent))
     assert section([]) == ""
