@@ -25,7 +25,9 @@ class EmotionStream:
     Each estimate is in one of two states. *Followed*: the network's word on the hop is the
     estimate. *Held*: the hop is silent, too quiet, zeros, lost or no music, so the last word on
     music is repeated while its confidence decays towards what is known before any sound; that is
-    also what is held at the start. The network hears every hop either way, so that its memory goes
+    also what is held at the start. Where it is no music, the last word is that on a whole window of
+    music: what was said of sound that turns out to be none is not held. The network hears every
+    hop either way, so that its memory goes
     on. The memory is let go where sound returns after a long silence or gap (``StreamPolicy``),
     after hops that passed unseen, and at a reset, which also forgets what was held. Talk does not
     let go of it: the network learnt to go from one sound to the next, and when it is sure that
