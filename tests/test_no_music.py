@@ -111,6 +111,22 @@ def test_what_was_held_goes_on_being_held_over_sound_that_turns_out_to_be_no_mus
     assert since_s - 1.6 <= -10 * math.log(1 - gone) <= since_s
 
 
+@pytest.mark.parametrize("how", ["reset", "asked with the first hop"])
+def test_a_stream_that_begins_anew_holds_nothing_of_the_music_before(how: str) -> None:
+    recognizer = ToneRecognizer()
+    batch = StreamBatch(recognizer)
+    stream = batch.join()
+    batch.step([stream], music(4)[np.newaxis])
+    if how == "reset":
+        batch.reset([stream])
+    sound = np.concatenate((talk(2, 0.4), talk(5)))[np.newaxis]
+    hops = sound.shape[1] // HOP
+    anew = np.zeros((1, hops), bool)
+    anew[0, 0] = how != "reset"
+    found = batch.step([stream], sound, anew=anew).estimates(0)
+    assert {one.valence for one in found[34:]} == {0.0}
+
+
 def test_two_unsure_sounds_make_no_music(stream: EmotionStream) -> None:
     stream.push(talk(2, 0.4))
     stream.skip(20)
