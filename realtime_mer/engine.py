@@ -271,7 +271,7 @@ class Engine:
         stamped: bool,
     ) -> Iterator[Event]:
         estimates = self.stream.push(samples, gaps=gaps, resets=resets)
-        now, clock = time.monotonic(), datetime.now().astimezone()
+        now, clock = _both_clocks()
         heard = self.stream.heard()
         for estimate in estimates:
             if estimate.t > self._limit:
@@ -326,3 +326,15 @@ def _away(block: Block) -> Status | None:
     if block.paused:
         return Status.PAUSED
     return Status.RECONNECTING if block.reconnecting else None
+
+
+def _both_clocks() -> tuple[float, datetime]:
+    """Return the monotonic clock and the wall clock at one moment.
+
+    Whoever is put aside between two readings looks again, a few times.
+    """
+    for _ in range(5):
+        before, clock, after = time.monotonic(), datetime.now().astimezone(), time.monotonic()
+        if after - before < 0.001:
+            break
+    return (before + after) / 2, clock
