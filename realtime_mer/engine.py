@@ -24,6 +24,7 @@ from realtime_mer.errors import RealtimeMerError
 from realtime_mer.estimate import Estimate, Status
 from realtime_mer.shaping import Shaper
 from realtime_mer.stream import EmotionStream
+from realtime_mer.wire.clocks import ahead
 from realtime_mer.wire.protocol import Event, LevelMessage, StatusMessage
 from realtime_mer.wording import STATUS_SENTENCES, literal
 
@@ -271,7 +272,8 @@ class Engine:
         stamped: bool,
     ) -> Iterator[Event]:
         estimates = self.stream.push(samples, gaps=gaps, resets=resets)
-        now, clock = _both_clocks()
+        now = time.monotonic()
+        clock = datetime.fromtimestamp(now + ahead(time.time)).astimezone()
         heard = self.stream.heard()
         for estimate in estimates:
             if estimate.t > self._limit:
@@ -326,15 +328,3 @@ def _away(block: Block) -> Status | None:
     if block.paused:
         return Status.PAUSED
     return Status.RECONNECTING if block.reconnecting else None
-
-
-def _both_clocks() -> tuple[float, datetime]:
-    """Return the monotonic clock and the wall clock at one moment.
-
-    Whoever is put aside between two readings looks again, a few times.
-    """
-    for _ in range(5):
-        before, clock, after = time.monotonic(), datetime.now().astimezone(), time.monotonic()
-        if after - before < 0.001:
-            break
-    return (before + after) / 2, clock

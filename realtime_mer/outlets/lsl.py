@@ -6,7 +6,6 @@ Times are on the clock of LSL, by which other devices of the laboratory are reco
 
 import os
 import socket
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from realtime_mer.errors import InputError, ServiceError
 from realtime_mer.outlets.mapping.values import STATUSES
 from realtime_mer.outlets.rows import Row, Rows, Stamps
 from realtime_mer.outlets.wires import Message, Table, Url, Wire
+from realtime_mer.wire.clocks import ahead
 from realtime_mer.wire.protocol import Hello
 
 _BUFFERED_S = 60  # for an inlet that does not read
@@ -120,11 +120,7 @@ class LslConnection:
         """Return a time of ``time.monotonic()`` on LSL's clock; None is now."""
         if at is None:
             return float(self._lsl.local_clock())
-        looks = []
-        for _ in range(3):  # the quickest is the least disturbed
-            before, there, after = time.monotonic(), self._lsl.local_clock(), time.monotonic()
-            looks.append((after - before, there - (before + after) / 2))
-        return float(at - self._lead_s + min(looks)[1])
+        return float(at - self._lead_s + ahead(self._lsl.local_clock))
 
     def _outlet(
         self,

@@ -5,9 +5,10 @@ Everything here runs in the service's loop, and is told the time.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from realtime_mer.service.audience import Audience
 from realtime_mer.service.gate import Gate
 from realtime_mer.service.metrics import Metrics
 from realtime_mer.wire import access
+from realtime_mer.wire.clocks import ahead
 from realtime_mer.wire.protocol import (
     Event,
     LevelMessage,
@@ -342,7 +344,7 @@ class Room:
         captured_at = self.captured_at(estimate.t)
         if captured_at is not None:
             age = max(0.0, now - captured_at)
-            when = datetime.now().astimezone() - timedelta(seconds=age)
+            when = datetime.fromtimestamp(now - age + ahead(time.time)).astimezone()
             estimate = replace(
                 estimate,
                 latency_ms=round(1000 * age, 3),

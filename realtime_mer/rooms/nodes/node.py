@@ -37,6 +37,7 @@ from realtime_mer.rooms.nodes.untold import KEPT_S
 from realtime_mer.rooms.nodes.workers import Workers
 from realtime_mer.rooms.states import model_of
 from realtime_mer.rooms.tokens.shared import SharedTokens
+from realtime_mer.wire.clocks import ahead
 from realtime_mer.wire.protocol import Marker, RecordingState
 from realtime_mer.wire.sound import Open
 from realtime_mer.wording import MACHINES_APART, NOBODY_NEW, NOT_STORED
@@ -209,7 +210,7 @@ class Node:
         position = seat.end + missing
         captured_at = fed.captured_at(position / self._model.sample_rate)
         if captured_at is not None:
-            captured_at += time.time() - time.monotonic()
+            captured_at += ahead(time.time)
         seat.end = position + len(samples)
         lost = seat.untold.lost
         seat.untold.add(
