@@ -31,7 +31,7 @@ from realtime_mer.lanes import (
     taken,
     where,
 )
-from realtime_mer.presence import MusicGate, closing_hops
+from realtime_mer.presence import MusicGate
 from realtime_mer.recognizer.contract import Estimates, StreamingRecognizer
 
 _NO_MUSIC = STATUSES.index(Status.NO_MUSIC)
@@ -171,7 +171,6 @@ class Following:
             window_hops=window_hops,
         )
         self._whole_hops = window_hops - 1  # before a hop whose window is whole
-        self._closing_hops = closing_hops(policy, hop_s=self._hop_s)
         self._gate = MusicGate(policy, hop_s=self._hop_s)
         self._level = LevelFollower(recognizer.card.level, hop_s=self._hop_s)
         self.seq: Number = 0
@@ -364,7 +363,7 @@ class Following:
             # What came since was said of sound that is no music.
             if some(silenced := closed & sounding):
                 held = rows_where(silenced, judged, held)
-                since = self.seq - self.judged_seq - self._closing_hops
+                since = self.seq - self.judged_seq - self._gate.closing_hops
                 self.held_hops = where(silenced, where(since > 0, since, 0), self.held_hops)
             holds = hop.held | closed
             # Where a hop is quiet or doubtful the network already hears what comes after music.

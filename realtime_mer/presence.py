@@ -25,6 +25,7 @@ class MusicGate:
         closed: whether there is no music.
         doubtful: whether music was unlikely in the latest hop, closed or not yet.
         turning_hops: in a row that speak for the other state.
+        closing_hops: doubtful ones in a row that close it, infinite where none do.
     """
 
     COUNTS: ClassVar = ("turning_hops",)
@@ -32,7 +33,8 @@ class MusicGate:
 
     def __init__(self, policy: StreamPolicy, *, hop_s: float) -> None:
         self._policy = policy
-        self._hop_s = hop_s
+        self.closing_hops = _hops(policy.no_music_after_s, hop_s)
+        self._opening_hops = _hops(policy.music_after_s, hop_s)
         self.closed: Flag = False
         self.doubtful: Flag = False
         self.turning_hops: Number = 0
@@ -55,14 +57,13 @@ class MusicGate:
         # NaN is not below anything, so where nobody says a closed gate opens.
         turns = where(self.closed, (music <= policy.music_above) ^ True, doubtful)
         hops = where(turns, self.turning_hops + 1, 0)
-        after_s = where(self.closed, policy.music_after_s, policy.no_music_after_s)
-        turned = turns & (hops * self._hop_s >= after_s - 1e-9) & which
+        enough = where(self.closed, self._opening_hops, self.closing_hops)
+        turned = turns & (hops >= enough) & which
         self.doubtful = where(which, doubtful, self.doubtful)
         self.closed = self.closed ^ turned
         self.turning_hops = where(turned, 0, where(which, hops, self.turning_hops))
 
 
-def closing_hops(policy: StreamPolicy, *, hop_s: float) -> float:
-    """Return how many doubtful hops in a row close a gate, >= 1; infinite where none do."""
-    hops = policy.no_music_after_s / hop_s
-    return max(1, math.ceil(hops - 1e-9)) if math.isfinite(hops) else math.inf
+def _hops(seconds: float, hop_s: float) -> float:
+    """Return how many hops last so long, one at least."""
+    return max(1, math.ceil((seconds - 1e-9) / hop_s)) if math.isfinite(seconds) else math.inf
