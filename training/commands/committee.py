@@ -81,17 +81,12 @@ def committee(
     folder = teachers_folder(teachers, root)
     arrays = {name: arrays_of(name, folder) for name in COMMITTEE}
     place = cache_folder or cache.cache_folder()
-    stores = [
-        window_store(run.config, heard, folder, place, jobs=jobs)
-        for heard in (run.clips, [sound.clip for sound in sounds])
-    ]
+    both = run.clips, [sound.clip for sound in sounds]
+    stores = [window_store(run.config, heard, folder, place, jobs=jobs) for heard in both]
     features = None
     if run_folder is not None:
         features = cache.merged(
-            [
-                cache.feature_store(heard, run.config.features, place, jobs=jobs)
-                for heard in (run.clips, [sound.clip for sound in sounds])
-            ]
+            [cache.feature_store(heard, run.config.features, place, jobs=jobs) for heard in both]
         )
     card = ship_committee(
         out,

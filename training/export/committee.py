@@ -25,9 +25,10 @@ from realtime_mer.recognizer.light import LightRecognizer
 from ..features.tagger import MUSIC, Tagger
 from ..features.teacher import MusiCNN
 from ..features.teachers import heard_columns
-from ..judge.committee import SUREST, Turn
+from ..judge.committee import Turn
 from ..judge.lean import OF_MEAN, TINY
 from ..judge.metrics import AFFECT as AXES
+from ..judge.music_prior import SUREST
 from ..judge.rescale import FARTHEST, LEAN, Rescaling
 from ..learn.committee import AFFECT, GEMS, LEAST_SHARE, QUADRANT, Committee
 from ..learn.ridge import LINEAR, Ridge

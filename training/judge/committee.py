@@ -40,7 +40,7 @@ from .evaluate import (
     load_network,
 )
 from .lean import OF_MEAN
-from .music_prior import Verdict
+from .music_prior import Verdict, logits_of
 from .rescale import Rescaling
 from .yardsticks.committee import as_hops
 
@@ -178,10 +178,6 @@ def _afresh(network: JudgedNetwork, heard: Heard, *, windows: int, every_s: floa
 # -- whether music sounds --------------------------------------------------------------------------
 
 
-SUREST = 1e-6
-"""A probability of music by the network counts as this far from 0 and 1 at least."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """How the logits of music of those who tell it become one probability.
@@ -283,7 +279,7 @@ def logits_of_both(
             own = _afresh(
                 network, features.heard(told.key), windows=len(told.stream), every_s=hop
             ).music_logits[0]
-            known = own.sigmoid().clip(SUREST, 1 - SUREST).logit().numpy()
+            known = logits_of(own.sigmoid().numpy())
             heard.append(replace(told, stream=np.column_stack((told.stream, known))))
     return heard
 

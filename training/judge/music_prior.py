@@ -24,7 +24,8 @@ from ..learn.run import REFIT, Run
 from .evaluate import MUSIC_PRIOR, learnt_hash
 
 _BOUNDS = (-8.0, 8.0)
-_SUREST = 1e-6  # a probability this near to 0 or 1 counts as this far from it
+SUREST = 1e-6
+"""A probability of music counts as this far from 0 and 1 at least."""
 
 _Floats = NDArray[np.floating[Any]]
 
@@ -80,7 +81,7 @@ class Verdict:
 
     def moved(self, shift: float) -> "Verdict":
         """Return what would have been said had so much been added to the logits."""
-        return replace(self, stream=expit(_logits(self.stream) + shift).astype(np.float32))
+        return replace(self, stream=expit(logits_of(self.stream) + shift).astype(np.float32))
 
 
 def fit_priors(heard: Mapping[str, Sequence[Verdict]]) -> dict[str, float]:
@@ -129,7 +130,7 @@ def _fit(heard: Sequence[Verdict]) -> float:
 
         groups = [list(own) for _, own in groupby(sorted(there, key=kind), key=kind)]
         rows = [
-            (_logits(each.said[each.music == music]), 1 / len(groups) / len(own))
+            (logits_of(each.said[each.music == music]), 1 / len(groups) / len(own))
             for own in groups
             for each in own
         ]
@@ -143,6 +144,7 @@ def _fit(heard: Sequence[Verdict]) -> float:
     return float(minimize_scalar(surprise, bounds=_BOUNDS, method="bounded").x)
 
 
-def _logits(said: _Floats) -> NDArray[np.float64]:
-    clipped: NDArray[np.float64] = logit(np.clip(said.astype(np.float64), _SUREST, 1 - _SUREST))
+def logits_of(said: _Floats) -> NDArray[np.float64]:
+    """Return the logits of probabilities that music sounds, any shape."""
+    clipped: NDArray[np.float64] = logit(np.clip(said.astype(np.float64), SUREST, 1 - SUREST))
     return clipped

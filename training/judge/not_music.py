@@ -279,15 +279,28 @@ def figures(heard: Sequence[Verdict]) -> dict[str, Any]:
 
 def _at(heard: Sequence[Verdict], threshold: float) -> dict[str, Any]:
     """Return what a status that begins below a probability would do to every hop by itself."""
-    none = np.concatenate([each.said[~each.music] for each in heard])
-    songs = [(each.said[each.music] < threshold).mean() for each in heard if each.music.any()]
-    hops = np.concatenate([each.said[each.music] for each in heard])
+    return {"threshold": threshold, **_shares(heard, [each.said < threshold for each in heard])}
+
+
+def _shares(heard: Sequence[Verdict], called: Sequence[NDArray[np.bool_]]) -> dict[str, Any]:
+    """Return which hops are called no music, rightly and not, of those that count, (n,) each."""
+    right = np.concatenate([own[~each.music] for own, each in zip(called, heard, strict=True)])
+    songs = _mistaken(heard, called)
+    wrong = np.concatenate([own[each.music] for own, each in zip(called, heard, strict=True)])
     return {
-        "threshold": threshold,
-        "not_music_told": _rounded((none < threshold).mean()) if len(none) else None,
-        "music_mistaken": _rounded((hops < threshold).mean()) if len(hops) else None,
-        "songs_mistaken_by_a_tenth": sum(bool(share > 0.1) for share in songs),
+        "not_music_told": _rounded(right.mean()) if len(right) else None,
+        "music_mistaken": _rounded(wrong.mean()) if len(wrong) else None,
+        "songs_mistaken_by_a_tenth": sum(share > 0.1 for share in songs.values()),
         "songs": len(songs),
+    }
+
+
+def _mistaken(heard: Sequence[Verdict], called: Sequence[NDArray[np.bool_]]) -> dict[str, float]:
+    """Return which share of the hops of music of each clip that has any is called no music."""
+    return {
+        each.key: float(own[each.music].mean())
+        for own, each in zip(called, heard, strict=True)
+        if each.music.any()
     }
 
 
@@ -305,31 +318,27 @@ def told(heard: Sequence[Verdict], policy: StreamPolicy, *, hop_s: float) -> dic
         The policy, shares of hops, and of how many songs more than a tenth is mistaken. ``songs``
         and ``sounds`` are the clips with hops of music, and with hops of something else.
     """
-    longest = max(len(each.stream) for each in heard)
-    said, truth = (np.full((longest, len(heard)), np.nan) for _ in range(2))
-    for n, each in enumerate(heard):
-        said[: len(each.stream), n], truth[: len(each.truth), n] = each.stream, each.truth
     gate = MusicGate(policy, hop_s=hop_s)
+    said = np.full((max(len(each.stream) for each in heard), len(heard)), np.nan)
+    for n, each in enumerate(heard):
+        said[: len(each.stream), n] = each.stream
     closed = np.zeros(said.shape, bool)
     for row, likely in zip(closed, said, strict=True):
         gate.take(likely, np.ones(len(heard), bool))
         row[:] = gate.closed
-    none, music = truth == 0, truth == 1
-    songs = music.any(0)
-    mistaken = (closed & music).sum(0)[songs] / music.sum(0)[songs]
-    worst = np.argsort(-mistaken)[:_WORST]
-    named = [each.key for each, song in zip(heard, songs, strict=True) if song]
+    called = [closed[: len(each.stream), n][each.known] for n, each in enumerate(heard)]
+    mistaken = _mistaken(heard, called)
     return {
         "no_music_below": policy.no_music_below,
         "no_music_after_s": policy.no_music_after_s,
         "music_above": policy.music_above,
         "music_after_s": policy.music_after_s,
-        "not_music_told": _rounded(closed[none].mean()) if none.any() else None,
-        "music_mistaken": _rounded(closed[music].mean()) if music.any() else None,
-        "songs_mistaken_by_a_tenth": int((mistaken > 0.1).sum()),
-        "songs": int(songs.sum()),
-        "sounds": int(none.any(0).sum()),
-        "worst": [{"clip": named[n], "mistaken": _rounded(mistaken[n])} for n in worst],
+        **_shares(heard, called),
+        "sounds": sum(not each.music.all() for each in heard),
+        "worst": [
+            {"clip": key, "mistaken": _rounded(mistaken[key])}
+            for key in sorted(mistaken, key=mistaken.__getitem__, reverse=True)[:_WORST]
+        ],
     }
 
 
